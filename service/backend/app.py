@@ -1,0 +1,189 @@
+"""The routes that Label Studio, people and Prometheus call."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from service import logs, metrics
+from service.backend.page import render
+from service.backend.requests import (
+    Job,
+    Predict,
+    Project,
+    Refused,
+    Setup,
+    Webhook,
+    authorize,
+    body_of,
+    decode,
+    project_id,
+)
+from service.backend.supervisor import Supervisor
+from service.label_config import LabelConfigError, parse
+from service.runs import Run
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Supervisor, Request], Awaitable[Response]]
+
+
+async def health(supervisor: Supervisor, request: Request) -> Response:
+    return JSONResponse({"status": "UP", "model_class": "Spanloop", "model_version": supervisor.rollout.version})
+
+
+async def setup(supervisor: Supervisor, request: Request) -> Response:
+    """Label Studio asks which version it would get for a project, before nearly everything it does."""
+    body = decode(await body_of(request, supervisor.body_limit), Setup)
+    project = project_id(body.project)
+    if project is not None:
+        supervisor.projects.configure(project, body.extra_params, _config_error(body.schema))
+    return JSONResponse(
+        {"model_version": supervisor.predictor.version(supervisor.rollout.version, body.schema, project)}
+    )
+
+
+async def predict(supervisor: Supervisor, request: Request) -> Response:
+    arrived = time.monotonic()
+    async with supervisor.large_bodies(request):
+        body = decode(await body_of(request, supervisor.body_limit), Predict)
+        seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
+        items = await supervisor.predictor.predict(body, seconds)
+    log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)
+    return JSONResponse({"results": items})
+
+
+async def webhook(supervisor: Supervisor, request: Request) -> Response:
+    """START_TRAINING comes with credentials. Events come without: they are hints, their content is not trusted."""
+    body = decode(await body_of(request, supervisor.body_limit), Webhook)
+    if body.action == "START_TRAINING":
+        authorize(request, supervisor.settings)
+        return await _start(supervisor, body)
+    supervisor.retraining.hint()
+    return JSONResponse({"status": "ok"}, 201)
+
+
+async def train(supervisor: Supervisor, request: Request) -> Response:
+    return await _start(supervisor, decode(await body_of(request, supervisor.body_limit), Webhook))
+
+
+async def versions(supervisor: Supervisor, request: Request) -> Response:
+    return JSONResponse({"versions": supervisor.version_names, "message": None})
+
+
+async def job_status(supervisor: Supervisor, request: Request) -> Response:
+    body = decode(await body_of(request, supervisor.body_limit), Job)
+    run = supervisor.run(body.job)
+    if run is None:
+        raise Refused(404, f"There is no run {body.job[:100]!r}.")
+    return JSONResponse(
+        {
+            "job_status": _status(run),
+            "phase": run.phase,
+            "percent": run.percent,
+            "error": run.message if run.outcome == "failed" else None,
+            "message": run.message,
+            "version": run.version,
+            "created_at": run.started.isoformat(),
+            "finished_at": run.updated.isoformat() if run.ended else None,
+        }
+    )
+
+
+async def page(supervisor: Supervisor, request: Request) -> Response:
+    return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
+
+
+async def exposition(supervisor: Supervisor, request: Request) -> Response:
+    metrics.QUEUED.set(supervisor.engine.queued)
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
+    """The application; the supervisor is made when it starts and closed when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.supervisor = supervisor = supervisor_factory()
+        supervisor.start()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(supervisor.close)
+
+    routes = [
+        _route("/health", health),
+        _route("/setup", setup, "POST"),
+        _route("/predict", predict, "POST"),
+        _route("/webhook", webhook, "POST", open_to_all=True),
+        _route("/train", train, "POST"),
+        _route("/versions", versions),
+        _route("/job_status", job_status, "POST"),
+        _route("/metrics", exposition),
+        _route("/", page),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: bool = False) -> Route:
+    """One route: request id, authentication, errors as JSON, metrics by the route's own path."""
+
+    async def endpoint(request: Request) -> Response:
+        supervisor: Supervisor = request.app.state.supervisor
+        token = logs.request_id.set(uuid.uuid4().hex[:8])
+        began = time.monotonic()
+        try:
+            if not open_to_all:
+                authorize(request, supervisor.settings)
+            response = await handler(supervisor, request)
+        except Refused as refused:
+            log.warning("%s answered %d: %s", path, refused.status, refused.reason)
+            response = JSONResponse({"error": refused.reason}, refused.status, refused.headers)
+        except Exception:
+            log.exception("%s failed", path)
+            reason = f"An error of the backend; its log has the cause under request {logs.request_id.get()}."
+            response = JSONResponse({"error": reason}, 500)
+        finally:
+            metrics.SECONDS.labels(path).observe(time.monotonic() - began)
+        metrics.REQUESTS.labels(path, str(response.status_code)).inc()
+        response.headers["X-Request-Id"] = logs.request_id.get()
+        logs.request_id.reset(token)
+        return response
+
+    return Route(path, endpoint, methods=[method])
+
+
+async def _start(supervisor: Supervisor, body: Webhook) -> Response:
+    """Answer a START_TRAINING at once. Where the project trains on submission, wait until it has become quiet."""
+    project = body.project if isinstance(body.project, Project) else Project()
+    if project.id is not None:
+        supervisor.projects.see(project.id)
+    if project.min_annotations_to_start_training:
+        supervisor.retraining.submitted()
+        return JSONResponse({"status": "ok", "job": None, "message": "a run starts when it has become quiet"}, 201)
+    run = await to_thread.run_sync(supervisor.retraining.start, "Start Training")
+    return JSONResponse({"status": "ok", "job": run.id, "job_status": _status(run), "message": run.message}, 201)
+
+
+def _status(run: Run) -> str:
+    """A run's standing in the words of Label Studio's ML API."""
+    if not run.ended:
+        return "queued" if run.phase == "waiting" else "started"
+    return "failed" if run.outcome == "failed" else "finished"
+
+
+def _config_error(label_config: str | None) -> str:
+    try:
+        parse(label_config or "")
+    except LabelConfigError as error:
+        return str(error)
+    return ""

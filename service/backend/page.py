@@ -1,0 +1,41 @@
+"""The page for annotators: which version answers, how good it is, and what the runs do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+if TYPE_CHECKING:
+    from service.backend.supervisor import Supervisor
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+RUNS_SHOWN = 10
+
+
+def render(supervisor: Supervisor, fragment: bool) -> str:
+    """The whole page, or only the part that it refreshes itself with."""
+    name = "status.html" if fragment else "page.html"
+    return _TEMPLATES.get_template(name).render(**_facts(supervisor))
+
+
+def _facts(supervisor: Supervisor) -> dict[str, Any]:
+    live = supervisor.live.read()
+    answering = supervisor.engine.version
+    return {
+        "answering": answering,
+        "live": live,
+        "lineage": next((known for known in supervisor.published if known.version == answering), None),
+        "versions": supervisor.published,
+        "runs": supervisor.runs.all()[:RUNS_SHOWN],
+        "active": supervisor.runs.active(),
+        "waiting": supervisor.retraining.waiting,
+        "warnings": [project for project in supervisor.projects.all if project.warning],
+    }

@@ -1,0 +1,97 @@
+"""/predict: tasks in, one prediction item for each of them out, in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service import metrics
+from service.backend import regions
+from service.backend.projects import Projects
+from service.backend.requests import Predict, Refused, project_id
+from service.extractor.engine import Answer, Engine, Failure, Unavailable
+from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
+from service.settings import Settings
+from service.spans import Extraction
+from service.versions import seen_version
+
+
+class Predictor:
+    """Answers predictions with whatever version the engine holds."""
+
+    def __init__(self, settings: Settings, projects: Projects, engine: Engine) -> None:
+        self._settings = settings
+        self._projects = projects
+        self._engine = engine
+
+    def threshold(self, project: int | None) -> float:
+        known = self._projects.get(project)
+        return known.threshold if known and known.threshold is not None else self._settings.threshold
+
+    def version(self, model: str, label_config: str | None, project: int | None) -> str:
+        """The version that Label Studio is told of a model's version, for this config and threshold."""
+        try:
+            labels = fingerprint(parse(label_config or ""))
+        except LabelConfigError:
+            labels = label_config or ""
+        return seen_version(model, labels, self.threshold(project))
+
+    async def predict(self, request: Predict, seconds: float) -> list[dict[str, Any]]:
+        """One item a task. Raises Refused for a config that cannot be used, or without a model (503)."""
+        try:
+            controls = parse(request.label_config or "")
+        except LabelConfigError as error:
+            raise Refused(400, str(error)) from error
+        threshold = self.threshold(project_id(request.project))
+        items: list[Item] = [Item() for _ in request.tasks]
+        answers = []
+        for control in controls:
+            answers.append(await self._control(request, control, threshold, seconds, items))
+        version = seen_version(answers[0], fingerprint(controls), threshold)
+        return [item.as_json(version) for item in items]
+
+    async def _control(
+        self, request: Predict, control: Control, threshold: float, seconds: float, items: list[Item]
+    ) -> str:
+        """Add one control's regions to the items; the version that answered."""
+        texts: dict[int, str] = {}
+        for index, task in enumerate(request.tasks):
+            text = text_of(task.data, control)
+            if text is None or not text.strip():
+                continue
+            if len(text) > self._settings.max_text_characters:
+                items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
+                continue
+            texts[index] = text
+        answer = await self._extract(list(texts.values()), control, threshold, seconds)
+        marked = regions.taken(request.regions, control)
+        for (index, text), found in zip(texts.items(), answer.items, strict=True):
+            if isinstance(found, Failure):
+                items[index].error = found.reason
+                continue
+            kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
+            items[index].regions += regions.regions(text, kept, control)
+            items[index].certainty = min(items[index].certainty, kept.certainty)
+        return answer.version
+
+    async def _extract(self, texts: list[str], control: Control, threshold: float, seconds: float) -> Answer:
+        try:
+            return await self._engine.extract(texts, control.wordings, threshold, seconds)
+        except Unavailable as error:
+            raise Refused(503, str(error)) from error
+
+
+class Item:
+    """One task's prediction while it is put together."""
+
+    def __init__(self) -> None:
+        self.regions: list[dict[str, Any]] = []
+        self.certainty = 1.0
+        self.error = ""
+
+    def as_json(self, version: str) -> dict[str, Any]:
+        if self.error:
+            metrics.TEXTS.labels("failed").inc()
+            return {"error": self.error, "model_version": version}
+        metrics.TEXTS.labels("predicted").inc()
+        metrics.ENTITIES.inc(len(self.regions))
+        return regions.item(self.regions, self.certainty, version)

@@ -1,0 +1,75 @@
+"""The Label Studio projects that use this release, and what each was configured with."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from service.backend.requests import extra_params
+from service.files import replace_text
+
+
+class Project(BaseModel):
+    """What is kept of a project between its requests."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    threshold: float | None = None
+    """The project's own threshold, from its extra_params; None for the release's."""
+    warning: str = ""
+    """What of its configuration could not be used, in words for the status page."""
+
+
+_FILE = TypeAdapter(dict[int, Project])
+
+
+class Projects:
+    """All projects seen, kept in a file so that a restarted backend knows them."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "projects.json"
+        self._lock = threading.Lock()
+        self._known: dict[int, Project] = _FILE.validate_json(self._path.read_bytes()) if self._path.exists() else {}
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return tuple(sorted(self._known))
+
+    @property
+    def all(self) -> list[Project]:
+        return [self._known[project] for project in self.ids]
+
+    def get(self, project: int | None) -> Project | None:
+        return self._known.get(project) if project is not None else None
+
+    def see(self, project: int) -> None:
+        """Remember that a project uses this release."""
+        if project not in self._known:
+            self._keep(Project(id=project))
+
+    def configure(self, project: int, given: object, config_error: str = "") -> None:
+        """Take over a project's extra_params; what cannot be used is said, not guessed."""
+        threshold, warning = _threshold(given)
+        self._keep(Project(id=project, threshold=threshold, warning=" ".join(filter(None, (config_error, warning)))))
+
+    def _keep(self, project: Project) -> None:
+        with self._lock:
+            if self._known.get(project.id) != project:
+                self._known = {**self._known, project.id: project}
+                replace_text(self._path, _FILE.dump_json(self._known, indent=1).decode())
+
+
+def _threshold(given: object) -> tuple[float | None, str]:
+    try:
+        params = extra_params(given)
+    except ValueError as error:
+        return None, f"{error}; the default threshold is used."
+    threshold = params.get("threshold")
+    if threshold is None:
+        return None, ""
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+        return None, "The threshold in extra_params is not a number between 0 and 1; the default is used."
+    return float(threshold), ""

@@ -1,0 +1,62 @@
+"""Extractions as Label Studio's regions and prediction items. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from service.label_config import Control
+from service.spans import Extraction, Span
+
+
+def regions(text: str, extraction: Extraction, control: Control) -> list[dict[str, Any]]:
+    """The spans of one text as regions of one control; offsets are code points, `text` is the slice between them."""
+    value_of = control.value_of
+    return [_region(text, span, control, value_of[span.label]) for span in extraction.spans]
+
+
+def item(regions: Sequence[dict[str, Any]], score: float, version: str) -> dict[str, Any]:
+    """One prediction. `score` is the certainty in [0, 1]: sorted upwards, what most needs a person comes first."""
+    return {"result": list(regions), "score": round(score, 4), "model_version": version}
+
+
+def without_taken(spans: Iterable[Span], taken: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
+    """The spans that overlap none of the stretches that an annotator has already marked."""
+    return tuple(s for s in spans if all(s.end <= start or end <= s.start for start, end in taken))
+
+
+def taken(context: Sequence[Any], control: Control) -> list[tuple[int, int]]:
+    """The stretches that the annotator's regions of this control cover; anything else in the context is passed over."""
+    found = []
+    for region in context:
+        value = region.get("value") if isinstance(region, dict) and region.get("from_name") == control.name else None
+        if isinstance(value, dict):
+            offsets = value.get("globalOffsets", value)
+            start, end = (offsets.get("start"), offsets.get("end")) if isinstance(offsets, dict) else (None, None)
+            if isinstance(start, int) and isinstance(end, int):
+                found.append((start, end))
+    return found
+
+
+def _region(text: str, span: Span, control: Control, label: str) -> dict[str, Any]:
+    score = round(span.score, 4)
+    return {
+        "id": _id(control.name, span, label),
+        "from_name": control.name,
+        "to_name": control.to_name,
+        "type": control.kind,
+        "score": score,
+        "value": {
+            "start": span.start,
+            "end": span.end,
+            "text": text[span.start : span.end],
+            control.kind: [label],
+            "score": score,
+        },
+    }
+
+
+def _id(control: str, span: Span, label: str) -> str:
+    """An id that is unique in its task and the same whenever the same span is predicted again."""
+    return hashlib.sha256(f"{control}\n{span.start}\n{span.end}\n{label}".encode()).hexdigest()[:10]

@@ -1,0 +1,144 @@
+"""What Label Studio sends, read strictly: only the fields that matter, whatever else a body holds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from service.settings import Settings
+
+
+class Refused(Exception):
+    """A request that is answered with an error: its status and what to do."""
+
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = dict(headers or {})
+
+
+class Task(msgspec.Struct):
+    """A task: only its data is of use."""
+
+    data: dict[str, Any]
+    id: Any = None
+
+
+class Params(msgspec.Struct):
+    context: dict[str, Any] | None = None
+
+
+class Predict(msgspec.Struct):
+    """The body of /predict."""
+
+    tasks: list[Task]
+    label_config: str | None = None
+    project: Any = None
+    params: Params | None = None
+
+    @property
+    def regions(self) -> list[Any]:
+        """The regions that the annotator already has, of an interactive request."""
+        context = self.params.context if self.params else None
+        result = (context or {}).get("result")
+        return result if isinstance(result, list) else []
+
+
+class Setup(msgspec.Struct):
+    """The body of /setup. The token and the host name in it are of no use and are not read."""
+
+    project: Any = None
+    schema: str | None = None
+    extra_params: Any = None
+
+
+class Project(msgspec.Struct):
+    id: int | None = None
+    label_config: str | None = None
+    min_annotations_to_start_training: int | None = None
+
+
+class Webhook(msgspec.Struct):
+    """The body of /webhook and /train."""
+
+    action: str = ""
+    project: Project | Any = None
+
+
+class Job(msgspec.Struct):
+    job: str = ""
+
+
+BodyT = TypeVar("BodyT", Predict, Setup, Webhook, Job)
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The body, never more than `limit` bytes of it in memory. Raises Refused (413)."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Refused(413, _too_large(limit))
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > limit:
+            raise Refused(413, _too_large(limit))
+    return bytes(received)
+
+
+def decode(body: bytes, kind: type[BodyT]) -> BodyT:
+    """A body as its kind. Raises Refused (400) that says what is wrong and where."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise Refused(400, f"The body does not have the expected shape: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, f"The body is not valid JSON: {error}.") from error
+
+
+def project_id(project: object) -> int | None:
+    """The id in "7.1795459342" (id and creation time), "7" or 7; None for anything else."""
+    head = str(project).split(".", 1)[0]
+    return int(head) if head.isdecimal() and len(head) < 19 else None
+
+
+def extra_params(given: object) -> dict[str, Any]:
+    """Label Studio's extra_params: a dict from its API, a string from its dialog. Raises ValueError for nonsense."""
+    if given is None or given == "":
+        return {}
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise ValueError(f"extra_params is not valid JSON ({error})") from error
+        if given is None:
+            return {}
+    if not isinstance(given, dict):
+        raise ValueError("extra_params is not a JSON object")
+    return given
+
+
+def authorize(request: Request, settings: Settings) -> None:
+    """Check Basic credentials where some are configured. Raises Refused (401)."""
+    username, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
+    if not username and not password:
+        return
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        given = b""
+    # One comparison of fixed content: neither the length of the prefix nor which half was wrong shows in the time.
+    if not hmac.compare_digest(given, f"{username}:{password}".encode()):
+        raise Refused(401, "This backend wants Basic authentication.", {"WWW-Authenticate": 'Basic realm="spanloop"'})
+
+
+def _too_large(limit: int) -> str:
+    return f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."

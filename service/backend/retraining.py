@@ -1,0 +1,166 @@
+"""When a training run starts: on a click, on enough new annotations, after a run that died.
+
+Clicks are idempotent: the run's id is a hash of what it would learn from, so a second click finds the first one's run.
+A click while a run is active is remembered and starts one more when that run has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from service.backend.label_studio import LabelStudio, LabelStudioError
+from service.backend.launcher import Busy, LocalLauncher
+from service.backend.projects import Projects
+from service.runs import Run, Runs, id_of, now
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FOLLOW_UP = "follow-up"
+
+
+class Retraining:
+    """Decides about runs. Methods may be called from any thread; `tick` from one, about every second."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        projects: Projects,
+        runs: Runs,
+        launcher: LocalLauncher,
+        label_studio: LabelStudio,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._projects = projects
+        self._runs = runs
+        self._launcher = launcher
+        self._label_studio = label_studio
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._submitted: float | None = None
+        """When an annotation was last submitted in a project that trains on submission."""
+        self._hinted: float | None = None
+        """When an event last said that annotations changed."""
+
+    def start(self, why: str) -> Run:
+        """Start a run over all annotations as they stand now, or return the one that already does that.
+
+        While another run is active, that one is returned and one more is remembered to follow it. What keeps a run from
+        starting is told by a run that failed, for the page to show.
+        """
+        try:
+            standing = self._label_studio.standing(self._projects.ids)
+        except LabelStudioError as error:
+            return self._failed(why, str(error))
+        run = Run(
+            id=id_of(self._settings.model, standing.fingerprint),
+            projects=self._projects.ids,
+            why=why,
+            fingerprint=standing.fingerprint,
+            annotations=standing.annotations,
+        )
+        with self._lock:
+            return self._launch_or_find(run)
+
+    def submitted(self) -> None:
+        """An annotation was submitted in a project that trains on submission: a run starts when it has become quiet."""
+        self._submitted = self._clock()
+
+    def hint(self) -> None:
+        """An event says that annotations changed. It is a hint, no more: Label Studio itself is asked, when quiet."""
+        if self._settings.retrain_every:
+            self._hinted = self._clock()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a run is due once it has become quiet."""
+        return self._submitted is not None
+
+    def tick(self) -> None:
+        """Look after runs that ended or died, and start what is due."""
+        self._launcher.reap()
+        active = self._runs.active()
+        for run in self._runs.all():
+            if not run.ended and run.id != active:
+                self._died(run)
+        if self._runs.active() is not None:
+            return
+        for run in self._runs.all():
+            marker = self._runs.work(run.id) / FOLLOW_UP
+            if marker.exists():
+                marker.unlink()
+                self.start("asked for while another run was active")
+                return
+        if self._is_quiet(self._submitted):
+            self._submitted = None
+            self._start_if_new(self._settings.retrain_minimum, "annotations were submitted")
+        elif self._is_quiet(self._hinted):
+            self._hinted = None
+            self._start_if_new(self._settings.retrain_every, f"{self._settings.retrain_every} new annotations")
+
+    def _is_quiet(self, since: float | None) -> bool:
+        return since is not None and self._clock() - since >= self._settings.retrain_quiet
+
+    def _start_if_new(self, minimum: int, why: str) -> None:
+        last = next((run for run in self._runs.all() if run.succeeded), None)
+        try:
+            standing = self._label_studio.standing(self._projects.ids)
+        except LabelStudioError as error:
+            log.warning("no run was started: %s", error)
+            return
+        new = standing.annotations - (last.annotations if last else 0)
+        if new >= minimum:
+            self.start(why)
+        else:
+            log.info("no run was started: %d new annotations, %d are wanted", new, minimum)
+
+    def _launch_or_find(self, run: Run) -> Run:
+        active = self._runs.active()
+        if active and active != run.id:
+            (self._runs.work(active) / FOLLOW_UP).touch()
+            return self._runs.get(active) or run
+        known = self._runs.get(run.id)
+        if known and (active or known.succeeded):
+            return known
+        try:
+            self._launcher.launch(run)
+        except Busy:
+            return self._runs.get(self._runs.active() or run.id) or run
+        log.info("run %s started: %s", run.id, run.why)
+        return run
+
+    def _died(self, run: Run) -> None:
+        """A run's process is gone without an outcome: go on from its checkpoint, so many times."""
+        fresh = self._runs.get(run.id)
+        if fresh is None or fresh.ended:
+            return
+        if fresh.attempt >= self._settings.run_attempts:
+            message = (
+                f"The run's process ended without a word {fresh.attempt} times, last in phase {fresh.phase}. "
+                f"The live version is untouched. Its log is {self._runs.work(run.id) / 'log.txt'}; "
+                "Start Training tries again from the last checkpoint."
+            )
+            self._runs.save(fresh.model_copy(update={"outcome": "failed", "message": message, "updated": now()}))
+            return
+        log.warning("run %s died in phase %s and is resumed", run.id, fresh.phase)
+        again = {"attempt": fresh.attempt + 1, "detail": "resuming", "updated": now()}
+        with self._lock:
+            try:
+                self._launcher.launch(fresh.model_copy(update=again))
+            except Busy:
+                log.info("run %s waits: another run is active", run.id)
+
+    def _failed(self, why: str, message: str) -> Run:
+        run = Run(
+            id=id_of(why, now().isoformat()),
+            projects=self._projects.ids,
+            why=why,
+            outcome="failed",
+            message=f"{message} No run was started; the live version is untouched.",
+        )
+        self._runs.save(run)
+        return run

@@ -1,0 +1,78 @@
+"""Makes the engine answer with the live version, and takes a version back that does not work here."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from service import lineage
+from service.extractor.engine import Engine, Loaded
+from service.lineage import Canary
+from service.live import INITIAL, LiveFile
+from service.model import Model
+from service.registry import Registry
+from service.settings import Settings
+from service.versions import initial_version
+
+log = logging.getLogger(__name__)
+
+
+class CanaryFailed(RuntimeError):
+    """A version does not find what it must find."""
+
+
+class Rollout:
+    """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
+
+    def __init__(self, settings: Settings, registry: Registry, live: LiveFile, engine: Engine) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._live = live
+        self._engine = engine
+        self._applied: str | None = None
+        self._initial = initial_version(settings.model)
+
+    @property
+    def version(self) -> str:
+        """The version that answers; before the first is loaded, the one that will."""
+        return self._engine.version or self._live.read().version or self._initial
+
+    def tick(self) -> None:
+        """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
+        target = self._live.read().version
+        if target == self._applied:
+            return
+        try:
+            loaded = self._load(target)
+        except Exception as error:  # whatever is wrong with a version, the one before it must go on
+            log.exception("version %s does not work", target or "(initial)")
+            self._fail(target, str(error))
+            return
+        self._engine.swap(loaded)
+        self._applied = target
+        log.info("version %s answers", loaded.version)
+
+    def _fail(self, target: str, why: str) -> None:
+        if target == INITIAL:
+            self._engine.failed(why)
+            self._applied = INITIAL
+        else:
+            self._live.undo(target, f"{target} was taken back: {why}")
+
+    def _load(self, target: str) -> Loaded:
+        if target == INITIAL:
+            model = Model.load(self._settings.model, self._settings.device)
+            return Loaded(self._initial, model)
+        folder = self._registry.fetch(target)
+        canaries = lineage.read(folder).canaries
+        model = Model.load(str(folder), self._settings.device)
+        for canary in canaries:
+            check(model, canary, folder)
+        return Loaded(target, model)
+
+
+def check(model: Model, canary: Canary, folder: Path) -> None:
+    """Raises CanaryFailed where a model does not find a canary's spans."""
+    found = model.extract([canary.text], canary.labels, canary.threshold)[0].spans
+    if [(s.start, s.end, s.label) for s in found] != [tuple(span) for span in canary.spans]:
+        raise CanaryFailed(f"The version in {folder} does not find the spans that it found when it was published.")

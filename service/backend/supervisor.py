@@ -1,0 +1,97 @@
+"""The backend's parts, put together: what the routes use, and the thread that looks after runs and versions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+
+from service.backend.label_studio import LabelStudio
+from service.backend.launcher import LocalLauncher
+from service.backend.predict import Predictor
+from service.backend.projects import Projects
+from service.backend.retraining import Retraining
+from service.backend.rollout import Rollout
+from service.extractor.engine import Engine
+from service.lineage import Lineage
+from service.live import LiveFile
+from service.registry import Registry
+from service.runs import Run, Runs
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks at runs and versions."""
+
+LARGE_BODY = 1 << 20
+LARGE_AT_ONCE = 2
+"""Bodies over a megabyte are read this many at a time: ten of 50 MB at once must not take all memory."""
+
+
+class Supervisor:
+    """Holds the parts of one backend."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = Registry(settings.folder)
+        self.runs = Runs(settings.folder)
+        self.live = LiveFile(settings.folder)
+        self.projects = Projects(settings.folder)
+        self.engine = Engine()
+        self.predictor = Predictor(settings, self.projects, self.engine)
+        self.rollout = Rollout(settings, self.registry, self.live, self.engine)
+        self.retraining = Retraining(
+            settings, self.projects, self.runs, LocalLauncher(self.runs), LabelStudio(settings)
+        )
+        self.published: list[Lineage] = []
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    @property
+    def body_limit(self) -> int:
+        return self.settings.max_body_mb << 20
+
+    @property
+    def version_names(self) -> list[str]:
+        """The version that answers first, then all others that could."""
+        names = [self.engine.version or "", *(lineage.version for lineage in self.published)]
+        return list(dict.fromkeys(name for name in names if name))
+
+    def run(self, run_id: str) -> Run | None:
+        return next((run for run in self.runs.all() if run.id == run_id), None)
+
+    @asynccontextmanager
+    async def large_bodies(self, request: Request) -> AsyncIterator[None]:
+        """Hold a place among the large requests for as long as one is worked on; small ones need none."""
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) < LARGE_BODY:
+            yield
+            return
+        async with self._large:
+            yield
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.engine.close()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            for look in (self.rollout.tick, self.retraining.tick, self._list):
+                try:
+                    look()
+                except Exception:  # the next look may succeed; the backend must go on answering
+                    log.exception("looking after runs and versions failed and is tried again")
+            self._ended.wait(EVERY)
+
+    def _list(self) -> None:
+        self.published = self.registry.versions()

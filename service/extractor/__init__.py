@@ -1,0 +1,1 @@
+"""The extractor: holds one model version and runs it for many requests at once."""

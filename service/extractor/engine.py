@@ -1,0 +1,240 @@
+"""Extraction for many requests at once: one thread runs the model, requests take turns.
+
+A request is answered whole by the version that was current when it came: a swap changes what the next request
+gets and touches none that runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from service.model import MAX_BATCH_TOKENS, Model, Window
+from service.spans import Extraction, Span, decide
+
+log = logging.getLogger(__name__)
+
+BATCH = 16
+
+
+class Loaded(NamedTuple):
+    """A model and the version that it is."""
+
+    version: str
+    model: Model
+
+
+class Failure(NamedTuple):
+    """Why one text of a request has no extraction."""
+
+    reason: str
+
+
+class Answer(NamedTuple):
+    """What a request yields: one item for each text, in order, all by one version."""
+
+    version: str
+    items: list[Extraction | Failure]
+
+
+class Unavailable(RuntimeError):
+    """There is no model to answer with; says why."""
+
+
+@dataclass(eq=False)
+class Request:
+    """One request in the engine: texts not yet begun, windows not yet run, and what was found."""
+
+    loaded: Loaded
+    texts: Sequence[str]
+    labels: tuple[str, ...]
+    threshold: float
+    deadline: float
+    todo: deque[int] = field(init=False)
+    ready: deque[tuple[int, Window]] = field(default_factory=deque)
+    running: dict[int, int] = field(default_factory=dict)
+    """Windows of a text that are not yet run."""
+    found: dict[int, list[Span]] = field(default_factory=dict)
+    items: list[Extraction | Failure | None] = field(init=False)
+    answer: Future[Answer] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        # Texts of like length run together: a batch is padded to its longest.
+        self.todo = deque(sorted(range(len(self.texts)), key=lambda index: len(self.texts[index])))
+        self.items = [None] * len(self.texts)
+
+    @property
+    def over(self) -> bool:
+        return self.answer.cancelled() or (not self.todo and not self.ready and not self.running)
+
+    def next_window(self) -> tuple[int, Window] | None:
+        """The next window to run; prepares one text where none is at hand. None: nothing left to start."""
+        while not self.ready and self.todo:
+            self._prepare(self.todo.popleft())
+        return self.ready.popleft() if self.ready else None
+
+    def done(self, index: int, spans: list[Span]) -> None:
+        """One window of a text was run."""
+        if index not in self.running:
+            return  # another window of this text failed
+        self.found[index].extend(spans)
+        self.running[index] -= 1
+        if not self.running[index]:
+            del self.running[index]
+            self.items[index] = decide(self.found.pop(index), self.threshold)
+
+    def fail(self, index: int, reason: str) -> None:
+        self.items[index] = Failure(reason)
+        self.running.pop(index, None)
+        self.found.pop(index, None)
+        self.ready = deque(entry for entry in self.ready if entry[0] != index)
+
+    def expire(self) -> None:
+        """Give up what was not reached in time; what was, is kept."""
+        self.todo.clear()
+        self.ready.clear()
+        self.running.clear()
+
+    def resolve(self) -> None:
+        late = Failure("not reached in time; retrieve predictions again for the tasks that have none")
+        if self.answer.set_running_or_notify_cancel():
+            self.answer.set_result(Answer(self.loaded.version, [item or late for item in self.items]))
+
+    def _prepare(self, index: int) -> None:
+        try:
+            windows = self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
+        except Exception as error:  # a text must not take others down
+            log.exception("a text could not be prepared")
+            self.fail(index, f"the text could not be prepared: {error}")
+            return
+        if not windows:
+            self.items[index] = decide([], self.threshold)
+            return
+        self.running[index], self.found[index] = len(windows), []
+        self.ready.extend((index, window) for window in windows)
+
+
+class Engine:
+    """Runs the current version for everybody who asks.
+
+    `extract` may be called from any event loop; the model runs in one thread of the engine's own.
+    """
+
+    def __init__(self) -> None:
+        self._current: Loaded | None = None
+        self._why_not = "the model is being loaded"
+        self._changed = threading.Condition()
+        self._requests: deque[Request] = deque()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="model", daemon=True)
+        self._thread.start()
+
+    @property
+    def version(self) -> str | None:
+        """The version that answers; None before the first is loaded."""
+        return self._current.version if self._current else None
+
+    @property
+    def queued(self) -> int:
+        """Texts that wait or run."""
+        return sum(len(request.todo) + len(request.running) for request in list(self._requests))
+
+    def swap(self, loaded: Loaded) -> None:
+        """Answer with another version from the next request on."""
+        with self._changed:
+            self._current = loaded
+            self._changed.notify_all()
+
+    def failed(self, why: str) -> None:
+        """No version could be loaded: requests are told why instead of waiting."""
+        with self._changed:
+            self._why_not = why
+            self._changed.notify_all()
+
+    async def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float, seconds: float) -> Answer:
+        """Extract spans of all texts, waiting at most `seconds`.
+
+        Items that were not reached, or that the model failed on, are Failures. Raises Unavailable without a model.
+        """
+        deadline = time.monotonic() + seconds
+        while self._current is None:
+            if time.monotonic() > deadline or not self._why_not.endswith("being loaded"):
+                raise Unavailable(f"There is no model to answer with: {self._why_not}.")
+            await asyncio.sleep(0.05)
+        request = Request(self._current, texts, tuple(labels), threshold, deadline)
+        with self._changed:
+            self._requests.append(request)
+            self._changed.notify_all()
+        return await asyncio.wrap_future(request.answer)
+
+    def close(self) -> None:
+        """Stop after the batch that runs."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._requests or self._closed)
+                if self._closed:
+                    return
+            self._retire()
+            batch = self._collect()
+            if batch:
+                self._run(batch)
+            self._retire()
+
+    def _collect(self) -> list[tuple[Request, int, Window]]:
+        """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
+        batch: list[tuple[Request, int, Window]] = []
+        turn = deque(request for request in self._requests if request.loaded is self._requests[0].loaded)
+        longest = 0
+        while turn and len(batch) < BATCH:
+            request = turn.popleft()
+            entry = request.next_window()
+            if entry is None:
+                continue
+            longest = max(longest, entry[1].tokens)
+            if batch and longest * (len(batch) + 1) > MAX_BATCH_TOKENS:
+                request.ready.appendleft(entry)
+                break
+            batch.append((request, *entry))
+            turn.append(request)
+        if self._requests:
+            self._requests.rotate(-1)
+        return batch
+
+    def _run(self, batch: list[tuple[Request, int, Window]]) -> None:
+        model = batch[0][0].loaded.model
+        try:
+            found = model.run([window for _, _, window in batch])
+        except Exception:
+            if len(batch) > 1:
+                for entry in batch:
+                    self._run([entry])
+                return
+            log.exception("the model failed on a text")
+            request, index, _ = batch[0]
+            request.fail(index, "the model failed on this text; the service's log has the cause")
+            return
+        for (request, index, _), spans in zip(batch, found, strict=True):
+            request.done(index, spans)
+
+    def _retire(self) -> None:
+        now = time.monotonic()
+        for request in list(self._requests):
+            if now > request.deadline:
+                request.expire()
+            if request.over:
+                with self._changed:
+                    self._requests.remove(request)
+                request.resolve()

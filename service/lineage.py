@@ -1,0 +1,88 @@
+"""What a version is made of and how it did: written once, when it is published."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+FORMAT = 1
+FILE = "lineage.json"
+
+
+class Score(BaseModel):
+    """Strict scores of one model on the held-out tasks: a span counts if start, end and label are all right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    precision: float
+    recall: float
+    f1: float
+    per_label: dict[str, float]
+    """F1 of each label that was annotated or predicted."""
+    support: dict[str, int]
+    """Annotated spans of each label."""
+
+
+class Canary(BaseModel):
+    """A text with the spans that this version must find in it, wherever it runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    labels: tuple[str, ...]
+    threshold: float
+    spans: tuple[tuple[int, int, str], ...]
+
+
+class Lineage(BaseModel):
+    """Where a version comes from, what it was tuned on, and what was known of it when it was published."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    version: str
+    created: datetime
+    run: str
+    base: str
+    projects: tuple[int, ...]
+    annotations: tuple[int, ...]
+    digest: str
+    """SHA-256 over the annotations as they were used, the base and the recipe: the same digest, the same version."""
+    recipe: dict[str, float | int]
+    code: str
+    tasks: dict[str, int]
+    """How many tasks were used for what: training, validation, held out."""
+    left_out: dict[str, int] = {}
+    """Annotated spans that GLiNER cannot represent, by reason."""
+    scores: dict[str, Score]
+    """By model: base, champion, new."""
+    champion: str
+    better: bool
+    reason: str
+    canaries: tuple[Canary, ...] = ()
+
+
+class FormatError(RuntimeError):
+    """A version was published in a newer format than this program reads."""
+
+
+def read(folder: Path) -> Lineage:
+    """The lineage in a version's model directory. Raises FormatError for a newer format."""
+    text = (folder / FILE).read_text(encoding="utf-8")
+    found = _Format.model_validate_json(text).format
+    if found > FORMAT:
+        raise FormatError(
+            f"The version in {folder} has format {found}; this Spanloop reads up to {FORMAT}: "
+            "upgrade Spanloop to serve it."
+        )
+    return Lineage.model_validate_json(text)
+
+
+def write(folder: Path, lineage: Lineage) -> None:
+    (folder / FILE).write_text(lineage.model_dump_json(indent=1), encoding="utf-8")
+
+
+class _Format(BaseModel):
+    format: int

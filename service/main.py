@@ -1,0 +1,25 @@
+"""The entry that `bentoml serve service.main:Spanloop` starts: backend and extractor in one process."""
+
+from __future__ import annotations
+
+import bentoml
+
+from service import logs
+from service.backend.app import build
+from service.backend.supervisor import Supervisor
+from service.settings import Settings
+
+
+def supervisor() -> Supervisor:
+    from service.model import use_threads
+
+    settings = Settings()
+    logs.configure(settings.log_json)
+    use_threads(settings.compute_threads)
+    return Supervisor(settings)
+
+
+@bentoml.service(name="spanloop", workers=1, metrics={"enabled": False}, traffic={"timeout": 120})
+@bentoml.asgi_app(build(supervisor), path="/")
+class Spanloop:
+    """Spanloop as one service; all its routes are in the mounted application."""

@@ -1,0 +1,192 @@
+"""One GLiNER model: texts and labels in, spans out, exact and complete.
+
+GLiNER alone cuts long texts, lets many labels crowd a text out of the window and shifts spans behind words that the
+tokenizer drops, all without an error. Here a text becomes windows over its words, a label set becomes groups, and
+every span comes back as code points of the text it was found in.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from gliner import GLiNER
+
+from service.spans import Extraction, Span, decide
+from service.windows import windows
+from service.words import Words, split, token_counts
+
+Owner = TypeVar("Owner")
+
+FLOOR = 0.1
+"""Candidates below this probability are not looked at: they are no doubts worth a person's time."""
+
+DEFAULT_POSITIONS = 512
+SPECIAL_TOKENS = 3
+"""[CLS], the separator behind the labels, and the closing [SEP]."""
+
+MAX_BATCH = 32
+MAX_BATCH_TOKENS = 8192
+
+
+class ModelError(RuntimeError):
+    """A model could not be loaded, or cannot do what was asked; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of one text with one group of labels: what the model reads at once."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+    labels: tuple[str, ...]
+    tokens: int
+    floor: float
+
+
+class Model:
+    """A loaded GLiNER of any architecture, in evaluation mode on one device.
+
+    Not thread-safe by promise: one thread runs it. `prepare` may be called from another.
+    """
+
+    def __init__(self, gliner: Any) -> None:
+        self.gliner = gliner.eval()
+        self.tokenizer = gliner.data_processor.transformer_tokenizer
+        self.splitter = gliner.data_processor.words_splitter
+        self.max_words: int = gliner.config.max_len
+        self.max_width: int = gliner.config.max_width
+        self.max_types: int = gliner.config.max_types
+        self.max_tokens = _positions(gliner, self.tokenizer)
+        self.by_span = getattr(gliner.config, "span_mode", "") != "token_level"
+        self.prompted = getattr(gliner.config, "labels_encoder", None) is None
+        self._collator = gliner.create_collator()
+
+    @classmethod
+    def load(cls, source: str, device: str = "cpu") -> Model:
+        """Load a local directory or, where there is none of that name, a model of the hub.
+
+        Weights come back as fp32 whatever they were stored as. Raises ModelError with the cause.
+        """
+        local = Path(source).is_dir()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                gliner = GLiNER.from_pretrained(source, local_files_only=local, map_location=device, dtype="fp32")
+        except Exception as error:
+            where = "the directory" if local else "no directory of that name, and the model hub gave"
+            raise ModelError(
+                f"The model {source!r} could not be loaded ({where}: {error}). "
+                "SPANLOOP_MODEL takes a directory with gliner_config.json, or a GLiNER model's name on the hub."
+            ) from error
+        return cls(gliner)
+
+    def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
+        """Split a label set so that its wordings leave the text at least half of the window.
+
+        Labels are sorted, always: their order changes what GLiNER answers, so training, evaluation and serving
+        must use one order. Groups are of nearly equal size.
+        """
+        unique = sorted(set(labels))
+        if not self.prompted:
+            return [tuple(unique)] if unique else []
+        costs = [count + 1 for count in token_counts(unique, self.tokenizer)]
+        if costs and max(costs) > self.max_tokens // 2:
+            worst = unique[costs.index(max(costs))]
+            raise ModelError(f"The label wording {worst[:60]!r}… is too long for the model: shorten its hint.")
+        parts = max(1, math.ceil(len(unique) / self.max_types))
+        while True:
+            groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]
+            if all(self._prompt_tokens(group) <= self.max_tokens // 2 for group in groups):
+                return [tuple(group) for group in groups if group]
+            parts += 1
+
+    def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
+        """All windows of one text, for all groups of its labels. None for a text without words."""
+        words = split(text, self.splitter, self.tokenizer)
+        floor = min(FLOOR, threshold) if self.by_span else threshold
+        return [
+            self._window(words, group, piece, floor)
+            for group in self.groups(labels)
+            for piece in self.windows(words, group)
+        ]
+
+    def windows(self, words: Words, labels: tuple[str, ...]) -> list[slice]:
+        """Where to cut a text's words, for one group of labels."""
+        room = self.max_tokens - self._prompt_tokens(labels)
+        overlap = max(self.max_width, self.max_words // 8)
+        return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
+
+    def run(self, batch: Sequence[Window]) -> list[list[Span]]:
+        """The candidate spans of each window above its floor, in code points of the window's text."""
+        inputs = self.gliner.collate_batch(
+            [{"tokenized_text": window.words, "ner": None} for window in batch],
+            [list(window.labels) for window in batch],
+            self._collator,
+        )
+        output = self.gliner.run_batch(inputs)
+        found = self.gliner.decode_batch(output, inputs, threshold=[window.floor for window in batch])
+        return [
+            [Span(window.starts[s.start], window.ends[s.end], s.entity_type, float(s.score)) for s in spans]
+            for window, spans in zip(batch, found, strict=True)
+        ]
+
+    def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
+        """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""
+        owners: list[tuple[int, Window]] = [
+            (index, window) for index, text in enumerate(texts) for window in self.prepare(text, labels, threshold)
+        ]
+        candidates: list[list[Span]] = [[] for _ in texts]
+        owners.sort(key=lambda owner: owner[1].tokens)
+        for batch in batches(owners):
+            for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
+                candidates[index].extend(spans)
+        return [decide(spans, threshold) for spans in candidates]
+
+    def _prompt_tokens(self, labels: Iterable[str]) -> int:
+        if not self.prompted:
+            return SPECIAL_TOKENS
+        labels = list(labels)
+        return sum(token_counts(labels, self.tokenizer)) + len(labels) + SPECIAL_TOKENS
+
+    def _window(self, words: Words, labels: tuple[str, ...], piece: slice, floor: float) -> Window:
+        return Window(
+            words=words.asked[piece],
+            starts=words.starts[piece],
+            ends=words.ends[piece],
+            labels=labels,
+            tokens=sum(words.tokens[piece]) + self._prompt_tokens(labels),
+            floor=floor,
+        )
+
+
+def batches(owners: Sequence[tuple[Owner, Window]]) -> Iterator[Sequence[tuple[Owner, Window]]]:
+    """Cut a sequence of windows into batches by count and by padded sub-tokens."""
+    start = 0
+    while start < len(owners):
+        end, longest = start, 0
+        while end < len(owners) and end - start < MAX_BATCH:
+            longest = max(longest, owners[end][1].tokens)
+            if end > start and longest * (end + 1 - start) > MAX_BATCH_TOKENS:
+                break
+            end += 1
+        yield owners[start:end]
+        start = end
+
+
+def _positions(gliner: Any, tokenizer: Any) -> int:
+    """How many sub-tokens the encoder takes: the tokenizer's limit or the encoder's positions, whichever is less."""
+    encoder = getattr(gliner.config, "encoder_config", None)
+    positions = getattr(encoder, "max_position_embeddings", None) or DEFAULT_POSITIONS
+    return int(min(tokenizer.model_max_length, positions))
+
+
+def use_threads(count: int) -> None:
+    """How many threads torch computes with, in this whole process."""
+    torch.set_num_threads(count)

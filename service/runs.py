@@ -1,0 +1,122 @@
+"""Training runs on one machine: one JSON file each, written by the run and read by whoever wants to know.
+
+At most one run is active in a home directory. It holds a lock for as long as its process lives, so a run that has no
+outcome and no lock has died, whatever its file says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from service.files import replace_text
+from service.lineage import Score
+
+PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
+
+Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
+Outcome = Literal["promoted", "held", "nothing new", "failed"]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def id_of(model: str, fingerprint: str) -> str:
+    """The id of the run that learns from annotations as they stand now: asked for twice, it is the same run."""
+    digest = hashlib.sha256(f"{model}\n{fingerprint}".encode())
+    return f"run-{digest.hexdigest()[:10]}"
+
+
+class Run(BaseModel):
+    """Where a run stands, and how it ended."""
+
+    id: str
+    projects: tuple[int, ...]
+    why: str = ""
+    fingerprint: str = ""
+    annotations: int = 0
+    """How many annotations the projects held when the run was asked for."""
+    attempt: int = 1
+    phase: Phase = "waiting"
+    percent: float = 0
+    detail: str = ""
+    started: datetime = Field(default_factory=now)
+    updated: datetime = Field(default_factory=now)
+    outcome: Outcome | None = None
+    message: str = ""
+    version: str = ""
+    champion: str = ""
+    scores: dict[str, Score] = {}
+
+    @property
+    def ended(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome in ("promoted", "held", "nothing new")
+
+
+class Runs:
+    """The runs of a home directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "runs"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = self.folder / "active.lock"
+
+    def work(self, run_id: str) -> Path:
+        """The run's own directory: exported annotations, checkpoints, log."""
+        folder = self.folder / run_id
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def save(self, run: Run) -> None:
+        replace_text(self.folder / f"{run.id}.json", run.model_dump_json(indent=1))
+
+    def get(self, run_id: str) -> Run | None:
+        path = self.folder / f"{run_id}.json"
+        return Run.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def all(self) -> list[Run]:
+        """All readable runs, the newest first."""
+        found = []
+        for path in self.folder.glob("*.json"):
+            try:
+                found.append(Run.model_validate_json(path.read_text(encoding="utf-8")))
+            except (ValidationError, FileNotFoundError):
+                continue
+        return sorted(found, key=lambda run: run.started, reverse=True)
+
+    def acquire(self, run_id: str) -> int | None:
+        """Take the lock of the active run: its file descriptor, or None while another run is active.
+
+        The lock is on the open file: it lives as long as any process holds the descriptor, inherited ones included.
+        """
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, run_id.encode(), 0)
+        return handle
+
+    def active(self) -> str | None:
+        """The id of the run whose process is alive; None where there is none."""
+        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return os.pread(handle, 200, 0).decode()
+        finally:
+            os.close(handle)
+        return None

@@ -1,0 +1,59 @@
+"""The settings of the serving side, from the environment (prefix SPANLOOP_)."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).parent.parent
+STARTER = ROOT / "starter" / "model"
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseSettings):
+    """What the backend and its extractor can be told; README.md has the same table in words."""
+
+    model_config = SettingsConfigDict(env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore")
+
+    model: str = str(STARTER)
+    """The base model: a local directory, or the name of a GLiNER on the hub."""
+    device: str = "cpu"
+    threshold: Probability = 0.5
+    home: Path = Path("~/.spanloop")
+    """Where state is kept: the store of versions, the runs, which version is live."""
+    label_studio_url: str = ""
+    label_studio_api_key: SecretStr = SecretStr("")
+    basic_auth_username: str = ""
+    basic_auth_password: SecretStr = SecretStr("")
+    predict_deadline: float = Field(90, gt=0)
+    """Seconds after which /predict answers with what it has; Label Studio waits 100."""
+    max_body_mb: int = Field(50, gt=0)
+    max_text_characters: int = Field(1_000_000, gt=0)
+    retrain_every: int = Field(0, ge=0)
+    """Start a run by itself after so many new annotations; 0: never."""
+    retrain_minimum: int = Field(10, ge=1)
+    """Fewest new annotations for a run that was asked for by the submission of an annotation."""
+    retrain_quiet: float = Field(20, ge=0)
+    """Seconds without another submission before such a run starts."""
+    run_attempts: int = Field(3, ge=1)
+    """How often a run whose process died is started again; it goes on from its checkpoint."""
+    threads: int = Field(0, ge=0)
+    """Threads the model computes with; 0: one for each processor."""
+    log_json: bool = False
+
+    @cached_property
+    def folder(self) -> Path:
+        """The home directory, made where it is missing."""
+        folder = self.home.expanduser().absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @property
+    def compute_threads(self) -> int:
+        return self.threads or len(os.sched_getaffinity(0))

@@ -1,0 +1,1 @@
+"""One training run: annotations, dataset, tuning, judgement, publication."""

@@ -1,0 +1,158 @@
+"""The command line: `python -m training run | versions | show | promote | rollback`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service import logs
+from service.backend.label_studio import LabelStudio, LabelStudioError
+from service.live import INITIAL, LiveFile
+from service.registry import Registry, UnknownVersion
+from service.runs import Run, Runs, id_of
+from training.settings import TrainingSettings
+
+app = typer.Typer(help="Training runs and versions of Spanloop.", no_args_is_help=True, add_completion=False)
+screen = Console()
+
+STOPPED = 143
+"""What a shell reports for a process ended by SIGTERM."""
+
+
+@app.command()
+def run(
+    project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be given again.")],
+    run: Annotated[str, typer.Option(help="Go on with this run; without it, the run of these projects.")] = "",
+) -> None:
+    """Train on the annotations of some projects, judge the result, publish it, and make it live if it is better."""
+    settings = TrainingSettings()
+    logs.configure(settings.log_json)
+    runs = Runs(settings.folder)
+    projects = tuple(sorted(set(project)))
+    state = runs.get(run) if run else _by_hand(settings, projects)
+    if state is None:
+        _refuse(f"There is no run {run}.")
+    known = runs.get(state.id)
+    if known and known.succeeded:
+        screen.print(f"Run {known.id} has done this already: {known.message}")
+        return
+    _hold_lock(runs, state.id)
+    sys.exit(_execute(settings, runs, state, bar=sys.stdout.isatty()))
+
+
+@app.command()
+def versions() -> None:
+    """List the published versions."""
+    settings = TrainingSettings()
+    live = LiveFile(settings.folder).read().version
+    table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
+    for lineage in Registry(settings.folder).versions():
+        table.add_row(
+            "live" if lineage.version == live else "",
+            lineage.version,
+            f"{lineage.created:%Y-%m-%d %H:%M}",
+            str(lineage.tasks["training"]),
+            f"{lineage.scores['new'].f1:.3f}",
+            f"{lineage.scores['base'].f1:.3f}",
+            "better" if lineage.better else "held",
+        )
+    screen.print(table)
+    if live == INITIAL:
+        screen.print(f"Live: the initial model, {settings.model}")
+
+
+@app.command()
+def show(version: str) -> None:
+    """Print all that is known of a version."""
+    try:
+        screen.print_json(Registry(TrainingSettings().folder).get(version).model_dump_json())
+    except UnknownVersion as error:
+        _refuse(str(error))
+
+
+@app.command()
+def promote(version: str) -> None:
+    """Make a version live, whatever its verdict.
+
+    A running backend swaps to it, and takes it back if it does not work.
+    """
+    settings = TrainingSettings()
+    try:
+        Registry(settings.folder).fetch(version)
+    except UnknownVersion as error:
+        _refuse(str(error))
+    live = LiveFile(settings.folder)
+    live.swap(live.read().version, version, "Promoted by hand.")
+    screen.print(f"{version} is live.")
+
+
+@app.command()
+def rollback() -> None:
+    """Make the version before the live one live again."""
+    file = LiveFile(TrainingSettings().folder)
+    live = file.read()
+    if live.version == INITIAL:
+        _refuse("The initial model is live; there is nothing before it.")
+    file.swap(live.version, live.previous, f"Rolled back by hand from {live.version}.")
+    screen.print(f"{live.previous or 'The initial model'} is live again.")
+
+
+def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
+    try:
+        standing = LabelStudio(settings).standing(projects)
+    except LabelStudioError as error:
+        _refuse(str(error))
+    return Run(
+        id=id_of(settings.model, standing.fingerprint),
+        projects=projects,
+        why="started by hand",
+        fingerprint=standing.fingerprint,
+        annotations=standing.annotations,
+    )
+
+
+def _hold_lock(runs: Runs, run_id: str) -> None:
+    """Hold the lock of the active run until this process ends; a launcher has already taken and passed it on."""
+    if "SPANLOOP_RUN_LOCK" in os.environ:
+        return
+    if runs.acquire(run_id) is None:
+        _refuse(f"Run {runs.active()} is active; wait for it to end.")
+
+
+def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
+    """Run to the end and record how it ended. Returns the exit status."""
+    from service.model import use_threads  # torch: only a run pays for it
+    from training.progress import Reporter
+    from training.run import TrainingRun
+    from training.tune import Stopped
+
+    use_threads(settings.compute_threads)
+    reporter = Reporter(runs, state, bar)
+    try:
+        TrainingRun(settings, reporter).execute()
+    except Stopped as stopped:
+        reporter.know(detail=str(stopped))
+        return STOPPED
+    except Exception as error:  # noqa: BLE001: whatever it was, the page must show it
+        traceback.print_exc()
+        reporter.know(outcome="failed", message=f"{error}", detail="")
+    finally:
+        reporter.close()
+    logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
+    return 1 if reporter.run.outcome == "failed" else 0
+
+
+def _refuse(message: str) -> NoReturn:
+    Console(stderr=True).print(message)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

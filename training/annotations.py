@@ -1,0 +1,163 @@
+"""The annotations of a project, exported from Label Studio and resolved to one per task."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from label_studio_sdk.client import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+
+from service.label_config import Control, LabelConfigError, parse, text_of
+from service.spans import Span
+from training.dataset import Document
+
+PAGE = 100
+
+UNANNOTATED = json.dumps(
+    {
+        "filters": {
+            "conjunction": "and",
+            "items": [{"filter": "filter:tasks:total_annotations", "operator": "equal", "value": 0, "type": "Number"}],
+        }
+    }
+)
+
+
+class ExportFailed(RuntimeError):
+    """The annotations could not be had; says why and what to do."""
+
+
+class Annotation(msgspec.Struct):
+    id: int
+    result: list[Any]
+    was_cancelled: bool = False
+    ground_truth: bool = False
+    updated_at: str = ""
+
+
+class AnnotatedTask(msgspec.Struct):
+    id: int
+    data: dict[str, Any]
+    annotations: list[Annotation] = []
+
+
+@dataclass
+class Export:
+    """The documents of one project, and what of its annotations could not be used, by reason."""
+
+    documents: list[Document] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+class Source:
+    """Label Studio as a run sees it: with an API key of either kind (the SDK tells them apart)."""
+
+    def __init__(self, url: str, key: str) -> None:
+        if not url or not key:
+            raise ExportFailed(
+                "Set SPANLOOP_LABEL_STUDIO_URL and SPANLOOP_LABEL_STUDIO_API_KEY: the run reads annotations with them."
+            )
+        self._url = url
+        try:
+            self._client = LabelStudio(base_url=url, api_key=key, timeout=60)
+        except (ApiError, httpx.HTTPError) as error:
+            raise self._explain(error) from error
+
+    def label_config(self, project: int) -> str:
+        try:
+            return self._client.projects.get(project).label_config or ""
+        except (ApiError, httpx.HTTPError) as error:
+            raise self._explain(error, project) from error
+
+    def download(self, project: int, target: Path) -> None:
+        """Stream the project's labelled tasks into a file (Label Studio's JSON export)."""
+        partial = target.with_suffix(".partial")
+        try:
+            chunks = self._client.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
+            with partial.open("wb") as opened:
+                for chunk in chunks:
+                    opened.write(chunk)
+        except (ApiError, httpx.HTTPError) as error:
+            raise self._explain(error, project) from error
+        partial.replace(target)
+
+    def unannotated(self, project: int, limit: int) -> Iterator[dict[str, Any]]:
+        """The data of up to `limit` tasks that nobody has annotated."""
+        taken = 0
+        try:
+            for task in self._client.tasks.list(project=project, page_size=PAGE, query=UNANNOTATED):
+                if taken >= limit:
+                    return
+                taken += 1
+                yield task.data
+        except (ApiError, httpx.HTTPError) as error:
+            raise self._explain(error, project) from error
+
+    def _explain(self, error: Exception, project: int | None = None) -> ExportFailed:
+        untouched = "Nothing was trained and the live version is untouched."
+        if isinstance(error, ApiError) and error.status_code in (401, 403):
+            return ExportFailed(
+                f"Label Studio refuses the API key; set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one. {untouched}"
+            )
+        if isinstance(error, ApiError) and error.status_code == httpx.codes.NOT_FOUND:
+            return ExportFailed(f"Label Studio has no project {project}. {untouched}")
+        if isinstance(error, ApiError):
+            return ExportFailed(f"Label Studio at {self._url} answered {error.status_code} to the export. {untouched}")
+        return ExportFailed(
+            f"Label Studio at {self._url} does not answer ({error}); start it and try again. {untouched}"
+        )
+
+
+def read(path: Path, project: int, label_config: str) -> Export:
+    """Turn a downloaded export into documents: one per task and labelling control.
+
+    Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
+    ones are not. Raises ExportFailed for a label config without a usable control.
+    """
+    try:
+        controls = parse(label_config)
+    except LabelConfigError as error:
+        raise ExportFailed(f"Project {project}: {error}") from error
+    export = Export()
+    for task in msgspec.json.decode(path.read_bytes(), type=list[AnnotatedTask]):
+        chosen = choose(task.annotations)
+        if chosen is None:
+            continue
+        for control in controls:
+            text = text_of(task.data, control)
+            if text is None or not text.strip():
+                export.left_out["the task has no text"] += 1
+                continue
+            spans = tuple(_spans(chosen.result, control, text, export.left_out))
+            export.documents.append(Document(text, control.wordings, spans, project, task.id, chosen.id))
+    return export
+
+
+def choose(annotations: Sequence[Annotation]) -> Annotation | None:
+    """The annotation that counts: ground truth first, then the one changed last; never a cancelled one."""
+    usable = [annotation for annotation in annotations if not annotation.was_cancelled]
+    return max(usable, key=lambda a: (a.ground_truth, a.updated_at, a.id), default=None)
+
+
+def _spans(result: Sequence[Any], control: Control, text: str, left_out: Counter[str]) -> Iterator[Span]:
+    wording_of = control.wording_of
+    for region in result:
+        if not isinstance(region, dict) or region.get("from_name") != control.name:
+            continue
+        value = region.get("value") or {}
+        start, end, labels = value.get("start"), value.get("end"), value.get(control.kind) or []
+        if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= len(text):
+            left_out["the span lies outside of the text"] += 1
+            continue
+        for label in labels:
+            if label in wording_of:
+                yield Span(start, end, wording_of[label], 1.0)
+            else:
+                left_out["the label is no longer in the label config"] += 1

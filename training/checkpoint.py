@@ -1,0 +1,46 @@
+"""Checkpoints of a tuning: one safetensors file, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name, and what else a resumed tuning needs to know (JSON)."""
+
+    tensors: dict[str, torch.Tensor]
+    state: dict[str, float | int]
+
+
+def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, float | int]) -> None:
+    """Write a checkpoint beside `path`, make it durable, then put it in place with one rename."""
+    partial = path.with_suffix(".partial")
+    save_file(
+        {name: t.detach().cpu().contiguous() for name, t in tensors.items()},
+        partial,
+        {"state": json.dumps(dict(state))},
+    )
+    with partial.open("rb") as written:
+        os.fsync(written.fileno())
+    partial.replace(path)
+
+
+def load(path: Path) -> Checkpoint | None:
+    """The checkpoint at `path`; None where there is none. A damaged file raises, naming it and what to do."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118: an open file, not a dict
+            return Checkpoint(tensors, json.loads(opened.metadata()["state"]))
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise RuntimeError(f"The checkpoint {path} is damaged ({error}); delete it to tune from the start.") from error

@@ -1,0 +1,61 @@
+"""Scores of a model on annotated texts, and whether a new version may replace the champion."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from service.lineage import Score
+from service.model import Model
+from training.dataset import Document
+
+
+class Verdict(NamedTuple):
+    """Whether a version serves, and why, in plain words."""
+
+    better: bool
+    reason: str
+
+
+def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
+    """Strict micro scores by the code that serves: a span counts if start, end and label are all right.
+
+    Annotated spans that GLiNER cannot represent count as missed.
+    """
+    found: Counter[str] = Counter()
+    wanted: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for labels in {document.labels for document in documents}:
+        asked = [document for document in documents if document.labels == labels]
+        extractions = model.extract([document.text for document in asked], labels, threshold)
+        for document, extraction in zip(asked, extractions, strict=True):
+            gold = {(s.start, s.end, s.label) for s in document.spans}
+            predicted = {(s.start, s.end, s.label) for s in extraction.spans}
+            wanted.update(label for _, _, label in gold)
+            found.update(label for _, _, label in predicted)
+            right.update(label for _, _, label in gold & predicted)
+    seen = sorted(wanted | found)
+    return Score(
+        precision=_ratio(right.total(), found.total()),
+        recall=_ratio(right.total(), wanted.total()),
+        f1=_f1(right.total(), found.total(), wanted.total()),
+        per_label={label: _f1(right[label], found[label], wanted[label]) for label in seen},
+        support={label: wanted[label] for label in seen},
+    )
+
+
+def verdict(champion: Score, new: Score) -> Verdict:
+    """A new version serves if its micro F1 on the held-out tasks is higher than the champion's."""
+    change = f"F1 on the held-out tasks: {champion.f1:.3f} → {new.f1:.3f}"
+    if new.f1 > champion.f1:
+        return Verdict(True, f"{change}.")
+    return Verdict(False, f"{change}, not better; the live version stays. More or more consistent annotations help.")
+
+
+def _f1(right: int, found: int, wanted: int) -> float:
+    return _ratio(2 * right, found + wanted)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0

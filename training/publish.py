@@ -1,0 +1,65 @@
+"""A tuned model as a new version: its name, its canaries, its lineage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from service import RELEASE
+from service.lineage import Canary
+from service.model import Model
+from service.settings import ROOT
+from training.dataset import Document
+from training.tune import Recipe
+
+CANARIES = 3
+SURE = 0.3
+"""A canary's decisions must be this far from the threshold: another processor may round differently."""
+
+
+def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
+    """What a version is made of, as SHA-256: the annotations as used, the base model and the recipe."""
+    content = hashlib.sha256(json.dumps([base, asdict(recipe)], sort_keys=True).encode())
+    for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
+        entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]
+        content.update(json.dumps(entry).encode())
+    return content.hexdigest()
+
+
+def name(of: str) -> str:
+    """A new version's name: when it was made and six hex digits of its digest; names sort by time."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{of[:6]}"
+
+
+def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> tuple[Canary, ...]:
+    """Texts of the product's own (no user's text goes into a version) on which the model is sure, with its spans."""
+    if not labels:
+        return ()
+    found = zip(texts, model.extract(texts, labels, threshold), strict=True)
+    sure = [(text, extraction) for text, extraction in found if extraction.certainty >= SURE]
+    sure.sort(key=lambda pair: -len(pair[1].spans))
+    return tuple(
+        Canary(
+            text=text, labels=tuple(labels), threshold=threshold, spans=tuple(tuple(s[:3]) for s in extraction.spans)
+        )
+        for text, extraction in sure[:CANARIES]
+    )
+
+
+def save_model(model: Model, folder: Path) -> None:
+    """Write a model as GLiNER reads it, weights as safetensors (never a pickle)."""
+    gliner: Any = model.gliner
+    gliner.save_pretrained(str(folder), safe_serialization=True)
+
+
+def code_version() -> str:
+    """Which code made a version: the release and six hex digits of the sources, so that a changed checkout shows."""
+    content = hashlib.sha256()
+    for path in sorted([*ROOT.glob("service/**/*.py"), *ROOT.glob("training/**/*.py")]):
+        content.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    return f"{RELEASE}+{content.hexdigest()[:6]}"

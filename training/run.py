@@ -1,0 +1,228 @@
+"""One run, from annotations to a judged version: a straight line of phases.
+
+A run may be killed anywhere. What it has exported stays exported and what it has tuned stays tuned, so a restart of the
+same run goes on from there; the live version changes in one step at the very end, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import FrameType
+from typing import NamedTuple
+
+from service.label_config import parse, text_of
+from service.lineage import Lineage, Score
+from service.live import INITIAL, Conflict, LiveFile
+from service.model import Model
+from service.registry import Registry
+from service.versions import initial_version
+from training import publish, replay
+from training.annotations import Source, read
+from training.dataset import Document, build, is_for_validation, is_held_out
+from training.judge import Verdict, score, verdict
+from training.progress import Reporter
+from training.settings import TrainingSettings
+from training.tune import Progress, Recipe, Stopped, Tuning
+
+
+class TooFew(RuntimeError):
+    """There is too little to learn from or to judge by; says how much is wanted."""
+
+
+class Parts(NamedTuple):
+    """The documents of a run by what they serve for."""
+
+    training: list[Document]
+    validation: list[Document]
+    held_out: list[Document]
+
+
+class TrainingRun:
+    """One run with its settings and its files."""
+
+    def __init__(self, settings: TrainingSettings, reporter: Reporter) -> None:
+        self.settings = settings
+        self.reporter = reporter
+        self.registry = Registry(settings.folder)
+        self.live = LiveFile(settings.folder)
+        self.folder = reporter.runs.work(reporter.run.id)
+        self.base = initial_version(settings.model)
+        self.left_out: Counter[str] = Counter()
+        self._stopping = False
+
+    def execute(self) -> None:
+        """All phases. Raises what went wrong; the run's file says where it stood."""
+        signal.signal(signal.SIGTERM, self._stop)
+        documents, spare = self._export()
+        parts = self._split(documents)
+        model = self._load_base()
+        recipe = self._recipe(parts, model)
+        digest = publish.digest(documents, self.base, recipe)
+        known = self.registry.with_digest(digest)
+        if known and known.run != self.reporter.run.id:
+            message = f"Nothing new: version {known.version} was made from exactly these annotations."
+            self._finish("nothing new", message, version=known.version)
+            return
+        scores = {"base": self._score(model, parts.held_out)}
+        self._tune(model, recipe, parts, spare)
+        self.reporter.enter("judge", "scoring the new version on the held-out tasks")
+        scores["new"] = self._score(model, parts.held_out)
+        champion, judged = self._judge(scores, parts.held_out)
+        if known is None:
+            known = self._publish(model, documents, parts, recipe, digest, scores, champion, judged)
+        self._roll_out(known, scores, parts.held_out, champion, judged)
+
+    def _export(self) -> tuple[list[Document], list[Document]]:
+        """The annotated documents, and others of the projects that nobody has annotated.
+
+        What was exported stays: a resumed run learns from the same annotations as before it was killed.
+        """
+        self.reporter.enter("export", "reading the annotations from Label Studio")
+        settings = self.settings
+        source = Source(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
+        documents: list[Document] = []
+        spare: list[Document] = []
+        for project in self.reporter.run.projects:
+            exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
+            unannotated = self.folder / f"project-{project}-unannotated.json"
+            if not exported.exists():
+                config.write_text(source.label_config(project), encoding="utf-8")
+                unannotated.write_text(json.dumps(list(source.unannotated(project, settings.replay_limit))))
+                source.download(project, exported)
+            label_config = config.read_text(encoding="utf-8")
+            export = read(exported, project, label_config)
+            documents += export.documents
+            self.left_out.update(export.left_out)
+            for control in parse(label_config):
+                texts = (text_of(data, control) for data in json.loads(unannotated.read_text()))
+                spare += [Document(text, control.wordings, ()) for text in texts if text and text.strip()]
+        return documents, spare
+
+    def _split(self, documents: Sequence[Document]) -> Parts:
+        """Held-out tasks by their text, for ever; of the others a part for early stopping."""
+        held_out = [document for document in documents if is_held_out(document.text)]
+        rest = [document for document in documents if not is_held_out(document.text)]
+        validation = [document for document in rest if is_for_validation(document.text)]
+        training = [document for document in rest if not is_for_validation(document.text)]
+        annotated = len({(document.project, document.task) for document in documents})
+        wanted = self.settings.min_annotations
+        if annotated < wanted or not training or not any(document.spans for document in held_out):
+            raise TooFew(
+                f"{annotated} tasks are annotated, {len(held_out)} of them are held out to judge by. A run wants at "
+                f"least {wanted}, with annotated spans among the held-out ones: annotate more tasks, then press "
+                "Start Training. Nothing was trained and the live version is untouched."
+            )
+        return Parts(training, validation, held_out)
+
+    def _load_base(self) -> Model:
+        self.reporter.enter("dataset", "loading the base model")
+        return Model.load(self.settings.model, self.settings.device)
+
+    def _recipe(self, parts: Parts, model: Model) -> Recipe:
+        return self.settings.recipe(len(parts.training), model.gliner.config.encoder_config.hidden_size)
+
+    def _score(self, model: Model, documents: Sequence[Document]) -> Score:
+        return score(model, documents, self.settings.threshold)
+
+    def _tune(self, model: Model, recipe: Recipe, parts: Parts, spare: Sequence[Document]) -> None:
+        dataset = build(parts.training, model, recipe.seed)
+        self.left_out.update(dataset.left_out)
+        self.reporter.enter("replay", "the base model labels what is replayed")
+        texts = replay.sentences("train") + [document.text for document in spare]
+        labelled = replay.label(model, texts, replay.broad_labels(), self.settings.threshold, recipe.seed)
+        replayed = build(labelled, model, recipe.seed)
+        self.reporter.enter("tune", f"{len(dataset.examples)} examples, {len(replayed.examples)} replayed")
+        Tuning(
+            model,
+            recipe,
+            evaluate=lambda tuned: self._score(tuned, parts.validation).f1,
+            report=self._tuned,
+            stopping=lambda: self._stopping,
+            folder=self.folder,
+        ).run(dataset.examples, replayed.examples)
+
+    def _tuned(self, progress: Progress) -> None:
+        best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
+        detail = f"step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
+        self.reporter.within(progress.step / progress.steps, detail)
+
+    def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
+        """Score whatever is live now as the champion, and the new version against it."""
+        champion = self.live.read().version
+        if champion == INITIAL:
+            scores["champion"] = scores["base"]
+        else:
+            self.reporter.within(0.5, f"scoring the champion {champion}")
+            scores["champion"] = self._score(Model.load(str(self.registry.fetch(champion))), held_out)
+        judged = verdict(scores["champion"], scores["new"])
+        self.reporter.know(scores=dict(scores), champion=champion)
+        return champion, judged
+
+    def _publish(
+        self,
+        model: Model,
+        documents: Sequence[Document],
+        parts: Parts,
+        recipe: Recipe,
+        digest: str,
+        scores: dict[str, Score],
+        champion: str,
+        judged: Verdict,
+    ) -> Lineage:
+        self.reporter.enter("publish", "writing the new version into the store")
+        labels = sorted({label for document in documents for label in document.labels})
+        lineage = Lineage(
+            version=publish.name(digest),
+            created=datetime.now(UTC),
+            run=self.reporter.run.id,
+            base=self.base,
+            projects=self.reporter.run.projects,
+            annotations=tuple(sorted({document.annotation for document in documents})),
+            digest=digest,
+            recipe=asdict(recipe),
+            code=publish.code_version(),
+            tasks={name: len(part) for name, part in parts._asdict().items()},
+            left_out=dict(self.left_out),
+            scores=dict(scores),
+            champion=champion or self.base,
+            better=judged.better,
+            reason=judged.reason,
+            canaries=publish.canaries(model, replay.sentences("guard"), labels, self.settings.threshold),
+        )
+        self.registry.publish(lineage, lambda folder: publish.save_model(model, folder))
+        return lineage
+
+    def _roll_out(
+        self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
+    ) -> None:
+        """Make the version live if it is better than what is live at that moment; judge again where that changed."""
+        self.reporter.enter("rollout", "making the new version live")
+        while judged.better:
+            why = f"Promoted by {lineage.run}. {judged.reason}"
+            try:
+                self.live.swap(champion, lineage.version, why)
+            except Conflict:
+                champion, judged = self._judge(scores, held_out)
+                continue
+            self._finish("promoted", f"Version {lineage.version} serves. {judged.reason}", version=lineage.version)
+            return
+        message = f"Version {lineage.version} was published, but does not serve. {judged.reason}"
+        self._finish("held", message, version=lineage.version)
+
+    def _finish(self, outcome: str, message: str, version: str) -> None:
+        left = "; ".join(f"{count} × {reason}" for reason, count in sorted(self.left_out.items()))
+        note = f" Spans that could not be used: {left}." if left else ""
+        self.reporter.know(
+            phase="done", percent=100, detail="", outcome=outcome, message=message + note, version=version
+        )
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM: tuning ends at the next step with a checkpoint, everything else at once."""
+        self._stopping = True
+        if self.reporter.run.phase != "tune":
+            raise Stopped(f"stopped in phase {self.reporter.run.phase}; a restart of the run goes on from there")

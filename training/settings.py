@@ -1,0 +1,40 @@
+"""The settings of a training run, from the environment (prefix SPANLOOP_, the same names as the backend's)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from service.settings import Settings
+from training.tune import Recipe
+
+
+class TrainingSettings(Settings):
+    """What a run can be told besides what the backend is."""
+
+    steps: int = Field(0, ge=0)
+    """Steps of the optimizer, at most; 0: by the number of examples."""
+    batch_size: int = Field(16, ge=2)
+    encoder_rate: float = Field(0, ge=0)
+    """Peak learning rate of the encoder; 0: by its width."""
+    head_rate: float = Field(0, ge=0)
+    """Peak learning rate of everything behind the encoder; 0: by the encoder's width."""
+    seed: int = 0
+    min_annotations: int = Field(20, ge=1)
+    """Fewest annotated tasks that a run accepts."""
+    replay_limit: int = Field(400, ge=0)
+    """Most unannotated tasks of the projects that are replayed beside the general sentences."""
+
+    def recipe(self, examples: int, width: int) -> Recipe:
+        """The recipe for so many training examples and an encoder of that width.
+
+        Small encoders learn with larger rates: the rates are those that GLiNER's authors fine-tune with at width
+        768 (1e-5 and 5e-5), times the square of how much narrower the encoder is; checked at 384 (see benchmarks).
+        """
+        scale = (768 / width) ** 2
+        return Recipe(
+            steps=self.steps or max(200, min(600, 3 * examples)),
+            batch_size=self.batch_size,
+            encoder_rate=self.encoder_rate or 2e-5 * scale,
+            head_rate=self.head_rate or 1e-4 * scale,
+            seed=self.seed,
+        )

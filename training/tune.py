@@ -1,0 +1,259 @@
+"""Fine-tuning: one plain loop from the base model to the weights that did best on the validation texts.
+
+Every batch is half new examples and half replayed ones (see `replay`), so that the model learns the project's labels
+without losing what it knew. Batches and dropout depend on the seed and the step alone: a tuning that was stopped and
+resumed gives the weights of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+
+from service.model import Model
+from training import checkpoint
+from training.dataset import Example
+
+MAX_BAD_STEPS = 5
+
+
+class Diverged(RuntimeError):
+    """The loss was not finite several steps in a row: nothing of the tuning is worth keeping."""
+
+
+class Stopped(RuntimeError):
+    """The tuning was asked to stop; its checkpoint is written and a restart goes on from there."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All knobs of a fine-tuning, in one place."""
+
+    steps: int = 500
+    """Steps of the optimizer, at most: early stopping may end sooner."""
+    batch_size: int = 16
+    """Examples a step, replayed ones included."""
+    replay_share: float = 0.5
+    """Share of each batch that is replayed."""
+    encoder_rate: float = 1e-4
+    """Peak learning rate of the pretrained encoder (AdamW)."""
+    head_rate: float = 5e-4
+    """Peak learning rate of everything behind the encoder."""
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    focal_alpha: float = -1.0
+    """GLiNER's focal loss: weight of positives; -1 for none (plain cross-entropy with gamma 0)."""
+    focal_gamma: float = 0.0
+    evaluations: int = 5
+    """How often the validation texts are scored, evenly over the steps."""
+    patience: int = 3
+    """Evaluations without a better score after which tuning ends."""
+    checkpoint_seconds: float = 60.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a tuning stands, after a step."""
+
+    step: int
+    steps: int
+    loss: float
+    best: float
+    """Best score on the validation texts so far; -1 before the first evaluation."""
+
+
+@dataclass
+class State:
+    """What a resumed tuning must know besides weights and optimizer."""
+
+    step: int = 0
+    best: float = -1.0
+    best_step: int = 0
+    stale: int = 0
+    bad: int = 0
+
+
+class Tuning:
+    """One tuning of one model, in place.
+
+    `evaluate` scores the model on validation texts (higher is better); `report` hears of every step; `stopping` is
+    asked before every step. `folder` keeps the checkpoints (None: no checkpoints).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        recipe: Recipe,
+        *,
+        evaluate: Callable[[Model], float] | None = None,
+        report: Callable[[Progress], None] = lambda progress: None,
+        stopping: Callable[[], bool] = lambda: False,
+        folder: Path | None = None,
+    ) -> None:
+        self.model = model
+        self.recipe = recipe
+        self.evaluate = evaluate
+        self.report = report
+        self.stopping = stopping
+        self.folder = folder
+        self.state = State()
+        self.network: torch.nn.Module = model.gliner.model
+        self.optimizer = _optimizer(self.network, recipe)
+        self._best: dict[str, torch.Tensor] | None = None
+        self._collator = model.gliner.data_collator_class(
+            model.gliner.config, data_processor=model.gliner.data_processor, prepare_labels=True
+        )
+
+    def run(self, examples: Sequence[Example], replay: Sequence[Example]) -> State:
+        """Tune to the end and leave the model with its best weights.
+
+        Raises Stopped (checkpoint written), Diverged, or OSError where a checkpoint could not be written.
+        """
+        self._resume()
+        recipe, state = self.recipe, self.state
+        replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
+        new, old = Shuffled(examples, recipe.seed), Shuffled(replay, recipe.seed + 1)
+        every = max(1, recipe.steps // recipe.evaluations)
+        saved = time.monotonic()
+        while state.step < recipe.steps and state.stale < recipe.patience:
+            if self.stopping():
+                self._save()
+                raise Stopped(f"stopped after step {state.step} of {recipe.steps}; a restart goes on from there")
+            batch = new.take(state.step, recipe.batch_size - replayed) + old.take(state.step, replayed)
+            loss = self._step(batch)
+            state.step += 1
+            if self.evaluate and (state.step % every == 0 or state.step == recipe.steps):
+                self._judge(self.evaluate(self.model))
+                self._save()
+                saved = time.monotonic()
+            elif time.monotonic() - saved > recipe.checkpoint_seconds:
+                self._save()
+                saved = time.monotonic()
+            self.report(Progress(state.step, recipe.steps, loss, state.best))
+        if self._best is not None:
+            self.network.load_state_dict(self._best)
+        self.model.gliner.eval()
+        return state
+
+    def _step(self, batch: Sequence[Example]) -> float:
+        """One step of the optimizer; a step whose loss is not finite changes nothing."""
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.state.step)
+        share = _rate(self.state.step, self.recipe)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * share
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self._loss(batch)
+        if not math.isfinite(loss.item()):
+            self.state.bad += 1
+            if self.state.bad >= MAX_BAD_STEPS:
+                raise Diverged(
+                    f"The loss was not a finite number {MAX_BAD_STEPS} times in a row, last at step {self.state.step}. "
+                    "Nothing was published. A smaller learning rate helps (SPANLOOP_ENCODER_RATE, SPANLOOP_HEAD_RATE)."
+                )
+            return math.nan
+        self.state.bad = 0
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        self.optimizer.step()
+        return float(loss.item())
+
+    def _loss(self, batch: Sequence[Example]) -> torch.Tensor:
+        """GLiNER's own loss, summed over spans and labels, per example."""
+        inputs = self._collator(
+            [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in batch]
+        )
+        device = self.model.gliner.device
+        inputs = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
+        output: Any = self.network(
+            **inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum"
+        )
+        loss: torch.Tensor = output.loss / len(batch)
+        return loss
+
+    def _judge(self, score: float) -> None:
+        state = self.state
+        if score > state.best:
+            state.best, state.best_step, state.stale = score, state.step, 0
+            self._best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+        else:
+            state.stale += 1
+
+    def _save(self) -> None:
+        if self.folder is None:
+            return
+        tensors = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{slot}": tensor for slot, tensor in slots.items()}
+        checkpoint.save(self.folder / "checkpoint.safetensors", tensors, vars(self.state))
+
+    def _resume(self) -> None:
+        found = checkpoint.load(self.folder / "checkpoint.safetensors") if self.folder else None
+        if found is None:
+            return
+        self.state = State(**found.state)  # type: ignore[arg-type]
+        self.network.load_state_dict(_named(found.tensors, "model."))
+        self._best = _named(found.tensors, "best.") or None
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in _named(found.tensors, "optimizer.").items():
+            index, slot = name.split(".", 1)
+            slots.setdefault(int(index), {})[slot] = tensor
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+
+class Shuffled:
+    """Epochs of shuffled examples, addressed by step: the same for the same seed, whatever ran before."""
+
+    def __init__(self, examples: Sequence[Example], seed: int) -> None:
+        self.examples = examples
+        self.seed = seed
+        self._epoch = -1
+        self._order: list[int] = []
+
+    def take(self, step: int, size: int) -> list[Example]:
+        """The `size` examples of a step."""
+        return [self._at(index) for index in range(step * size, (step + 1) * size)]
+
+    def _at(self, index: int) -> Example:
+        epoch, place = divmod(index, len(self.examples))
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = list(range(len(self.examples)))
+            Random(f"{self.seed}:{epoch}").shuffle(self._order)
+        return self.examples[self._order[place]]
+
+
+def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    encoder: list[torch.nn.Parameter] = []
+    head: list[torch.nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        (encoder if "bert_layer" in name else head).append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": encoder, "lr": recipe.encoder_rate, "peak": recipe.encoder_rate},
+        {"params": head, "lr": recipe.head_rate, "peak": recipe.head_rate},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+
+
+def _rate(step: int, recipe: Recipe) -> float:
+    """Share of the peak learning rate at a step: a linear rise, then half a cosine down to nothing."""
+    rise = max(1, round(recipe.steps * recipe.warmup))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, recipe.steps - rise)))
+
+
+def _named(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
