@@ -140,7 +140,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     except Stopped as stopped:
         reporter.know(detail=str(stopped))
         return STOPPED
-    except Exception as error:  # noqa: BLE001: whatever it was, the page must show it
+    except Exception as error:  # noqa: BLE001 - whatever it was, the page must show it
         traceback.print_exc()
         reporter.know(outcome="failed", message=f"{error}", detail="")
     finally:
