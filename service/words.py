@@ -58,7 +58,7 @@ def token_counts(words: Sequence[str], tokenizer: Any) -> list[int]:
     """How many sub-tokens each word has; 0 for a word that the tokenizer drops."""
     if not words:
         return []
-    encoding = tokenizer(words, is_split_into_words=True, add_special_tokens=False, truncation=False)
+    encoding = tokenizer(words, is_split_into_words=True, add_special_tokens=False, verbose=False)
     counts = [0] * len(words)
     for word in encoding.word_ids():
         if word is not None:

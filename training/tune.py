@@ -23,6 +23,10 @@ from training.dataset import Example
 
 MAX_BAD_STEPS = 5
 
+PADDING = 1.5
+FEW_WORDS = 16
+"""Examples go through the network together while the longest has at most 1.5 times the shortest's words and 16."""
+
 
 class Diverged(RuntimeError):
     """The loss was not finite several steps in a row: nothing of the tuning is worth keeping."""
@@ -154,8 +158,12 @@ class Tuning:
             group["lr"] = group["peak"] * share
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(batch)
-        if not math.isfinite(loss.item()):
+        loss = 0.0
+        for part in alike(batch):
+            share_of_loss = self._loss(part) / len(batch)
+            loss += share_of_loss.item()
+            share_of_loss.backward()  # type: ignore[no-untyped-call]
+        if not math.isfinite(loss):
             self.state.bad += 1
             if self.state.bad >= MAX_BAD_STEPS:
                 raise Diverged(
@@ -164,22 +172,19 @@ class Tuning:
                 )
             return math.nan
         self.state.bad = 0
-        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
-        return float(loss.item())
+        return loss
 
     def _loss(self, batch: Sequence[Example]) -> torch.Tensor:
-        """GLiNER's own loss, summed over spans and labels, per example."""
+        """GLiNER's own loss, summed over examples, spans and labels."""
         inputs = self._collator(
             [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in batch]
         )
         device = self.model.gliner.device
         inputs = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
-        output: Any = self.network(
-            **inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum"
-        )
-        loss: torch.Tensor = output.loss / len(batch)
+        output = self.network(**inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum")
+        loss: torch.Tensor = output.loss
         return loss
 
     def _judge(self, score: float) -> None:
@@ -233,6 +238,19 @@ class Shuffled:
             self._order = list(range(len(self.examples)))
             Random(f"{self.seed}:{epoch}").shuffle(self._order)
         return self.examples[self._order[place]]
+
+
+def alike(batch: Sequence[Example]) -> list[list[Example]]:
+    """A batch in parts of like length: each is padded to its longest, and one long note would pad all the others.
+
+    The gradient is the sum over the parts, so the result is that of the whole batch.
+    """
+    parts: list[list[Example]] = []
+    for example in sorted(batch, key=lambda example: len(example.words), reverse=True):
+        if not parts or len(parts[-1][0].words) > PADDING * len(example.words) + FEW_WORDS:
+            parts.append([])
+        parts[-1].append(example)
+    return parts
 
 
 def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:

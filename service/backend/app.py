@@ -81,15 +81,19 @@ async def versions(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def job_status(supervisor: Supervisor, request: Request) -> Response:
+    """Where a run stands; without a job the newest."""
     body = decode(await body_of(request, supervisor.body_limit), Job)
     run = supervisor.run(body.job)
     if run is None:
-        raise Refused(404, f"There is no run {body.job[:100]!r}.")
+        raise Refused(404, f"There is no run {body.job[:100]!r}." if body.job else "There is no run yet.")
     return JSONResponse(
         {
+            "job": run.id,
             "job_status": _status(run),
+            "outcome": run.outcome,
             "phase": run.phase,
             "percent": run.percent,
+            "detail": run.detail,
             "error": run.message if run.outcome == "failed" else None,
             "message": run.message,
             "version": run.version,

@@ -1,0 +1,68 @@
+# Spanloop: `make help` lists what there is.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanloop
+LABEL_STUDIO_VERSION := 1.23.2
+LABEL_STUDIO := $(CACHE)/label-studio-$(LABEL_STUDIO_VERSION)
+TORCH := torch==2.13.0
+# Without a GPU torch's CPU build spares a download of 3 GB; where its index does not answer, PyPI's build serves as well.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
+PORT ?= 9090
+HOST ?= 127.0.0.1
+DATA ?= ../shared/data
+
+export SPANLOOP_HOME ?= $(HOME)/.spanloop
+export BENTOML_HOME = $(SPANLOOP_HOME)/bentoml
+export BENTOML_DO_NOT_TRACK = True
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve train test test-slow lint starter clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(BIN)/.installed ## make the environment (other targets do it when they need it)
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/pip install -q --no-deps --retries 0 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) || true)
+	$(BIN)/pip install -q -c constraints.txt $(TORCH)
+	$(BIN)/pip install -q -c constraints.txt --editable ".[dev,starter]"
+	touch $@
+
+$(LABEL_STUDIO)/.installed:
+	$(PYTHON) -m venv $(LABEL_STUDIO)
+	$(LABEL_STUDIO)/bin/pip install -q label-studio==$(LABEL_STUDIO_VERSION)
+	touch $@
+
+demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves it up)
+	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
+
+serve: $(BIN)/.installed ## serve the backend (PORT=9090) for an existing Label Studio
+	@mkdir -p $(BENTOML_HOME)
+	$(BIN)/bentoml serve service.main:Spanloop --host $(HOST) --port $(PORT)
+
+train: $(BIN)/.installed ## a training run by hand (PROJECT=3)
+	@test -n "$(PROJECT)" || { echo "Say which project: make train PROJECT=3"; exit 2; }
+	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
+
+test: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## all tests but the slow ones, a real Label Studio and a real browser included
+	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## the slow tests
+	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(BIN)/.installed ## ruff and mypy --strict
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
+	$(BIN)/python -m training.starter --data $(DATA) --out starter/model
+
+clean: ## remove what was made in this folder
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

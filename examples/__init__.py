@@ -1,0 +1,1 @@
+"""Medical tasks with gold annotations, and the demonstration that uses them."""
