@@ -69,12 +69,14 @@ class Model:
         self._collator = gliner.create_collator()
 
     @classmethod
-    def load(cls, source: str, device: str = "cpu") -> Model:
+    def load(cls, source: str, device: str = "auto") -> Model:
         """Load a local directory or, where there is none of that name, a model of the hub.
 
         Weights come back as fp32 whatever they were stored as. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -23,7 +23,8 @@ class Settings(BaseSettings):
 
     model: str = str(STARTER)
     """The base model: a local directory, or the name of a GLiNER on the hub."""
-    device: str = "cpu"
+    device: str = "auto"
+    """What the model computes on, as torch names it; auto: a GPU where torch finds one."""
     threshold: Probability = 0.5
     home: Path = Path("~/.spanloop")
     """Where state is kept: the store of versions, the runs, which version is live."""

@@ -23,11 +23,12 @@ from service.registry import Registry
 from service.versions import initial_version
 from training import publish, replay
 from training.annotations import Source, read
-from training.dataset import Document, build, is_for_validation, is_held_out
+from training.dataset import Document, is_for_validation, is_held_out
 from training.judge import Verdict, score, verdict
+from training.learn import Learning
 from training.progress import Reporter
 from training.settings import TrainingSettings
-from training.tune import Progress, Recipe, Stopped, Tuning
+from training.tune import Progress, Recipe, Stopped
 
 
 class TooFew(RuntimeError):
@@ -61,20 +62,21 @@ class TrainingRun:
         documents, spare = self._export()
         parts = self._split(documents)
         model = self._load_base()
-        recipe = self._recipe(parts, model)
-        digest = publish.digest(documents, self.base, recipe)
+        learning = Learning(self.settings, model, parts.training)
+        self.left_out.update(learning.left_out)
+        digest = publish.digest(documents, self.base, learning.recipe)
         known = self.registry.with_digest(digest)
         if known and known.run != self.reporter.run.id:
             message = f"Nothing new: version {known.version} was made from exactly these annotations."
             self._finish("nothing new", message, version=known.version)
             return
         scores = {"base": self._score(model, parts.held_out)}
-        self._tune(model, recipe, parts, spare)
+        self._tune(learning, parts, spare)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
-            known = self._publish(model, documents, parts, recipe, digest, scores, champion, judged)
+            known = self._publish(model, documents, parts, learning.recipe, digest, scores, champion, judged)
         self._roll_out(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[Document]]:
@@ -123,28 +125,20 @@ class TrainingRun:
         self.reporter.enter("dataset", "loading the base model")
         return Model.load(self.settings.model, self.settings.device)
 
-    def _recipe(self, parts: Parts, model: Model) -> Recipe:
-        return self.settings.recipe(len(parts.training), model.gliner.config.encoder_config.hidden_size)
-
     def _score(self, model: Model, documents: Sequence[Document]) -> Score:
         return score(model, documents, self.settings.threshold)
 
-    def _tune(self, model: Model, recipe: Recipe, parts: Parts, spare: Sequence[Document]) -> None:
-        dataset = build(parts.training, model, recipe.seed)
-        self.left_out.update(dataset.left_out)
+    def _tune(self, learning: Learning, parts: Parts, spare: Sequence[Document]) -> None:
         self.reporter.enter("replay", "the base model labels what is replayed")
-        texts = replay.sentences("train") + [document.text for document in spare]
-        labelled = replay.label(model, texts, replay.broad_labels(), self.settings.threshold, recipe.seed)
-        replayed = build(labelled, model, recipe.seed)
-        self.reporter.enter("tune", f"{len(dataset.examples)} examples, {len(replayed.examples)} replayed")
-        Tuning(
-            model,
-            recipe,
-            evaluate=lambda tuned: self._score(tuned, parts.validation).f1,
+        replayed = learning.replay([document.text for document in spare])
+        self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
+        learning.tune(
+            replayed,
+            parts.validation,
             report=self._tuned,
             stopping=lambda: self._stopping,
             folder=self.folder,
-        ).run(dataset.examples, replayed.examples)
+        )
 
     def _tuned(self, progress: Progress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
@@ -158,7 +152,9 @@ class TrainingRun:
             scores["champion"] = scores["base"]
         else:
             self.reporter.within(0.5, f"scoring the champion {champion}")
-            scores["champion"] = self._score(Model.load(str(self.registry.fetch(champion))), held_out)
+            scores["champion"] = self._score(
+                Model.load(str(self.registry.fetch(champion)), self.settings.device), held_out
+            )
         judged = verdict(scores["champion"], scores["new"])
         self.reporter.know(scores=dict(scores), champion=champion)
         return champion, judged

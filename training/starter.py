@@ -120,7 +120,7 @@ def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
         for name, text, spans in random.sample(texts, len(texts)):
             labels, asked = draw(name, spans, random)
             documents.append(Document(text, labels, asked))
-        lessons += build(documents, model, seed).examples
+        lessons += build(documents[: count - len(lessons)], model, seed).examples
     return lessons
 
 

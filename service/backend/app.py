@@ -54,7 +54,7 @@ async def setup(supervisor: Supervisor, request: Request) -> Response:
 
 async def predict(supervisor: Supervisor, request: Request) -> Response:
     arrived = time.monotonic()
-    async with supervisor.large_bodies(request):
+    async with supervisor.place(request):
         body = decode(await body_of(request, supervisor.body_limit), Predict)
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)

@@ -30,7 +30,9 @@ EVERY = 1.0
 
 LARGE_BODY = 1 << 20
 LARGE_AT_ONCE = 2
-"""Bodies over a megabyte are read this many at a time: ten of 50 MB at once must not take all memory."""
+AT_ONCE = 64
+"""So many predictions are worked on at a time, of them so many with bodies over a megabyte; others wait unread, so that
+memory stays bounded whatever comes."""
 
 
 class Supervisor:
@@ -49,7 +51,8 @@ class Supervisor:
             settings, self.projects, self.runs, LocalLauncher(self.runs), LabelStudio(settings)
         )
         self.published: list[Lineage] = []
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -68,13 +71,11 @@ class Supervisor:
         return next((run for run in self.runs.all() if run_id in (run.id, "")), None)
 
     @asynccontextmanager
-    async def large_bodies(self, request: Request) -> AsyncIterator[None]:
-        """Hold a place among the large requests for as long as one is worked on; small ones need none."""
+    async def place(self, request: Request) -> AsyncIterator[None]:
+        """Hold a place for a prediction, before its body is read and until it is answered."""
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) < LARGE_BODY:
-            yield
-            return
-        async with self._large:
+        small = length.isdigit() and int(length) < LARGE_BODY
+        async with self._places if small else self._large_places:
             yield
 
     def start(self) -> None:

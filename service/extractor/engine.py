@@ -129,7 +129,8 @@ class Engine:
 
     def __init__(self) -> None:
         self._current: Loaded | None = None
-        self._why_not = "the model is being loaded"
+        self._why_not = ""
+        """Why there will be no model; empty while one is being loaded."""
         self._changed = threading.Condition()
         self._requests: deque[Request] = deque()
         self._closed = False
@@ -144,7 +145,7 @@ class Engine:
     @property
     def queued(self) -> int:
         """Texts that wait or run."""
-        return sum(len(request.todo) + len(request.running) for request in list(self._requests))
+        return sum(len(request.todo) + len(request.running) for request in self._snapshot())
 
     def swap(self, loaded: Loaded) -> None:
         """Answer with another version from the next request on."""
@@ -165,8 +166,8 @@ class Engine:
         """
         deadline = time.monotonic() + seconds
         while self._current is None:
-            if time.monotonic() > deadline or not self._why_not.endswith("being loaded"):
-                raise Unavailable(f"There is no model to answer with: {self._why_not}.")
+            if self._why_not or time.monotonic() > deadline:
+                raise Unavailable(f"There is no model to answer with: {self._why_not or 'it is still being loaded'}")
             await asyncio.sleep(0.05)
         request = Request(self._current, texts, tuple(labels), threshold, deadline)
         with self._changed:
@@ -187,16 +188,26 @@ class Engine:
                 self._changed.wait_for(lambda: self._requests or self._closed)
                 if self._closed:
                     return
-            self._retire()
-            batch = self._collect()
-            if batch:
-                self._run(batch)
-            self._retire()
+            try:
+                self._retire()
+                batch = self._collect()
+                if batch:
+                    self._run(batch)
+                self._retire()
+            except Exception:
+                # Whatever it was, the thread must go on: those that wait are told, the next are served.
+                log.exception("the engine failed")
+                self._give_up()
+
+    def _snapshot(self) -> list[Request]:
+        with self._changed:
+            return list(self._requests)
 
     def _collect(self) -> list[tuple[Request, int, Window]]:
         """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
         batch: list[tuple[Request, int, Window]] = []
-        turn = deque(request for request in self._requests if request.loaded is self._requests[0].loaded)
+        requests = self._snapshot()
+        turn = deque(request for request in requests if request.loaded is requests[0].loaded)
         longest = 0
         while turn and len(batch) < BATCH:
             request = turn.popleft()
@@ -209,7 +220,7 @@ class Engine:
                 break
             batch.append((request, *entry))
             turn.append(request)
-        if self._requests:
+        with self._changed:
             self._requests.rotate(-1)
         return batch
 
@@ -231,10 +242,18 @@ class Engine:
 
     def _retire(self) -> None:
         now = time.monotonic()
-        for request in list(self._requests):
+        for request in self._snapshot():
             if now > request.deadline:
                 request.expire()
             if request.over:
-                with self._changed:
-                    self._requests.remove(request)
-                request.resolve()
+                self._end(request)
+
+    def _give_up(self) -> None:
+        for request in self._snapshot():
+            request.expire()
+            self._end(request)
+
+    def _end(self, request: Request) -> None:
+        with self._changed:
+            self._requests.remove(request)
+        request.resolve()

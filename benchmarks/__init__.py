@@ -1,0 +1,1 @@
+"""Measurements: what the project claims, measured by commands that anyone can run."""

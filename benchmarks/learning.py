@@ -1,0 +1,121 @@
+"""How much a run on 200 annotated tasks brings, and what it costs of what the base model knew.
+
+    python -m benchmarks.learning --data ../shared/data
+
+Cross-validation on the medical part of MultiCoNER v2: for each fold and seed, 200 sentences of the other folds are
+learnt from exactly as a training run does (validation part, replay, recipe), and the fold's sentences are scored
+before and after by the code that serves. Forgetting is scored on BC5CDR's dev part.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from random import Random
+from statistics import mean, stdev
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.model import Model, use_threads
+from service.spans import Span
+from training.dataset import Document, is_for_validation
+from training.judge import score
+from training.learn import Learning
+from training.settings import TrainingSettings
+
+T_95 = {2: 4.303, 4: 2.776, 9: 2.262, 14: 2.145}
+"""Student's t for a two-sided 95 % interval, by degrees of freedom."""
+
+screen = Console()
+
+
+def read(path: Path) -> list[Document]:
+    """A data set in the format of one JSON object a line, every label of the set asked of every text."""
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    labels = tuple(sorted({span["label"] for entry in entries for span in entry["spans"]}))
+    return [
+        Document(e["text"], labels, tuple(Span(s["start"], s["end"], s["label"], 1.0) for s in e["spans"]))
+        for e in entries
+    ]
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and 95 % interval of the mean (Student's t)."""
+    if len(values) - 1 not in T_95:
+        return f"{mean(values):+.3f}"
+    half = T_95[len(values) - 1] * stdev(values) / len(values) ** 0.5
+    return f"{mean(values):+.3f} ± {half:.3f}"
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The folder of the data sets.")],
+    folds: Annotated[int, typer.Option(help="How many of the five folds.")] = 5,
+    seeds: int = 3,
+    tasks: int = 200,
+    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("benchmarks/results/learning.json"),
+) -> None:
+    settings = TrainingSettings()
+    use_threads(settings.compute_threads)
+    medical = [*read(data / "multiconer_v2_en_medical/train.jsonl"), *read(data / "multiconer_v2_en_medical/dev.jsonl")]
+    Random(0).shuffle(medical)
+    general = read(data / "bc5cdr/dev.jsonl")
+    base_general = score(Model.load(settings.model), general, settings.threshold).f1
+    rows = []
+    for seed in range(seeds):
+        for fold in range(folds):
+            row = {"seed": seed, "fold": fold, "bc5cdr_before": base_general}
+            row |= measure(settings.model_copy(update={"seed": seed}), medical, general, fold, tasks)
+            rows.append(row)
+            screen.print_json(json.dumps(row))
+    show(rows, tasks)
+    machine = {"machine": platform.processor() or platform.machine(), "threads": settings.compute_threads}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    result = {"date": f"{date.today()}", **machine, "model": Path(settings.model).name, "tasks": tasks, "rows": rows}
+    out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def measure(
+    settings: TrainingSettings, medical: Sequence[Document], general: Sequence[Document], fold: int, tasks: int
+) -> dict[str, float]:
+    """One fold: learn from `tasks` sentences of the other folds, score this one's before and after."""
+    test = medical[fold::5]
+    others = [document for index, document in enumerate(medical) if index % 5 != fold]
+    chosen = Random(f"{settings.seed}:{fold}").sample(others, tasks)
+    model = Model.load(settings.model)
+    before = score(model, test, settings.threshold).f1
+    began, spent = time.monotonic(), time.process_time()
+    learning = Learning(settings, model, [d for d in chosen if not is_for_validation(d.text)])
+    learning.tune(learning.replay([]), [d for d in chosen if is_for_validation(d.text)])
+    seconds, cpu = time.monotonic() - began, time.process_time() - spent
+    return {
+        "before": before,
+        "after": score(model, test, settings.threshold).f1,
+        "bc5cdr_after": score(model, general, settings.threshold).f1,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
+    }
+
+
+def show(rows: Sequence[dict[str, float]], tasks: int) -> None:
+    gains = [row["after"] - row["before"] for row in rows]
+    losses = [row["bc5cdr_after"] - row["bc5cdr_before"] for row in rows]
+    table = Table("", "before", "after", "change (95 %)", title=f"{tasks} annotated tasks, {len(rows)} runs")
+    table.add_row("medical, strict micro F1", *_means(rows, "before", "after"), interval(gains))
+    table.add_row("bc5cdr dev, strict micro F1", *_means(rows, "bc5cdr_before", "bc5cdr_after"), interval(losses))
+    table.add_row("seconds a run", "", f"{mean(row['seconds'] for row in rows):.0f}", "")
+    screen.print(table)
+
+
+def _means(rows: Sequence[dict[str, float]], *names: str) -> list[str]:
+    return [f"{mean(row[name] for row in rows):.3f}" for name in names]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,54 @@
+"""What a run learns, apart from where its documents come from: replay, examples, tuning."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from service.model import Model
+from training import replay
+from training.dataset import Document, build
+from training.judge import score
+from training.settings import TrainingSettings
+from training.tune import Progress, Recipe, Tuning
+
+
+class Learning:
+    """Fine-tuning of a base model, in place, on some documents."""
+
+    def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
+        self.settings = settings
+        self.model = model
+        self.dataset = build(training, model, settings.seed)
+        width: int = model.gliner.config.encoder_config.hidden_size
+        self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width)
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """The annotated spans that GLiNER cannot represent, by reason."""
+        return self.dataset.left_out
+
+    def replay(self, spare: Sequence[str]) -> list[Document]:
+        """The general sentences and the spare texts, as the base model labels them. To be called before `tune`."""
+        texts = [*replay.sentences("train"), *spare]
+        return replay.label(self.model, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
+
+    def tune(
+        self,
+        replayed: Sequence[Document],
+        validation: Sequence[Document],
+        *,
+        report: Callable[[Progress], None] = lambda progress: None,
+        stopping: Callable[[], bool] = lambda: False,
+        folder: Path | None = None,
+    ) -> None:
+        """Tune the model; it is left with the weights that did best on the validation documents."""
+        Tuning(
+            self.model,
+            self.recipe,
+            evaluate=lambda tuned: score(tuned, validation, self.settings.threshold).f1,
+            report=report,
+            stopping=stopping,
+            folder=folder,
+        ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
