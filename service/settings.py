@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / "starter" / "model"
 
+LINEAGE = ROOT / "lineage.json"
+"""Lies beside the code in a Bento: which version the Bento brings."""
+
+
+def embedded_model() -> str:
+    """The model that comes with the code: in a Bento the Bento's, in a checkout the starter."""
+    if not LINEAGE.exists():
+        return str(STARTER)
+    import bentoml  # only a served Bento asks its store
+
+    version = json.loads(LINEAGE.read_text(encoding="utf-8"))["version"]
+    return str(bentoml.models.get(f"spanloop-model:{version}").path)
+
+
 Probability = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -21,7 +36,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore")
 
-    model: str = str(STARTER)
+    model: str = Field(default_factory=embedded_model)
     """The base model: a local directory, or the name of a GLiNER on the hub."""
     device: str = "auto"
     """What the model computes on, as torch names it; auto: a GPU where torch finds one."""

@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from service import lineage
+
 PREDICTION_CODE = 1
 """Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
 
@@ -15,12 +17,16 @@ SAMPLE = 1 << 20
 def initial_version(source: str) -> str:
     """A name for the base model: its last part, and for a local directory six hex digits of its content.
 
+    A directory that holds a published version has that version's name.
+
     Weights are sampled at both ends (1 MiB each) beside their size: hashing gigabytes would delay every start.
     """
     name = re.sub(r"[^a-z0-9._-]+", "-", Path(source).name.lower()).strip("-._") or "model"
     folder = Path(source)
     if not folder.is_dir():
         return name
+    if (folder / lineage.FILE).exists():
+        return lineage.read(folder).version
     if name == "model":
         name = re.sub(r"[^a-z0-9._-]+", "-", folder.absolute().parent.name.lower()).strip("-._") or name
     digest = hashlib.sha256()
