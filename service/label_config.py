@@ -19,6 +19,7 @@ CONTROLS = {"labels": "labels", "hypertextlabels": "hypertextlabels"}
 
 OBJECTS = ("text", "hypertext")
 MAX_WORDING = 300
+MAX_CONFIG = 1_000_000
 
 
 class LabelConfigError(ValueError):
@@ -100,6 +101,8 @@ def text_of(data: Mapping[str, object], control: Control) -> str | None:
 
 
 def _root(config: str) -> Element:
+    if len(config) > MAX_CONFIG:
+        raise LabelConfigError(f"The label config is over {MAX_CONFIG} characters long.")
     try:
         root: Element = fromstring(config, forbid_dtd=True)
     except DefusedXmlException as error:

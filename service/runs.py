@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -22,6 +24,12 @@ PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", 
 
 Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
+
+
+LOOKS = 20
+LOG = "log.txt"
+KEPT = 20
+"""So many runs are kept; what older ones left is deleted."""
 
 
 def now() -> datetime:
@@ -95,20 +103,31 @@ class Runs:
                 continue
         return sorted(found, key=lambda run: run.started, reverse=True)
 
+    def prune(self) -> None:
+        """Forget all but the newest runs, with their exports, checkpoints and logs. Unfinished ones stay."""
+        for run in self.all()[KEPT:]:
+            if run.ended:
+                shutil.rmtree(self.folder / run.id, ignore_errors=True)
+                (self.folder / f"{run.id}.json").unlink(missing_ok=True)
+
     def acquire(self, run_id: str) -> int | None:
         """Take the lock of the active run: its file descriptor, or None while another run is active.
 
         The lock is on the open file: it lives as long as any process holds the descriptor, inherited ones included.
+        `active` looks by taking the lock for an instant; such a look is waited out.
         """
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, run_id.encode(), 0)
-        return handle
+        for _ in range(LOOKS):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.01)
+                continue
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, run_id.encode(), 0)
+            return handle
+        os.close(handle)
+        return None
 
     def active(self) -> str | None:
         """The id of the run whose process is alive; None where there is none."""

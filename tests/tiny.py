@@ -29,6 +29,7 @@ FILLER = (
 def build(folder: Path, steps: int = 320) -> Path:
     """Make the model in `folder`; the same weights every time."""
     state = torch.get_rng_state()
+    torch.set_num_threads(1)
     torch.manual_seed(7)
     encoder = folder / "encoder"
     encoder.mkdir(parents=True)

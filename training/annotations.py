@@ -14,7 +14,7 @@ import msgspec
 from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from service.label_config import Control, LabelConfigError, parse, text_of
+from service.label_config import Control, parse, text_of
 from service.spans import Span
 from training.dataset import Document
 
@@ -32,6 +32,10 @@ UNANNOTATED = json.dumps(
 
 class ExportFailed(RuntimeError):
     """The annotations could not be had; says why and what to do."""
+
+
+class ProjectGone(ExportFailed):
+    """Label Studio has no such project (any more)."""
 
 
 class Annotation(msgspec.Struct):
@@ -107,7 +111,7 @@ class Source:
                 f"Label Studio refuses the API key; set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one. {untouched}"
             )
         if isinstance(error, ApiError) and error.status_code == httpx.codes.NOT_FOUND:
-            return ExportFailed(f"Label Studio has no project {project}. {untouched}")
+            return ProjectGone(f"Label Studio has no project {project}. {untouched}")
         if isinstance(error, ApiError):
             return ExportFailed(f"Label Studio at {self._url} answered {error.status_code} to the export. {untouched}")
         return ExportFailed(
@@ -116,15 +120,12 @@ class Source:
 
 
 def read(path: Path, project: int, label_config: str) -> Export:
-    """Turn a downloaded export into documents: one per task and labelling control.
+    """Turn a downloaded export into documents: one per task and labelling control. Raises LabelConfigError.
 
     Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
-    ones are not. Raises ExportFailed for a label config without a usable control.
+    ones are not.
     """
-    try:
-        controls = parse(label_config)
-    except LabelConfigError as error:
-        raise ExportFailed(f"Project {project}: {error}") from error
+    controls = parse(label_config)
     export = Export()
     for task in msgspec.json.decode(path.read_bytes(), type=list[AnnotatedTask]):
         chosen = choose(task.annotations)
@@ -138,6 +139,13 @@ def read(path: Path, project: int, label_config: str) -> Export:
             spans = tuple(_spans(chosen.result, control, text, export.left_out))
             export.documents.append(Document(text, control.wordings, spans, project, task.id, chosen.id))
     return export
+
+
+def read_texts(path: Path, label_config: str) -> list[str]:
+    """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
+    tasks = json.loads(path.read_text(encoding="utf-8"))
+    texts = (text_of(data, control) for control in parse(label_config) for data in tasks)
+    return [text for text in texts if text and text.strip()]
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:

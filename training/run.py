@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import NamedTuple
 
-from service.label_config import parse, text_of
+from service.label_config import LabelConfigError
 from service.lineage import Lineage, Score
 from service.live import INITIAL, Conflict, LiveFile
 from service.model import Model
 from service.registry import Registry
 from service.versions import initial_version
 from training import publish, replay
-from training.annotations import Source, read
+from training.annotations import ProjectGone, Source, read, read_texts
 from training.dataset import Document, is_for_validation, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
@@ -54,6 +54,7 @@ class TrainingRun:
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model)
         self.left_out: Counter[str] = Counter()
+        self.notes: list[str] = []
         self._stopping = False
 
     def execute(self) -> None:
@@ -79,31 +80,39 @@ class TrainingRun:
             known = self._publish(model, documents, parts, learning.recipe, digest, scores, champion, judged)
         self._roll_out(known, scores, parts.held_out, champion, judged)
 
-    def _export(self) -> tuple[list[Document], list[Document]]:
-        """The annotated documents, and others of the projects that nobody has annotated.
+    def _export(self) -> tuple[list[Document], list[str]]:
+        """The annotated documents of all projects, and texts of theirs that nobody has annotated.
 
-        What was exported stays: a resumed run learns from the same annotations as before it was killed.
+        A project that is gone, or whose labels are none of Spanloop's business, is left out and the run says so.
         """
         self.reporter.enter("export", "reading the annotations from Label Studio")
-        settings = self.settings
-        source = Source(settings.label_studio_url, settings.label_studio_api_key.get_secret_value())
+        source = Source(self.settings.label_studio_url, self.settings.label_studio_api_key.get_secret_value())
         documents: list[Document] = []
-        spare: list[Document] = []
+        spare: list[str] = []
         for project in self.reporter.run.projects:
-            exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
-            unannotated = self.folder / f"project-{project}-unannotated.json"
-            if not exported.exists():
-                config.write_text(source.label_config(project), encoding="utf-8")
-                unannotated.write_text(json.dumps(list(source.unannotated(project, settings.replay_limit))))
-                source.download(project, exported)
-            label_config = config.read_text(encoding="utf-8")
-            export = read(exported, project, label_config)
+            try:
+                label_config = self._download(source, project)
+                export = read(self.folder / f"project-{project}.json", project, label_config)
+                spare += read_texts(self.folder / f"project-{project}-unannotated.json", label_config)
+            except (ProjectGone, LabelConfigError) as error:
+                self.notes.append(f"Project {project} was left out: {error}")
+                continue
             documents += export.documents
             self.left_out.update(export.left_out)
-            for control in parse(label_config):
-                texts = (text_of(data, control) for data in json.loads(unannotated.read_text()))
-                spare += [Document(text, control.wordings, ()) for text in texts if text and text.strip()]
         return documents, spare
+
+    def _download(self, source: Source, project: int) -> str:
+        """Export a project into the run's folder, once: a resumed run learns from what it began with.
+
+        Returns the label config. The annotations come last: once their file is there, all of it is.
+        """
+        exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
+        if not exported.exists():
+            config.write_text(source.label_config(project), encoding="utf-8")
+            unannotated = self.folder / f"project-{project}-unannotated.json"
+            unannotated.write_text(json.dumps(list(source.unannotated(project, self.settings.replay_limit))))
+            source.download(project, exported)
+        return config.read_text(encoding="utf-8")
 
     def _split(self, documents: Sequence[Document]) -> Parts:
         """Held-out tasks by their text, for ever; of the others a part for early stopping."""
@@ -128,9 +137,9 @@ class TrainingRun:
     def _score(self, model: Model, documents: Sequence[Document]) -> Score:
         return score(model, documents, self.settings.threshold)
 
-    def _tune(self, learning: Learning, parts: Parts, spare: Sequence[Document]) -> None:
+    def _tune(self, learning: Learning, parts: Parts, spare: Sequence[str]) -> None:
         self.reporter.enter("replay", "the base model labels what is replayed")
-        replayed = learning.replay([document.text for document in spare])
+        replayed = learning.replay(spare)
         self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
         learning.tune(
             replayed,
@@ -211,11 +220,14 @@ class TrainingRun:
         self._finish("held", message, version=lineage.version)
 
     def _finish(self, outcome: str, message: str, version: str) -> None:
-        left = "; ".join(f"{count} × {reason}" for reason, count in sorted(self.left_out.items()))
-        note = f" Spans that could not be used: {left}." if left else ""
+        """Record the outcome. The exports and checkpoints have served: nothing of the users' texts stays behind."""
+        left = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
+        told = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left)}."] if left else [])]
         self.reporter.know(
-            phase="done", percent=100, detail="", outcome=outcome, message=message + note, version=version
+            phase="done", percent=100, detail="", outcome=outcome, message=" ".join(told), version=version
         )
+        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
+            path.unlink()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM: tuning ends at the next step with a checkpoint, everything else at once."""

@@ -68,7 +68,8 @@ async def webhook(supervisor: Supervisor, request: Request) -> Response:
     if body.action == "START_TRAINING":
         authorize(request, supervisor.settings)
         return await _start(supervisor, body)
-    supervisor.retraining.hint()
+    if body.action.startswith("ANNOTATION"):
+        supervisor.retraining.hint()
     return JSONResponse({"status": "ok"}, 201)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 
-from service.runs import Run, Runs
+from service.runs import LOG, Run, Runs
 from service.settings import ROOT
 
 NICENESS = 10
@@ -40,7 +40,7 @@ class LocalLauncher:
             command = [sys.executable, "-m", "training", "run", "--run", run.id]
             for project in run.projects:
                 command += ["--project", str(project)]
-            with (self.runs.work(run.id) / "log.txt").open("ab") as output:
+            with (self.runs.work(run.id) / LOG).open("ab") as output:
                 process = subprocess.Popen(
                     ["nice", "-n", str(NICENESS), *command],
                     cwd=ROOT,

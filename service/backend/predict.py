@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from service import metrics
 from service.backend import regions
 from service.backend.projects import Projects
 from service.backend.requests import Predict, Refused, project_id
-from service.extractor.engine import Answer, Engine, Failure, Unavailable
+from service.extractor.engine import Engine, Failure, Loaded, Unavailable
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
 from service.settings import Settings
 from service.spans import Extraction
@@ -43,16 +44,27 @@ class Predictor:
             raise Refused(400, str(error)) from error
         threshold = self.threshold(project_id(request.project))
         items: list[Item] = [Item() for _ in request.tasks]
-        answers = []
-        for control in controls:
-            answers.append(await self._control(request, control, threshold, seconds, items))
-        version = seen_version(answers[0], fingerprint(controls), threshold)
+        try:
+            # One version for all controls of a task, and one deadline, whatever is swapped in meanwhile.
+            loaded = await self._engine.ready(seconds)
+        except Unavailable as error:
+            raise Refused(503, str(error)) from error
+        await asyncio.gather(
+            *(self._control(request, control, threshold, seconds, loaded, items) for control in controls)
+        )
+        version = seen_version(loaded.version, fingerprint(controls), threshold)
         return [item.as_json(version) for item in items]
 
     async def _control(
-        self, request: Predict, control: Control, threshold: float, seconds: float, items: list[Item]
-    ) -> str:
-        """Add one control's regions to the items; the version that answered."""
+        self,
+        request: Predict,
+        control: Control,
+        threshold: float,
+        seconds: float,
+        loaded: Loaded,
+        items: list[Item],
+    ) -> None:
+        """Add one control's regions to the items."""
         texts: dict[int, str] = {}
         for index, task in enumerate(request.tasks):
             text = text_of(task.data, control)
@@ -62,7 +74,7 @@ class Predictor:
                 items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
                 continue
             texts[index] = text
-        answer = await self._extract(list(texts.values()), control, threshold, seconds)
+        answer = await self._engine.extract(list(texts.values()), control.wordings, threshold, seconds, loaded)
         marked = regions.taken(request.regions, control)
         for (index, text), found in zip(texts.items(), answer.items, strict=True):
             if isinstance(found, Failure):
@@ -71,13 +83,6 @@ class Predictor:
             kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
             items[index].regions += regions.regions(text, kept, control)
             items[index].certainty = min(items[index].certainty, kept.certainty)
-        return answer.version
-
-    async def _extract(self, texts: list[str], control: Control, threshold: float, seconds: float) -> Answer:
-        try:
-            return await self._engine.extract(texts, control.wordings, threshold, seconds)
-        except Unavailable as error:
-            raise Refused(503, str(error)) from error
 
 
 class Item:

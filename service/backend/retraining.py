@@ -14,7 +14,7 @@ from collections.abc import Callable
 from service.backend.label_studio import LabelStudio, LabelStudioError
 from service.backend.launcher import Busy, LocalLauncher
 from service.backend.projects import Projects
-from service.runs import Run, Runs, id_of, now
+from service.runs import LOG, Run, Runs, id_of, now
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -130,6 +130,7 @@ class Retraining:
             self._launcher.launch(run)
         except Busy:
             return self._runs.get(self._runs.active() or run.id) or run
+        self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return run
 
@@ -141,7 +142,7 @@ class Retraining:
         if fresh.attempt >= self._settings.run_attempts:
             message = (
                 f"The run's process ended without a word {fresh.attempt} times, last in phase {fresh.phase}. "
-                f"The live version is untouched. Its log is {self._runs.work(run.id) / 'log.txt'}; "
+                f"The live version is untouched. Its log is {self._runs.work(run.id) / LOG}; "
                 "Start Training tries again from the last checkpoint."
             )
             self._runs.save(fresh.model_copy(update={"outcome": "failed", "message": message, "updated": now()}))

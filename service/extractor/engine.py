@@ -159,17 +159,30 @@ class Engine:
             self._why_not = why
             self._changed.notify_all()
 
-    async def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float, seconds: float) -> Answer:
-        """Extract spans of all texts, waiting at most `seconds`.
-
-        Items that were not reached, or that the model failed on, are Failures. Raises Unavailable without a model.
-        """
+    async def ready(self, seconds: float) -> Loaded:
+        """The current version, waited for at most `seconds` where none is loaded yet. Raises Unavailable."""
         deadline = time.monotonic() + seconds
         while self._current is None:
             if self._why_not or time.monotonic() > deadline:
                 raise Unavailable(f"There is no model to answer with: {self._why_not or 'it is still being loaded'}")
             await asyncio.sleep(0.05)
-        request = Request(self._current, texts, tuple(labels), threshold, deadline)
+        return self._current
+
+    async def extract(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        threshold: float,
+        seconds: float,
+        loaded: Loaded | None = None,
+    ) -> Answer:
+        """Extract spans of all texts, waiting at most `seconds`, by `loaded` or else by the current version.
+
+        Items that were not reached, or that the model failed on, are Failures. Raises Unavailable without a model.
+        """
+        deadline = time.monotonic() + seconds
+        loaded = loaded or await self.ready(seconds)
+        request = Request(loaded, texts, tuple(labels), threshold, deadline)
         with self._changed:
             self._requests.append(request)
             self._changed.notify_all()
