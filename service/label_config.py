@@ -39,6 +39,8 @@ class Control:
     kind: str
     data_key: str
     is_hypertext: bool
+    is_inline: bool
+    """Of a hypertext: whether its HTML is shown within the page instead of in a frame."""
     labels: tuple[tuple[str, str], ...]
 
     @property
@@ -64,12 +66,12 @@ def parse(config: str) -> tuple[Control, ...]:
     """
     root = _root(config)
     objects = {
-        element.get("name", ""): (element.tag.lower(), element.get("value", ""))
+        element.get("name", ""): element
         for element in root.iter()
         if isinstance(element.tag, str) and element.tag.lower() in OBJECTS
     }
     controls = tuple(
-        _control(element, *objects[element.get("toName", "")])
+        _control(element, objects[element.get("toName", "")])
         for element in root.iter()
         if isinstance(element.tag, str) and element.tag.lower() in CONTROLS and element.get("toName", "") in objects
     )
@@ -114,7 +116,7 @@ def _root(config: str) -> Element:
     return root
 
 
-def _control(element: Element, object_tag: str, object_value: str) -> Control:
+def _control(element: Element, shown: Element) -> Control:
     labels: dict[str, str] = {}
     for label in element.iter():
         if isinstance(label.tag, str) and label.tag.lower() == "label" and label.get("value"):
@@ -124,8 +126,9 @@ def _control(element: Element, object_tag: str, object_value: str) -> Control:
         name=element.get("name", ""),
         to_name=element.get("toName", ""),
         kind=CONTROLS[element.tag.lower()],
-        data_key=object_value.removeprefix("$").strip(),
-        is_hypertext=object_tag == "hypertext",
+        data_key=(shown.get("value") or "").removeprefix("$").strip(),
+        is_hypertext=shown.tag.lower() == "hypertext",
+        is_inline=(shown.get("inline") or "").lower() == "true",
         labels=tuple(labels.items()),
     )
 

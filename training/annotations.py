@@ -14,7 +14,8 @@ import msgspec
 from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from service.label_config import Control, parse, text_of
+from service.label_config import Control, parse
+from service.passages import Passage, passage_of
 from service.spans import Span
 from training.dataset import Document
 
@@ -132,20 +133,20 @@ def read(path: Path, project: int, label_config: str) -> Export:
         if chosen is None:
             continue
         for control in controls:
-            text = text_of(task.data, control)
-            if text is None or not text.strip():
+            passage = passage_of(task.data, control)
+            if passage is None:
                 export.left_out["the task has no text"] += 1
                 continue
-            spans = tuple(_spans(chosen.result, control, text, export.left_out))
-            export.documents.append(Document(text, control.wordings, spans, project, task.id, chosen.id))
+            spans = tuple(_spans(chosen.result, control, passage, export.left_out))
+            export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
     return export
 
 
 def read_texts(path: Path, label_config: str) -> list[str]:
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
     tasks = json.loads(path.read_text(encoding="utf-8"))
-    texts = (text_of(data, control) for control in parse(label_config) for data in tasks)
-    return [text for text in texts if text and text.strip()]
+    passages = (passage_of(data, control) for control in parse(label_config) for data in tasks)
+    return [passage.text for passage in passages if passage]
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
@@ -154,18 +155,18 @@ def choose(annotations: Sequence[Annotation]) -> Annotation | None:
     return max(usable, key=lambda a: (a.ground_truth, a.updated_at, a.id), default=None)
 
 
-def _spans(result: Sequence[Any], control: Control, text: str, left_out: Counter[str]) -> Iterator[Span]:
+def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: Counter[str]) -> Iterator[Span]:
     wording_of = control.wording_of
     for region in result:
         if not isinstance(region, dict) or region.get("from_name") != control.name:
             continue
         value = region.get("value") or {}
-        start, end, labels = value.get("start"), value.get("end"), value.get(control.kind) or []
-        if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start < end <= len(text):
+        stretch = passage.offsets(value)
+        if stretch is None:
             left_out["the span lies outside of the text"] += 1
             continue
-        for label in labels:
+        for label in value.get(control.kind) or []:
             if label in wording_of:
-                yield Span(start, end, wording_of[label], 1.0)
+                yield Span(*stretch, wording_of[label], 1.0)
             else:
                 left_out["the label is no longer in the label config"] += 1

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from anyio import to_thread
+
 from service import metrics
 from service.backend import regions
 from service.backend.projects import Projects
 from service.backend.requests import Predict, Refused, project_id
 from service.extractor.engine import Engine, Failure, Loaded, Unavailable
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
+from service.passages import Passage, passage_of
 from service.settings import Settings
 from service.spans import Extraction
 from service.versions import seen_version
@@ -65,24 +68,31 @@ class Predictor:
         items: list[Item],
     ) -> None:
         """Add one control's regions to the items."""
-        texts: dict[int, str] = {}
-        for index, task in enumerate(request.tasks):
-            text = text_of(task.data, control)
-            if text is None or not text.strip():
-                continue
-            if len(text) > self._settings.max_text_characters:
-                items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
-                continue
-            texts[index] = text
-        answer = await self._engine.extract(list(texts.values()), control.wordings, threshold, seconds, loaded)
-        marked = regions.taken(request.regions, control)
-        for (index, text), found in zip(texts.items(), answer.items, strict=True):
+        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
+        passages = await to_thread.run_sync(self._passages, request, control, items)
+        texts = [passage.text for passage in passages.values()]
+        answer = await self._engine.extract(texts, control.wordings, threshold, seconds, loaded)
+        for (index, passage), found in zip(passages.items(), answer.items, strict=True):
             if isinstance(found, Failure):
                 items[index].error = found.reason
                 continue
+            marked = regions.taken(request.regions, control, passage)
             kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
-            items[index].regions += regions.regions(text, kept, control)
+            items[index].regions += regions.regions(passage, kept, control)
             items[index].certainty = min(items[index].certainty, kept.certainty)
+
+    def _passages(self, request: Predict, control: Control, items: list[Item]) -> dict[int, Passage]:
+        """What there is to read, by the task's place; a text that is too long is that task's error."""
+        passages: dict[int, Passage] = {}
+        for index, task in enumerate(request.tasks):
+            source = text_of(task.data, control)
+            if source is not None and len(source) > self._settings.max_text_characters:
+                items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
+                continue
+            passage = passage_of(task.data, control)
+            if passage is not None:
+                passages[index] = passage
+        return passages
 
 
 class Item:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from service.label_config import Control
+from service.passages import Passage
 from service.spans import Extraction, Span
 
 
-def regions(text: str, extraction: Extraction, control: Control) -> list[dict[str, Any]]:
-    """The spans of one text as regions of one control; offsets are code points, `text` is the slice between them."""
+def regions(passage: Passage, extraction: Extraction, control: Control) -> list[dict[str, Any]]:
+    """The spans of one passage as regions of one control, in reading order."""
     value_of = control.value_of
-    return [_region(text, span, control, value_of[span.label]) for span in extraction.spans]
+    return [_region(passage, span, control, value_of[span.label]) for span in extraction.spans]
 
 
 def item(regions: Sequence[dict[str, Any]], score: float, version: str) -> dict[str, Any]:
@@ -26,20 +27,15 @@ def without_taken(spans: Iterable[Span], taken: Sequence[tuple[int, int]]) -> tu
     return tuple(s for s in spans if all(s.end <= start or end <= s.start for start, end in taken))
 
 
-def taken(context: Sequence[Any], control: Control) -> list[tuple[int, int]]:
+def taken(context: Sequence[Any], control: Control, passage: Passage) -> list[tuple[int, int]]:
     """The stretches that the annotator's regions of this control cover; anything else in the context is passed over."""
-    found = []
-    for region in context:
-        value = region.get("value") if isinstance(region, dict) and region.get("from_name") == control.name else None
-        if isinstance(value, dict):
-            offsets = value.get("globalOffsets", value)
-            start, end = (offsets.get("start"), offsets.get("end")) if isinstance(offsets, dict) else (None, None)
-            if isinstance(start, int) and isinstance(end, int):
-                found.append((start, end))
-    return found
+    own = (region for region in context if isinstance(region, dict) and region.get("from_name") == control.name)
+    values = (region.get("value") for region in own)
+    stretches = (passage.offsets(value) for value in values if isinstance(value, dict))
+    return [stretch for stretch in stretches if stretch]
 
 
-def _region(text: str, span: Span, control: Control, label: str) -> dict[str, Any]:
+def _region(passage: Passage, span: Span, control: Control, label: str) -> dict[str, Any]:
     score = round(span.score, 4)
     return {
         "id": _id(control.name, span, label),
@@ -47,13 +43,7 @@ def _region(text: str, span: Span, control: Control, label: str) -> dict[str, An
         "to_name": control.to_name,
         "type": control.kind,
         "score": score,
-        "value": {
-            "start": span.start,
-            "end": span.end,
-            "text": text[span.start : span.end],
-            control.kind: [label],
-            "score": score,
-        },
+        "value": {**passage.value(span.start, span.end), control.kind: [label], "score": score},
     }
 
 

@@ -103,8 +103,8 @@ def test_long_wordings_leave_half_of_the_window_to_the_text(shared_model):
 
 
 def test_a_wording_longer_than_the_window_is_an_error_that_names_it(shared_model):
-    with pytest.raises(ModelError, match="'zzz.*too long"):
-        shared_model.groups(["person", "z" * 600])
+    with pytest.raises(ModelError, match="'zoo zoo.*too long"):
+        shared_model.groups(["person", "zoo " * 400])
 
 
 def test_the_order_of_the_labels_changes_nothing(shared_model):
@@ -116,14 +116,15 @@ def test_the_order_of_the_labels_changes_nothing(shared_model):
 
 def test_seams_of_windows_give_no_duplicates_and_no_overlaps(shared_model):
     rng = random.Random(5)
-    parts = [rng.choice(["Alice", "New York", "Tyrell Corp", "house", "the", "."]) for _ in range(1200)]
+    names = ["Alice", "New York", "Tyrell Corp"]
+    parts = [part for _ in range(400) for part in (rng.choice(names), *rng.choices(["house", "the", "near"], k=2))]
     text = " ".join(parts)
     spans = shared_model.extract([text], LABELS, 0.5)[0].spans
     assert len(shared_model.prepare(text, LABELS, 0.5)) > 2
     assert list(spans) == without_overlaps(spans)
     wanted, at = [], 0
     for part in parts:
-        if part in ("Alice", "New York", "Tyrell Corp"):
+        if part in names:
             wanted.append((at, at + len(part)))
         at += len(part) + 1
     assert {(s.start, s.end) for s in spans} == set(wanted)

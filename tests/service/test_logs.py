@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+import logging
+
+from service import logs
+
+
+def test_a_line_for_people_has_level_request_and_message(capsys):
+    logs.configure(as_json=False)
+    token = logs.request_id.set("abc12345")
+    logging.getLogger("service.somewhere").warning("it is %s", "so")
+    logs.request_id.reset(token)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "WARNING" in line
+    assert "[abc12345]" in line
+    assert line.endswith("service.somewhere: it is so")
+
+
+def test_a_json_line_is_one_object_with_time_level_request_and_message(capsys):
+    logs.configure(as_json=True)
+    token = logs.request_id.set("abc12345")
+    logging.getLogger("training.run").info("☃\nsecond line")
+    logs.request_id.reset(token)
+    (line,) = capsys.readouterr().err.splitlines()
+    entry = json.loads(line)
+    assert entry.pop("time").endswith("+00:00")
+    assert entry == {
+        "level": "INFO",
+        "logger": "training.run",
+        "request": "abc12345",
+        "message": "☃\nsecond line",
+    }
+
+
+def test_an_exception_is_part_of_its_json_line(capsys):
+    logs.configure(as_json=True)
+    try:
+        raise ValueError("cause")
+    except ValueError:
+        logging.getLogger("service").exception("failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: cause" in json.loads(line)["exception"]
+
+
+def test_configuring_twice_writes_each_line_once(capsys):
+    logs.configure(as_json=False)
+    logs.configure(as_json=False)
+    logging.getLogger("service").info("once")
+    assert len(capsys.readouterr().err.splitlines()) == 1
