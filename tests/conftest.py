@@ -96,12 +96,13 @@ def fresh_model(model_folder: Path) -> Any:
 def bento_store() -> Iterator[None]:
     """BentoML finds its store once a process; forget it, so that each test has a store of its own."""
     from bentoml._internal.configuration.containers import BentoMLContainer as Container
+    from simple_di import sentinel
 
     def forget() -> None:
-        for name in ("bentoml_home", "tmp_bento_store_dir", "bento_store_dir", "model_store_dir", "env_store_dir"):
-            getattr(Container, name).reset()
-        for name in ("bento_store", "tmp_bento_store", "model_store"):
-            getattr(Container, name).reset()
+        for name in ("bentoml_home", "bento_store", "tmp_bento_store", "model_store"):
+            getattr(Container, name)._cache = sentinel
+        for name in ("tmp_bento_store_dir", "bento_store_dir", "model_store_dir", "env_store_dir"):
+            getattr(Container, name)._cache = sentinel
 
     forget()
     yield

@@ -262,7 +262,8 @@ def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
         {"params": encoder, "lr": recipe.encoder_rate, "peak": recipe.encoder_rate},
         {"params": head, "lr": recipe.head_rate, "peak": recipe.head_rate},
     ]
-    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+    # Fused: one pass over the parameters; in several the optimizer took a tenth of a small model's step.
+    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
 
 
 def _rate(step: int, recipe: Recipe) -> float:

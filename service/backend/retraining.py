@@ -52,6 +52,8 @@ class Retraining:
         While another run is active, that one is returned and one more is remembered to follow it. What keeps a run from
         starting is told by a run that failed, for the page to show.
         """
+        if not self._projects.ids:
+            return self._failed(why, "No Label Studio project has connected this backend as its model yet.")
         try:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:

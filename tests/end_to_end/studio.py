@@ -1,0 +1,87 @@
+"""A person at the real Label Studio: the demonstration's client, and what else the tests do there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from examples.demo.label_studio import Client
+
+CONFIG = """<View>
+  <Labels name="label" toName="text">
+    <Label value="person" background="#1f77b4"/>
+    <Label value="company" background="#2ca02c"/>
+    <Label value="city" background="#d62728"/>
+  </Labels>
+  <Text name="text" value="$text"/>
+</View>"""
+
+
+class Studio(Client):
+    """Label Studio's API. Every call raises httpx.HTTPStatusError where it is refused."""
+
+    def project(self, texts: Iterable[str] = (), config: str = CONFIG, title: str = "Test") -> int:
+        project = self.create_project(title, config)
+        self.import_data(project, [{"text": text} for text in texts])
+        return project
+
+    def import_data(self, project: int, data: Sequence[Mapping[str, Any]]) -> None:
+        if data:
+            self._post(f"/api/projects/{project}/import", list(data))
+
+    def connect(self, project: int, url: str, **settings: Any) -> int:
+        """Connect a model with interactive pre-annotation; its id."""
+        body = {"project": project, "url": url, "title": "Spanloop", "is_interactive": True, **settings}
+        return int(self._post("/api/ml/", body)["id"])
+
+    def change_model(self, model: int, project: int, url: str, **settings: Any) -> None:
+        body = {"project": project, "url": url, "is_interactive": True, **settings}
+        self._http.patch(f"/api/ml/{model}", json=body).raise_for_status()
+
+    def model(self, model: int) -> dict[str, Any]:
+        response = self._http.get(f"/api/ml/{model}")
+        response.raise_for_status()
+        found: dict[str, Any] = response.json()
+        return found
+
+    def disconnect(self, model: int) -> None:
+        self._http.delete(f"/api/ml/{model}").raise_for_status()
+
+    def change_config(self, project: int, config: str) -> None:
+        self._http.patch(f"/api/projects/{project}", json={"label_config": config}).raise_for_status()
+
+    def interact(self, model: int, task: int, regions: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
+        """What an annotator with these regions is suggested in a task."""
+        body = {"task": task, "context": {"result": list(regions)}}
+        answer = self._post(f"/api/ml/{model}/interactive-annotating", body)
+        assert not answer.get("errors"), answer
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    def skip(self, task: int) -> int:
+        """Press Skip: a cancelled annotation."""
+        return int(self._post(f"/api/tasks/{task}/annotations/", {"result": [], "was_cancelled": True})["id"])
+
+    def predictions(self, project: int, version: str | None = None) -> dict[int, list[dict[str, Any]]]:
+        """The stored predictions by task, of one version or of all."""
+        return {
+            task["id"]: [p for p in task["predictions"] if version in (None, p["model_version"])]
+            for task in self.tasks(project)
+        }
+
+    def make_personal_access_token(self) -> str:
+        return str(self._post("/api/token/", {})["token"])
+
+
+def marked(text: str, *found: tuple[str, str], control: str = "label") -> list[dict[str, Any]]:
+    """The regions of an annotator who marks the first occurrence of each (words, label) in a text."""
+    regions = []
+    for words, label in found:
+        start = text.index(words)
+        value = {"start": start, "end": start + len(words), "text": words, "labels": [label]}
+        regions.append({"from_name": control, "to_name": "text", "type": "labels", "value": value})
+    return regions
+
+
+def spans(regions: Iterable[Mapping[str, Any]]) -> set[tuple[int, int, str]]:
+    return {(r["value"]["start"], r["value"]["end"], r["value"]["labels"][0]) for r in regions}
