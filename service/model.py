@@ -189,6 +189,14 @@ def _positions(gliner: Any, tokenizer: Any) -> int:
     return int(min(tokenizer.model_max_length, positions))
 
 
+def bf16_is_native(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware; where it does not, bfloat16 is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
 def use_threads(count: int) -> None:
     """How many threads torch computes with, in this whole process."""
     torch.set_num_threads(count)

@@ -40,7 +40,7 @@ def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int,
     ).save_pretrained(target)
     encoder: Any = AutoModel.from_pretrained(source)
     words = encoder.embeddings.word_embeddings.weight[kept].detach().clone()
-    encoder.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(words, freeze=False, padding_idx=0)
+    encoder.embeddings.word_embeddings = torch.nn.Embedding(len(kept), words.shape[1], padding_idx=0, _weight=words)
     encoder.encoder.layer = torch.nn.ModuleList([encoder.encoder.layer[index] for index in layers])
     encoder.config.num_hidden_layers = len(layers)
     encoder.config.vocab_size = len(kept)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from service.model import Model
+from service.model import Model, bf16_is_native
 from training import replay
 from training.dataset import Document, build
 from training.judge import score
@@ -22,7 +22,7 @@ class Learning:
         self.model = model
         self.dataset = build(training, model, settings.seed)
         width: int = model.gliner.config.encoder_config.hidden_size
-        self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width)
+        self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
     def left_out(self) -> Counter[str]:

@@ -24,8 +24,8 @@ class TrainingSettings(Settings):
     replay_limit: int = Field(400, ge=0)
     """Most unannotated tasks of the projects that are replayed beside the general sentences."""
 
-    def recipe(self, examples: int, width: int) -> Recipe:
-        """The recipe for so many training examples and an encoder of that width.
+    def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
+        """The recipe for so many training examples, an encoder of that width, and whether bfloat16 is native.
 
         Small encoders learn with larger rates: the rates are those that GLiNER's authors fine-tune with at width
         768 (1e-5 and 5e-5), times the square of how much narrower the encoder is; checked at 384 (see benchmarks).
@@ -36,5 +36,6 @@ class TrainingSettings(Settings):
             batch_size=self.batch_size,
             encoder_rate=self.encoder_rate or 2e-5 * scale,
             head_rate=self.head_rate or 1e-4 * scale,
+            bf16=bf16,
             seed=self.seed,
         )

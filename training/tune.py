@@ -62,6 +62,8 @@ class Recipe:
     """How often the validation texts are scored, evenly over the steps."""
     patience: int = 3
     """Evaluations without a better score after which tuning ends."""
+    bf16: bool = False
+    """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""
     checkpoint_seconds: float = 60.0
     seed: int = 0
 
@@ -183,7 +185,10 @@ class Tuning:
         )
         device = self.model.gliner.device
         inputs = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
-        output = self.network(**inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum")
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            output = self.network(
+                **inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum"
+            )
         loss: torch.Tensor = output.loss
         return loss
 
