@@ -1,15 +1,15 @@
 """HTML as Label Studio's HyperText shows it: the text that a model reads, and where each stretch of it lies.
 
-Observed with Label Studio 1.23.2 in Chromium (tests/end_to_end/test_hypertext.py asks again). A region's value is
-`{"start": "/p[1]/b[1]/text()[2]", "startOffset": 3, "end": …, "endOffset": …, "globalOffsets": {"start", "end"}, "text",
-"hypertextlabels": […]}` (the last key is the control's: `labels` for Labels), where
+Observed with Label Studio 1.23.2 in Chromium (tests/end_to_end/test_hypertext_in_the_browser.py asks again). A value of
+a region is `{"start": "/p[1]/b[1]/text()[2]", "startOffset": 3, "end": …, "endOffset": …, "globalOffsets":
+{"start": 40, "end": …}, "text": …, "hypertextlabels": […]}` (the last key is the control's: `labels` for Labels), where
 
 - paths begin below `body`, every step has its number among siblings of its name, the last one is a text node;
 - `startOffset` and `endOffset` count UTF-16 units of that text node, `globalOffsets` count code points;
-- `globalOffsets` count every text node of `body` as it is in the source, line feeds, runs of spaces, texts of `style` and
-  of `noscript` included; a `br` counts as one; nothing lies between blocks: after `<p>a</p><p>b</p>` b is 1..2;
-- before the browser sees the HTML, `script`, `iframe` (but YouTube's) and comments are cut out with all they hold: texts
-  to both sides become one node, and no path counts what was cut;
+- `globalOffsets` count every text node of `body` as it is in the source, line feeds, runs of spaces, texts of `style`
+  and of `noscript` included; a `br` counts as one; nothing lies between blocks: in `<p>a</p><p>b</p>` b is 1..2;
+- before the browser sees the HTML, `script`, `iframe` (but YouTube's) and comments are cut out with all they hold:
+  texts to both sides become one node, and no path counts what was cut;
 - what is left is parsed as a document in standards mode: a `style` or `title` before the first visible text moves to
   `head` and is not counted, tables get their `tbody`. With `inline="true"` it is parsed inside a `div` instead;
 - of a stored region the paths decide, and `globalOffsets` only where a path leads nowhere.
@@ -38,9 +38,12 @@ UNREAD = frozenset({"datalist", "iframe", "noscript", "select", "style", "templa
 """Elements whose text is counted, but not shown or not to be marked: a model does not read it."""
 
 BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure "
-    "footer form h1 h2 h3 h4 h5 h6 header hgroup hr legend li main menu nav ol p pre search section summary table tbody "
-    "td tfoot th thead tr ul".split()
+    {
+        *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "dialog", "dir"),
+        *("div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6"),
+        *("header", "hgroup", "hr", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "search", "section"),
+        *("summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+    }
 )
 BREAK = "\n"
 
@@ -62,8 +65,9 @@ class Node(NamedTuple):
 class Rendered:
     """HTML as it is read. All offsets are code points of `text`.
 
-    `text` holds what is shown, character by character, and a line feed wherever two blocks would otherwise run into
-    one another ("DrugDose" out of two table cells). Such a line feed is in no text node and never begins or ends a region.
+    `text` holds what is shown, character by character, and a line feed wherever two blocks would otherwise run
+    together ("DrugDose" out of two table cells). Such a line feed is in no text node; no region
+    begins or ends with it.
     """
 
     text: str
@@ -97,13 +101,13 @@ class Rendered:
 
         Like the frontend: by its paths, else by its globalOffsets.
         """
-        stored = value.get("globalOffsets")
-        stored = stored if isinstance(stored, Mapping) else {}
         start = self._position(value.get("start"), value.get("startOffset"))
         end = self._position(value.get("end"), value.get("endOffset"))
         if start is None or end is None:
-            start, end = stored.get("start"), stored.get("end")
-        if not _is_offset(start) or not _is_offset(end) or not self._read:
+            stored = value.get("globalOffsets")
+            stored = stored if isinstance(stored, Mapping) else {}
+            start, end = _offset(stored.get("start")), _offset(stored.get("end"))
+        if start is None or end is None:
             return None
         positions = [node.position for node in self._read]
         stops = [node.position + len(node.content) for node in self._read]
@@ -129,10 +133,8 @@ class Rendered:
     def _position(self, path: object, offset: object) -> int | None:
         """A path and an offset in UTF-16 units as a position that globalOffsets would name."""
         node = self._by_path.get(path) if isinstance(path, str) else None
-        if node is None or not _is_offset(offset):
-            return None
-        assert isinstance(offset, int)  # noqa: S101 - for mypy
-        return node.position + min(_code_points(node.content, offset), len(node.content))
+        units = _offset(offset)
+        return None if node is None or units is None else node.position + _code_points(node.content, units)
 
 
 def render(html: str, inline: bool = False) -> Rendered:
@@ -209,7 +211,7 @@ class _Reader:
 
 
 def _children(element: Element) -> list[tuple[Element | None, str]]:
-    """Child elements and text nodes, the last first: comments and what is cut leave no trace, not even between texts."""
+    """Child elements and text nodes, the last first. What is cut leaves no trace, not even between texts."""
     found: list[tuple[Element | None, str]] = []
     text = element.text or ""
     for child in element:
@@ -241,8 +243,8 @@ def _name(element: Element) -> str:
     return element.tag.rpartition("}")[2].lower()
 
 
-def _is_offset(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _offset(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _units(text: str) -> int:

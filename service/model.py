@@ -192,7 +192,7 @@ def _positions(gliner: Any, tokenizer: Any) -> int:
 def bf16_is_native(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware; where it does not, bfloat16 is slower than fp32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 

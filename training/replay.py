@@ -8,6 +8,7 @@ list of labels (self-distillation; Li and Hoiem, Learning without Forgetting, 20
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -19,6 +20,8 @@ from training.dataset import Document
 SENTENCES = ROOT / "starter" / "replay.jsonl"
 LABELS = ROOT / "starter" / "replay_labels.txt"
 MOST_LABELS = 12
+KNOWN = 3
+"""A label that the base model finds so many times in all texts is one that it knows."""
 
 
 def sentences(part: str, path: Path = SENTENCES) -> list[str]:
@@ -34,16 +37,25 @@ def broad_labels(path: Path = LABELS) -> list[str]:
 def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, seed: int) -> list[Document]:
     """What the model finds in texts, as documents to learn from.
 
-    Each text is asked a few labels, drawn by the seed: about as many as a project has, so that what is replayed looks
-    like what is served.
+    Only labels that it knows are asked, those that it finds somewhere: where it finds nothing there is nothing to
+    forget, and "no symptom anywhere" would contradict an annotator who marks symptoms. Each text is asked the labels
+    found in it and some others, drawn by the seed; about as many as a project has, so that what is replayed looks like
+    what is served.
     """
-    drawn = [_draw(labels, f"{seed}:{text}") for text in texts]
+    found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
+    count = Counter(label for here in found for label in here)
+    known = sorted(label for label, times in count.items() if times >= KNOWN)
     documents = []
-    for text, asked in zip(texts, drawn, strict=True):
-        documents.append(Document(text, asked, model.extract([text], asked, threshold)[0].spans))
+    for text, here in zip(texts, found, strict=True):
+        asked = _draw(sorted(here.intersection(known)), known, f"{seed}:{text}")
+        if asked:
+            documents.append(Document(text, asked, model.extract([text], asked, threshold)[0].spans))
     return documents
 
 
-def _draw(labels: Sequence[str], seed: str) -> tuple[str, ...]:
+def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str, ...]:
+    """The labels present in a text, and others that it is known not to have, 2 to 12 in all."""
     random = Random(seed)
-    return tuple(sorted(random.sample(list(labels), random.randint(2, min(MOST_LABELS, len(labels))))))
+    absent = [label for label in known if label not in present]
+    wanted = max(random.randint(2, MOST_LABELS) - len(present), 1)
+    return tuple(sorted([*present, *random.sample(absent, min(wanted, len(absent)))]))

@@ -59,7 +59,8 @@ class Recipe:
     """GLiNER's focal loss: weight of positives; -1 for none (plain cross-entropy with gamma 0)."""
     focal_gamma: float = 0.0
     evaluations: int = 5
-    """How often the validation texts are scored, evenly over the steps."""
+    """How often the validation texts are scored, evenly over the second half of the steps: before that the rate is
+    high, the weights move much, and one of many scores on few texts would win by chance."""
     patience: int = 3
     """Evaluations without a better score after which tuning ends."""
     bf16: bool = False
@@ -130,7 +131,7 @@ class Tuning:
         recipe, state = self.recipe, self.state
         replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
         new, old = Shuffled(examples, recipe.seed), Shuffled(replay, recipe.seed + 1)
-        every = max(1, recipe.steps // recipe.evaluations)
+        due = _evaluations(recipe)
         saved = time.monotonic()
         while state.step < recipe.steps and state.stale < recipe.patience:
             if self.stopping():
@@ -139,7 +140,7 @@ class Tuning:
             batch = new.take(state.step, recipe.batch_size - replayed) + old.take(state.step, replayed)
             loss = self._step(batch)
             state.step += 1
-            if self.evaluate and (state.step % every == 0 or state.step == recipe.steps):
+            if self.evaluate and state.step in due:
                 self._judge(self.evaluate(self.model))
                 self._save()
                 saved = time.monotonic()
@@ -277,6 +278,12 @@ def _rate(step: int, recipe: Recipe) -> float:
     if step < rise:
         return (step + 1) / rise
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, recipe.steps - rise)))
+
+
+def _evaluations(recipe: Recipe) -> set[int]:
+    """The steps after which the validation texts are scored; the last is one of them."""
+    half = recipe.steps / 2
+    return {round(half + half * number / recipe.evaluations) for number in range(1, recipe.evaluations + 1)}
 
 
 def _named(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
