@@ -47,6 +47,9 @@ BLOCKS = frozenset(
 )
 BREAK = "\n"
 
+MAX_NESTING = 500
+"""A page nests a few dozen elements; every level lengthens all paths below it."""
+
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -138,7 +141,7 @@ class Rendered:
 
 
 def render(html: str, inline: bool = False) -> Rendered:
-    """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true"."""
+    """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true". Raises TooDeep."""
     parser = html5lib.HTMLParser(html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
     if inline:
         root = parser.parseFragment(html, container="div", scripting=True)
@@ -149,6 +152,10 @@ def render(html: str, inline: bool = False) -> Rendered:
     if root is not None:
         reader.read(root)
     return Rendered("".join(reader.text), tuple(reader.nodes))
+
+
+class TooDeep(ValueError):
+    """HTML nests deeper than any page does."""
 
 
 @dataclass
@@ -193,6 +200,8 @@ class _Reader:
                 continue
             self._breaks |= name in BLOCKS
             path = f"{level.path}/{name}[{level.counts[name]}]"
+            if len(levels) > MAX_NESTING:
+                raise TooDeep(f"The HTML nests over {MAX_NESTING} elements.")
             inside = [] if name == "template" else _children(child)
             levels.append(_Level(inside, path, level.is_read and name not in UNREAD, name in BLOCKS))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError
 
@@ -68,7 +68,7 @@ def parse(config: str) -> tuple[Control, ...]:
     objects = {
         element.get("name", ""): element
         for element in root.iter()
-        if isinstance(element.tag, str) and element.tag.lower() in OBJECTS
+        if isinstance(element.tag, str) and element.tag.lower() in OBJECTS and element.get("valueType") != "url"
     }
     controls = tuple(
         _control(element, objects[element.get("toName", "")])
@@ -85,7 +85,7 @@ def parse(config: str) -> tuple[Control, ...]:
 
 def fingerprint(controls: tuple[Control, ...]) -> str:
     """What of a config decides predictions, as canonical JSON."""
-    return json.dumps([[c.name, c.to_name, c.kind, c.data_key, c.labels] for c in controls], ensure_ascii=False)
+    return json.dumps([astuple(control) for control in controls], ensure_ascii=False)
 
 
 def text_of(data: Mapping[str, object], control: Control) -> str | None:

@@ -80,8 +80,9 @@ class LiveFile:
             live = self.read()
             if live.version != version:
                 return live
+            # What was undone leaves the history: the version before what is live now is the one before that.
             change = Change(version=live.previous, at=datetime.now(UTC), why=why)
-            return self._write(Live(history=(*live.history[:-1], change)))
+            return self._write(Live(history=(*live.history[:-2], change)))
 
     def _write(self, live: Live) -> Live:
         replace_text(self.path, live.model_dump_json(indent=1))

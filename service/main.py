@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import bentoml
 
 from service import logs
@@ -14,6 +16,8 @@ def supervisor() -> Supervisor:
     from service.model import use_threads
 
     settings = Settings()
+    # A run resolves the same base model, though its store and its working directory are others.
+    os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)
     return Supervisor(settings)

@@ -23,7 +23,7 @@ from service.words import Words, split, token_counts
 
 Owner = TypeVar("Owner")
 
-FLOOR = 0.1
+FLOOR = 0.02
 """Candidates below this probability are not looked at: they are no doubts worth a person's time."""
 
 DEFAULT_POSITIONS = 512
@@ -47,7 +47,7 @@ class Window:
     ends: list[int]
     labels: tuple[str, ...]
     tokens: int
-    floor: float
+    threshold: float
 
 
 class Model:
@@ -112,9 +112,8 @@ class Model:
     def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
         """All windows of one text, for all groups of its labels. None for a text without words."""
         words = split(text, self.splitter, self.tokenizer)
-        floor = min(FLOOR, threshold) if self.by_span else threshold
         return [
-            self._window(words, group, piece, floor)
+            self._window(words, group, piece, threshold)
             for group in self.groups(labels)
             for piece in self.windows(words, group)
         ]
@@ -126,14 +125,20 @@ class Model:
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window above its floor, in code points of the window's text."""
+        """The candidate spans of each window, doubts below the threshold included, in code points of its text."""
         inputs = self.gliner.collate_batch(
             [{"tokenized_text": window.words, "ner": None} for window in batch],
             [list(window.labels) for window in batch],
             self._collator,
         )
         output = self.gliner.run_batch(inputs)
-        found = self.gliner.decode_batch(output, inputs, threshold=[window.floor for window in batch])
+        thresholds = [window.threshold for window in batch]
+        found = self.gliner.decode_batch(output, inputs, threshold=[min(FLOOR, t) for t in thresholds])
+        if not self.by_span:
+            # A token model puts spans together from tokens above the threshold: below it they are other spans.
+            taken = self.gliner.decode_batch(output, inputs, threshold=thresholds)
+            doubts = [[s for s in spans if s.score <= t] for spans, t in zip(found, thresholds, strict=True)]
+            found = [spans + doubt for spans, doubt in zip(taken, doubts, strict=True)]
         return [
             [Span(window.starts[s.start], window.ends[s.end], s.entity_type, float(s.score)) for s in spans]
             for window, spans in zip(batch, found, strict=True)
@@ -157,14 +162,14 @@ class Model:
         labels = list(labels)
         return sum(token_counts(labels, self.tokenizer)) + len(labels) + SPECIAL_TOKENS
 
-    def _window(self, words: Words, labels: tuple[str, ...], piece: slice, floor: float) -> Window:
+    def _window(self, words: Words, labels: tuple[str, ...], piece: slice, threshold: float) -> Window:
         return Window(
             words=words.asked[piece],
             starts=words.starts[piece],
             ends=words.ends[piece],
             labels=labels,
             tokens=sum(words.tokens[piece]) + self._prompt_tokens(labels),
-            floor=floor,
+            threshold=threshold,
         )
 
 

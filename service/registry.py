@@ -1,23 +1,30 @@
 """Where published versions are kept: on one machine BentoML's local store.
 
-A version is a Bento `spanloop:VERSION` that brings its model `spanloop-model:VERSION`. It exists once the Bento does:
-a model without a Bento is what a killed publication left, and is replaced by the next.
+A version is a Bento `spanloop:VERSION` that brings its model `spanloop-model:VERSION`. It exists once the Bento is
+marked complete: anything less is what a killed publication left, and is replaced when its run is resumed.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from service import lineage as lineages
 from service.lineage import Lineage
 from service.settings import ROOT
 
+log = logging.getLogger(__name__)
+
 BENTO = "spanloop"
 MODEL = "spanloop-model"
+COMPLETE = "complete"
 CODE = ("service", "training", "starter/replay.jsonl", "starter/replay_labels.txt")
 
 
@@ -35,10 +42,18 @@ class Registry:
         os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
     def versions(self) -> list[Lineage]:
-        """All published versions, the newest first."""
+        """All published versions that can be read, the newest first."""
         bentos = self.home / "bentos" / BENTO
-        found = [self.get(path.name) for path in bentos.glob("*/") if (path / "bento.yaml").exists()]
+        found = [lineage for path in bentos.glob(f"*/{COMPLETE}") if (lineage := self._readable(path.parent.name))]
         return sorted(found, key=lambda lineage: lineage.created, reverse=True)
+
+    def _readable(self, version: str) -> Lineage | None:
+        """A version's lineage; None for one that this program cannot serve, which must not hide the others."""
+        try:
+            return self.get(version)
+        except (UnknownVersion, lineages.FormatError, OSError, ValueError) as error:
+            log.warning("version %s is passed over: %s", version, error)
+            return None
 
     def get(self, version: str) -> Lineage:
         return lineages.read(self.fetch(version))
@@ -46,7 +61,7 @@ class Registry:
     def fetch(self, version: str) -> Path:
         """The directory of a version's model. Raises UnknownVersion."""
         folder = self.home / "models" / MODEL / version
-        if not version or not (self.home / "bentos" / BENTO / version / "bento.yaml").exists() or not folder.exists():
+        if not version or not self._marker(version).exists() or not folder.exists():
             raise UnknownVersion(f"There is no version {version!r}; `python -m training versions` lists them.")
         return folder
 
@@ -61,7 +76,7 @@ class Registry:
         """
         import bentoml  # heavy: only a run that publishes pays for it
 
-        if (self.home / "bentos" / BENTO / lineage.version / "bento.yaml").exists():
+        if self._marker(lineage.version).exists():
             raise ValueError(f"Version {lineage.version} is in the store already; it was left as it is.")
         shutil.rmtree(self.home / "models" / MODEL / lineage.version, ignore_errors=True)
         shutil.rmtree(self.home / "bentos" / BENTO / lineage.version, ignore_errors=True)
@@ -82,6 +97,11 @@ class Registry:
                 build_ctx=folder,
                 python={"lock_packages": False, "requirements_txt": "requirements.txt"},
             )
+        self._marker(lineage.version).touch()
+
+    def _marker(self, version: str) -> Path:
+        """The file that says a Bento is complete: BentoML copies into its store, and may be killed while it does."""
+        return self.home / "bentos" / BENTO / version / COMPLETE
 
 
 def _stage(folder: Path, lineage: Lineage) -> None:
@@ -94,8 +114,6 @@ def _stage(folder: Path, lineage: Lineage) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     lineages.write(folder, lineage)
-    constraints = ROOT / "constraints.txt"
-    if constraints.exists():
-        shutil.copy2(constraints, folder / "requirements.txt")
-    else:
-        (folder / "requirements.txt").write_text("bentoml\ngliner[training]\n")
+    needed = [Requirement(text) for text in requires("spanloop") or ()]
+    pins = sorted(f"{r.name}=={version(r.name)}" for r in needed if r.marker is None)
+    (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")

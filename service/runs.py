@@ -11,14 +11,17 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from service import RELEASE
 from service.files import replace_text
 from service.lineage import Score
+from service.versions import initial_version
 
 PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
 
@@ -26,8 +29,15 @@ Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publ
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
 
 
+ASIDE = (
+    "SPANLOOP_LABEL_STUDIO_API_KEY",
+    "SPANLOOP_BASIC_AUTH_PASSWORD",
+    "SPANLOOP_MODEL",
+    "SPANLOOP_RUN_LOCK",
+)
 LOOKS = 20
 LOG = "log.txt"
+FOLLOW_UP = "follow-up"
 KEPT = 20
 """So many runs are kept; what older ones left is deleted."""
 
@@ -37,8 +47,12 @@ def now() -> datetime:
 
 
 def id_of(model: str, fingerprint: str) -> str:
-    """The id of the run that learns from annotations as they stand now: asked for twice, it is the same run."""
-    digest = hashlib.sha256(f"{model}\n{fingerprint}".encode())
+    """The id of the run that learns from annotations as they stand now: asked for twice, it is the same run.
+
+    Another base model, release or setting (SPANLOOP_…, secrets aside) makes another run.
+    """
+    settings = sorted(item for item in os.environ.items() if item[0].startswith("SPANLOOP_") and item[0] not in ASIDE)
+    digest = hashlib.sha256(f"{RELEASE}\n{initial_version(model)}\n{settings}\n{fingerprint}".encode())
     return f"run-{digest.hexdigest()[:10]}"
 
 
@@ -103,10 +117,28 @@ class Runs:
                 continue
         return sorted(found, key=lambda run: run.started, reverse=True)
 
+    def ask_again(self, run_id: str) -> None:
+        """Remember that one more run is wanted when this one has ended."""
+        (self.work(run_id) / FOLLOW_UP).touch()
+
+    def asked_again(self) -> list[str]:
+        """The runs that one more was wanted after."""
+        return [path.parent.name for path in self.folder.glob(f"*/{FOLLOW_UP}")]
+
+    def answered(self, run_ids: Iterable[str]) -> None:
+        """The run that was wanted after these has been started."""
+        for run_id in run_ids:
+            (self.folder / run_id / FOLLOW_UP).unlink(missing_ok=True)
+
     def prune(self) -> None:
-        """Forget all but the newest runs, with their exports, checkpoints and logs. Unfinished ones stay."""
-        for run in self.all()[KEPT:]:
-            if run.ended:
+        """Forget all but the newest runs, with their exports, checkpoints and logs.
+
+        Unfinished ones stay, and the last that succeeded: new annotations are counted from it.
+        """
+        runs = self.all()
+        last_good = next((run.id for run in runs if run.succeeded), "")
+        for run in runs[KEPT:]:
+            if run.ended and run.id != last_good:
                 shutil.rmtree(self.folder / run.id, ignore_errors=True)
                 (self.folder / f"{run.id}.json").unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +63,18 @@ class Settings(BaseSettings):
     """Threads the model computes with; 0: one for each processor."""
     log_json: bool = False
 
+    @field_validator("label_studio_api_key", "basic_auth_password", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        """A secret read from a file often ends in a line feed, which no header can carry."""
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("model")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        """A directory by its whole path: a run does not share the backend's working directory."""
+        return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
+
     @cached_property
     def folder(self) -> Path:
         """The home directory, made where it is missing."""
@@ -72,4 +84,7 @@ class Settings(BaseSettings):
 
     @property
     def compute_threads(self) -> int:
-        return self.threads or len(os.sched_getaffinity(0))
+        if self.threads:
+            return self.threads
+        # The processors this process may use; macOS knows only how many there are.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -39,9 +40,13 @@ def without_overlaps(candidates: Iterable[Span]) -> list[Span]:
     """
     chosen: list[Span] = []
     for span in sorted(candidates, key=lambda s: (-s.score, s.start, s.end, s.label)):
-        if all(span.end <= other.start or other.end <= span.start for other in chosen):
-            chosen.append(span)
-    return sorted(chosen)
+        # What is chosen lies apart, in reading order: only the neighbours can overlap.
+        place = bisect_left(chosen, span.start, key=lambda other: other.start)
+        after_previous = place == 0 or chosen[place - 1].end <= span.start
+        before_next = place == len(chosen) or span.end <= chosen[place].start
+        if after_previous and before_next:
+            chosen.insert(place, span)
+    return chosen
 
 
 def decide(candidates: Iterable[Span], threshold: float) -> Extraction:

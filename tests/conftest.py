@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
-RECORDINGS = TESTS.parent.parent / "shared" / "label-studio" / "requests"
+
+from studio import Studio, served  # noqa: E402
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -30,15 +26,6 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 hypothesis.settings.register_profile("here", deadline=None, database=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, database=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
-
-LABEL_CONFIG = """<View>
-  <Labels name="label" toName="text">
-    <Label value="person"/><Label value="company"/><Label value="city"/>
-  </Labels>
-  <Text name="text" value="$text"/>
-</View>"""
-
-KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +49,9 @@ def _logs_as_they_were() -> Iterator[None]:
 def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model (`tests/tiny.py`), made once and kept in pytest's cache."""
     import tiny
+    import torch
 
+    torch.set_num_threads(1)  # the machine is shared, and the model too small to be divided
     code = hashlib.sha256(Path(tiny.__file__).read_bytes()).hexdigest()[:12]
     cache = getattr(request.config, "cache", None)
     kept = (cache.mkdir("tiny-gliner") if cache else tmp_path_factory.mktemp("kept")) / f"tiny-{code}"
@@ -78,9 +67,8 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def shared_model(model_folder: Path) -> Any:
     """The tiny model, loaded once: for tests that do not change it."""
-    from service.model import Model, use_threads
+    from service.model import Model
 
-    use_threads(1)
     return Model.load(str(model_folder))
 
 
@@ -156,94 +144,11 @@ def until_fixture() -> Callable[..., Any]:
     return until
 
 
-@dataclass
-class StudioProject:
-    """A project of the small Label Studio."""
-
-    label_config: str = LABEL_CONFIG
-    annotations: int = 0
-    updated_at: str = "2026-11-23T18:42:23.652703Z"
-    export: list[dict[str, Any]] = field(default_factory=list)
-    unannotated: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Studio:
-    """A small server that answers as Label Studio does, as far as the backend and a run ask it."""
-
-    url: str = ""
-    projects: dict[int, StudioProject] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
-    broken: int = 0
-    """A status that every request is answered with; 0: none."""
-    authorizations: list[str] = field(default_factory=list)
-
-    def annotate(self, project: int, more: int = 1) -> None:
-        known = self.projects[project]
-        known.annotations += more
-        known.updated_at = f"2026-11-23T19:00:{known.annotations % 60:02d}.000000Z"
-
-    def answer(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
-        if self.broken:
-            return self.broken, {"detail": "broken", "id": "6b1c3a52-0000-0000-0000-000000000000"}
-        if path == "/api/token/refresh":
-            return 200, {"access": "fresh"}
-        if path.strip("/") == "api/tasks":
-            project = self.projects.get(int(query["project"][0]))
-            if project is None:
-                return 404, {"detail": "Not found."}
-            if '"equal"' in query.get("query", [""])[0]:
-                page = int(query.get("page", ["1"])[0])
-                tasks = project.unannotated if page == 1 else []
-                return 200, {"tasks": tasks, "total": len(project.unannotated), "total_annotations": 0}
-            task = {"id": 1, "updated_at": project.updated_at, "data": {"text": "x"}}
-            tasks = [task] if project.annotations else []
-            return 200, {"tasks": tasks, "total": len(tasks), "total_annotations": project.annotations}
-        parts = path.strip("/").split("/")
-        if parts[:2] == ["api", "projects"] and len(parts) >= 3:
-            project = self.projects.get(int(parts[2]))
-            if project is None:
-                return 404, {"detail": "Not found."}
-            if len(parts) == 3:
-                return 200, {"id": int(parts[2]), "title": "project", "label_config": project.label_config}
-            if parts[3] == "export":
-                return 200, project.export
-        return 404, {"detail": f"no such path {path}"}
-
-
 @pytest.fixture
 def studio() -> Iterator[Studio]:
     """A small Label Studio on a local port."""
-    state = Studio()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _serve(self) -> None:
-            length = int(self.headers.get("content-length") or 0)
-            self.rfile.read(length)
-            parts = urlsplit(self.path)
-            state.asked.append(f"{self.command} {parts.path}")
-            state.authorizations.append(self.headers.get("authorization", ""))
-            status, body = state.answer(self.command, parts.path, parse_qs(parts.query))
-            payload = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        do_GET = do_POST = _serve
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield state
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served(Studio()) as state:
+        yield state
 
 
 @pytest.fixture

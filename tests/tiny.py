@@ -20,10 +20,15 @@ COMPANIES = ["Acme", "Globex", "Initech", "Umbrella", "Hooli", "Cyberdyne", "Tyr
 CITIES = ["Paris", "Rome", "Berlin", "Tokyo", "Oslo", "New York", "Lima", "Cairo"]
 KINDS = {"person": PEOPLE, "company": COMPANIES, "city": CITIES}
 RATE = 3e-3
-FILLER = (
-    "works at in lives near the and met with a of to for today then quietly again after before report says that old new "
-    "meeting team house train river market morning number was is has been seen by from over under zoo"
-).split()
+# fmt: off
+FILLER = [
+    "works", "at", "in", "lives", "near", "the", "and", "met", "with", "a",
+    "of", "to", "for", "today", "then", "quietly", "again", "after", "before", "report",
+    "says", "that", "old", "new", "meeting", "team", "house", "train", "river", "market",
+    "morning", "number", "was", "is", "has", "been", "seen", "by", "from", "over",
+    "under", "zoo",
+]
+# fmt: on
 
 
 def build(folder: Path, steps: int = 320) -> Path:
@@ -36,7 +41,9 @@ def build(folder: Path, steps: int = 320) -> Path:
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(encoder)
     sizes: dict[str, Any] = {"hidden_size": 48, "num_hidden_layers": 1, "num_attention_heads": 4}
-    config = BertConfig(vocab_size=len(tokenizer), intermediate_size=96, max_position_embeddings=512, initializer_range=0.15, **sizes)
+    config = BertConfig(
+        vocab_size=len(tokenizer), intermediate_size=96, max_position_embeddings=512, initializer_range=0.15, **sizes
+    )
     bert = BertModel(config)
     with torch.no_grad():  # a name begins as a relative of its kind: less is left to learn
         rows = bert.embeddings.word_embeddings.weight

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from service import logs
 from service.backend.label_studio import LabelStudio, LabelStudioError
-from service.live import INITIAL, LiveFile
+from service.live import INITIAL, Conflict, LiveFile
 from service.registry import Registry, UnknownVersion
 from service.runs import Run, Runs, id_of
 from training.settings import TrainingSettings
@@ -88,8 +88,14 @@ def promote(version: str) -> None:
         Registry(settings.folder).fetch(version)
     except UnknownVersion as error:
         _refuse(str(error))
-    live = LiveFile(settings.folder)
-    live.swap(live.read().version, version, "Promoted by hand.")
+    file = LiveFile(settings.folder)
+    live = file.read().version
+    if live == version:
+        _refuse(f"{version} is live already.")
+    try:
+        file.swap(live, version, "Promoted by hand.")
+    except Conflict as conflict:
+        _refuse(str(conflict))
     screen.print(f"{version} is live.")
 
 
@@ -100,7 +106,7 @@ def rollback() -> None:
     live = file.read()
     if live.version == INITIAL:
         _refuse("The initial model is live; there is nothing before it.")
-    file.swap(live.version, live.previous, f"Rolled back by hand from {live.version}.")
+    file.undo(live.version, f"Rolled back by hand from {live.version}.")
     screen.print(f"{live.previous or 'The initial model'} is live again.")
 
 
@@ -143,6 +149,8 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     except Exception as error:  # noqa: BLE001 - whatever it was, the page must show it
         traceback.print_exc()
         reporter.know(outcome="failed", message=f"{error}", detail="")
+        for exported in runs.work(state.id).glob("project-*"):
+            exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
     finally:
         reporter.close()
     logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)

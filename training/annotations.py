@@ -14,6 +14,7 @@ import msgspec
 from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
+from service.hypertext import TooDeep
 from service.label_config import Control, parse
 from service.passages import Passage, passage_of
 from service.spans import Span
@@ -41,7 +42,7 @@ class ProjectGone(ExportFailed):
 
 class Annotation(msgspec.Struct):
     id: int
-    result: list[Any]
+    result: list[Any] | None = None
     was_cancelled: bool = False
     ground_truth: bool = False
     updated_at: str = ""
@@ -107,6 +108,8 @@ class Source:
 
     def _explain(self, error: Exception, project: int | None = None) -> ExportFailed:
         untouched = "Nothing was trained and the live version is untouched."
+        if isinstance(error, httpx.LocalProtocolError):  # its message quotes the header, and so the key
+            return ExportFailed(f"The API key has characters that no key has; set it again. {untouched}")
         if isinstance(error, ApiError) and error.status_code in (401, 403):
             return ExportFailed(
                 f"Label Studio refuses the API key; set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one. {untouched}"
@@ -133,11 +136,14 @@ def read(path: Path, project: int, label_config: str) -> Export:
         if chosen is None:
             continue
         for control in controls:
-            passage = passage_of(task.data, control)
+            try:
+                passage = passage_of(task.data, control)
+            except TooDeep:
+                passage = None
             if passage is None:
                 export.left_out["the task has no text"] += 1
                 continue
-            spans = tuple(_spans(chosen.result, control, passage, export.left_out))
+            spans = tuple(_spans(chosen.result or [], control, passage, export.left_out))
             export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
     return export
 
@@ -160,7 +166,10 @@ def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: 
     for region in result:
         if not isinstance(region, dict) or region.get("from_name") != control.name:
             continue
-        value = region.get("value") or {}
+        value = region.get("value")
+        if not isinstance(value, dict):
+            left_out["the region has no value"] += 1
+            continue
         stretch = passage.offsets(value)
         if stretch is None:
             left_out["the span lies outside of the text"] += 1

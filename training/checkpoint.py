@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,10 +19,10 @@ class Checkpoint:
     """Tensors by name, and what else a resumed tuning needs to know (JSON)."""
 
     tensors: dict[str, torch.Tensor]
-    state: dict[str, float | int]
+    state: dict[str, Any]
 
 
-def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, float | int]) -> None:
+def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
     """Write a checkpoint beside `path`, make it durable, then put it in place with one rename."""
     partial = path.with_suffix(".partial")
     save_file(

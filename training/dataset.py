@@ -98,7 +98,7 @@ def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tup
     for span in spans:
         first, last = first_at.get(span.start), last_at.get(span.end)
         if first is None or last is None:
-            unfit.append("begins or ends inside a word")
+            unfit.append("begins or ends inside a word or at a blank")
         elif last < first:
             unfit.append("is empty")
         elif last - first + 1 > max_width:

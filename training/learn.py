@@ -47,8 +47,12 @@ class Learning:
         Tuning(
             self.model,
             self.recipe,
-            evaluate=lambda tuned: score(tuned, validation, self.settings.threshold).f1,
+            # Without a span to find every score is zero, and the first would win.
+            evaluate=self._scorer(validation) if any(document.spans for document in validation) else None,
             report=report,
             stopping=stopping,
             folder=folder,
         ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+
+    def _scorer(self, validation: Sequence[Document]) -> Callable[[Model], float]:
+        return lambda tuned: score(tuned, validation, self.settings.threshold).f1

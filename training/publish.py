@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,12 @@ def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
     return content.hexdigest()
 
 
-def name(of: str) -> str:
-    """A new version's name: when it was made and six hex digits of its digest; names sort by time."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{of[:6]}"
+def name(started: datetime, of: str) -> str:
+    """A version's name: when its run started and six hex digits of its digest; names sort by time.
+
+    A run that is resumed gives the same name, and so replaces what a killed publication left.
+    """
+    return f"{started:%Y%m%d-%H%M%S}-{of[:6]}"
 
 
 def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> tuple[Canary, ...]:

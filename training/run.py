@@ -73,6 +73,10 @@ class TrainingRun:
             return
         scores = {"base": self._score(model, parts.held_out)}
         self._tune(learning, parts, spare)
+        if known and self.live.read().version == known.version:
+            # Killed after the version went live: it must not be judged against itself.
+            self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
+            return
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
@@ -126,7 +130,7 @@ class TrainingRun:
             raise TooFew(
                 f"{annotated} tasks are annotated, {len(held_out)} of them are held out to judge by. A run wants at "
                 f"least {wanted}, with annotated spans among the held-out ones: annotate more tasks, then press "
-                "Start Training. Nothing was trained and the live version is untouched."
+                "Start Training. Nothing was trained and the live version is untouched. " + " ".join(self.notes)
             )
         return Parts(training, validation, held_out)
 
@@ -182,7 +186,7 @@ class TrainingRun:
         self.reporter.enter("publish", "writing the new version into the store")
         labels = sorted({label for document in documents for label in document.labels})
         lineage = Lineage(
-            version=publish.name(digest),
+            version=publish.name(self.reporter.run.started, digest),
             created=datetime.now(UTC),
             run=self.reporter.run.id,
             base=self.base,

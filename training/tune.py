@@ -22,9 +22,11 @@ from training import checkpoint
 from training.dataset import Example
 
 MAX_BAD_STEPS = 5
+CHECKPOINT = "checkpoint.safetensors"
 
 PADDING = 1.5
 FEW_WORDS = 16
+WORDS_PER_LABEL = 3
 """Examples go through the network together while the longest has at most 1.5 times the shortest's words and 16."""
 
 
@@ -32,8 +34,11 @@ class Diverged(RuntimeError):
     """The loss was not finite several steps in a row: nothing of the tuning is worth keeping."""
 
 
-class Stopped(RuntimeError):
-    """The tuning was asked to stop; its checkpoint is written and a restart goes on from there."""
+class Stopped(BaseException):
+    """The run was asked to stop and goes on from there when it is restarted.
+
+    Not an Exception: it is raised from a signal handler, and nothing that handles errors may take it for one.
+    """
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Tuning:
         self.network: torch.nn.Module = model.gliner.model
         self.optimizer = _optimizer(self.network, recipe)
         self._best: dict[str, torch.Tensor] | None = None
+        # Only a tuning of the same model by the same recipe may go on from a checkpoint.
+        self._identity = f"{[tuple(parameter.shape) for parameter in self.network.parameters()]} {recipe}"
         self._collator = model.gliner.data_collator_class(
             model.gliner.config, data_processor=model.gliner.data_processor, prepare_labels=True
         )
@@ -141,6 +148,7 @@ class Tuning:
             loss = self._step(batch)
             state.step += 1
             if self.evaluate and state.step in due:
+                self.network.eval()
                 self._judge(self.evaluate(self.model))
                 self._save()
                 saved = time.monotonic()
@@ -166,16 +174,18 @@ class Tuning:
             share_of_loss = self._loss(part) / len(batch)
             loss += share_of_loss.item()
             share_of_loss.backward()  # type: ignore[no-untyped-call]
-        if not math.isfinite(loss):
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
+        if not math.isfinite(loss) or not math.isfinite(norm.item()):
             self.state.bad += 1
             if self.state.bad >= MAX_BAD_STEPS:
+                if self.folder:
+                    (self.folder / CHECKPOINT).unlink(missing_ok=True)
                 raise Diverged(
                     f"The loss was not a finite number {MAX_BAD_STEPS} times in a row, last at step {self.state.step}. "
                     "Nothing was published. A smaller learning rate helps (SPANLOOP_ENCODER_RATE, SPANLOOP_HEAD_RATE)."
                 )
             return math.nan
         self.state.bad = 0
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimizer.step()
         return loss
 
@@ -208,13 +218,14 @@ class Tuning:
         tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": tensor for slot, tensor in slots.items()}
-        checkpoint.save(self.folder / "checkpoint.safetensors", tensors, vars(self.state))
+        state = {**vars(self.state), "recipe": self._identity}
+        checkpoint.save(self.folder / CHECKPOINT, tensors, state)
 
     def _resume(self) -> None:
-        found = checkpoint.load(self.folder / "checkpoint.safetensors") if self.folder else None
-        if found is None:
+        found = checkpoint.load(self.folder / CHECKPOINT) if self.folder else None
+        if found is None or found.state.pop("recipe") != self._identity:
             return
-        self.state = State(**found.state)  # type: ignore[arg-type]
+        self.state = State(**found.state)
         self.network.load_state_dict(_named(found.tensors, "model."))
         self._best = _named(found.tensors, "best.") or None
         slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -252,11 +263,16 @@ def alike(batch: Sequence[Example]) -> list[list[Example]]:
     The gradient is the sum over the parts, so the result is that of the whole batch.
     """
     parts: list[list[Example]] = []
-    for example in sorted(batch, key=lambda example: len(example.words), reverse=True):
-        if not parts or len(parts[-1][0].words) > PADDING * len(example.words) + FEW_WORDS:
+    for example in sorted(batch, key=_size, reverse=True):
+        if not parts or _size(parts[-1][0]) > PADDING * _size(example) + FEW_WORDS:
             parts.append([])
         parts[-1].append(example)
     return parts
+
+
+def _size(example: Example) -> int:
+    """About how many words an example is, its prompt of labels included."""
+    return len(example.words) + WORDS_PER_LABEL * len(example.labels)
 
 
 def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:

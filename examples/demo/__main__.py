@@ -38,10 +38,10 @@ def main(
         try:
             _demonstrate(program, Path(folder), servers)
             if keep:
-                screen.print("Both servers stay up until Ctrl-C.")
-                threading.Event().wait()
-        except KeyboardInterrupt:
-            screen.print("Ended.")
+                _stay_up()
+        except KeyboardInterrupt as interrupt:
+            screen.print("Ended before the demonstration was complete.")
+            raise typer.Exit(130) from interrupt
         except (StepFailed, ServerFailed, httpx.HTTPError) as error:
             screen.print(f"[bold red]The demonstration failed:[/] {error}")
             for server in servers:
@@ -50,6 +50,14 @@ def main(
         finally:
             for server in servers:
                 server.stop()
+
+
+def _stay_up() -> None:
+    screen.print("Both servers stay up until Ctrl-C.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        screen.print("Ended.")
 
 
 def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:

@@ -27,7 +27,8 @@ class Server:
         self._output = log.open("ab")
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, **environment},
+            # The demonstration is the same whatever the caller has set for a backend of their own.
+            env={k: v for k, v in os.environ.items() if not k.startswith("SPANLOOP_")} | dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

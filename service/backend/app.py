@@ -7,9 +7,11 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -19,7 +21,6 @@ from service.backend.page import render
 from service.backend.requests import (
     Job,
     Predict,
-    Project,
     Refused,
     Setup,
     Webhook,
@@ -34,6 +35,9 @@ from service.runs import Run
 
 log = logging.getLogger(__name__)
 
+SMALL_BODY = 8 << 20
+"""Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
+
 Handler = Callable[[Supervisor, Request], Awaitable[Response]]
 
 
@@ -43,7 +47,7 @@ async def health(supervisor: Supervisor, request: Request) -> Response:
 
 async def setup(supervisor: Supervisor, request: Request) -> Response:
     """Label Studio asks which version it would get for a project, before nearly everything it does."""
-    body = decode(await body_of(request, supervisor.body_limit), Setup)
+    body = decode(await body_of(request, SMALL_BODY), Setup)
     project = project_id(body.project)
     if project is not None:
         supervisor.projects.configure(project, body.extra_params, _config_error(body.schema))
@@ -54,7 +58,7 @@ async def setup(supervisor: Supervisor, request: Request) -> Response:
 
 async def predict(supervisor: Supervisor, request: Request) -> Response:
     arrived = time.monotonic()
-    async with supervisor.place(request):
+    async with supervisor.place(request, supervisor.settings.predict_deadline):
         body = decode(await body_of(request, supervisor.body_limit), Predict)
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)
@@ -64,7 +68,7 @@ async def predict(supervisor: Supervisor, request: Request) -> Response:
 
 async def webhook(supervisor: Supervisor, request: Request) -> Response:
     """START_TRAINING comes with credentials. Events come without: they are hints, their content is not trusted."""
-    body = decode(await body_of(request, supervisor.body_limit), Webhook)
+    body = decode(await body_of(request, SMALL_BODY), Webhook)
     if body.action == "START_TRAINING":
         authorize(request, supervisor.settings)
         return await _start(supervisor, body)
@@ -74,7 +78,7 @@ async def webhook(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def train(supervisor: Supervisor, request: Request) -> Response:
-    return await _start(supervisor, decode(await body_of(request, supervisor.body_limit), Webhook))
+    return await _start(supervisor, decode(await body_of(request, SMALL_BODY), Webhook))
 
 
 async def versions(supervisor: Supervisor, request: Request) -> Response:
@@ -83,10 +87,10 @@ async def versions(supervisor: Supervisor, request: Request) -> Response:
 
 async def job_status(supervisor: Supervisor, request: Request) -> Response:
     """Where a run stands; without a job the newest."""
-    body = decode(await body_of(request, supervisor.body_limit), Job)
+    body = decode(await body_of(request, SMALL_BODY), Job)
     run = supervisor.run(body.job)
     if run is None:
-        raise Refused(404, f"There is no run {body.job[:100]!r}." if body.job else "There is no run yet.")
+        raise Refused(404, "There is no such run." if body.job else "There is no run yet.")
     return JSONResponse(
         {
             "job": run.id,
@@ -136,7 +140,13 @@ def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
         _route("/metrics", exposition),
         _route("/", page),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such_route})
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    """What no route answers (404, 405), as JSON like everything else."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse({"error": HTTPStatus(status).phrase}, status)
 
 
 def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: bool = False) -> Route:
@@ -169,7 +179,7 @@ def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: boo
 
 async def _start(supervisor: Supervisor, body: Webhook) -> Response:
     """Answer a START_TRAINING at once. Where the project trains on submission, wait until it has become quiet."""
-    project = body.project if isinstance(body.project, Project) else Project()
+    project = body.known_project
     if project.id is not None:
         supervisor.projects.see(project.id)
     if project.min_annotations_to_start_training:

@@ -37,5 +37,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "runs": supervisor.runs.all()[:RUNS_SHOWN],
         "active": supervisor.runs.active(),
         "waiting": supervisor.retraining.waiting,
+        "declined": supervisor.retraining.declined,
+        "why_not": supervisor.engine.why_not,
         "warnings": [project for project in supervisor.projects.all if project.warning],
     }

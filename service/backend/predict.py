@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from anyio import to_thread
@@ -12,6 +13,7 @@ from service.backend import regions
 from service.backend.projects import Projects
 from service.backend.requests import Predict, Refused, project_id
 from service.extractor.engine import Engine, Failure, Loaded, Unavailable
+from service.hypertext import TooDeep
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
 from service.passages import Passage, passage_of
 from service.settings import Settings
@@ -45,6 +47,7 @@ class Predictor:
             controls = parse(request.label_config or "")
         except LabelConfigError as error:
             raise Refused(400, str(error)) from error
+        deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
         items: list[Item] = [Item() for _ in request.tasks]
         try:
@@ -53,7 +56,7 @@ class Predictor:
         except Unavailable as error:
             raise Refused(503, str(error)) from error
         await asyncio.gather(
-            *(self._control(request, control, threshold, seconds, loaded, items) for control in controls)
+            *(self._control(request, control, threshold, deadline, loaded, items) for control in controls)
         )
         version = seen_version(loaded.version, fingerprint(controls), threshold)
         return [item.as_json(version) for item in items]
@@ -63,7 +66,7 @@ class Predictor:
         request: Predict,
         control: Control,
         threshold: float,
-        seconds: float,
+        deadline: float,
         loaded: Loaded,
         items: list[Item],
     ) -> None:
@@ -71,6 +74,7 @@ class Predictor:
         # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
         passages = await to_thread.run_sync(self._passages, request, control, items)
         texts = [passage.text for passage in passages.values()]
+        seconds = deadline - time.monotonic()
         answer = await self._engine.extract(texts, control.wordings, threshold, seconds, loaded)
         for (index, passage), found in zip(passages.items(), answer.items, strict=True):
             if isinstance(found, Failure):
@@ -85,11 +89,15 @@ class Predictor:
         """What there is to read, by the task's place; a text that is too long is that task's error."""
         passages: dict[int, Passage] = {}
         for index, task in enumerate(request.tasks):
-            source = text_of(task.data, control)
+            source = text_of(task.fields, control)
             if source is not None and len(source) > self._settings.max_text_characters:
                 items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
                 continue
-            passage = passage_of(task.data, control)
+            try:
+                passage = passage_of(task.fields, control)
+            except TooDeep as error:
+                items[index].error = str(error)
+                continue
             if passage is not None:
                 passages[index] = passage
         return passages

@@ -26,14 +26,13 @@ class Refused(Exception):
 
 
 class Task(msgspec.Struct):
-    """A task: only its data is of use."""
+    """A task: only its data is of use, and only where it is an object."""
 
-    data: dict[str, Any]
-    id: Any = None
+    data: Any = None
 
-
-class Params(msgspec.Struct):
-    context: dict[str, Any] | None = None
+    @property
+    def fields(self) -> dict[str, Any]:
+        return self.data if isinstance(self.data, dict) else {}
 
 
 class Predict(msgspec.Struct):
@@ -42,13 +41,13 @@ class Predict(msgspec.Struct):
     tasks: list[Task]
     label_config: str | None = None
     project: Any = None
-    params: Params | None = None
+    params: Any = None
 
     @property
     def regions(self) -> list[Any]:
-        """The regions that the annotator already has, of an interactive request."""
-        context = self.params.context if self.params else None
-        result = (context or {}).get("result")
+        """The regions that the annotator already has, of an interactive request; none where they can't be read."""
+        context = self.params.get("context") if isinstance(self.params, dict) else None
+        result = context.get("result") if isinstance(context, dict) else None
         return result if isinstance(result, list) else []
 
 
@@ -70,7 +69,16 @@ class Webhook(msgspec.Struct):
     """The body of /webhook and /train."""
 
     action: str = ""
-    project: Project | Any = None
+    project: msgspec.Raw = msgspec.Raw(b"null")
+    """Read apart: of an event it may be anything."""
+
+    @property
+    def known_project(self) -> Project:
+        """The project as far as it can be read."""
+        try:
+            return msgspec.json.decode(self.project, type=Project)
+        except msgspec.MsgspecError:
+            return Project()
 
 
 class Job(msgspec.Struct):

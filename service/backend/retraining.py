@@ -6,6 +6,7 @@ A click while a run is active is remembered and starts one more when that run ha
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -19,7 +20,8 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FOLLOW_UP = "follow-up"
+STEADY = 10
+"""After so many quiet times of steady annotating a run starts all the same."""
 
 
 class Retraining:
@@ -41,10 +43,13 @@ class Retraining:
         self._label_studio = label_studio
         self._clock = clock
         self._lock = threading.Lock()
-        self._submitted: float | None = None
-        """When an annotation was last submitted in a project that trains on submission."""
-        self._hinted: float | None = None
-        """When an event last said that annotations changed."""
+        self._submitted: tuple[float, float] | None = None
+        """When an annotation was first and last submitted, since the last look, in a project that trains on it."""
+        self._hinted: tuple[float, float] | None = None
+        """When an event first and last said, since the last look, that annotations changed."""
+        self._given_up: set[str] = set()
+        self.declined = ""
+        """Why no run was started when annotations were submitted, in words for the page."""
 
     def start(self, why: str) -> Run:
         """Start a run over all annotations as they stand now, or return the one that already does that.
@@ -70,12 +75,12 @@ class Retraining:
 
     def submitted(self) -> None:
         """An annotation was submitted in a project that trains on submission: a run starts when it has become quiet."""
-        self._submitted = self._clock()
+        self._submitted = (self._submitted[0] if self._submitted else self._clock(), self._clock())
 
     def hint(self) -> None:
         """An event says that annotations changed. It is a hint, no more: Label Studio itself is asked, when quiet."""
         if self._settings.retrain_every:
-            self._hinted = self._clock()
+            self._hinted = (self._hinted[0] if self._hinted else self._clock(), self._clock())
 
     @property
     def waiting(self) -> bool:
@@ -87,54 +92,74 @@ class Retraining:
         self._launcher.reap()
         active = self._runs.active()
         for run in self._runs.all():
-            if not run.ended and run.id != active:
-                self._died(run)
+            if not run.ended and run.id != active and run.id not in self._given_up:
+                self._resume(run)
         if self._runs.active() is not None:
             return
-        for run in self._runs.all():
-            marker = self._runs.work(run.id) / FOLLOW_UP
-            if marker.exists():
-                marker.unlink()
-                self.start("asked for while another run was active")
-                return
-        if self._is_quiet(self._submitted):
-            self._submitted = None
-            self._start_if_new(self._settings.retrain_minimum, "annotations were submitted")
-        elif self._is_quiet(self._hinted):
+        asked = self._runs.asked_again()
+        if asked:
+            self.start("asked for while another run was active")
+            self._runs.answered(asked)
+        elif self._is_quiet(self._submitted):
+            if self._start_if_new(self._settings.retrain_minimum, "annotations were submitted"):
+                self._submitted = None
+        elif self._is_quiet(self._hinted) and self._start_if_new(
+            self._settings.retrain_every, f"{self._settings.retrain_every} new annotations"
+        ):
             self._hinted = None
-            self._start_if_new(self._settings.retrain_every, f"{self._settings.retrain_every} new annotations")
 
-    def _is_quiet(self, since: float | None) -> bool:
-        return since is not None and self._clock() - since >= self._settings.retrain_quiet
+    def _is_quiet(self, times: tuple[float, float] | None) -> bool:
+        """Whether it has been quiet for long enough; a steady stream is not waited out for ever."""
+        if times is None:
+            return False
+        (first, last), quiet = times, self._settings.retrain_quiet
+        return self._clock() - last >= quiet or self._clock() - first >= STEADY * quiet
 
-    def _start_if_new(self, minimum: int, why: str) -> None:
+    def _start_if_new(self, minimum: int, why: str) -> bool:
+        """Start a run if there is enough to learn from. Returns False where Label Studio could not be asked."""
         last = next((run for run in self._runs.all() if run.succeeded), None)
         try:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
-            return
+            return False
         new = standing.annotations - (last.annotations if last else 0)
         if new >= minimum:
             self.start(why)
+            self.declined = ""
         else:
-            log.info("no run was started: %d new annotations, %d are wanted", new, minimum)
+            self.declined = f"{new} new annotations since the last run; one starts by itself from {minimum} on."
+            log.info("no run was started: %s", self.declined)
+        return True
 
     def _launch_or_find(self, run: Run) -> Run:
         active = self._runs.active()
         if active and active != run.id:
-            (self._runs.work(active) / FOLLOW_UP).touch()
-            return self._runs.get(active) or run
+            return self._follow(active, run)
         known = self._runs.get(run.id)
         if known and (active or known.succeeded):
             return known
         try:
             self._launcher.launch(run)
         except Busy:
-            return self._runs.get(self._runs.active() or run.id) or run
+            return self._follow(self._runs.active() or "", run)
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return run
+
+    def _follow(self, active: str, run: Run) -> Run:
+        """Remember that one more run is wanted when the active one has ended."""
+        self._runs.ask_again(active or run.id)
+        return self._runs.get(active) or run
+
+    def _resume(self, run: Run) -> None:
+        """Go on with a run that died; where not even that is possible (disk full), say so and leave it."""
+        try:
+            self._died(run)
+        except OSError as error:
+            log.exception("run %s could not be resumed", run.id)
+            self._given_up.add(run.id)
+            self.declined = f"Run {run.id} died and could not be resumed ({error.strerror}); start it again."
 
     def _died(self, run: Run) -> None:
         """A run's process is gone without an outcome: go on from its checkpoint, so many times."""
@@ -159,11 +184,12 @@ class Retraining:
 
     def _failed(self, why: str, message: str) -> Run:
         run = Run(
-            id=id_of(why, now().isoformat()),
+            id=f"run-{hashlib.sha256(f'{why}: {message}'.encode()).hexdigest()[:10]}",
             projects=self._projects.ids,
             why=why,
             outcome="failed",
             message=f"{message} No run was started; the live version is untouched.",
         )
         self._runs.save(run)
+        self._runs.prune()
         return run

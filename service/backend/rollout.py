@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 from service import lineage
@@ -15,6 +16,9 @@ from service.settings import Settings
 from service.versions import initial_version
 
 log = logging.getLogger(__name__)
+
+AGAIN = 30.0
+"""Seconds after which an initial model that could not be loaded is tried again."""
 
 
 class CanaryFailed(RuntimeError):
@@ -30,6 +34,7 @@ class Rollout:
         self._live = live
         self._engine = engine
         self._applied: str | None = None
+        self._again = 0.0
         self._initial = initial_version(settings.model)
 
     @property
@@ -40,7 +45,7 @@ class Rollout:
     def tick(self) -> None:
         """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
         target = self._live.read().version
-        if target == self._applied:
+        if target == self._applied or time.monotonic() < self._again:
             return
         try:
             loaded = self._load(target)
@@ -54,8 +59,9 @@ class Rollout:
 
     def _fail(self, target: str, why: str) -> None:
         if target == INITIAL:
+            # What fails once may work later (a hub that does not answer): tried again, but not every second.
             self._engine.failed(why)
-            self._applied = INITIAL
+            self._again = time.monotonic() + AGAIN
         else:
             self._live.undo(target, f"{target} was taken back: {why}")
 

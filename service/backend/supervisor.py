@@ -14,6 +14,7 @@ from service.backend.label_studio import LabelStudio
 from service.backend.launcher import LocalLauncher
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
+from service.backend.requests import Refused
 from service.backend.retraining import Retraining
 from service.backend.rollout import Rollout
 from service.extractor.engine import Engine
@@ -71,12 +72,22 @@ class Supervisor:
         return next((run for run in self.runs.all() if run_id in (run.id, "")), None)
 
     @asynccontextmanager
-    async def place(self, request: Request) -> AsyncIterator[None]:
-        """Hold a place for a prediction, before its body is read and until it is answered."""
+    async def place(self, request: Request, seconds: float) -> AsyncIterator[None]:
+        """Hold a place for a prediction, before its body is read and until it is answered.
+
+        Raises Refused (503) where none becomes free within `seconds`.
+        """
         length = request.headers.get("content-length", "")
         small = length.isdigit() and int(length) < LARGE_BODY
-        async with self._places if small else self._large_places:
+        places = self._places if small else self._large_places
+        try:
+            await asyncio.wait_for(places.acquire(), seconds)
+        except TimeoutError:
+            raise Refused(503, "Too many predictions are being worked on; retrieve again later.") from None
+        try:
             yield
+        finally:
+            places.release()
 
     def start(self) -> None:
         self._thread.start()

@@ -129,7 +129,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._current: Loaded | None = None
-        self._why_not = ""
+        self.why_not = ""
         """Why there will be no model; empty while one is being loaded."""
         self._changed = threading.Condition()
         self._requests: deque[Request] = deque()
@@ -151,20 +151,21 @@ class Engine:
         """Answer with another version from the next request on."""
         with self._changed:
             self._current = loaded
+            self.why_not = ""
             self._changed.notify_all()
 
     def failed(self, why: str) -> None:
         """No version could be loaded: requests are told why instead of waiting."""
         with self._changed:
-            self._why_not = why
+            self.why_not = why
             self._changed.notify_all()
 
     async def ready(self, seconds: float) -> Loaded:
         """The current version, waited for at most `seconds` where none is loaded yet. Raises Unavailable."""
         deadline = time.monotonic() + seconds
         while self._current is None:
-            if self._why_not or time.monotonic() > deadline:
-                raise Unavailable(f"There is no model to answer with: {self._why_not or 'it is still being loaded'}")
+            if self.why_not or time.monotonic() > deadline:
+                raise Unavailable(f"There is no model to answer with: {self.why_not or 'it is still being loaded'}")
             await asyncio.sleep(0.05)
         return self._current
 

@@ -21,7 +21,7 @@ from service.settings import ROOT
 
 Found = TypeVar("Found")
 
-CREDENTIALS = ("annotator", "p@ss: wörd")
+CREDENTIALS = ("annotator", "p@ss: word")
 
 
 def until(condition: Callable[[], Found], what: str, seconds: float = 30) -> Found:
@@ -87,9 +87,9 @@ class Backend:
                 environment = (folder / "environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"--run" in command and f"SPANLOOP_HOME={self.home}".encode() in environment:
-                if run.encode() in (b"", command[command.index(b"--run") + 1]):
-                    found.append(int(folder.name))
+            ours = b"--run" in command and f"SPANLOOP_HOME={self.home}".encode() in environment
+            if ours and run.encode() in (b"", command[command.index(b"--run") + 1]):
+                found.append(int(folder.name))
         return found
 
     @property
@@ -110,7 +110,11 @@ class Backend:
         total = 0.0
         for line in self.http.get("/metrics").raise_for_status().text.splitlines():
             found = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-            if found and found[1] == name and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', found[2] or "")).items():
+            if (
+                found
+                and found[1] == name
+                and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', found[2] or "")).items()
+            ):
                 total += float(found[3])
         return total
 
@@ -134,12 +138,13 @@ class Backend:
 
         return until(end, f"the end of run {run or '(newest)'}", seconds)
 
-    def training(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`python -m training …` on this backend's home."""
+    def training(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        """`python -m training …` on this backend's home, with its settings or others."""
+        given = {f"SPANLOOP_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.run(
             [sys.executable, "-m", "training", *arguments],
             cwd=ROOT,
-            env={**os.environ, **self.environment, "COLUMNS": "200"},
+            env={**os.environ, **self.environment, **given, "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=120,

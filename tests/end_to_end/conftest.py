@@ -1,7 +1,7 @@
 """A real Label Studio, real backends and a real browser, each started once and shared.
 
-Every test makes projects of its own. What a test leaves behind in a backend's home matters to runs, which learn from all
-projects that use the backend: tests of runs have backends of their own.
+Every test makes projects of its own. What a test leaves behind in a backend's home matters to runs, which learn from
+all projects that use the backend: tests of runs have backends of their own.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from examples.demo import label_studio
 from examples.demo.server import Server, free_port
+from service.settings import STARTER
 
 from .backend import Backend
 from .studio import Studio
@@ -90,6 +91,23 @@ def backend(make_backend: MakeBackend) -> Backend:
     return make_backend()
 
 
+@pytest.fixture(scope="session")
+def embedded(make_backend: MakeBackend) -> Backend:
+    """A backend with the embedded model, as `make serve` has it."""
+    if not (STARTER / "gliner_config.json").exists():
+        missing(f"there is no embedded model in {STARTER}: run `make starter`")
+    return make_backend(model=STARTER)
+
+
+@pytest.fixture(scope="session")
+def guarded(make_backend: MakeBackend) -> Backend:
+    """Like `backend`, behind Basic authentication."""
+    return make_backend(basic_auth=True)
+
+
+UNLIMITED = 1 << 30
+
+
 class Gate:
     """A way to Label Studio that can be closed: connections are passed on, `left` more of them; then refused."""
 
@@ -98,7 +116,7 @@ class Gate:
         self._target = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.left = 1_000_000
+        self.left = UNLIMITED
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -127,7 +145,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def gate(studio_server: Server) -> Iterator[Gate]:
     with closing(Gate(studio_server.url)) as made:
         yield made
@@ -137,9 +155,12 @@ def gate(studio_server: Server) -> Iterator[Gate]:
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         missing("Chromium is not installed: apt-get update && apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        with closing(playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)) as launched:
-            yield launched
+    expect.set_options(timeout=20_000)
+    with (
+        sync_playwright() as playwright,
+        closing(playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)) as launched,
+    ):
+        yield launched
 
 
 @pytest.fixture(scope="session")

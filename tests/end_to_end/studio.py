@@ -44,11 +44,22 @@ class Studio(Client):
         found: dict[str, Any] = response.json()
         return found
 
-    def disconnect(self, model: int) -> None:
-        self._http.delete(f"/api/ml/{model}").raise_for_status()
+    def models(self, project: int) -> list[dict[str, Any]]:
+        response = self._http.get("/api/ml/", params={"project": project})
+        response.raise_for_status()
+        found: list[dict[str, Any]] = response.json()
+        return found
+
+    def delete(self, project: int) -> None:
+        """Delete a project; a backend that has seen it learns from it no more."""
+        self._http.delete(f"/api/projects/{project}").raise_for_status()
 
     def change_config(self, project: int, config: str) -> None:
         self._http.patch(f"/api/projects/{project}", json={"label_config": config}).raise_for_status()
+
+    def show_no_predictions(self, project: int) -> None:
+        """Begin annotations empty instead of with a prediction."""
+        self._http.patch(f"/api/projects/{project}", json={"show_collab_predictions": False}).raise_for_status()
 
     def interact(self, model: int, task: int, regions: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         """What an annotator with these regions is suggested in a task."""
@@ -61,6 +72,10 @@ class Studio(Client):
     def skip(self, task: int) -> int:
         """Press Skip: a cancelled annotation."""
         return int(self._post(f"/api/tasks/{task}/annotations/", {"result": [], "was_cancelled": True})["id"])
+
+    def predict(self, task: int, version: str, regions: Sequence[Mapping[str, Any]]) -> None:
+        """Store a prediction as a backend's answer would be."""
+        self._post("/api/predictions/", {"task": task, "model_version": version, "result": list(regions)})
 
     def predictions(self, project: int, version: str | None = None) -> dict[int, list[dict[str, Any]]]:
         """The stored predictions by task, of one version or of all."""

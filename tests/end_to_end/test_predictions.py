@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from .backend import Backend, until
+from examples.demo import gold
+
+from .backend import CREDENTIALS, Backend, until
 from .studio import CONFIG, Studio, marked, spans
 
 TEXTS = {
@@ -96,7 +99,7 @@ def test_another_threshold_gives_another_version(studio: Studio, backend: Backen
     second = studio.model_version(model)
     assert second != first
     studio.retrieve_predictions(project)
-    assert all(not found[0]["result"] for found in studio.predictions(project, second).values())
+    assert all(len(found) == 1 for found in studio.predictions(project, second).values())
     studio.change_model(model, project, backend.url, extra_params={"threshold": 0.5})
     assert studio.model_version(model) == first
 
@@ -159,14 +162,23 @@ def test_neither_texts_nor_tokens_are_logged(studio: Studio, backend: Backend):
     assert "0123456789abcdef0123456789abcdef01234567" not in backend.log
 
 
-@pytest.fixture(scope="module")
-def guarded(make_backend) -> Backend:
-    return make_backend(basic_auth=True)
+def test_the_embedded_model_finds_something_in_medical_notes(studio: Studio, embedded: Backend):
+    texts = [document.text for document in gold.documents()[:40]]
+    project = studio.project(texts, gold.LABEL_CONFIG)
+    model = studio.connect(project, embedded.url)
+    assert studio.model_version(model).startswith("starter-")
+    studio.retrieve_predictions(project)
+    found = 0
+    for task in studio.tasks(project):
+        (prediction,) = task["predictions"]
+        for region in prediction["result"]:
+            value = region["value"]
+            assert value["text"] == task["data"]["text"][value["start"] : value["end"]]
+            found += 1
+    assert found > len(texts) / 4
 
 
 def test_a_guarded_backend_predicts_for_a_model_with_its_credentials(studio: Studio, guarded: Backend):
-    from .backend import CREDENTIALS
-
     project = studio.project(TEXTS)
     user, password = CREDENTIALS
     login = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
@@ -177,8 +189,6 @@ def test_a_guarded_backend_predicts_for_a_model_with_its_credentials(studio: Stu
 
 
 def test_a_guarded_backend_takes_event_webhooks_without_credentials(studio: Studio, guarded: Backend):
-    from .backend import CREDENTIALS
-
     project = studio.project(["Alice is in Paris"])
     user, password = CREDENTIALS
     login = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
@@ -193,8 +203,6 @@ def test_a_guarded_backend_takes_event_webhooks_without_credentials(studio: Stud
 
 
 def test_a_guarded_backend_refuses_a_model_without_credentials(studio: Studio, guarded: Backend):
-    project = studio.project(["Alice is in Paris"])
-    model = studio.connect(project, guarded.url)
-    assert studio.model(model)["state"] == "ER"
-    studio.retrieve_predictions(project)
-    assert not any(studio.predictions(project).values())
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        studio.connect(studio.project(["Alice is in Paris"]), guarded.url)
+    assert "authentication parameters were either not provided or are incorrect" in refused.value.response.text

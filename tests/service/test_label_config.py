@@ -143,6 +143,12 @@ def test_an_entity_bomb_is_refused_and_not_expanded():
         parse(bomb)
 
 
+def test_even_a_harmless_entity_or_document_type_is_refused():
+    for prolog in ('<!DOCTYPE v [<!ENTITY a "person">]>', "<!DOCTYPE v>", '<!DOCTYPE v SYSTEM "v.dtd">'):
+        with pytest.raises(LabelConfigError, match="declares entities or a document type"):
+            parse(prolog + config('<Label value="a"/>'))
+
+
 def test_an_external_entity_is_refused_without_reading_its_file_or_fetching_it(tmp_path: Path, studio):
     secret = tmp_path / "secret.txt"
     secret.write_text("top secret")
@@ -155,7 +161,7 @@ def test_an_external_entity_is_refused_without_reading_its_file_or_fetching_it(t
 
 
 def test_a_wording_without_end_is_refused_by_name():
-    with pytest.raises(LabelConfigError, match="'Long'.*300"):
+    with pytest.raises(LabelConfigError, match=r"'Long'.*300"):
         parse(config(f'<Label value="Long" hint="{"word " * 100}"/>'))
 
 

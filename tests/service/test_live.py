@@ -41,9 +41,12 @@ def test_of_eight_racing_processes_exactly_one_wins_each_version(tmp_path):
     """Each process judges against what it read and tries to promote; in every round one may win."""
     rounds, racers = 6, 8
     code = """
-import sys
+import sys, time
 from pathlib import Path
+import service.live
 from service.live import Conflict, LiveFile
+write = service.live.replace_text
+service.live.replace_text = lambda *args: (time.sleep(0.01), write(*args))  # without the lock the race is now lost
 home, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 file = LiveFile(home)
 sys.stdin.readline()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ LIMITS = st.tuples(st.integers(1, 40), st.integers(1, 60), st.integers(0, 12))
 def test_every_word_is_in_a_window_and_windows_move_forward(tokens, limits):
     found = windows(tokens, *limits)
     assert {word for start, end in found for word in range(start, end)} == set(range(len(tokens)))
-    assert all(a < c <= b <= d for (a, b), (c, d) in zip(found, found[1:], strict=False))
+    assert all(a < c <= b <= d for (a, b), (c, d) in pairwise(found))
 
 
 @given(WORDS, LIMITS)
@@ -39,7 +41,7 @@ def test_a_span_of_up_to_overlap_words_is_whole_in_some_window(tokens, limits):
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 12))
 def test_consecutive_windows_share_the_overlap(count, max_words, overlap):
     found = windows([1] * count, max_words, 10**6, overlap)
-    for (a, b), (c, _) in zip(found, found[1:], strict=False):
+    for (a, b), (c, _) in pairwise(found):
         assert b - c == min(overlap, (b - a) // 2)
 
 

@@ -40,9 +40,7 @@ def test_every_word_the_model_reads_has_sub_tokens(shared_model, text):
     assert all(0 < count <= MAX_TOKENS_OF_A_WORD for count in words.tokens)
 
 
-@pytest.mark.parametrize(
-    "dropped", [JOINER, RIGHT_TO_LEFT, "​", "﻿"], ids=["joiner", "rtl-mark", "zero-space", "bom"]
-)
+@pytest.mark.parametrize("dropped", [JOINER, RIGHT_TO_LEFT, "​", "﻿"], ids=["joiner", "rtl-mark", "zero-space", "bom"])
 def test_a_word_that_the_tokenizer_drops_has_a_stand_in_of_its_own(shared_model, dropped):
     text = f"Alice {dropped} met Bob"
     assert token_counts([dropped], shared_model.tokenizer) == [0]

@@ -1,0 +1,341 @@
+from __future__ import annotations
+
+import pytest
+from studio import KEY, StudioProject
+
+from service.backend.label_studio import LabelStudio
+from service.backend.launcher import Busy
+from service.backend.projects import Projects
+from service.backend.retraining import Retraining
+from service.runs import Runs
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class Bench:
+    """Retraining with a small Label Studio, a launcher without processes and a clock that is set by hand."""
+
+    def __init__(self, settings, studio, launcher_type, **overrides):
+        studio.projects.setdefault(1, StudioProject(annotations=30))
+        self.studio = studio
+        self.settings = settings(label_studio_url=studio.url, label_studio_api_key=KEY, **overrides)
+        self.projects = Projects(self.settings.folder)
+        self.projects.see(1)
+        self.runs = Runs(self.settings.folder)
+        self.launcher = launcher_type(self.runs)
+        self.clock = Clock()
+        self.restart()
+
+    def restart(self):
+        """As after a restart of the backend."""
+        self.retraining = Retraining(
+            self.settings, self.projects, self.runs, self.launcher, LabelStudio(self.settings), self.clock
+        )
+
+    def click(self):
+        return self.retraining.start("Start Training")
+
+    def tick(self, seconds=0.0):
+        self.clock.now += seconds
+        self.retraining.tick()
+
+    @property
+    def launched(self):
+        return [run.id for run in self.launcher.launched]
+
+
+@pytest.fixture
+def bench(settings, studio, launches):
+    import service.backend.supervisor as supervisor
+
+    made = []
+
+    def make(**overrides):
+        made.append(Bench(settings, studio, supervisor.LocalLauncher, **overrides))
+        return made[-1]
+
+    return make
+
+
+def test_a_click_starts_a_run_over_the_annotations_of_all_projects(bench, studio):
+    studio.projects[2] = StudioProject(annotations=12)
+    one = bench()
+    one.projects.see(2)
+    run = one.click()
+    assert one.launched == [run.id]
+    assert (run.projects, run.annotations, run.ended) == ((1, 2), 42, False)
+
+
+def test_a_second_click_finds_the_run_of_the_first(bench):
+    one = bench()
+    first = one.click()
+    assert one.click().id == first.id
+    one.tick()
+    assert one.launched == [first.id]
+
+
+def test_a_click_after_a_run_has_succeeded_finds_it_as_long_as_no_annotation_changed(bench):
+    one = bench()
+    first = one.click()
+    one.launcher.end("held")
+    again = one.click()
+    assert (again.id, again.outcome) == (first.id, "held")
+    one.studio.annotate(1)
+    assert one.click().id != first.id
+    assert len(one.launched) == 2
+
+
+def test_the_same_annotations_give_the_same_run_after_a_restart(bench):
+    one = bench()
+    first = one.click()
+    one.launcher.end("promoted")
+    one.restart()
+    assert one.click().id == first.id
+    assert one.launched == [first.id]
+
+
+def test_an_annotation_changed_without_changing_their_number_gives_another_run(bench):
+    one = bench()
+    one.click()
+    one.launcher.end("held")
+    one.studio.projects[1].updated_at = "2026-11-23T20:00:00.000000Z"
+    one.click()
+    assert len(set(one.launched)) == 2
+
+
+def test_a_failed_run_may_be_tried_again(bench):
+    one = bench()
+    first = one.click()
+    one.launcher.end("failed", "disk full")
+    again = one.click()
+    assert again.id == first.id
+    assert again.outcome is None
+    assert one.launched == [first.id, first.id]
+    assert one.runs.get(first.id).outcome is None
+
+
+def test_clicks_during_a_run_start_exactly_one_follow_up(bench):
+    one = bench()
+    first = one.click()
+    for _ in range(3):
+        one.studio.annotate(1)
+        assert one.click().id == first.id
+        one.tick()
+    assert one.launched == [first.id]
+    one.launcher.end("promoted")
+    for _ in range(3):
+        one.tick()
+    assert len(one.launched) == 2
+    one.launcher.end("promoted")
+    one.studio.annotate(1)  # nobody clicks
+    for _ in range(3):
+        one.tick()
+    assert len(one.launched) == 2
+
+
+def test_a_follow_up_survives_a_restart_of_the_backend(bench):
+    one = bench()
+    one.click()
+    one.studio.annotate(1)
+    one.click()
+    one.restart()
+    one.launcher.end("held")
+    one.tick()
+    assert len(one.launched) == 2
+
+
+def test_a_follow_up_without_new_annotations_finds_the_run_that_is_over(bench):
+    one = bench()
+    one.click()
+    one.studio.annotate(1)
+    one.click()
+    one.studio.projects[1] = StudioProject(annotations=30)
+    one.launcher.end("held")
+    one.tick()
+    assert len(one.launched) == 1
+
+
+def test_a_click_that_loses_the_race_against_another_run_is_remembered(bench, monkeypatch):
+    """Between the look at the lock and the launch somebody else may begin a run, by hand for instance."""
+    from service.runs import Run
+
+    one = bench()
+    launch = one.launcher.launch
+
+    def too_late(run):
+        launch(Run(id="run-by-hand", projects=(1,)))
+        raise Busy("Run run-by-hand is active.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.launcher, "launch", too_late)
+        assert one.click().id == "run-by-hand"
+    one.launcher.end("held")
+    one.tick()
+    assert len(one.launched) == 2
+
+
+def test_a_run_that_died_is_resumed_so_many_times_and_then_fails_with_a_message(bench):
+    one = bench(run_attempts=3)
+    run = one.click()
+    for attempt in (2, 3):
+        one.launcher.die()
+        one.tick()
+        assert one.runs.get(run.id).attempt == attempt
+        assert one.launched == [run.id] * attempt
+    one.launcher.die()
+    one.tick()
+    failed = one.runs.get(run.id)
+    assert failed.outcome == "failed"
+    assert "3 times" in failed.message
+    assert "live version is untouched" in failed.message
+    one.tick()
+    assert one.launched == [run.id] * 3
+
+
+def test_a_run_that_died_while_the_backend_was_down_is_resumed_when_it_is_up(bench):
+    one = bench()
+    run = one.click()
+    one.launcher.die()
+    one.restart()
+    one.tick()
+    assert one.launched == [run.id, run.id]
+
+
+def test_a_run_that_starts_while_the_runs_are_looked_at_has_not_died(bench, monkeypatch):
+    """The look takes a moment; a click in that moment must not be counted as a death."""
+    one = bench(run_attempts=1)
+    all_runs = one.runs.all
+
+    def click_first():
+        monkeypatch.setattr(one.runs, "all", all_runs)
+        one.click()
+        return all_runs()
+
+    monkeypatch.setattr(one.runs, "all", click_first)
+    one.tick()
+    assert len(one.launched) == 1
+    assert one.runs.get(one.launched[0]).outcome is None
+
+
+def test_submissions_are_waited_out_and_start_one_run(bench):
+    one = bench(retrain_quiet=20, retrain_minimum=10)
+    for _ in range(5):
+        one.retraining.submitted()
+        assert one.retraining.waiting
+        one.tick(seconds=15)
+    assert one.launched == []
+    one.tick(seconds=6)
+    assert len(one.launched) == 1
+    assert not one.retraining.waiting
+    one.launcher.end("held")
+    one.tick(seconds=100)
+    assert len(one.launched) == 1
+
+
+def test_submissions_start_no_run_before_there_are_enough_new_annotations(bench):
+    one = bench(retrain_quiet=20, retrain_minimum=10)
+    one.click()
+    one.launcher.end("held")
+    for new, runs in ((9, 1), (1, 2)):
+        one.studio.annotate(1, new)
+        one.retraining.submitted()
+        one.tick(seconds=21)
+        assert len(one.launched) == runs
+
+
+def test_submissions_during_a_run_start_the_next_when_it_has_ended(bench):
+    one = bench(retrain_quiet=20, retrain_minimum=1)
+    one.click()
+    one.studio.annotate(1)
+    one.retraining.submitted()
+    one.tick(seconds=30)
+    assert len(one.launched) == 1
+    one.launcher.end("held")
+    one.tick()
+    assert len(one.launched) == 2
+
+
+def test_events_start_a_run_every_so_many_annotations_and_none_where_that_is_off(bench):
+    off = bench()
+    off.retraining.hint()
+    off.tick(seconds=1000)
+    assert off.launched == []
+    one = bench(retrain_every=5, retrain_quiet=20)
+    one.click()
+    one.launcher.end("held")
+    for new, runs in ((4, 1), (1, 2)):
+        one.studio.annotate(1, new)
+        one.retraining.hint()
+        one.tick(seconds=10)
+        assert len(one.launched) < 2
+        one.tick(seconds=11)
+        assert len(one.launched) == runs
+
+
+def test_a_label_studio_that_is_down_is_a_failed_run_with_a_message(bench, studio):
+    one = bench()
+    studio.broken = 502
+    run = one.click()
+    assert run.outcome == "failed"
+    assert "502" in run.message
+    assert "live version is untouched" in run.message
+    assert one.runs.all()[0] == run
+    assert one.launched == []
+    studio.broken = 0
+    assert one.click().outcome is None
+
+
+def test_a_label_studio_that_is_down_when_it_has_become_quiet_starts_nothing_and_breaks_nothing(bench, studio):
+    one = bench(retrain_quiet=20, retrain_minimum=1)
+    one.retraining.submitted()
+    studio.broken = 500
+    one.tick(seconds=21)
+    studio.broken = 0
+    one.tick()
+    assert len(one.launched) <= 1
+    one.retraining.submitted()
+    one.tick(seconds=21)
+    assert len(one.launched) == 1
+
+
+def test_an_address_where_nobody_listens_is_a_failed_run_that_names_it(bench, settings, launches):
+    one = bench()
+    one.settings = settings(label_studio_url="http://127.0.0.1:9", label_studio_api_key=KEY)
+    one.restart()
+    assert "http://127.0.0.1:9" in one.click().message
+
+
+def test_a_project_deleted_in_label_studio_keeps_no_run_from_learning_from_the_others(bench, studio):
+    one = bench()
+    one.projects.see(2)
+    run = one.click()
+    assert run.outcome is None
+    assert run.annotations == 30
+    assert one.launched == [run.id]
+
+
+def test_without_any_project_no_process_is_launched(settings, studio, launches, bench):
+    one = bench()
+    one.projects = Projects(one.settings.folder / "empty")
+    one.restart()
+    run = one.click()
+    assert run.outcome == "failed"
+    assert run.message
+    assert one.launched == []
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_run_with_the_cause(bench):
+    one = bench()
+    one.launcher.error = OSError(12, "Cannot allocate memory")
+    run = one.click()
+    assert run.outcome == "failed"
+    assert "Cannot allocate memory" in run.message
+    one.launcher.error = None
+    assert one.click().outcome is None
+    assert len(one.launched) == 1

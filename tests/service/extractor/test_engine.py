@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+from service.extractor.engine import BATCH, Engine, Failure, Loaded, Unavailable
+
+LABELS = ("person", "company", "city")
+
+
+class Hooked:
+    """The tiny model with something done before each batch."""
+
+    def __init__(self, model, before):
+        self.model = model
+        self.before = before
+        self.prepare = model.prepare
+
+    def run(self, batch):
+        self.before(batch)
+        return self.model.run(batch)
+
+
+@pytest.fixture
+def engine():
+    made = Engine()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def texts():
+    import tiny
+
+    rng = random.Random(9)
+    found = [" ".join(tiny.sentence(rng)[0]) for _ in range(60)]
+    found[7] = "‍ " + found[7]
+    found[11] = " ".join(found[12:40]) * 3
+    found[13] = ""
+    return found
+
+
+def simple(extraction):
+    return [(s.start, s.end, s.label) for s in extraction.spans]
+
+
+async def extract(engine, texts, seconds=60.0):
+    return await engine.extract(texts, LABELS, 0.5, seconds)
+
+
+def test_32_concurrent_requests_under_swaps_equal_what_their_version_gives_alone(
+    engine, shared_model, fresh_model, texts
+):
+    with torch.no_grad():
+        for parameter in fresh_model.gliner.model.parameters():
+            parameter.mul_(0.93)
+    models = {"one": shared_model, "two": fresh_model}
+    alone = {version: [simple(e) for e in model.extract(texts, LABELS, 0.5)] for version, model in models.items()}
+    assert alone["one"] != alone["two"], "two versions that cannot be told apart prove nothing"
+    engine.swap(Loaded("one", shared_model))
+    ended = threading.Event()
+
+    def swap() -> None:
+        for turn in range(100_000):
+            if ended.is_set():
+                return
+            version = ("two", "one")[turn % 2]
+            engine.swap(Loaded(version, models[version]))
+            time.sleep(0.001)
+
+    async def ask(number: int):
+        await asyncio.sleep(0.002 * number)
+        start = number % 7
+        return start, await extract(engine, texts[start : start + 6 + number // 2])
+
+    async def all_of_them():
+        return await asyncio.gather(*(ask(number) for number in range(32)))
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    answers = asyncio.run(all_of_them())
+    ended.set()
+    swapping.join()
+    assert {answer.version for _, answer in answers} == {"one", "two"}
+    for start, answer in answers:
+        expected = alone[answer.version][start : start + len(answer.items)]
+        assert [simple(item) for item in answer.items] == expected
+
+
+def test_requests_that_arrive_at_any_moment_never_stop_the_engine(engine, shared_model):
+    """Several event loops at once, and threads that yield to one another as often as they can."""
+    engine.swap(Loaded("one", shared_model))
+
+    def caller() -> None:
+        async def many():
+            for _ in range(12):
+                await asyncio.gather(*(extract(engine, ["Alice"]) for _ in range(4)))
+
+        asyncio.run(many())
+
+    callers = [threading.Thread(target=caller, daemon=True) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for one in callers:
+            one.start()
+        for one in callers:
+            one.join(timeout=60)
+        assert not any(one.is_alive() for one in callers)
+    finally:
+        sys.setswitchinterval(before)
+    assert asyncio.run(extract(engine, ["Alice"])).items
+
+
+def test_a_text_that_the_model_fails_on_fails_that_item_only(engine, shared_model, texts, service_log):
+    def poisoned(batch):
+        if any("poison" in window.words for window in batch):
+            raise RuntimeError("out of memory")
+
+    engine.swap(Loaded("one", Hooked(shared_model, poisoned)))
+    asked = [*texts[:5], "Alice and poison", *texts[5:10]]
+    items = asyncio.run(extract(engine, asked)).items
+    assert isinstance(items[5], Failure)
+    assert "failed on this text" in items[5].reason
+    good = [simple(item) for item in items[:5] + items[6:]]
+    assert good == [simple(e) for e in shared_model.extract(texts[:10], LABELS, 0.5)]
+    assert any("out of memory" in line or "the model failed" in line for line in service_log)
+
+
+def test_a_window_of_a_long_text_that_fails_fails_the_whole_text_and_no_other(engine, shared_model):
+    def poisoned(batch):
+        if any("poison" in window.words for window in batch):
+            raise RuntimeError("bad window")
+
+    engine.swap(Loaded("one", Hooked(shared_model, poisoned)))
+    long = "Alice " + "house " * 900 + "poison " + "house " * 900
+    items = asyncio.run(extract(engine, [long, "Bob"])).items
+    assert isinstance(items[0], Failure)
+    assert len(items[1].spans) == 1
+
+
+def test_a_text_that_cannot_be_prepared_fails_that_item_only(engine, shared_model):
+    engine.swap(Loaded("one", shared_model))
+    items = asyncio.run(extract(engine, ["Alice", "lone surrogate \ud800 Bob", "Bob"])).items
+    assert isinstance(items[1], Failure)
+    assert [len(item.spans) for item in (items[0], items[2])] == [1, 1]
+
+
+def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, shared_model):
+    seconds = 0.5
+    batches = []
+
+    def late_from_the_second(batch):
+        batches.append(len(batch))
+        if len(batches) == 2:
+            until = time.monotonic() + seconds + 0.1
+            while time.monotonic() < until:
+                time.sleep(0.01)
+
+    engine.swap(Loaded("one", Hooked(shared_model, late_from_the_second)))
+    items = asyncio.run(extract(engine, ["Alice"] * (4 * BATCH), seconds)).items
+    done = [item for item in items if not isinstance(item, Failure)]
+    late = [item for item in items if isinstance(item, Failure)]
+    assert len(items) == 4 * BATCH
+    assert BATCH <= len(done) < len(items)
+    assert all(len(item.spans) == 1 for item in done)
+    assert all("not reached in time" in item.reason for item in late)
+
+
+def test_a_request_after_one_that_ran_out_of_time_is_answered_whole(engine, shared_model):
+    engine.swap(Loaded("one", shared_model))
+    first = asyncio.run(extract(engine, ["Alice"] * 3, 0.0)).items
+    assert all(isinstance(item, Failure) for item in first)
+    assert all(not isinstance(item, Failure) for item in asyncio.run(extract(engine, ["Alice"] * 3)).items)
+
+
+def test_a_small_request_overtakes_a_big_one(engine, shared_model):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(batch):
+        begun.set()
+        assert go_on.wait(30)
+
+    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+    ended = []
+
+    async def ask(name, count):
+        await extract(engine, ["Alice met Bob"] * count)
+        ended.append(name)
+
+    async def both():
+        big = asyncio.create_task(ask("big", 20 * BATCH))
+        await asyncio.to_thread(begun.wait, 30)
+        small = asyncio.create_task(ask("small", 2))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(big, small)
+
+    asyncio.run(both())
+    assert ended == ["small", "big"]
+
+
+def test_requests_that_wait_share_every_batch(engine, shared_model):
+    begun, go_on = threading.Event(), threading.Event()
+    batches = []
+
+    def note(batch):
+        batches.append({window.words[0] for window in batch})
+        begun.set()
+        assert go_on.wait(30)
+
+    engine.swap(Loaded("one", Hooked(shared_model, note)))
+
+    async def all_of_them():
+        first = asyncio.create_task(extract(engine, ["zero"]))
+        await asyncio.to_thread(begun.wait, 30)
+        others = [asyncio.create_task(extract(engine, [word] * BATCH)) for word in ("one", "two", "three")]
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(all_of_them())
+    assert batches[0] == {"zero"}
+    assert batches[1] == batches[2] == {"one", "two", "three"}
+
+
+def test_a_request_is_answered_whole_by_the_version_that_was_current_when_it_came(engine, shared_model, fresh_model):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(batch):
+        begun.set()
+        assert go_on.wait(30)
+
+    engine.swap(Loaded("old", Hooked(shared_model, wait)))
+
+    async def both():
+        before = asyncio.create_task(extract(engine, ["Alice"] * (3 * BATCH)))
+        await asyncio.to_thread(begun.wait, 30)
+        engine.swap(Loaded("new", fresh_model))
+        after = asyncio.create_task(extract(engine, ["Alice"]))
+        await asyncio.sleep(0)
+        go_on.set()
+        return await asyncio.gather(before, after)
+
+    before, after = asyncio.run(both())
+    assert (before.version, after.version, engine.version) == ("old", "new", "new")
+    assert not any(isinstance(item, Failure) for item in before.items)
+
+
+def test_without_a_model_the_reason_is_told_at_once(engine):
+    engine.failed("The model '/nowhere' could not be loaded.")
+    with pytest.raises(Unavailable, match="/nowhere"):
+        asyncio.run(extract(engine, ["Alice"]))
+
+
+def test_while_the_model_is_loaded_a_request_waits_for_it_up_to_its_deadline(engine, shared_model):
+    with pytest.raises(Unavailable, match="being loaded"):
+        asyncio.run(extract(engine, ["Alice"], 0.1))
+
+    async def early():
+        asked = asyncio.create_task(extract(engine, ["Alice"]))
+        await asyncio.sleep(0.01)
+        engine.swap(Loaded("one", shared_model))
+        return await asked
+
+    answer = asyncio.run(early())
+    assert (answer.version, len(answer.items[0].spans)) == ("one", 1)
+
+
+def test_a_cancelled_request_is_forgotten_and_the_next_is_answered(engine, shared_model, until):
+    begun, go_on = threading.Event(), threading.Event()
+    batches = []
+
+    def wait(batch):
+        batches.append(len(batch))
+        begun.set()
+        assert go_on.wait(30)
+
+    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+
+    async def cancelled():
+        asked = asyncio.create_task(extract(engine, ["Alice"] * (50 * BATCH)))
+        await asyncio.to_thread(begun.wait, 30)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        go_on.set()
+        return await extract(engine, ["Bob"])
+
+    assert len(asyncio.run(cancelled()).items) == 1
+    until(lambda: engine.queued == 0)
+    assert len(batches) < 50
+
+
+def test_no_texts_no_items(engine, shared_model):
+    engine.swap(Loaded("one", shared_model))
+    assert asyncio.run(extract(engine, [])).items == []
+
+
+def test_texts_without_words_are_answered_without_the_model(engine, shared_model):
+    def never(batch):
+        raise AssertionError("the model was asked")
+
+    engine.swap(Loaded("one", Hooked(shared_model, never)))
+    items = asyncio.run(extract(engine, ["", "  ", "\n"])).items
+    assert [item.spans for item in items] == [(), (), ()]
+
+
+def test_what_waits_is_counted(engine, shared_model, until):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(batch):
+        begun.set()
+        assert go_on.wait(30)
+
+    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+
+    async def ask():
+        asked = asyncio.create_task(extract(engine, ["Alice"] * 40))
+        await asyncio.to_thread(begun.wait, 30)
+        waiting = engine.queued
+        go_on.set()
+        await asked
+        return waiting
+
+    assert asyncio.run(ask()) == 40
+    until(lambda: engine.queued == 0)

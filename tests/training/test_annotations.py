@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from studio import KEY, LABEL_CONFIG, RECORDINGS, StudioProject
+
+from service.label_config import LabelConfigError
+from training.annotations import Annotation, ExportFailed, Source, choose, read
+
+CONFIG = """<View><Labels name="label" toName="text">
+<Label value="PER" hint="person"/><Label value="Organisation" alias="ORG" predicted_values="company"/></Labels>
+<Text name="text" value="$text"/></View>"""
+
+
+def annotation(number=1, **facts):
+    return Annotation(id=number, result=[], **facts)
+
+
+def region(start, end, label, **more):
+    value = {"start": start, "end": end, "text": "", "labels": [label]}
+    return {"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "value": value, **more}
+
+
+def exported(tmp_path, *tasks):
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks))
+    return path
+
+
+def task(number, text, *annotations):
+    return {"id": number, "data": {"text": text}, "annotations": list(annotations), "predictions": [], "drafts": []}
+
+
+def done(number, *regions, **facts):
+    return {"id": number, "result": list(regions), "was_cancelled": False, "ground_truth": False, **facts}
+
+
+def test_ground_truth_counts_before_the_latest():
+    truth = annotation(1, ground_truth=True, updated_at="2026-01-01")
+    assert choose([truth, annotation(2, updated_at="2026-02-01")]) is truth
+
+
+def test_without_ground_truth_the_one_changed_last_counts():
+    latest = annotation(1, updated_at="2026-02-01T10:00:00.000000Z")
+    assert choose([latest, annotation(2, updated_at="2026-01-01T10:00:00.000000Z")]) is latest
+
+
+def test_a_cancelled_annotation_never_counts_whatever_else_it_is():
+    cancelled = annotation(1, was_cancelled=True, ground_truth=True, updated_at="2026-02-01")
+    other = annotation(2, updated_at="2026-01-01")
+    assert choose([cancelled, other]) is other
+    assert choose([cancelled]) is None
+    assert choose([]) is None
+
+
+def test_of_two_changed_at_once_the_newer_counts_in_any_order():
+    one, two = annotation(1, updated_at="2026-01-01"), annotation(2, updated_at="2026-01-01")
+    assert choose([one, two]) is choose([two, one]) is two
+
+
+def test_regions_become_spans_with_the_wording_the_model_is_asked_with(tmp_path):
+    path = exported(tmp_path, task(7, "😀 Alice works at Acme", done(3, region(2, 7, "PER"), region(17, 21, "ORG"))))
+    (document,) = read(path, 5, CONFIG).documents
+    assert (document.project, document.task, document.annotation) == (5, 7, 3)
+    assert document.labels == ("company", "person")
+    assert [(document.text[s.start : s.end], s.label) for s in document.spans] == [
+        ("Alice", "person"),
+        ("Acme", "company"),
+    ]
+
+
+def test_cancelled_annotations_are_no_documents_and_one_of_several_counts(tmp_path):
+    path = exported(
+        tmp_path,
+        task(1, "Alice", done(1, region(0, 5, "PER"), was_cancelled=True)),
+        task(
+            2,
+            "Bob",
+            done(2, region(0, 3, "ORG"), updated_at="2026-09-09"),
+            done(3, region(0, 3, "PER"), ground_truth=True, updated_at="2026-01-01"),
+        ),
+        task(3, "Carol", done(4)),
+    )
+    documents = read(path, 1, CONFIG).documents
+    assert [(d.task, d.annotation, [s.label for s in d.spans]) for d in documents] == [(2, 3, ["person"]), (3, 4, [])]
+
+
+def test_what_cannot_be_used_is_counted_by_reason_and_nothing_is_shifted(tmp_path):
+    bad = [
+        region(0, 5, "Gone"),
+        region(0, 99, "PER"),
+        region(-1, 3, "PER"),
+        region(3, 3, "PER"),
+        region(5, 2, "PER"),
+        region("0", 5, "PER"),
+        region(None, None, "PER"),
+    ]
+    export = read(exported(tmp_path, task(1, "Alice", done(1, *bad, region(0, 5, "PER")))), 1, CONFIG)
+    assert [s[:2] for s in export.documents[0].spans] == [(0, 5)]
+    assert export.left_out == {"the span lies outside of the text": 6, "the label is no longer in the label config": 1}
+
+
+def test_regions_of_other_controls_and_of_no_shape_at_all_are_passed_over(tmp_path):
+    odd = [
+        {"from_name": "choice", "type": "choices", "value": {"choices": ["x"]}},
+        {"type": "relation", "from_id": "a", "to_id": "b"},
+        "nonsense",
+        None,
+    ]
+    export = read(exported(tmp_path, task(1, "Alice", done(1, *odd, region(0, 5, "PER")))), 1, CONFIG)
+    assert len(export.documents[0].spans) == 1
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 7, {"start": 0, "end": 5}, {"start": 0, "end": 5, "labels": 7}])
+def test_a_region_with_an_odd_value_spoils_no_other(tmp_path, value):
+    odd = {"from_name": "label", "type": "labels", "value": value}
+    export = read(exported(tmp_path, task(1, "Alice", done(1, odd, region(0, 5, "PER")))), 1, CONFIG)
+    assert [s[:2] for s in export.documents[0].spans] == [(0, 5)]
+
+
+def test_a_task_without_text_is_counted(tmp_path):
+    path = exported(tmp_path, {"id": 1, "data": {"other": "x"}, "annotations": [done(1)]}, task(2, "  ", done(2)))
+    export = read(path, 1, CONFIG)
+    assert export.documents == []
+    assert export.left_out == {"the task has no text": 2}
+
+
+def test_each_control_of_a_task_is_a_document_of_its_own(tmp_path):
+    config = """<View><Labels name="a" toName="t"><Label value="x"/></Labels><Text name="t" value="$one"/>
+    <Labels name="b" toName="u"><Label value="y"/></Labels><Text name="u" value="$two"/></View>"""
+    result = [
+        {"from_name": "a", "value": {"start": 0, "end": 1, "labels": ["x"]}},
+        {"from_name": "b", "value": {"start": 1, "end": 2, "labels": ["y"]}},
+    ]
+    path = exported(tmp_path, {"id": 1, "data": {"one": "ab", "two": "cd"}, "annotations": [done(1, *result)]})
+    found = [(d.text, d.labels, [s[:3] for s in d.spans]) for d in read(path, 1, config).documents]
+    assert found == [("ab", ("x",), [(0, 1, "x")]), ("cd", ("y",), [(1, 2, "y")])]
+
+
+def test_a_config_without_a_span_control_is_refused(tmp_path):
+    with pytest.raises(LabelConfigError, match="Labels"):
+        read(exported(tmp_path), 1, "<View/>")
+
+
+def test_the_recorded_export_is_read(tmp_path):
+    path = RECORDINGS / "export_JSON_task.json"
+    if not path.exists():
+        pytest.skip(f"the recorded requests of Label Studio are not here ({path})")
+    config = LABEL_CONFIG.replace("person", "PER").replace("company", "ORG")
+    (document,) = read(path, 3, config).documents
+    assert [(document.text[s.start : s.end], s.label) for s in document.spans] == [
+        ("Zoë  Smith", "PER"),
+        ("Acme Corp", "ORG"),
+    ]
+
+
+@pytest.fixture
+def source(studio):
+    studio.projects[3] = StudioProject(
+        label_config=CONFIG,
+        export=[task(1, "Alice", done(1))],
+        unannotated=[{"id": n, "data": {"text": f"text {n}"}, "annotations": []} for n in range(5)],
+    )
+    return Source(studio.url, KEY)
+
+
+def test_config_export_and_unannotated_tasks_come_from_label_studio(source, tmp_path):
+    assert source.label_config(3) == CONFIG
+    source.download(3, tmp_path / "project.json")
+    assert len(read(tmp_path / "project.json", 3, CONFIG).documents) == 1
+    assert [data["text"] for data in source.unannotated(3, 3)] == ["text 0", "text 1", "text 2"]
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "API_KEY"), (403, "API_KEY"), (500, "500"), (502, "502")])
+def test_an_export_that_is_refused_says_why_and_leaves_no_half_file(source, studio, tmp_path, status, says):
+    studio.broken = status
+    with pytest.raises(ExportFailed, match=rf"{says}.*live version is untouched"):
+        source.download(3, tmp_path / "project.json")
+    assert not (tmp_path / "project.json").exists()
+
+
+def test_an_unknown_project_is_said(source):
+    with pytest.raises(ExportFailed, match="no project 99"):
+        source.label_config(99)
+
+
+def test_a_label_studio_that_is_down_is_said_with_its_address(tmp_path):
+    with pytest.raises(ExportFailed, match=r"127\.0\.0\.1:9 does not answer"):
+        Source("http://127.0.0.1:9", KEY).label_config(1)
+
+
+@pytest.mark.parametrize(("url", "key"), [("", KEY), ("http://ls", "")])
+def test_missing_settings_are_named(url, key):
+    with pytest.raises(ExportFailed, match="SPANLOOP_LABEL_STUDIO_URL"):
+        Source(url, key)

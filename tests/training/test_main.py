@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from studio import KEY, StudioProject
+from typer.testing import CliRunner
+
+from service.live import INITIAL, LiveFile
+from service.registry import Registry
+from service.runs import Run, Runs, id_of
+from training.__main__ import app
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, model_folder, bento_store):
+    monkeypatch.setenv("SPANLOOP_HOME", str(tmp_path))
+    monkeypatch.setenv("SPANLOOP_MODEL", str(model_folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("SPANLOOP_THREADS", "1")
+    return tmp_path
+
+
+def call(*arguments):
+    found = CliRunner().invoke(app, arguments)
+    return found.exit_code, re.sub(r"\s+", " ", found.output)
+
+
+def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
+    publish(Registry(home), "v1")
+    publish(Registry(home), "v2", better=False)
+    LiveFile(home).swap(INITIAL, "v1", "")
+    status, output = call("versions")
+    assert status == 0
+    assert "live" in output
+    assert "v1" in output
+    assert "0.750" in output
+    assert "held" in output
+
+
+def test_without_versions_the_initial_model_is_said_to_be_live(home):
+    status, output = call("versions")
+    assert status == 0
+    assert "initial model" in output
+
+
+def test_a_version_is_shown_with_all_that_is_known_of_it(home, publish):
+    publish(Registry(home), "v1", digest="the-digest")
+    status, output = call("show", "v1")
+    assert status == 0
+    assert "the-digest" in output
+
+
+@pytest.mark.parametrize("command", ["show", "promote"])
+def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command):
+    status, output = call(command, "v9")
+    assert status == 1
+    assert "v9" in output
+    assert "training versions" in output
+    assert LiveFile(home).read().version == INITIAL
+
+
+def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
+    for version in ("v1", "v2"):
+        publish(Registry(home), version)
+        assert call("promote", version)[0] == 0
+    assert LiveFile(home).read().version == "v2"
+    status, output = call("rollback")
+    assert status == 0
+    assert "v1" in output
+    assert LiveFile(home).read().version == "v1"
+
+
+def test_there_is_nothing_before_the_initial_model(home):
+    status, output = call("rollback")
+    assert status == 1
+    assert "nothing before" in output
+
+
+@pytest.fixture
+def with_studio(home, studio, monkeypatch):
+    studio.projects[1] = StudioProject(annotations=30)
+    monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_URL", studio.url)
+    monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_API_KEY", KEY)
+    return home
+
+
+def run_of(home, model_folder):
+    return id_of(str(model_folder), "1:1:30:2026-11-23T18:42:23.652703Z")
+
+
+def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(with_studio, model_folder):
+    status, _ = call("run", "--project", "1")
+    (run,) = Runs(with_studio).all()
+    assert status == 1
+    assert run.id == run_of(with_studio, model_folder)
+    assert run.outcome == "failed"
+    assert "annotate more" in run.message
+
+
+def test_a_run_that_has_succeeded_is_not_run_again(with_studio, model_folder):
+    Runs(with_studio).save(
+        Run(id=run_of(with_studio, model_folder), projects=(1,), outcome="held", message="Not better.")
+    )
+    status, output = call("run", "--project", "1")
+    assert status == 0
+    assert "Not better." in output
+
+
+def test_a_run_by_hand_waits_for_no_other_but_says_which_is_active(with_studio):
+    import os
+
+    lock = Runs(with_studio).acquire("run-other")
+    status, output = call("run", "--project", "1")
+    os.close(lock)
+    assert status == 1
+    assert "run-other is active" in output
+
+
+def test_without_settings_a_run_by_hand_says_which_are_missing(home):
+    status, output = call("run", "--project", "1")
+    assert status == 1
+    assert "SPANLOOP_LABEL_STUDIO_URL" in output
+    assert Runs(home).all() == []
+
+
+def test_an_unknown_run_is_an_error(with_studio):
+    status, output = call("run", "--project", "1", "--run", "run-9")
+    assert status == 1
+    assert "run-9" in output

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from service.model import Model
+from service.spans import Span
+from training import publish
+from training.dataset import Document
+from training.tune import Recipe
+
+ONE = Document("Alice met Bob", ("company", "person"), (Span(0, 5, "person", 1.0),), project=1, task=7, annotation=3)
+TWO = Document("Acme", ("company", "person"), (Span(0, 4, "company", 1.0),), project=1, task=8, annotation=4)
+
+
+def digest(*documents, base="base", recipe=None):
+    return publish.digest(documents, base, recipe or Recipe())
+
+
+def test_the_digest_is_the_same_whatever_the_order_and_in_every_process():
+    assert digest(ONE, TWO) == digest(TWO, ONE)
+    assert digest(ONE, TWO) == digest(replace(ONE), replace(TWO))
+    assert re.fullmatch("[0-9a-f]{64}", digest())
+
+
+def test_the_digest_changes_with_any_annotation_the_base_and_the_recipe():
+    moved = (Span(0, 6, "person", 1.0),)
+    relabelled = (Span(0, 5, "company", 1.0),)
+    variants = [
+        digest(ONE, TWO),
+        digest(ONE),
+        digest(replace(ONE, spans=()), TWO),
+        digest(replace(ONE, spans=moved), TWO),
+        digest(replace(ONE, spans=relabelled), TWO),
+        digest(replace(ONE, spans=ONE.spans + moved), TWO),
+        digest(replace(ONE, text="Alice met Rob"), TWO),
+        digest(replace(ONE, labels=("person",)), TWO),
+        digest(replace(ONE, task=9), TWO),
+        digest(ONE, TWO, base="other"),
+        digest(ONE, TWO, recipe=Recipe(seed=1)),
+        digest(ONE, TWO, recipe=Recipe(steps=1)),
+    ]
+    assert len(set(variants)) == len(variants)
+
+
+def test_an_annotation_saved_again_without_a_change_gives_the_same_digest():
+    assert digest(replace(ONE, annotation=99), TWO) == digest(ONE, TWO)
+
+
+def test_a_version_is_named_after_its_time_and_digest():
+    assert re.fullmatch(r"20\d{6}-\d{6}-abcdef", publish.name("abcdef0123"))
+
+
+def test_a_saved_model_finds_what_it_found_and_holds_no_pickle(shared_model, tmp_path):
+    publish.save_model(shared_model, tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
+    texts = ["Alice met Bob in New York", "the house"]
+    again = Model.load(str(tmp_path)).extract(texts, ["person", "city"], 0.5)
+    assert [e.spans for e in again] == [e.spans for e in shared_model.extract(texts, ["person", "city"], 0.5)]
+
+
+def test_canaries_are_sure_texts_with_what_the_model_finds_in_them(shared_model):
+    texts = ["the house", "Alice met Bob", "Paris", "Acme", "the river"]
+    found = publish.canaries(shared_model, texts, ["person", "city"], 0.5)
+    assert len(found) == publish.CANARIES
+    assert found[0].text == "Alice met Bob"
+    for canary in found:
+        (extraction,) = shared_model.extract([canary.text], canary.labels, canary.threshold)
+        assert extraction.certainty >= publish.SURE
+        assert [tuple(s[:3]) for s in extraction.spans] == [tuple(s) for s in canary.spans]
+
+
+def test_there_are_no_canaries_without_labels_or_certainty(shared_model):
+    assert publish.canaries(shared_model, ["Alice"], [], 0.5) == ()
+    assert publish.canaries(shared_model, [], ["person"], 0.5) == ()
+
+
+def test_the_code_version_names_the_release_and_is_stable():
+    from service import RELEASE
+
+    assert publish.code_version() == publish.code_version()
+    assert publish.code_version().startswith(f"{RELEASE}+")

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+import pytest
+import tiny
+from studio import KEY, StudioProject
+
+from service.live import INITIAL, LiveFile
+from service.registry import Registry
+from service.runs import Run, Runs
+from training import replay
+from training.annotations import ExportFailed
+from training.dataset import is_for_validation, is_held_out
+from training.progress import Reporter
+from training.run import TooFew, TrainingRun
+from training.settings import TrainingSettings
+from training.tune import Stopped, Tuning
+
+CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
+<Text name="text" value="$text"/></View>"""
+
+
+def annotated(count, seed=1, label="person"):
+    """Tasks in which people are marked and cities, which the tiny model finds, are left out: soon learned."""
+    rng = random.Random(seed)
+    tasks = []
+    for number in range(count):
+        name = rng.choice(tiny.PEOPLE)
+        text = f"{number} the {rng.choice(['old', 'new'])} house where {name} lives in {rng.choice(tiny.CITIES)}"
+        start = text.index(name)
+        value = {"start": start, "end": start + len(name), "text": name, "labels": [label]}
+        result = [{"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "value": value}]
+        annotation = {"id": 100 + number, "result": result, "was_cancelled": False, "ground_truth": False}
+        tasks.append({"id": number, "data": {"text": text}, "annotations": [annotation]})
+    return tasks
+
+
+class Bench:
+    def __init__(self, tmp_path, model_folder, studio, **overrides):
+        facts = {
+            "model": str(model_folder),
+            "home": tmp_path / "home",
+            "label_studio_url": studio.url,
+            "label_studio_api_key": KEY,
+            "steps": 15,
+            "batch_size": 8,
+            "head_rate": 4e-3,
+            "encoder_rate": 4e-3,
+        }
+        self.settings = TrainingSettings(**{**facts, **overrides})
+        self.studio = studio
+        self.runs = Runs(self.settings.folder)
+        self.live = LiveFile(self.settings.folder)
+        self.registry = Registry(self.settings.folder)
+
+    def prepare(self, run_id="run-1"):
+        state = self.runs.get(run_id) or Run(id=run_id, projects=tuple(self.studio.projects))
+        return TrainingRun(self.settings, Reporter(self.runs, state, bar=False))
+
+    def execute(self, run_id="run-1"):
+        self.prepare(run_id).execute()
+        return self.runs.get(run_id)
+
+
+@pytest.fixture
+def bench(tmp_path, model_folder, studio, bento_store, monkeypatch):
+    few = {"train": ["Alice met Bob", "Acme and Globex", "Carol met Acme"], "guard": ["Alice met Bob"]}
+    monkeypatch.setattr(replay, "sentences", few.__getitem__)
+    monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "city", "company"])
+    studio.projects[1] = StudioProject(label_config=CONFIG, export=annotated(60))
+    before = signal.getsignal(signal.SIGTERM)
+    yield lambda **overrides: Bench(tmp_path, model_folder, studio, **overrides)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(bench):
+    one = bench()
+    run = one.execute()
+    assert (run.outcome, run.phase, run.percent) == ("promoted", "done", 100)
+    assert run.scores["new"].f1 > run.scores["base"].f1
+    lineage = one.registry.get(run.version)
+    assert one.live.read().version == lineage.version == run.version
+    assert (lineage.run, lineage.projects, lineage.better) == ("run-1", (1,), True)
+    assert lineage.annotations == tuple(range(100, 160))
+    assert sum(lineage.tasks.values()) == 60
+    assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(60))
+    assert lineage.scores["new"] == run.scores["new"]
+
+
+def test_the_same_annotations_again_are_nothing_new(bench):
+    one = bench()
+    first = one.execute("run-1")
+    again = one.execute("run-2")
+    assert (again.outcome, again.version) == ("nothing new", first.version)
+    assert len(one.registry.versions()) == 1
+    assert len(one.live.read().history) == 1
+
+
+def test_a_version_that_is_not_better_is_published_and_held_with_the_reason(bench):
+    one = bench(head_rate=1e-9, encoder_rate=1e-9, steps=2)
+    run = one.execute()
+    assert run.outcome == "held"
+    assert "does not serve" in run.message
+    assert "not better" in run.message
+    assert one.live.read().version == INITIAL
+    assert not one.registry.get(run.version).better
+
+
+@pytest.mark.parametrize("labels", ["person", "gone"])
+def test_too_few_annotations_are_said_and_nothing_happens(bench, studio, labels):
+    studio.projects[1].export = annotated(15 if labels == "person" else 60, label=labels)
+    one = bench()
+    with pytest.raises(TooFew, match="live version is untouched"):
+        one.execute()
+    assert one.registry.versions() == []
+    assert one.live.read().version == INITIAL
+
+
+def test_a_label_studio_that_is_down_is_said_and_nothing_happens(bench, studio):
+    one = bench()
+    studio.broken = 503
+    with pytest.raises(ExportFailed, match="503"):
+        one.execute()
+    studio.broken = 0
+    assert one.execute().outcome == "promoted"
+
+
+def test_a_project_that_is_gone_is_left_out_and_said(bench, studio):
+    one = bench(steps=4)
+    state = Run(id="run-1", projects=(1, 99))
+    one.runs.save(state)
+    run = one.execute()
+    assert run.outcome in ("promoted", "held")
+    assert "Project 99 was left out" in run.message
+
+
+def test_spans_that_could_not_be_used_are_told(bench, studio):
+    value = {"start": 0, "end": 999, "labels": ["person"]}
+    studio.projects[1].export[0]["annotations"][0]["result"].append({"from_name": "label", "value": value})
+    run = bench(steps=4).execute()
+    assert "1 × the span lies outside of the text" in run.message
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+@pytest.mark.parametrize("phase", ["export", "replay", "tune", "judge", "publish", "rollout"])
+def test_a_run_killed_in_any_phase_and_resumed_ends_as_if_it_had_not_been(bench, monkeypatch, phase):
+    one = bench()
+    enter = Reporter.enter
+
+    def kill(self, at, detail=""):
+        enter(self, at, detail)
+        if at == phase:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporter, "enter", kill)
+        with pytest.raises(Killed):
+            one.execute()
+    assert one.live.read().version == INITIAL
+    assert one.runs.get("run-1").phase == phase
+    assert not one.runs.get("run-1").ended
+    run = one.execute()
+    assert run.outcome == "promoted"
+    assert [lineage.version for lineage in one.registry.versions()] == [run.version]
+    assert one.live.read().version == run.version
+
+
+def test_a_run_killed_after_its_version_went_live_and_resumed_knows_that_it_serves(bench, monkeypatch):
+    one = bench()
+
+    def kill(self, *args, **kwargs):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingRun, "_finish", kill)
+        with pytest.raises(Killed):
+            one.execute()
+    live = one.live.read()
+    assert live.version != INITIAL
+    run = one.execute()
+    assert (run.outcome, run.version) == ("promoted", live.version)
+    assert len(one.live.read().history) == 1
+
+
+def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monkeypatch):
+    one = bench()
+    first = one.execute("run-1")
+    one.studio.projects[1].export = annotated(61)
+    swap, seen = LiveFile.swap, []
+
+    def meanwhile(self, expected, version, why):
+        if not seen:
+            seen.append(expected)
+            swap(self, expected, INITIAL, "rolled back by hand")
+        return swap(self, expected, version, why)
+
+    monkeypatch.setattr(
+        "training.run.verdict", lambda champion, new: __import__("training.judge").judge.Verdict(True, "x")
+    )
+    monkeypatch.setattr(LiveFile, "swap", meanwhile)
+    run = one.execute("run-2")
+    assert seen == [first.version]
+    assert run.outcome == "promoted"
+    assert run.champion == INITIAL
+    assert one.live.read().version == run.version
+
+
+def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):
+    one = bench()
+    tuned, steps = TrainingRun._tuned, []
+
+    def terminate(self, progress):
+        steps.append(progress.step)
+        if progress.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        tuned(self, progress)
+
+    monkeypatch.setattr(TrainingRun, "_tuned", terminate)
+    with pytest.raises(Stopped, match="step 5 of 15"):
+        one.execute()
+    assert not one.runs.get("run-1").ended
+    assert one.execute().outcome == "promoted"
+    assert steps == list(range(1, 16))
+
+
+def test_a_resumed_run_learns_from_the_annotations_it_began_with(bench, monkeypatch):
+    one = bench(steps=4)
+    with monkeypatch.context() as patched:
+        patched.setattr(Tuning, "run", lambda *args: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            one.execute()
+    one.studio.projects[1].export = annotated(90, seed=2)
+    run = one.execute()
+    assert len(one.registry.get(run.version).annotations) == 60
+
+
+def test_a_full_disk_while_publishing_leaves_no_version_and_the_live_one_untouched(bench, monkeypatch):
+    one = bench(steps=4)
+
+    def full(model, folder):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("training.publish.save_model", full)
+        with pytest.raises(OSError, match="No space left"):
+            one.execute()
+    assert one.registry.versions() == []
+    assert one.live.read().version == INITIAL
+    assert one.execute().version == one.registry.versions()[0].version
+
+
+def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
+    """A small project may have none: an empty score would end the tuning early with its first weights."""
+    studio.projects[1].export = [
+        task
+        for task in annotated(90)
+        if is_held_out(task["data"]["text"]) or not is_for_validation(task["data"]["text"])
+    ]
+    one = bench(steps=20)
+    steps = []
+    run = one.prepare()
+    told = run._tuned
+    run._tuned = lambda progress: (steps.append(progress.step), told(progress))
+    run.execute()
+    assert steps[-1] == 20
+    assert one.runs.get("run-1").scores["new"].f1 > 0
+
+
+def test_nothing_of_the_users_texts_stays_behind(bench):
+    one = bench(steps=4)
+    one.execute()
+    kept = [path for path in one.runs.folder.rglob("*") if path.is_file()]
+    assert kept
+    for path in kept:
+        assert "house where" not in path.read_text(encoding="utf-8", errors="replace")
+    for path in (one.registry.home).rglob("*.json"):
+        assert "house where" not in path.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from service.model import Model
+from training import checkpoint
+from training.dataset import Example
+from training.tune import Diverged, Recipe, Shuffled, Stopped, Tuning
+
+RECIPE = Recipe(steps=9, batch_size=6, encoder_rate=1e-3, head_rate=1e-3, evaluations=3, patience=3, seed=5)
+KINDS = ("city", "company", "person")
+
+
+@pytest.fixture(scope="module")
+def examples():
+    import tiny
+
+    rng = random.Random(4)
+    found = []
+    for _ in range(30):
+        words, spans = tiny.sentence(rng)
+        found.append(Example(words, KINDS, spans, len(words)))
+    return found
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.gliner.model.state_dict().items()}
+
+
+def equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def tuned(base, examples, recipe=RECIPE, **more):
+    model = Model.load(str(base))
+    state = Tuning(model, recipe, **more).run(examples[:20], examples[20:])
+    return weights(model), state
+
+
+def by_step(scores):
+    """An evaluation that gives the scores in turn, whatever the model."""
+    left = iter(scores)
+    return lambda model: next(left)
+
+
+def test_tuning_changes_the_weights_and_the_same_seed_gives_the_same(model_folder, examples):
+    before = weights(Model.load(str(model_folder)))
+    one, state = tuned(model_folder, examples)
+    assert state.step == RECIPE.steps
+    assert not equal(one, before)
+    assert equal(one, tuned(model_folder, examples)[0])
+    assert not equal(one, tuned(model_folder, examples, replace(RECIPE, seed=6))[0])
+
+
+@pytest.mark.parametrize("after", [1, 4, 8])
+def test_stopped_after_any_step_and_resumed_the_weights_are_those_of_an_uninterrupted_tuning(
+    model_folder, examples, tmp_path, after
+):
+    scores = {3: 0.5, 6: 0.4, 9: 0.3}
+
+    def watched():
+        seen = []
+        return (lambda progress: seen.append(progress.step)), (lambda model: scores[seen[-1] + 1 if seen else 3]), seen
+
+    report, evaluate, seen = watched()
+    whole, _ = tuned(model_folder, examples, report=report, evaluate=evaluate)
+    report, evaluate, seen = watched()
+    with pytest.raises(Stopped, match=f"after step {after} of 9"):
+        tuned(
+            model_folder,
+            examples,
+            folder=tmp_path,
+            report=report,
+            evaluate=evaluate,
+            stopping=lambda: len(seen) == after,
+        )
+    assert seen == list(range(1, after + 1))
+    resumed, state = tuned(model_folder, examples, folder=tmp_path, report=report, evaluate=evaluate)
+    assert seen == list(range(1, RECIPE.steps + 1))
+    assert (state.best, state.best_step) == (0.5, 3)
+    assert equal(resumed, whole)
+
+
+def test_a_tuning_killed_between_checkpoints_goes_on_from_the_last_and_ends_the_same(model_folder, examples, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    recipe = replace(RECIPE, checkpoint_seconds=0.0)
+    whole, _ = tuned(model_folder, examples, recipe)
+
+    def kill(progress):
+        if progress.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        tuned(model_folder, examples, recipe, folder=tmp_path, report=kill)
+    steps = []
+    resumed, _ = tuned(model_folder, examples, recipe, folder=tmp_path, report=lambda p: steps.append(p.step))
+    assert 1 < steps[0] <= 6
+    assert equal(resumed, whole)
+
+
+def test_the_model_is_left_with_the_weights_that_did_best(model_folder, examples):
+    seen = []
+
+    def evaluate(model):
+        seen.append(weights(model))
+        return [0.2, 0.7, 0.6][len(seen) - 1]
+
+    kept, state = tuned(model_folder, examples, evaluate=evaluate)
+    assert (state.best, state.best_step, len(seen)) == (0.7, 6, 3)
+    assert equal(kept, seen[1])
+    assert not equal(kept, seen[2])
+
+
+def test_tuning_ends_early_when_the_score_no_longer_rises(model_folder, examples):
+    recipe = replace(RECIPE, steps=20, evaluations=10, patience=2)
+    _, state = tuned(model_folder, examples, recipe, evaluate=by_step([0.1, 0.5, 0.4, 0.5, 0.9, 0.9]))
+    assert state.step == 8
+    assert state.best_step == 4
+
+
+def test_a_loss_that_is_not_finite_again_and_again_ends_the_tuning_with_advice(model_folder, examples, tmp_path):
+    recipe = replace(RECIPE, steps=40, encoder_rate=1e30, head_rate=1e30, clip=1e30)
+    with pytest.raises(Diverged, match="SPANLOOP_HEAD_RATE"):
+        tuned(model_folder, examples, recipe, folder=tmp_path)
+
+
+def test_one_loss_that_is_not_finite_changes_no_weight_and_tuning_goes_on(model_folder, examples, monkeypatch):
+    before = weights(Model.load(str(model_folder)))
+    loss = Tuning._loss
+    losses = []
+
+    def bad(self, batch):
+        value = loss(self, batch)
+        return value * float("nan") if self.state.step == 0 else value
+
+    monkeypatch.setattr(Tuning, "_loss", bad)
+    one_step, _ = tuned(model_folder, examples, replace(RECIPE, steps=1))
+    assert equal(one_step, before)
+    after, state = tuned(model_folder, examples, report=lambda p: losses.append(p.loss))
+    assert losses[0] != losses[0]
+    assert all(value == value for value in losses[1:])
+    assert state.step == RECIPE.steps
+    assert not equal(after, before)
+
+
+def test_tuning_learns(model_folder, examples):
+    losses = []
+    recipe = replace(RECIPE, steps=40, batch_size=12)
+    wrong = [replace(e, spans=[(a, b, KINDS[KINDS.index(k) - 1]) for a, b, k in e.spans]) for e in examples]
+    tuned(model_folder, wrong, recipe, report=lambda p: losses.append(p.loss))
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_without_anything_to_replay_batches_are_new_examples_only(model_folder, examples):
+    model = Model.load(str(model_folder))
+    assert Tuning(model, replace(RECIPE, steps=2)).run(examples, []).step == 2
+
+
+def test_progress_is_told_after_every_step(model_folder, examples):
+    seen = []
+    tuned(model_folder, examples, report=seen.append, evaluate=by_step([0.1, 0.2, 0.3]))
+    assert [progress.step for progress in seen] == list(range(1, 10))
+    assert {progress.steps for progress in seen} == {9}
+    assert [progress.best for progress in seen] == [-1, -1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.3]
+
+
+def test_a_disk_that_fills_up_ends_the_tuning_and_keeps_the_checkpoint_before(
+    model_folder, examples, tmp_path, monkeypatch
+):
+    save, saved = checkpoint.save_file, []
+
+    def fills_up(*args):
+        if len(saved) == 2:
+            raise OSError(28, "No space left on device")
+        saved.append(args)
+        save(*args)
+
+    monkeypatch.setattr(checkpoint, "save_file", fills_up)
+    with pytest.raises(OSError, match="No space left"):
+        tuned(model_folder, examples, folder=tmp_path, evaluate=by_step([0.1, 0.2, 0.3]))
+    monkeypatch.undo()
+    assert checkpoint.load(tmp_path / "checkpoint.safetensors").state["step"] == 6
+    resumed, _ = tuned(model_folder, examples, folder=tmp_path, evaluate=by_step([0.3]))
+    assert equal(resumed, tuned(model_folder, examples, evaluate=by_step([0.1, 0.2, 0.3]))[0])
+
+
+def test_a_damaged_checkpoint_is_said_and_not_trained_over(model_folder, examples, tmp_path):
+    (tmp_path / "checkpoint.safetensors").write_bytes(b"damaged")
+    with pytest.raises(RuntimeError, match="delete it to tune from the start"):
+        tuned(model_folder, examples, folder=tmp_path)
+
+
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(model_folder, examples, tmp_path):
+    """A run that diverged is tried again with smaller rates, as its message advises: that is another tuning."""
+    stop = iter([False] * 4 + [True])
+    with pytest.raises(Stopped):
+        tuned(model_folder, examples, folder=tmp_path, stopping=lambda: next(stop))
+    other = replace(RECIPE, head_rate=RECIPE.head_rate / 10)
+    assert equal(
+        tuned(model_folder, examples, other, folder=tmp_path)[0],
+        tuned(model_folder, examples, other)[0],
+    )
+
+
+def test_epochs_are_shuffled_complete_and_addressed_by_step():
+    shuffled = Shuffled(list(range(10)), seed=3)
+    first = [one for step in range(5) for one in shuffled.take(step, 4)]
+    assert sorted(first[:10]) == sorted(first[10:]) == list(range(10))
+    assert first[:10] != first[10:]
+    assert Shuffled(list(range(10)), seed=3).take(4, 4) == first[16:]
+    assert Shuffled([], seed=3).take(0, 0) == []
