@@ -113,7 +113,7 @@ class Runs:
         for path in self.folder.glob("*.json"):
             try:
                 found.append(Run.model_validate_json(path.read_text(encoding="utf-8")))
-            except (ValidationError, FileNotFoundError):
+            except (ValidationError, FileNotFoundError, UnicodeDecodeError):
                 continue
         return sorted(found, key=lambda run: run.started, reverse=True)
 
@@ -165,9 +165,15 @@ class Runs:
         """The id of the run whose process is alive; None where there is none."""
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return os.pread(handle, 200, 0).decode()
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if run_id := os.pread(handle, 200, 0).decode():
+                        return run_id
+                    time.sleep(0.001)  # whoever took the lock is about to write its id
+                    continue
+                os.ftruncate(handle, 0)  # nobody may take the last run's id for that of the next
+                return None
         finally:
             os.close(handle)
-        return None

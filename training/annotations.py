@@ -174,7 +174,8 @@ def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: 
         if stretch is None:
             left_out["the span lies outside of the text"] += 1
             continue
-        for label in value.get(control.kind) or []:
+        labels = value.get(control.kind)
+        for label in labels if isinstance(labels, list) else []:
             if label in wording_of:
                 yield Span(*stretch, wording_of[label], 1.0)
             else:

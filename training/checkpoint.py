@@ -43,5 +43,5 @@ def load(path: Path) -> Checkpoint | None:
         with safe_open(path, "pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - an open file, not a dict
             return Checkpoint(tensors, json.loads(opened.metadata()["state"]))
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RuntimeError(f"The checkpoint {path} is damaged ({error}); delete it to tune from the start.") from error

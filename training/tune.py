@@ -60,7 +60,7 @@ class Recipe:
     weight_decay: float = 0.01
     clip: float = 1.0
     """Largest norm of the gradient."""
-    focal_alpha: float = -1.0
+    focal_alpha: float = 0.75
     """GLiNER's focal loss: weight of positives; -1 for none (plain cross-entropy with gamma 0)."""
     focal_gamma: float = 0.0
     evaluations: int = 5

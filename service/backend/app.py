@@ -47,7 +47,7 @@ async def health(supervisor: Supervisor, request: Request) -> Response:
 
 async def setup(supervisor: Supervisor, request: Request) -> Response:
     """Label Studio asks which version it would get for a project, before nearly everything it does."""
-    body = decode(await body_of(request, SMALL_BODY), Setup)
+    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Setup)
     project = project_id(body.project)
     if project is not None:
         supervisor.projects.configure(project, body.extra_params, _config_error(body.schema))
@@ -68,7 +68,7 @@ async def predict(supervisor: Supervisor, request: Request) -> Response:
 
 async def webhook(supervisor: Supervisor, request: Request) -> Response:
     """START_TRAINING comes with credentials. Events come without: they are hints, their content is not trusted."""
-    body = decode(await body_of(request, SMALL_BODY), Webhook)
+    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Webhook)
     if body.action == "START_TRAINING":
         authorize(request, supervisor.settings)
         return await _start(supervisor, body)
@@ -78,7 +78,7 @@ async def webhook(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def train(supervisor: Supervisor, request: Request) -> Response:
-    return await _start(supervisor, decode(await body_of(request, SMALL_BODY), Webhook))
+    return await _start(supervisor, decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Webhook))
 
 
 async def versions(supervisor: Supervisor, request: Request) -> Response:
@@ -87,7 +87,7 @@ async def versions(supervisor: Supervisor, request: Request) -> Response:
 
 async def job_status(supervisor: Supervisor, request: Request) -> Response:
     """Where a run stands; without a job the newest."""
-    body = decode(await body_of(request, SMALL_BODY), Job)
+    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Job)
     run = supervisor.run(body.job)
     if run is None:
         raise Refused(404, "There is no such run." if body.job else "There is no run yet.")

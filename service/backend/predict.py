@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from anyio import to_thread
@@ -49,67 +50,71 @@ class Predictor:
             raise Refused(400, str(error)) from error
         deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
-        items: list[Item] = [Item() for _ in request.tasks]
         try:
             # One version for all controls of a task, and one deadline, whatever is swapped in meanwhile.
             loaded = await self._engine.ready(seconds)
         except Unavailable as error:
             raise Refused(503, str(error)) from error
-        await asyncio.gather(
-            *(self._control(request, control, threshold, deadline, loaded, items) for control in controls)
+        answers = await asyncio.gather(
+            *(self._control(request, control, threshold, deadline, loaded) for control in controls)
         )
+        items = [Item() for _ in request.tasks]
+        for answer in answers:
+            for index, part in answer.items():
+                items[index].add(part)
         version = seen_version(loaded.version, fingerprint(controls), threshold)
         return [item.as_json(version) for item in items]
 
     async def _control(
-        self,
-        request: Predict,
-        control: Control,
-        threshold: float,
-        deadline: float,
-        loaded: Loaded,
-        items: list[Item],
-    ) -> None:
-        """Add one control's regions to the items."""
+        self, request: Predict, control: Control, threshold: float, deadline: float, loaded: Loaded
+    ) -> dict[int, Item]:
+        """What one control contributes to the items of the tasks that have a text for it, by the task's place."""
         # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
-        passages = await to_thread.run_sync(self._passages, request, control, items)
+        passages, parts = await to_thread.run_sync(self._passages, request, control)
         texts = [passage.text for passage in passages.values()]
         seconds = deadline - time.monotonic()
         answer = await self._engine.extract(texts, control.wordings, threshold, seconds, loaded)
         for (index, passage), found in zip(passages.items(), answer.items, strict=True):
             if isinstance(found, Failure):
-                items[index].error = found.reason
+                parts[index] = Item(error=found.reason)
                 continue
             marked = regions.taken(request.regions, control, passage)
             kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
-            items[index].regions += regions.regions(passage, kept, control)
-            items[index].certainty = min(items[index].certainty, kept.certainty)
+            parts[index] = Item(regions.regions(passage, kept, control), kept.certainty)
+        return parts
 
-    def _passages(self, request: Predict, control: Control, items: list[Item]) -> dict[int, Passage]:
-        """What there is to read, by the task's place; a text that is too long is that task's error."""
+    def _passages(self, request: Predict, control: Control) -> tuple[dict[int, Passage], dict[int, Item]]:
+        """What there is to read, by the task's place, and the items of tasks whose text cannot be read."""
         passages: dict[int, Passage] = {}
+        unread: dict[int, Item] = {}
         for index, task in enumerate(request.tasks):
             source = text_of(task.fields, control)
             if source is not None and len(source) > self._settings.max_text_characters:
-                items[index].error = f"the text is over {self._settings.max_text_characters} characters long"
+                unread[index] = Item(error=f"the text is over {self._settings.max_text_characters} characters long")
                 continue
             try:
                 passage = passage_of(task.fields, control)
             except TooDeep as error:
-                items[index].error = str(error)
+                unread[index] = Item(error=str(error))
                 continue
             if passage is not None:
                 passages[index] = passage
-        return passages
+        return passages, unread
 
 
+@dataclass
 class Item:
     """One task's prediction while it is put together."""
 
-    def __init__(self) -> None:
-        self.regions: list[dict[str, Any]] = []
-        self.certainty = 1.0
-        self.error = ""
+    regions: list[dict[str, Any]] = field(default_factory=list)
+    certainty: float = 1.0
+    error: str = ""
+
+    def add(self, other: Item) -> None:
+        """Take over what another control found."""
+        self.regions += other.regions
+        self.certainty = min(self.certainty, other.certainty)
+        self.error = self.error or other.error
 
     def as_json(self, version: str) -> dict[str, Any]:
         if self.error:

@@ -124,8 +124,8 @@ def extra_params(given: object) -> dict[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except ValueError as error:
-            raise ValueError(f"extra_params is not valid JSON ({error})") from error
+        except (ValueError, RecursionError) as error:
+            raise ValueError("extra_params is not valid JSON") from error
         if given is None:
             return {}
     if not isinstance(given, dict):

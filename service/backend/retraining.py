@@ -90,8 +90,10 @@ class Retraining:
     def tick(self) -> None:
         """Look after runs that ended or died, and start what is due."""
         self._launcher.reap()
+        runs = self._runs.all()
+        # Asked after the list was read: a run that starts in between is not in it, or is found active.
         active = self._runs.active()
-        for run in self._runs.all():
+        for run in runs:
             if not run.ended and run.id != active and run.id not in self._given_up:
                 self._resume(run)
         if self._runs.active() is not None:
@@ -143,6 +145,8 @@ class Retraining:
             self._launcher.launch(run)
         except Busy:
             return self._follow(self._runs.active() or "", run)
+        except OSError as error:
+            return self._failed(run.why, f"The run's process could not be started ({error.strerror}).")
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return run

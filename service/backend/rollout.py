@@ -45,7 +45,7 @@ class Rollout:
     def tick(self) -> None:
         """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
         target = self._live.read().version
-        if target == self._applied or time.monotonic() < self._again:
+        if target == self._applied or (target == INITIAL and time.monotonic() < self._again):
             return
         try:
             loaded = self._load(target)
