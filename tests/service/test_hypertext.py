@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.hypertext import Rendered, render
+from service.hypertext import Rendered, TooDeep, render
 
 TEXTS = st.text(alphabet="ab  \n\t&é👩\u200d😀\u200f𝔘", min_size=1, max_size=8).map(
     lambda text: text.replace("&", "&amp;")
@@ -183,8 +183,10 @@ def test_any_text_can_be_rendered(html: str):
             assert rendered.offsets(rendered.value(start, start + 1)) == (start, start + 1)
 
 
-def test_deep_nesting_is_read_without_recursion():
-    assert render("<b>" * 3000 + "x").text == "x"
+def test_nesting_as_deep_as_no_page_has_is_refused():
+    assert render("<b>" * 400 + "x").text == "x"
+    with pytest.raises(TooDeep, match="500"):
+        render("<b>" * 100_000 + "x")
 
 
 def test_a_long_page_is_read_in_a_moment():

@@ -57,7 +57,7 @@ def test_a_span_inside_a_word_is_reported_and_not_widened(shared_model):
     text = "selegiline-induced"
     slices, unfit = aligned_slices(shared_model, text, (0, 10), (11, 18), (0, 18))
     assert slices == ["selegiline-induced"]
-    assert unfit == ["begins or ends inside a word"] * 2
+    assert unfit == ["begins or ends inside a word or at a blank"] * 2
 
 
 def test_a_span_with_whitespace_at_its_edges_is_reported_and_not_trimmed(shared_model):
@@ -96,7 +96,10 @@ def test_spans_that_cannot_be_represented_are_counted_by_reason(shared_model):
     text = "selegiline-induced " + "word " * 20
     spans = (Span(0, 10, "x", 1.0), Span(0, len(text) - 1, "x", 1.0), Span(19, 23, "x", 1.0))
     dataset = build([Document(text, ("x",), spans)], shared_model)
-    assert dict(dataset.left_out) == {"begins or ends inside a word": 1, "is longer than the model's 12 words": 1}
+    assert dict(dataset.left_out) == {
+        "begins or ends inside a word or at a blank": 1,
+        "is longer than the model's 12 words": 1,
+    }
     assert [example.spans for example in dataset.examples] == [[(1, 1, "x")]]
 
 

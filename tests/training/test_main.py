@@ -6,10 +6,12 @@ import pytest
 from studio import KEY, StudioProject
 from typer.testing import CliRunner
 
+from service.backend.label_studio import LabelStudio
 from service.live import INITIAL, LiveFile
 from service.registry import Registry
 from service.runs import Run, Runs, id_of
 from training.__main__ import app
+from training.settings import TrainingSettings
 
 
 @pytest.fixture
@@ -86,7 +88,7 @@ def with_studio(home, studio, monkeypatch):
 
 
 def run_of(home, model_folder):
-    return id_of(str(model_folder), "1:1:30:2026-11-23T18:42:23.652703Z")
+    return id_of(str(model_folder), LabelStudio(TrainingSettings()).standing([1]).fingerprint)
 
 
 def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(with_studio, model_folder):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from service.model import Model
 from service.spans import Span
@@ -48,7 +49,8 @@ def test_an_annotation_saved_again_without_a_change_gives_the_same_digest():
 
 
 def test_a_version_is_named_after_its_time_and_digest():
-    assert re.fullmatch(r"20\d{6}-\d{6}-abcdef", publish.name("abcdef0123"))
+    started = datetime(2026, 11, 24, 2, 15, 30, tzinfo=UTC)
+    assert publish.name(started, "abcdef0123") == "20261124-021530-abcdef"
 
 
 def test_a_saved_model_finds_what_it_found_and_holds_no_pickle(shared_model, tmp_path):

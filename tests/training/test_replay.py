@@ -18,16 +18,17 @@ def test_the_labels_are_many_and_each_is_there_once():
 
 
 def test_replayed_texts_are_labelled_by_the_model_itself_with_labels_drawn_by_the_seed(shared_model):
-    texts = ["Alice met Bob in New York", "Acme and Paris", "the house"]
+    texts = [
+        "Alice met Bob in New York",
+        "Acme and Paris",
+        "Carol of Globex in Oslo",
+        "Bob at Acme in Paris",
+        "the house",
+    ]
     labels = ["person", "city", "company", "zoo", "river"]
     found = replay.label(shared_model, texts, labels, 0.5, seed=1)
     assert [document.text for document in found] == texts
     for document in found:
-        assert 2 <= len(document.labels) <= len(labels)
-        assert set(document.labels) <= set(labels)
+        assert set(document.labels) <= {"person", "city", "company"}, "only labels that it knows are asked"
         assert document.spans == shared_model.extract([document.text], document.labels, 0.5)[0].spans
     assert replay.label(shared_model, texts, labels, 0.5, seed=1) == found
-    assert any(
-        one.labels != other.labels
-        for one, other in zip(replay.label(shared_model, texts, labels, 0.5, seed=2), found, strict=True)
-    )

@@ -60,11 +60,11 @@ def test_tuning_changes_the_weights_and_the_same_seed_gives_the_same(model_folde
 def test_stopped_after_any_step_and_resumed_the_weights_are_those_of_an_uninterrupted_tuning(
     model_folder, examples, tmp_path, after
 ):
-    scores = {3: 0.5, 6: 0.4, 9: 0.3}
+    scores = {6: 0.5, 8: 0.4, 9: 0.3}
 
     def watched():
         seen = []
-        return (lambda progress: seen.append(progress.step)), (lambda model: scores[seen[-1] + 1 if seen else 3]), seen
+        return (lambda progress: seen.append(progress.step)), (lambda model: scores[seen[-1] + 1]), seen
 
     report, evaluate, seen = watched()
     whole, _ = tuned(model_folder, examples, report=report, evaluate=evaluate)
@@ -81,7 +81,7 @@ def test_stopped_after_any_step_and_resumed_the_weights_are_those_of_an_uninterr
     assert seen == list(range(1, after + 1))
     resumed, state = tuned(model_folder, examples, folder=tmp_path, report=report, evaluate=evaluate)
     assert seen == list(range(1, RECIPE.steps + 1))
-    assert (state.best, state.best_step) == (0.5, 3)
+    assert (state.best, state.best_step) == (0.5, 6)
     assert equal(resumed, whole)
 
 
@@ -112,7 +112,7 @@ def test_the_model_is_left_with_the_weights_that_did_best(model_folder, examples
         return [0.2, 0.7, 0.6][len(seen) - 1]
 
     kept, state = tuned(model_folder, examples, evaluate=evaluate)
-    assert (state.best, state.best_step, len(seen)) == (0.7, 6, 3)
+    assert (state.best, state.best_step, len(seen)) == (0.7, 8, 3)
     assert equal(kept, seen[1])
     assert not equal(kept, seen[2])
 
@@ -120,8 +120,8 @@ def test_the_model_is_left_with_the_weights_that_did_best(model_folder, examples
 def test_tuning_ends_early_when_the_score_no_longer_rises(model_folder, examples):
     recipe = replace(RECIPE, steps=20, evaluations=10, patience=2)
     _, state = tuned(model_folder, examples, recipe, evaluate=by_step([0.1, 0.5, 0.4, 0.5, 0.9, 0.9]))
-    assert state.step == 8
-    assert state.best_step == 4
+    assert state.step == 14
+    assert state.best_step == 12
 
 
 def test_a_loss_that_is_not_finite_again_and_again_ends_the_tuning_with_advice(model_folder, examples, tmp_path):
@@ -167,7 +167,7 @@ def test_progress_is_told_after_every_step(model_folder, examples):
     tuned(model_folder, examples, report=seen.append, evaluate=by_step([0.1, 0.2, 0.3]))
     assert [progress.step for progress in seen] == list(range(1, 10))
     assert {progress.steps for progress in seen} == {9}
-    assert [progress.best for progress in seen] == [-1, -1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.3]
+    assert [progress.best for progress in seen] == [-1, -1, -1, -1, -1, 0.1, 0.1, 0.2, 0.3]
 
 
 def test_a_disk_that_fills_up_ends_the_tuning_and_keeps_the_checkpoint_before(
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_ends_the_tuning_and_keeps_the_checkpoint_before(
     with pytest.raises(OSError, match="No space left"):
         tuned(model_folder, examples, folder=tmp_path, evaluate=by_step([0.1, 0.2, 0.3]))
     monkeypatch.undo()
-    assert checkpoint.load(tmp_path / "checkpoint.safetensors").state["step"] == 6
+    assert checkpoint.load(tmp_path / "checkpoint.safetensors").state["step"] == 8
     resumed, _ = tuned(model_folder, examples, folder=tmp_path, evaluate=by_step([0.3]))
     assert equal(resumed, tuned(model_folder, examples, evaluate=by_step([0.1, 0.2, 0.3]))[0])
 
