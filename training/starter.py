@@ -54,7 +54,7 @@ POSITIVES = 0.75
 def main(
     data: Path = Path("../shared/data"),
     out: Path = Path("starter/model"),
-    steps: int = 5_000,
+    steps: int = 2_600,
     batch_size: int = 16,
     seed: int = 0,
     bf16: bool = False,
