@@ -50,6 +50,15 @@ BREAK = "\n"
 MAX_NESTING = 500
 """A page nests a few dozen elements; every level lengthens all paths below it."""
 
+TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
+UNCLOSED = frozenset(
+    [
+        *("area", "base", "body", "br", "col", "colgroup", "dd", "dt", "embed", "head", "hr", "html", "img", "input"),
+        *("li", "link", "meta", "optgroup", "option", "p", "param", "rp", "rt", "source", "tbody", "td", "tfoot", "th"),
+        *("thead", "tr", "track", "wbr"),
+    ]
+)
+
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 
@@ -142,6 +151,7 @@ class Rendered:
 
 def render(html: str, inline: bool = False) -> Rendered:
     """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true". Raises TooDeep."""
+    _refuse_deep(html)
     parser = html5lib.HTMLParser(html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
     if inline:
         root = parser.parseFragment(html, container="div", scripting=True)
@@ -156,6 +166,20 @@ def render(html: str, inline: bool = False) -> Rendered:
 
 class TooDeep(ValueError):
     """HTML nests deeper than any page does."""
+
+
+def _refuse_deep(html: str) -> None:
+    """Count open elements before anything is parsed: the parser itself takes minutes over thousands.
+
+    Elements that need no end tag are not counted: they close one another.
+    """
+    depth = 0
+    for closing, name in TAG.findall(html):
+        if name.lower() in UNCLOSED:
+            continue
+        depth = max(depth - 1, 0) if closing else depth + 1
+        if depth > MAX_NESTING:
+            raise TooDeep(f"The HTML nests over {MAX_NESTING} elements.")
 
 
 @dataclass

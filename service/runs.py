@@ -10,8 +10,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -35,7 +35,6 @@ ASIDE = (
     "SPANLOOP_MODEL",
     "SPANLOOP_RUN_LOCK",
 )
-LOOKS = 20
 LOG = "log.txt"
 FOLLOW_UP = "follow-up"
 KEPT = 20
@@ -146,34 +145,35 @@ class Runs:
         """Take the lock of the active run: its file descriptor, or None while another run is active.
 
         The lock is on the open file: it lives as long as any process holds the descriptor, inherited ones included.
-        `active` looks by taking the lock for an instant; such a look is waited out.
         """
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        for _ in range(LOOKS):
+        with self._gate():
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                time.sleep(0.01)
-                continue
+                os.close(handle)
+                return None
             os.ftruncate(handle, 0)
             os.pwrite(handle, run_id.encode(), 0)
-            return handle
-        os.close(handle)
-        return None
+        return handle
 
     def active(self) -> str | None:
         """The id of the run whose process is alive; None where there is none."""
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            while True:
+            with self._gate():
                 try:
                     fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    if run_id := os.pread(handle, 200, 0).decode():
-                        return run_id
-                    time.sleep(0.001)  # whoever took the lock is about to write its id
-                    continue
-                os.ftruncate(handle, 0)  # nobody may take the last run's id for that of the next
+                    return os.pread(handle, 200, 0).decode()
+                fcntl.flock(handle, fcntl.LOCK_UN)
                 return None
         finally:
             os.close(handle)
+
+    @contextmanager
+    def _gate(self) -> Iterator[None]:
+        """Whoever takes the lock or looks at it comes one at a time: a look keeps no run from starting."""
+        with (self.folder / "gate.lock").open("a") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
