@@ -32,7 +32,7 @@ class TrainingSettings(Settings):
         """
         scale = (768 / width) ** 2
         return Recipe(
-            steps=self.steps or max(200, min(400, 2 * examples)),
+            steps=self.steps or max(200, min(300, 2 * examples)),
             batch_size=self.batch_size,
             encoder_rate=self.encoder_rate or 2e-5 * scale,
             head_rate=self.head_rate or 1e-4 * scale,
