@@ -51,7 +51,8 @@ train: $(BIN)/.installed ## a training run by hand (PROJECT=3)
 	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
 
 test: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## all tests but the slow ones, a real Label Studio and a real browser included
-	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" tests/service tests/training $(ARGS)
+	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
 
 test-slow: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## the slow tests
 	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m slow $(ARGS)

@@ -216,7 +216,7 @@ def test_label_studio_down_during_a_run_fails_it_and_the_next_click_tries_again(
     model = studio.connect(project, gated.url)
     annotate(studio, project, sentences(60, seed=3))
     before = studio.model_version(model)
-    gate.left = 1  # for the look at how many annotations there are
+    gate.left = 2  # for the looks at the project and at how many annotations there are
     studio.start_training(model)
     run = gated.ended()
     assert run["outcome"] == "failed"
