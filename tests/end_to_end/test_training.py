@@ -210,13 +210,14 @@ def test_label_studio_down_at_the_click_is_said_on_the_page(studio: Studio, gate
     assert studio.model_version(model) == before
 
 
+@pytest.mark.slow  # the second click's run has taken over five minutes on a loaded machine
 def test_label_studio_down_during_a_run_fails_it_and_the_next_click_tries_again(
     studio: Studio, gated: Backend, gate: Gate, project: int
 ):
     model = studio.connect(project, gated.url)
     annotate(studio, project, sentences(60, seed=3))
     before = studio.model_version(model)
-    gate.left = 2  # for the looks at the project and at how many annotations there are
+    gate.left = 1  # a connection, for the look at how many annotations there are
     studio.start_training(model)
     run = gated.ended()
     assert run["outcome"] == "failed"
@@ -225,7 +226,7 @@ def test_label_studio_down_during_a_run_fails_it_and_the_next_click_tries_again(
     assert studio.model_version(model) == before
     gate.left = UNLIMITED
     studio.start_training(model)
-    until(lambda: gated.job(run["job"])["outcome"] in ("promoted", "held"), "a run that succeeds", 120)
+    until(lambda: gated.job(run["job"])["outcome"] in ("promoted", "held"), "a run that succeeds", 300)
 
 
 def test_a_wrong_key_is_refused_with_what_to_do(gated: Backend, project: int):
