@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -30,8 +30,8 @@ from training.judge import score
 from training.learn import Learning
 from training.settings import TrainingSettings
 
-T_95 = {2: 4.303, 4: 2.776, 9: 2.262, 14: 2.145}
-"""Student's t for a two-sided 95 % interval, by degrees of freedom."""
+T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
+"""Student's t for a two-sided 95 % interval, by degrees of freedom (folds less one)."""
 
 screen = Console()
 
@@ -46,9 +46,14 @@ def read(path: Path) -> list[Document]:
     ]
 
 
-def interval(values: Sequence[float]) -> str:
-    """Mean and 95 % interval of the mean (Student's t)."""
-    if len(values) - 1 not in T_95:
+def interval(rows: Sequence[dict[str, float]], change: Callable[[dict[str, float]], float]) -> str:
+    """Mean change and 95 % interval of the mean (Student's t over the folds).
+
+    Seeds of one fold are scored on the same sentences: they are averaged first and count as one observation.
+    """
+    folds = sorted({row["fold"] for row in rows})
+    values = [mean(change(row) for row in rows if row["fold"] == fold) for fold in folds]
+    if len(values) < 2:
         return f"{mean(values):+.3f}"
     half = T_95[len(values) - 1] * stdev(values) / len(values) ** 0.5
     return f"{mean(values):+.3f} ± {half:.3f}"
@@ -104,13 +109,21 @@ def measure(
 
 
 def show(rows: Sequence[dict[str, float]], tasks: int) -> None:
-    gains = [row["after"] - row["before"] for row in rows]
-    losses = [row["bc5cdr_after"] - row["bc5cdr_before"] for row in rows]
     table = Table("", "before", "after", "change (95 %)", title=f"{tasks} annotated tasks, {len(rows)} runs")
-    table.add_row("medical, strict micro F1", *_means(rows, "before", "after"), interval(gains))
-    table.add_row("bc5cdr dev, strict micro F1", *_means(rows, "bc5cdr_before", "bc5cdr_after"), interval(losses))
+    table.add_row("medical, strict micro F1", *_means(rows, "before", "after"), interval(rows, _gain))
+    table.add_row(
+        "bc5cdr dev, strict micro F1", *_means(rows, "bc5cdr_before", "bc5cdr_after"), interval(rows, _forgetting)
+    )
     table.add_row("seconds a run", "", f"{mean(row['seconds'] for row in rows):.0f}", "")
     screen.print(table)
+
+
+def _gain(row: dict[str, float]) -> float:
+    return row["after"] - row["before"]
+
+
+def _forgetting(row: dict[str, float]) -> float:
+    return row["bc5cdr_after"] - row["bc5cdr_before"]
 
 
 def _means(rows: Sequence[dict[str, float]], *names: str) -> list[str]:

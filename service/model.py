@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from gliner import GLiNER
 
+from service import span_head
 from service.spans import Extraction, Span, decide
 from service.windows import windows
 from service.words import Words, split, token_counts
@@ -58,6 +59,7 @@ class Model:
 
     def __init__(self, gliner: Any) -> None:
         self.gliner = gliner.eval()
+        span_head.split(gliner.model)
         self.tokenizer = gliner.data_processor.transformer_tokenizer
         self.splitter = gliner.data_processor.words_splitter
         self.max_words: int = gliner.config.max_len
@@ -146,10 +148,16 @@ class Model:
 
     def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
         """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""
+        return self.extract_each([(text, labels) for text in texts], threshold)
+
+    def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
+        """Spans of every (text, labels), in order: each text is asked labels of its own."""
         owners: list[tuple[int, Window]] = [
-            (index, window) for index, text in enumerate(texts) for window in self.prepare(text, labels, threshold)
+            (index, window)
+            for index, (text, labels) in enumerate(questions)
+            for window in self.prepare(text, labels, threshold)
         ]
-        candidates: list[list[Span]] = [[] for _ in texts]
+        candidates: list[list[Span]] = [[] for _ in questions]
         owners.sort(key=lambda owner: owner[1].tokens)
         for batch in batches(owners):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):

@@ -45,12 +45,16 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
     found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
     count = Counter(label for here in found for label in here)
     known = sorted(label for label, times in count.items() if times >= KNOWN)
-    documents = []
-    for text, here in zip(texts, found, strict=True):
-        asked = _draw(sorted(here.intersection(known)), known, f"{seed}:{text}")
-        if asked:
-            documents.append(Document(text, asked, model.extract([text], asked, threshold)[0].spans))
-    return documents
+    drawn = [
+        (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
+        for text, here in zip(texts, found, strict=True)
+    ]
+    questions = [(text, asked) for text, asked in drawn if asked]
+    extractions = model.extract_each(questions, threshold)
+    return [
+        Document(text, asked, extraction.spans)
+        for (text, asked), extraction in zip(questions, extractions, strict=True)
+    ]
 
 
 def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str, ...]:

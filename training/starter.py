@@ -140,7 +140,6 @@ def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
     for part in model.gliner.model.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
-    encoder_of(model).set_attn_implementation("eager")  # half the time of fused attention backwards, on a CPU
     with Bar() as bar:
         task = bar.add_task("training", total=recipe.steps)
 
@@ -148,12 +147,6 @@ def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
             bar.update(task, completed=progress.step, description=f"loss {progress.loss:.2f}")
 
         Tuning(model, recipe, report=report).run(lessons, [])
-    encoder_of(model).set_attn_implementation("sdpa")
-
-
-def encoder_of(model: Model) -> Any:
-    """The transformer inside a GLiNER."""
-    return model.gliner.model.token_rep_layer.bert_layer.model
 
 
 def halve(model: Model) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 
 SMALL_BODY = 8 << 20
 """Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
+
+START_SECONDS = 2.0
+"""So long a START_TRAINING waits for the id of its run."""
 
 Handler = Callable[[Supervisor, Request], Awaitable[Response]]
 
@@ -178,14 +181,23 @@ def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: boo
 
 
 async def _start(supervisor: Supervisor, body: Webhook) -> Response:
-    """Answer a START_TRAINING at once. Where the project trains on submission, wait until it has become quiet."""
+    """Answer a START_TRAINING at once. Where the project trains on submission, wait until it has become quiet.
+
+    A run's id depends on how the annotations stand, which Label Studio is asked for: where that takes long, the answer
+    does not wait for it. The run starts all the same, and the page shows it.
+    """
     project = body.known_project
     if project.id is not None:
         supervisor.projects.see(project.id)
     if project.min_annotations_to_start_training:
         supervisor.retraining.submitted()
         return JSONResponse({"status": "ok", "job": None, "message": "a run starts when it has become quiet"}, 201)
-    run = await to_thread.run_sync(supervisor.retraining.start, "Start Training")
+    run = None
+    with move_on_after(START_SECONDS):
+        run = await to_thread.run_sync(supervisor.retraining.start, "Start Training", abandon_on_cancel=True)
+    if run is None:
+        message = "Label Studio is slow to say how its annotations stand; the run starts when it has."
+        return JSONResponse({"status": "ok", "job": None, "message": message}, 201)
     return JSONResponse({"status": "ok", "job": run.id, "job_status": _status(run), "message": run.message}, 201)
 
 

@@ -190,11 +190,12 @@ class Engine:
         return await asyncio.wrap_future(request.answer)
 
     def close(self) -> None:
-        """Stop after the batch that runs."""
+        """Stop after the batch that runs; requests that wait are answered with what they have."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._thread.join()
+        self._give_up()
 
     def _work(self) -> None:
         while True:

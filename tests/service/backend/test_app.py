@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from contextlib import suppress
 
 import pytest
@@ -634,6 +635,22 @@ def test_start_training_is_answered_with_a_job_whose_status_can_be_asked(with_st
     status = client.post("/job_status", json={"job": job}).json()
     assert (status["job_status"], status["error"]) == ("failed", "Too few annotations.")
     assert status["finished_at"]
+
+
+def test_start_training_is_answered_though_label_studio_is_slow_and_the_run_starts(
+    with_studio, studio, launches, until, monkeypatch
+):
+    monkeypatch.setattr("service.backend.app.START_SECONDS", 0.1)
+    slow = threading.Event()
+    answer_at_once = studio.answer
+    monkeypatch.setattr(studio, "answer", lambda *asked: slow.wait(30) and answer_at_once(*asked))
+    client = with_studio()
+    answer = client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 3}})
+    assert (answer.status_code, answer.json()["job"]) == (201, None)
+    assert "slow" in answer.json()["message"]
+    assert launches[0].launched == []
+    slow.set()
+    until(lambda: launches[0].launched)
 
 
 def test_start_training_learns_from_all_projects_that_use_this_release(with_studio, launches):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from service.extractor.engine import BATCH, Engine, Failure, Loaded, Unavailable
+from service.spans import Extraction
 
 LABELS = ("person", "company", "city")
 
@@ -171,6 +172,29 @@ def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, share
     assert BATCH <= len(done) < len(items)
     assert all(len(item.spans) == 1 for item in done)
     assert all("not reached in time" in item.reason for item in late)
+
+
+def test_a_closed_engine_answers_those_that_wait(shared_model, until):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold(batch):
+        begun.set()
+        go_on.wait(30)
+
+    async def ask():
+        engine = Engine()
+        engine.swap(Loaded("v", Hooked(shared_model, hold)))
+        request = asyncio.create_task(extract(engine, ["Alice met Bob"] * (BATCH + 1)))
+        await asyncio.to_thread(begun.wait, 30)
+        closing = asyncio.create_task(asyncio.to_thread(engine.close))
+        await asyncio.to_thread(until, lambda: engine._closed)
+        go_on.set()
+        answer = await asyncio.wait_for(request, 30)
+        await closing
+        return answer
+
+    answer = asyncio.run(ask())
+    assert [type(item) for item in answer.items] == [Extraction] * BATCH + [Failure]
 
 
 def test_a_request_after_one_that_ran_out_of_time_is_answered_whole(engine, shared_model):
