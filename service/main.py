@@ -13,6 +13,8 @@ from service.settings import Settings
 
 
 def supervisor() -> Supervisor:
+    """The backend of this machine; torch is imported here, in the serving process alone."""
+    from service.backend import local
     from service.model import use_threads
 
     settings = Settings()
@@ -20,7 +22,7 @@ def supervisor() -> Supervisor:
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)
-    return Supervisor(settings)
+    return local.supervisor(settings)
 
 
 @bentoml.service(name="spanloop", workers=1, metrics={"enabled": False}, traffic={"timeout": 120})

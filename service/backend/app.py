@@ -116,7 +116,7 @@ async def page(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def exposition(supervisor: Supervisor, request: Request) -> Response:
-    metrics.QUEUED.set(supervisor.engine.queued)
+    metrics.QUEUED.set(supervisor.extractor.queued)
     return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -27,8 +27,8 @@ def render(supervisor: Supervisor, fragment: bool) -> str:
 
 
 def _facts(supervisor: Supervisor) -> dict[str, Any]:
-    live = supervisor.live.read()
-    answering = supervisor.engine.version
+    live = supervisor.rollout.live
+    answering = supervisor.extractor.version
     return {
         "answering": answering,
         "live": live,
@@ -38,6 +38,6 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "active": supervisor.runs.active(),
         "waiting": supervisor.retraining.waiting,
         "declined": supervisor.retraining.declined,
-        "why_not": supervisor.engine.why_not,
+        "why_not": supervisor.extractor.why_not,
         "warnings": [project for project in supervisor.projects.all if project.warning],
     }

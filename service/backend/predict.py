@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from service import metrics
 from service.backend import regions
 from service.backend.projects import Projects
 from service.backend.requests import Predict, Refused, project_id
-from service.extractor.engine import Engine, Failure, Loaded, Unavailable
+from service.extractor.questions import Extractor, Failure, Question, Unavailable
 from service.hypertext import TooDeep
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
 from service.passages import Passage, passage_of
@@ -23,12 +23,12 @@ from service.versions import seen_version
 
 
 class Predictor:
-    """Answers predictions with whatever version the engine holds."""
+    """Answers predictions with whatever version the extractor holds."""
 
-    def __init__(self, settings: Settings, projects: Projects, engine: Engine) -> None:
+    def __init__(self, settings: Settings, projects: Projects, extractor: Extractor) -> None:
         self._settings = settings
         self._projects = projects
-        self._engine = engine
+        self._extractor = extractor
 
     def threshold(self, project: int | None) -> float:
         known = self._projects.get(project)
@@ -50,56 +50,62 @@ class Predictor:
             raise Refused(400, str(error)) from error
         deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
+        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
+        readings = [await to_thread.run_sync(self._read, request, control) for control in controls]
+        questions = [Question(reading.texts, reading.control.wordings) for reading in readings]
         try:
-            # One version for all controls of a task, and one deadline, whatever is swapped in meanwhile.
-            loaded = await self._engine.ready(seconds)
+            # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
+            answer = await self._extractor.ask(questions, threshold, deadline - time.monotonic())
         except Unavailable as error:
             raise Refused(503, str(error)) from error
-        answers = await asyncio.gather(
-            *(self._control(request, control, threshold, deadline, loaded) for control in controls)
-        )
         items = [Item() for _ in request.tasks]
-        for answer in answers:
-            for index, part in answer.items():
+        for reading, found in zip(readings, answer.items, strict=True):
+            for index, part in reading.parts(found, request.regions).items():
                 items[index].add(part)
-        version = seen_version(loaded.version, fingerprint(controls), threshold)
+        version = seen_version(answer.version, fingerprint(controls), threshold)
         return [item.as_json(version) for item in items]
 
-    async def _control(
-        self, request: Predict, control: Control, threshold: float, deadline: float, loaded: Loaded
-    ) -> dict[int, Item]:
-        """What one control contributes to the items of the tasks that have a text for it, by the task's place."""
-        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
-        passages, parts = await to_thread.run_sync(self._passages, request, control)
-        texts = [passage.text for passage in passages.values()]
-        seconds = deadline - time.monotonic()
-        answer = await self._engine.extract(texts, control.wordings, threshold, seconds, loaded)
-        for (index, passage), found in zip(passages.items(), answer.items, strict=True):
-            if isinstance(found, Failure):
-                parts[index] = Item(error=found.reason)
-                continue
-            marked = regions.taken(request.regions, control, passage)
-            kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
-            parts[index] = Item(regions.regions(passage, kept, control), kept.certainty)
-        return parts
-
-    def _passages(self, request: Predict, control: Control) -> tuple[dict[int, Passage], dict[int, Item]]:
-        """What there is to read, by the task's place, and the items of tasks whose text cannot be read."""
-        passages: dict[int, Passage] = {}
-        unread: dict[int, Item] = {}
+    def _read(self, request: Predict, control: Control) -> Reading:
+        """What there is to read for one control."""
+        reading = Reading(control)
         for index, task in enumerate(request.tasks):
             source = text_of(task.fields, control)
             if source is not None and len(source) > self._settings.max_text_characters:
-                unread[index] = Item(error=f"the text is over {self._settings.max_text_characters} characters long")
+                reading.unread[index] = f"the text is over {self._settings.max_text_characters} characters long"
                 continue
             try:
                 passage = passage_of(task.fields, control)
             except TooDeep as error:
-                unread[index] = Item(error=str(error))
+                reading.unread[index] = str(error)
                 continue
             if passage is not None:
-                passages[index] = passage
-        return passages, unread
+                reading.passages[index] = passage
+        return reading
+
+
+@dataclass
+class Reading:
+    """What one control shows of the tasks: its passages, and why some cannot be read, by the task's place."""
+
+    control: Control
+    passages: dict[int, Passage] = field(default_factory=dict)
+    unread: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> list[str]:
+        return [passage.text for passage in self.passages.values()]
+
+    def parts(self, found: Sequence[Extraction | Failure], context: Sequence[Any]) -> dict[int, Item]:
+        """What the control contributes to the tasks' items, given what was found in its texts."""
+        parts = {index: Item(error=reason) for index, reason in self.unread.items()}
+        for (index, passage), extraction in zip(self.passages.items(), found, strict=True):
+            if isinstance(extraction, Failure):
+                parts[index] = Item(error=extraction.reason)
+                continue
+            marked = regions.taken(context, self.control, passage)
+            kept = Extraction(regions.without_taken(extraction.spans, marked), extraction.certainty)
+            parts[index] = Item(regions.regions(passage, kept, self.control), kept.certainty)
+        return parts
 
 
 @dataclass

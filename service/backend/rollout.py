@@ -9,7 +9,7 @@ from pathlib import Path
 from service import lineage
 from service.extractor.engine import Engine, Loaded
 from service.lineage import Canary
-from service.live import INITIAL, LiveFile
+from service.live import INITIAL, Live, LiveFile
 from service.model import Model
 from service.registry import Registry
 from service.settings import Settings
@@ -41,6 +41,11 @@ class Rollout:
     def version(self) -> str:
         """The version that answers; before the first is loaded, the one that will."""
         return self._engine.version or self._live.read().version or self._initial
+
+    @property
+    def live(self) -> Live:
+        """What should answer, and how it came to be."""
+        return self._live.read()
 
     def tick(self) -> None:
         """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""

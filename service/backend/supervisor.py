@@ -17,9 +17,8 @@ from service.backend.projects import Projects
 from service.backend.requests import Refused
 from service.backend.retraining import Retraining
 from service.backend.rollout import Rollout
-from service.extractor.engine import Engine
+from service.extractor.questions import Extractor
 from service.lineage import Lineage
-from service.live import LiveFile
 from service.registry import Registry
 from service.runs import Run, Runs
 from service.settings import Settings
@@ -39,18 +38,23 @@ memory stays bounded whatever comes."""
 class Supervisor:
     """Holds the parts of one backend."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        extractor: Extractor,
+        rollout: Rollout,
+        registry: Registry,
+        runs: Runs,
+        launcher: LocalLauncher,
+    ) -> None:
         self.settings = settings
-        self.registry = Registry(settings.folder)
-        self.runs = Runs(settings.folder)
-        self.live = LiveFile(settings.folder)
+        self.extractor = extractor
+        self.rollout = rollout
+        self.registry = registry
+        self.runs = runs
         self.projects = Projects(settings.folder)
-        self.engine = Engine()
-        self.predictor = Predictor(settings, self.projects, self.engine)
-        self.rollout = Rollout(settings, self.registry, self.live, self.engine)
-        self.retraining = Retraining(
-            settings, self.projects, self.runs, LocalLauncher(self.runs), LabelStudio(settings)
-        )
+        self.predictor = Predictor(settings, self.projects, extractor)
+        self.retraining = Retraining(settings, self.projects, runs, launcher, LabelStudio(settings))
         self.published: list[Lineage] = []
         self._places = asyncio.Semaphore(AT_ONCE)
         self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -64,7 +68,7 @@ class Supervisor:
     @property
     def version_names(self) -> list[str]:
         """The version that answers first, then all others that could."""
-        names = [self.engine.version or "", *(lineage.version for lineage in self.published)]
+        names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
 
     def run(self, run_id: str) -> Run | None:
@@ -95,7 +99,7 @@ class Supervisor:
     def close(self) -> None:
         self._ended.set()
         self._thread.join()
-        self.engine.close()
+        self.extractor.close()
 
     def _watch(self) -> None:
         while not self._ended.is_set():

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from service.extractor.questions import Answer, Failure, Question, Unavailable
 from service.model import MAX_BATCH_TOKENS, Model, Window
 from service.spans import Extraction, Span, decide
 
@@ -29,23 +30,6 @@ class Loaded(NamedTuple):
 
     version: str
     model: Model
-
-
-class Failure(NamedTuple):
-    """Why one text of a request has no extraction."""
-
-    reason: str
-
-
-class Answer(NamedTuple):
-    """What a request yields: one item for each text, in order, all by one version."""
-
-    version: str
-    items: list[Extraction | Failure]
-
-
-class Unavailable(RuntimeError):
-    """There is no model to answer with; says why."""
 
 
 @dataclass(eq=False)
@@ -63,7 +47,7 @@ class Request:
     """Windows of a text that are not yet run."""
     found: dict[int, list[Span]] = field(default_factory=dict)
     items: list[Extraction | Failure | None] = field(init=False)
-    answer: Future[Answer] = field(default_factory=Future)
+    answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
         # Texts of like length run together: a batch is padded to its longest.
@@ -105,7 +89,7 @@ class Request:
     def resolve(self) -> None:
         late = Failure("not reached in time; retrieve predictions again for the tasks that have none")
         if self.answer.set_running_or_notify_cancel():
-            self.answer.set_result(Answer(self.loaded.version, [item or late for item in self.items]))
+            self.answer.set_result([item or late for item in self.items])
 
     def _prepare(self, index: int) -> None:
         try:
@@ -122,9 +106,9 @@ class Request:
 
 
 class Engine:
-    """Runs the current version for everybody who asks.
+    """An Extractor in this process: runs the current version for everybody who asks.
 
-    `extract` may be called from any event loop; the model runs in one thread of the engine's own.
+    `ask` may be called from any event loop; the model runs in one thread of the engine's own.
     """
 
     def __init__(self) -> None:
@@ -169,25 +153,16 @@ class Engine:
             await asyncio.sleep(0.05)
         return self._current
 
-    async def extract(
-        self,
-        texts: Sequence[str],
-        labels: Sequence[str],
-        threshold: float,
-        seconds: float,
-        loaded: Loaded | None = None,
-    ) -> Answer:
-        """Extract spans of all texts, waiting at most `seconds`, by `loaded` or else by the current version.
-
-        Items that were not reached, or that the model failed on, are Failures. Raises Unavailable without a model.
-        """
+    async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
+        """Answer all questions by one version and one deadline, whatever is swapped in meanwhile."""
         deadline = time.monotonic() + seconds
-        loaded = loaded or await self.ready(seconds)
-        request = Request(loaded, texts, tuple(labels), threshold, deadline)
+        loaded = await self.ready(seconds)
+        requests = [Request(loaded, q.texts, tuple(q.labels), threshold, deadline) for q in questions]
         with self._changed:
-            self._requests.append(request)
+            self._requests.extend(requests)
             self._changed.notify_all()
-        return await asyncio.wrap_future(request.answer)
+        items = await asyncio.gather(*(asyncio.wrap_future(request.answer) for request in requests))
+        return Answer(loaded.version, list(items))
 
     def close(self) -> None:
         """Stop after the batch that runs; requests that wait are answered with what they have."""

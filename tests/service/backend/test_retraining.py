@@ -52,12 +52,12 @@ class Bench:
 
 @pytest.fixture
 def bench(settings, studio, launches):
-    import service.backend.supervisor as supervisor
+    from service.backend import local
 
     made = []
 
     def make(**overrides):
-        made.append(Bench(settings, studio, supervisor.LocalLauncher, **overrides))
+        made.append(Bench(settings, studio, local.LocalLauncher, **overrides))
         return made[-1]
 
     return make

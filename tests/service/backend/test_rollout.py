@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from service.backend.rollout import Rollout
-from service.extractor.engine import Engine, Unavailable
+from service.extractor.engine import Engine
+from service.extractor.questions import Question, Unavailable
 from service.lineage import Canary
 from service.live import INITIAL, LiveFile
 from service.registry import Registry
@@ -21,8 +22,8 @@ class Machine:
         self.rollout = Rollout(settings, self.registry, self.live, self.engine)
 
     def answer(self):
-        found = asyncio.run(self.engine.extract(["Alice"], ["person"], 0.5, 30))
-        assert len(found.items[0].spans) == 1
+        found = asyncio.run(self.engine.ask([Question(["Alice"], ["person"])], 0.5, 30))
+        assert len(found.items[0][0].spans) == 1
         return found.version
 
 

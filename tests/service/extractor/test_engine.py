@@ -5,11 +5,13 @@ import random
 import sys
 import threading
 import time
+from typing import NamedTuple
 
 import pytest
 import torch
 
-from service.extractor.engine import BATCH, Engine, Failure, Loaded, Unavailable
+from service.extractor.engine import BATCH, Engine, Loaded
+from service.extractor.questions import Failure, Question, Unavailable
 from service.spans import Extraction
 
 LABELS = ("person", "company", "city")
@@ -51,8 +53,15 @@ def simple(extraction):
     return [(s.start, s.end, s.label) for s in extraction.spans]
 
 
+class Answered(NamedTuple):
+    version: str
+    items: list
+
+
 async def extract(engine, texts, seconds=60.0):
-    return await engine.extract(texts, LABELS, 0.5, seconds)
+    """One question's answer."""
+    answer = await engine.ask([Question(texts, LABELS)], 0.5, seconds)
+    return Answered(answer.version, *answer.items)
 
 
 def test_32_concurrent_requests_under_swaps_equal_what_their_version_gives_alone(
