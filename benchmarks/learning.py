@@ -23,6 +23,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from service.label_config import in_words
 from service.model import Model, use_threads
 from service.spans import Span
 from training.dataset import Document, is_for_validation
@@ -37,11 +38,11 @@ screen = Console()
 
 
 def read(path: Path) -> list[Document]:
-    """A data set in the format of one JSON object a line, every label of the set asked of every text."""
+    """A data set in the format of one JSON object a line, every label of the set asked of every text, in words."""
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    labels = tuple(sorted({span["label"] for entry in entries for span in entry["spans"]}))
+    labels = tuple(sorted({in_words(span["label"]) for entry in entries for span in entry["spans"]}))
     return [
-        Document(e["text"], labels, tuple(Span(s["start"], s["end"], s["label"], 1.0) for s in e["spans"]))
+        Document(e["text"], labels, tuple(Span(s["start"], s["end"], in_words(s["label"]), 1.0) for s in e["spans"]))
         for e in entries
     ]
 

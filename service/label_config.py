@@ -6,6 +6,7 @@ A config is a stranger's XML: entity declarations and external references are re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import lru_cache
@@ -18,6 +19,9 @@ CONTROLS = {"labels": "labels", "hypertextlabels": "hypertextlabels"}
 """Tags that mark spans, in lower case, with the type of their regions and the key of the labels in a region's value."""
 
 OBJECTS = ("text", "hypertext")
+RUN_TOGETHER = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
+"""Where a capital begins a word inside a label."""
+
 MAX_WORDING = 300
 MAX_CONFIG = 1_000_000
 
@@ -31,7 +35,7 @@ class Control:
     """One control that marks spans of one object tag.
 
     `labels` maps the value that goes into a region (a Label's alias, else its value) to the wording that the model
-    is asked with (its hint or predicted_values, else the value itself).
+    is asked with (its hint or predicted_values, else the value in words).
     """
 
     name: str
@@ -81,6 +85,18 @@ def parse(config: str) -> tuple[Control, ...]:
             'Add one, for example <Labels name="label" toName="text"><Label value="Person"/></Labels>.'
         )
     return tuple(control for control in controls if control.labels)
+
+
+def in_words(label: str) -> str:
+    """A label as one would say it: "AnatomicalStructure" and "anatomical_structure" are "anatomical structure".
+
+    A tokenizer cuts run-together words in the wrong places, and a model has hardly seen them in its training.
+    """
+    words = label.replace("_", " ").split()
+    parts = [part for word in words for part in RUN_TOGETHER.split(word)]
+    if len(parts) == len(words):
+        return " ".join(words)
+    return " ".join(part.lower() if part[1:].islower() else part for part in parts)
 
 
 def fingerprint(controls: tuple[Control, ...]) -> str:
@@ -134,9 +150,9 @@ def _control(element: Element, shown: Element) -> Control:
 
 
 def _wording(label: Element) -> str:
-    """What the model is asked with: the hint, the first of predicted_values, else the label itself."""
+    """What the model is asked with: the hint, the first of predicted_values, else the label in words."""
     predicted = (label.get("predicted_values") or "").split(",")[0]
-    wording = " ".join((label.get("hint") or predicted or label.get("value") or "").split())
+    wording = " ".join((label.get("hint") or predicted or in_words(label.get("value") or "")).split())
     if len(wording) > MAX_WORDING:
         raise LabelConfigError(
             f"The wording of label {label.get('value', '')!r} is over {MAX_WORDING} characters long."

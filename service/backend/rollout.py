@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 
-from service import lineage
 from service.extractor.engine import Engine, Loaded
-from service.lineage import Canary
+from service.extractor.loading import load
 from service.live import INITIAL, Live, LiveFile
-from service.model import Model
 from service.registry import Registry
 from service.settings import Settings
 from service.versions import initial_version
@@ -19,10 +16,6 @@ log = logging.getLogger(__name__)
 
 AGAIN = 30.0
 """Seconds after which an initial model that could not be loaded is tried again."""
-
-
-class CanaryFailed(RuntimeError):
-    """A version does not find what it must find."""
 
 
 class Rollout:
@@ -71,19 +64,5 @@ class Rollout:
             self._live.undo(target, f"{target} was taken back: {why}")
 
     def _load(self, target: str) -> Loaded:
-        if target == INITIAL:
-            model = Model.load(self._settings.model, self._settings.device)
-            return Loaded(self._initial, model)
-        folder = self._registry.fetch(target)
-        canaries = lineage.read(folder).canaries
-        model = Model.load(str(folder), self._settings.device)
-        for canary in canaries:
-            check(model, canary, folder)
-        return Loaded(target, model)
-
-
-def check(model: Model, canary: Canary, folder: Path) -> None:
-    """Raises CanaryFailed where a model does not find a canary's spans."""
-    found = model.extract([canary.text], canary.labels, canary.threshold)[0].spans
-    if [(s.start, s.end, s.label) for s in found] != [tuple(span) for span in canary.spans]:
-        raise CanaryFailed(f"The version in {folder} does not find the spans that it found when it was published.")
+        source = self._settings.model if target == INITIAL else str(self._registry.fetch(target))
+        return load(source, self._settings.device)

@@ -68,6 +68,24 @@ def test_a_hint_is_the_wording_and_goes_before_predicted_values():
     assert control.wording_of == {"PER": "name of a person", "ORG": "company", "LOC": "a place here"}
 
 
+@pytest.mark.parametrize(
+    ("label", "asked"),
+    [
+        ("AnatomicalStructure", "anatomical structure"),
+        ("medical_procedure", "medical procedure"),
+        ("HeadOfICU", "head OfICU"),
+        ("Adverse event", "Adverse event"),
+        ("Medication/Vaccine", "Medication/Vaccine"),
+        ("PER", "PER"),
+        ("iPhone", "iPhone"),
+        ("_", "_"),
+    ],
+)
+def test_a_label_of_run_together_words_is_asked_in_words(label, asked):
+    (control,) = parse(config(f'<Label value="{label}"/>'))
+    assert control.wording_of == {label: asked}
+
+
 def test_two_labels_with_one_wording_are_asked_once_and_answered_as_the_first():
     (control,) = parse(config('<Label value="A" hint="thing"/><Label value="B" hint="thing"/>'))
     assert control.wordings == ("thing",)
