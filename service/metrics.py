@@ -19,6 +19,9 @@ ENTITIES = Counter("spanloop_entities_total", "Spans predicted.")
 QUEUED = Gauge("spanloop_texts_queued", "Texts that wait for the model or run.", multiprocess_mode="livesum")
 
 
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
 def exposition() -> bytes:
     """All metrics in Prometheus' text format, over all worker processes where there are several."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:

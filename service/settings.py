@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     threshold: Probability = 0.5
     home: Path = Path("~/.spanloop")
     """Where state is kept: the store of versions, the runs, which version is live."""
+    pulled: Path | None = None
+    """Where an extractor's init container has put the live version's model; empty while there is none."""
+    extractor_url: str = ""
+    """Where the extractor is, for a backend that holds no model."""
     label_studio_url: str = ""
     label_studio_api_key: SecretStr = SecretStr("")
     basic_auth_username: str = ""
@@ -74,6 +78,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: str) -> str:
         """A directory by its whole path: a run does not share the backend's working directory."""
         return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
+
+    @property
+    def served_model(self) -> str:
+        """What an extractor serves: the pulled version where there is one, else the base model."""
+        return str(self.pulled) if self.pulled and any(self.pulled.glob("*.json")) else self.model
 
     @cached_property
     def folder(self) -> Path:

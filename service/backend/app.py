@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 
 from anyio import move_on_after, to_thread
 from starlette.applications import Starlette
@@ -16,21 +14,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from service import logs, metrics
+from service import metrics
 from service.backend.page import render
 from service.backend.requests import (
     Job,
     Predict,
-    Refused,
     Setup,
     Webhook,
     authorize,
-    body_of,
-    decode,
     project_id,
 )
 from service.backend.supervisor import Supervisor
 from service.label_config import LabelConfigError, parse
+from service.routes import Refused, body_of, decode, no_such_route, route
 from service.runs import Run
 
 log = logging.getLogger(__name__)
@@ -117,7 +113,7 @@ async def page(supervisor: Supervisor, request: Request) -> Response:
 
 async def exposition(supervisor: Supervisor, request: Request) -> Response:
     metrics.QUEUED.set(supervisor.extractor.queued)
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 
 def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
@@ -143,41 +139,19 @@ def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
         _route("/metrics", exposition),
         _route("/", page),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such_route})
-
-
-async def _no_such_route(request: Request, error: Exception) -> Response:
-    """What no route answers (404, 405), as JSON like everything else."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"error": HTTPStatus(status).phrase}, status)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: no_such_route})
 
 
 def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: bool = False) -> Route:
-    """One route: request id, authentication, errors as JSON, metrics by the route's own path."""
+    """One route: the caller is authenticated, unless it is open to all."""
 
-    async def endpoint(request: Request) -> Response:
+    async def guarded(request: Request) -> Response:
         supervisor: Supervisor = request.app.state.supervisor
-        token = logs.request_id.set(uuid.uuid4().hex[:8])
-        began = time.monotonic()
-        try:
-            if not open_to_all:
-                authorize(request, supervisor.settings)
-            response = await handler(supervisor, request)
-        except Refused as refused:
-            log.warning("%s answered %d: %s", path, refused.status, refused.reason)
-            response = JSONResponse({"error": refused.reason}, refused.status, refused.headers)
-        except Exception:
-            log.exception("%s failed", path)
-            reason = f"An error of the backend; its log has the cause under request {logs.request_id.get()}."
-            response = JSONResponse({"error": reason}, 500)
-        finally:
-            metrics.SECONDS.labels(path).observe(time.monotonic() - began)
-        metrics.REQUESTS.labels(path, str(response.status_code)).inc()
-        response.headers["X-Request-Id"] = logs.request_id.get()
-        logs.request_id.reset(token)
-        return response
+        if not open_to_all:
+            authorize(request, supervisor.settings)
+        return await handler(supervisor, request)
 
-    return Route(path, endpoint, methods=[method])
+    return route(path, guarded, method)
 
 
 async def _start(supervisor: Supervisor, body: Webhook) -> Response:

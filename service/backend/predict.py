@@ -12,11 +12,12 @@ from anyio import to_thread
 from service import metrics
 from service.backend import regions
 from service.backend.projects import Projects
-from service.backend.requests import Predict, Refused, project_id
+from service.backend.requests import Predict, project_id
 from service.extractor.questions import Extractor, Failure, Question, Unavailable
 from service.hypertext import TooDeep
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
 from service.passages import Passage, passage_of
+from service.routes import Refused
 from service.settings import Settings
 from service.spans import Extraction
 from service.versions import seen_version

@@ -6,23 +6,13 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 
+from service.routes import Refused
 from service.settings import Settings
-
-
-class Refused(Exception):
-    """A request that is answered with an error: its status and what to do."""
-
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = dict(headers or {})
 
 
 class Task(msgspec.Struct):
@@ -85,32 +75,6 @@ class Job(msgspec.Struct):
     job: str = ""
 
 
-BodyT = TypeVar("BodyT", Predict, Setup, Webhook, Job)
-
-
-async def body_of(request: Request, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it in memory. Raises Refused (413)."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise Refused(413, _too_large(limit))
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > limit:
-            raise Refused(413, _too_large(limit))
-    return bytes(received)
-
-
-def decode(body: bytes, kind: type[BodyT]) -> BodyT:
-    """A body as its kind. Raises Refused (400) that says what is wrong and where."""
-    try:
-        return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        raise Refused(400, f"The body does not have the expected shape: {error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"The body is not valid JSON: {error}.") from error
-
-
 def project_id(project: object) -> int | None:
     """The id in "7.1795459342" (id and creation time), "7" or 7; None for anything else."""
     head = str(project).split(".", 1)[0]
@@ -146,7 +110,3 @@ def authorize(request: Request, settings: Settings) -> None:
     # One comparison of fixed content: neither the length of the prefix nor which half was wrong shows in the time.
     if not hmac.compare_digest(given, f"{username}:{password}".encode()):
         raise Refused(401, "This backend wants Basic authentication.", {"WWW-Authenticate": 'Basic realm="spanloop"'})
-
-
-def _too_large(limit: int) -> str:
-    return f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."

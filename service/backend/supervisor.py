@@ -14,12 +14,12 @@ from service.backend.label_studio import LabelStudio
 from service.backend.launcher import LocalLauncher
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
-from service.backend.requests import Refused
 from service.backend.retraining import Retraining
 from service.backend.rollout import Rollout
 from service.extractor.questions import Extractor
 from service.lineage import Lineage
 from service.registry import Registry
+from service.routes import Refused
 from service.runs import Run, Runs
 from service.settings import Settings
 

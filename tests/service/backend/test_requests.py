@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.backend.requests import Predict, Refused, Setup, Webhook, decode, extra_params, project_id
+from service.backend.requests import Predict, Setup, Webhook, extra_params, project_id
+from service.routes import Refused, decode
 
 
 @pytest.mark.parametrize(

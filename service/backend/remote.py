@@ -1,0 +1,85 @@
+"""The extractor in other pods, reached by one address."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import httpx
+import msgspec
+
+from service.extractor.questions import Answer, Question, Unavailable
+from service.extractor.wire import decode_answer, encode_ask
+
+log = logging.getLogger(__name__)
+
+AGAIN = 0.25
+"""Seconds between two tries while no pod answers."""
+MARGIN = 1.0
+"""Seconds that an answer may take on its way, beyond the time that the extractor is given."""
+
+
+class RemoteExtractor:
+    """An Extractor by URL. While no pod answers (it starts, or there is none) a request waits, up to its deadline.
+
+    `version` names what should answer; `wake` is called with every try that reaches no pod.
+    """
+
+    def __init__(self, url: str, version: Callable[[], str], wake: Callable[[], None]) -> None:
+        self._url = url.rstrip("/")
+        self._version = version
+        self._wake = wake
+        self.queued = 0
+        self.why_not = ""
+
+    @property
+    def version(self) -> str | None:
+        return self._version()
+
+    async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
+        """Answer all questions by one version. Extraction changes nothing, so what fails on its way is asked again."""
+        texts = sum(len(question.texts) for question in questions)
+        self.queued += texts
+        try:
+            return await self._ask(questions, threshold, time.monotonic() + seconds)
+        finally:
+            self.queued -= texts
+
+    def close(self) -> None:
+        """Nothing is held open between requests."""
+
+    async def _ask(self, questions: Sequence[Question], threshold: float, deadline: float) -> Answer:
+        # A connection of its own for each request: a kept one would stay with one pod, however many there are.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=self._url, limits=limits) as client:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Unavailable(f"There is no model to answer with in time: {self.why_not or 'it is starting'}")
+                try:
+                    response = await client.post(
+                        "/extract", content=encode_ask(questions, threshold, left), timeout=left + MARGIN
+                    )
+                    if response.status_code == httpx.codes.OK:
+                        self.why_not = ""
+                        return decode_answer(response.content)
+                    self.why_not = _reason(response)
+                except httpx.HTTPError as error:
+                    self.why_not = f"the extractor does not answer ({type(error).__name__})"
+                except msgspec.MsgspecError as error:
+                    raise Unavailable(f"The extractor's answer cannot be read: {error}.") from error
+                self._wake()
+                await asyncio.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
+
+
+def _reason(response: httpx.Response) -> str:
+    """What an extractor says of itself while it does not answer. Raises Unavailable for what no wait mends."""
+    try:
+        reason = str(response.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        reason = f"the extractor answered {response.status_code}"
+    if response.is_client_error:
+        raise Unavailable(reason)
+    return reason

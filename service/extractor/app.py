@@ -1,0 +1,100 @@
+"""The extractor's routes: questions from the backend, readiness for the cluster, metrics for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service import metrics
+from service.extractor.engine import Engine
+from service.extractor.loading import load
+from service.extractor.questions import Unavailable
+from service.extractor.wire import Ask, encode_answer
+from service.routes import Refused, body_of, decode, no_such_route, route
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+AGAIN = 30.0
+"""Seconds after which a model that could not be loaded is tried again: a hub or a volume may come back."""
+
+
+class Loader:
+    """Loads one model into an engine, in a thread of its own: /livez must answer meanwhile."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._load, name="loader", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _load(self) -> None:
+        while not self._ended.is_set():
+            try:
+                loaded = load(self._settings.served_model, self._settings.device)
+            except Exception as error:  # whatever it is, readiness must say so
+                log.exception("%s cannot be served", self._settings.served_model)
+                self._engine.failed(str(error))
+                self._ended.wait(AGAIN)
+            else:
+                self._engine.swap(loaded)
+                log.info("version %s answers", loaded.version)
+                return
+
+
+async def extract(request: Request) -> Response:
+    engine: Engine = request.app.state.engine
+    settings: Settings = request.app.state.settings
+    ask = decode(await body_of(request, settings.max_body_mb << 20), Ask)
+    try:
+        answer = await engine.ask(ask.questions, ask.threshold, ask.seconds)
+    except Unavailable as error:
+        raise Refused(503, str(error)) from error
+    return Response(encode_answer(answer), media_type="application/json")
+
+
+async def ready(request: Request) -> Response:
+    """Whether the model is loaded and has found its canaries' spans."""
+    engine: Engine = request.app.state.engine
+    if engine.version is None:
+        return JSONResponse({"error": engine.why_not or "The model is being loaded."}, 503)
+    return JSONResponse({"version": engine.version})
+
+
+async def exposition(request: Request) -> Response:
+    metrics.QUEUED.set(request.app.state.engine.queued)
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+
+
+def build(settings: Settings) -> Starlette:
+    """The application; its model is loaded when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.settings = settings
+        app.state.engine = engine = Engine()
+        loader = Loader(settings, engine)
+        loader.start()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(loader.close)
+            await to_thread.run_sync(engine.close)
+
+    routes = [route("/extract", extract, "POST"), route("/ready", ready), route("/metrics", exposition)]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: no_such_route})

@@ -1,0 +1,35 @@
+"""Loads a model and checks that it does here what it did where it was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service import lineage
+from service.extractor.engine import Loaded
+from service.lineage import Canary
+from service.model import Model
+from service.versions import initial_version
+
+
+class CanaryFailed(RuntimeError):
+    """A version does not find what it must find."""
+
+
+def load(source: str, device: str) -> Loaded:
+    """Load a directory, or a model of the hub; a published version must find the spans of its canary texts.
+
+    Raises ModelError, FormatError (published by a newer Spanloop) or CanaryFailed.
+    """
+    folder = Path(source)
+    canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()
+    model = Model.load(source, device)
+    for canary in canaries:
+        check(model, canary, source)
+    return Loaded(initial_version(source), model)
+
+
+def check(model: Model, canary: Canary, source: str) -> None:
+    """Raises CanaryFailed where a model does not find a canary's spans."""
+    found = model.extract([canary.text], canary.labels, canary.threshold)[0].spans
+    if [(s.start, s.end, s.label) for s in found] != [tuple(span) for span in canary.spans]:
+        raise CanaryFailed(f"The version in {source} does not find the spans that it found when it was published.")

@@ -1,0 +1,174 @@
+"""A backend and an extractor that talk over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from service.backend.remote import RemoteExtractor
+from service.extractor.app import build
+from service.extractor.questions import Failure, Question, Unavailable
+from service.model import Model
+
+LABELS = ("city", "company", "person")
+TEXTS = ["Alice works at Acme in New York.", "", "😀 then Bob met Alice"]
+
+
+class Pod:
+    """An application on a port of its own that can be stopped and started again."""
+
+    def __init__(self, app, until):
+        self._app = app
+        self._until = until
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        self._server = uvicorn.Server(uvicorn.Config(self._app, port=self.port, log_level="warning"))
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        self._until(lambda: self._server.started)
+
+    def stop(self):
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def pods(until):
+    made = []
+
+    def make(app):
+        made.append(Pod(app, until))
+        return made[-1]
+
+    yield make
+    for pod in made:
+        if pod._thread.is_alive():
+            pod.stop()
+
+
+@pytest.fixture
+def extractor(pods, settings):
+    pod = pods(build(settings()))
+    pod.start()
+    return pod
+
+
+def remote(url, wake=lambda: None):
+    return RemoteExtractor(url, lambda: "v", wake)
+
+
+def ask(extractor, texts=TEXTS, seconds=60.0, threshold=0.5):
+    return asyncio.run(extractor.ask([Question(texts, LABELS)], threshold, seconds))
+
+
+def test_a_remote_extractor_answers_as_the_model_alone(extractor, shared_model):
+    answer = ask(remote(extractor.url))
+    assert answer.version.startswith("tiny-")
+    assert answer.items == [shared_model.extract(TEXTS, LABELS, 0.5)]
+
+
+def test_several_questions_are_answered_in_order(extractor):
+    questions = [Question(["Alice"], ["person"]), Question([], ["city"]), Question(["New York", "Bob"], ["city"])]
+    answer = asyncio.run(remote(extractor.url).ask(questions, 0.5, 60))
+    assert [len(items) for items in answer.items] == [1, 0, 2]
+
+
+def test_a_request_waits_for_a_pod_that_starts_and_wakes_it(pods, settings):
+    pod = pods(build(settings()))
+    tries = []
+
+    def wake():
+        tries.append(1)
+        if len(tries) == 2:
+            pod.start()
+
+    assert ask(remote(pod.url, wake)).items[0][0].spans
+    assert len(tries) >= 2
+
+
+def test_past_its_deadline_a_request_is_told_why(pods, settings):
+    pod = pods(Starlette(routes=[]))
+    pod.start()
+    pod.stop()
+    with pytest.raises(Unavailable, match="does not answer"):
+        ask(remote(pod.url), seconds=0.6)
+
+
+def test_a_pod_whose_model_fails_is_waited_for_and_its_reason_is_told(pods, settings, tmp_path):
+    pod = pods(build(settings(model=str(tmp_path))))
+    pod.start()
+    with pytest.raises(Unavailable, match="could not be loaded"):
+        ask(remote(pod.url), seconds=3)
+
+
+def test_what_the_extractor_refuses_is_told_at_once(extractor):
+    with pytest.raises(Unavailable, match="expected shape"):
+        ask(remote(extractor.url), threshold="x", seconds=600)
+
+
+def test_an_answer_that_is_none_is_an_error_at_once(pods):
+    async def hello(request):
+        return PlainTextResponse("hello")
+
+    pod = pods(Starlette(routes=[Route("/extract", hello, methods=["POST"])]))
+    pod.start()
+    with pytest.raises(Unavailable, match="cannot be read"):
+        ask(remote(pod.url), seconds=600)
+
+
+def test_a_broken_connection_is_asked_again(pods, extractor):
+    """As when a pod is killed while it works: its place is taken by another."""
+    calls = []
+
+    async def flaky(request):
+        calls.append(1)
+        if len(calls) < 3:
+            return JSONResponse({"error": "going away"}, 503)
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"{extractor.url}/extract", content=await request.body())
+        return JSONResponse(answer.json())
+
+    pod = pods(Starlette(routes=[Route("/extract", flaky, methods=["POST"])]))
+    pod.start()
+    assert ask(remote(pod.url)).items[0][0].spans
+    assert len(calls) == 3
+
+
+def test_texts_not_reached_in_time_are_failures_and_the_rest_is_there(extractor, monkeypatch):
+    monkeypatch.setattr("service.extractor.engine.BATCH", 1)
+    monkeypatch.setattr("service.model.Model.run", slowed(Model.run))
+    answer = ask(remote(extractor.url), texts=["Alice"] * 50, seconds=2)
+    kinds = {type(item) for item in answer.items[0]}
+    assert Failure in kinds
+    assert len(answer.items[0]) == 50
+
+
+def slowed(run):
+    def slow(self, batch):
+        time.sleep(0.2)
+        return run(self, batch)
+
+    return slow
+
+
+def test_ready_says_the_version_and_until_then_why_not(pods, settings, tmp_path, until):
+    good, bad = pods(build(settings())), pods(build(settings(model=str(tmp_path))))
+    good.start()
+    bad.start()
+    until(lambda: httpx.get(f"{good.url}/ready").status_code == 200)
+    assert httpx.get(f"{good.url}/ready").json()["version"].startswith("tiny-")
+    until(lambda: "could not be loaded" in httpx.get(f"{bad.url}/ready").json()["error"])
+    assert httpx.get(f"{bad.url}/ready").status_code == 503
