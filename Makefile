@@ -63,7 +63,7 @@ lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/mypy
 
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
-	$(BIN)/python -m training.starter --data $(DATA) --out starter/model --bf16
+	$(BIN)/python -m training.starter --data $(DATA) --out starter/model
 
 clean: ## remove what was made in this folder
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

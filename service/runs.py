@@ -26,7 +26,8 @@ from service.versions import initial_version
 PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
 
 Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
-Outcome = Literal["promoted", "held", "nothing new", "failed"]
+Outcome = Literal["promoted", "held", "nothing new", "failed", "published"]
+"""`published`: better, and not live yet: on a cluster the backend rolls it out, and says what became of it."""
 
 
 ASIDE = (
@@ -73,7 +74,10 @@ class Run(BaseModel):
     outcome: Outcome | None = None
     message: str = ""
     version: str = ""
+    reference: str = ""
+    """The version in its registry, by digest: `repository:VERSION@sha256:…`; empty on one machine."""
     champion: str = ""
+    """What the version was judged against: a version, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
 
     @property
@@ -82,7 +86,7 @@ class Run(BaseModel):
 
     @property
     def succeeded(self) -> bool:
-        return self.outcome in ("promoted", "held", "nothing new")
+        return self.outcome in ("promoted", "held", "nothing new", "published")
 
 
 class Runs:

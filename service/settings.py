@@ -45,8 +45,26 @@ class Settings(BaseSettings):
     """Where state is kept: the store of versions, the runs, which version is live."""
     pulled: Path | None = None
     """Where an extractor's init container has put the live version's model; empty while there is none."""
+    registry: str = ""
+    """On a cluster: where Bentos are published, `host[:port]/repository`."""
+    registry_plain_http: bool = False
+    namespace: str = ""
+    release: str = ""
+    """On a cluster: the release's full name, with which its Jobs' names begin."""
     extractor_url: str = ""
     """Where the extractor is, for a backend that holds no model."""
+    extractor_deployment: str = ""
+    job_template: Path = Path("/etc/spanloop/training/job.yaml")
+    """The training Job's manifest, from the chart."""
+    lease: str = "spanloop-backend"
+    rollout_seconds: float = Field(600, gt=0)
+    """So long the extractor's pods may take to become ready with a new version; then it is taken back."""
+    idle_seconds: float = Field(0, ge=0)
+    """After so long without a request the extractor rests with no pod; 0: never."""
+    keep_runs: int = Field(10, ge=1)
+    """So many ended training Jobs are kept."""
+    metrics_open: bool = False
+    """Whether /metrics is answered without credentials: a network policy says who reaches it."""
     label_studio_url: str = ""
     label_studio_api_key: SecretStr = SecretStr("")
     basic_auth_username: str = ""

@@ -24,7 +24,7 @@ from gliner import GLiNER, GLiNERConfig
 from rich.progress import Progress as Bar
 from safetensors.torch import load_file, save_file
 
-from service.model import Model
+from service.model import Model, bf16_is_native
 from service.spans import Span
 from training import encoder
 from training.dataset import Document, Example, build
@@ -57,7 +57,6 @@ def main(
     steps: int = 2_600,
     batch_size: int = 16,
     seed: int = 0,
-    bf16: bool = False,
 ) -> None:
     """Train the starter on the data sets in `data` and write it to `out`, which is replaced at the very end."""
     model = untrained(data, seed)
@@ -70,7 +69,7 @@ def main(
         head_rate=1e-3,
         warmup=min(1.0, RISE / steps),
         focal_alpha=POSITIVES,
-        bf16=bf16,
+        bf16=bf16_is_native(model.gliner.device),
         seed=seed,
     )
     learn(model, lessons, recipe)
@@ -101,7 +100,8 @@ def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary:
                 max_len=384,
                 max_types=MOST_TYPES,
                 span_mode="markerV0",
-                subtoken_pooling="first",
+                # A word of several pieces is all of them: two layers carry little from "##itis" to "arthr".
+                subtoken_pooling="mean",
                 **HEAD,
             )
         )

@@ -147,7 +147,8 @@ def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: boo
 
     async def guarded(request: Request) -> Response:
         supervisor: Supervisor = request.app.state.supervisor
-        if not open_to_all:
+        is_open = open_to_all or (path == "/metrics" and supervisor.settings.metrics_open)
+        if not is_open:
             authorize(request, supervisor.settings)
         return await handler(supervisor, request)
 

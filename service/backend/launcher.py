@@ -7,15 +7,12 @@ import subprocess
 import sys
 import threading
 
+from service.backend.parts import Busy
 from service.runs import LOG, Run, Runs
 from service.settings import ROOT
 
 NICENESS = 10
 """Serving goes before training on the processors of one machine."""
-
-
-class Busy(RuntimeError):
-    """Another run is active."""
 
 
 class LocalLauncher:
@@ -55,6 +52,9 @@ class LocalLauncher:
             os.close(lock)
         with self._lock:
             self._processes.append(process)
+
+    def log_of(self, run_id: str) -> str:
+        return str(self.runs.work(run_id) / LOG)
 
     def reap(self) -> None:
         """Collect ended processes."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from service.backend.label_studio import LabelStudio
 from service.backend.launcher import LocalLauncher
-from service.backend.rollout import Rollout
+from service.backend.projects import FileProjects
+from service.backend.retraining import Retraining
+from service.backend.rollout import LocalRollout
 from service.backend.supervisor import Supervisor
 from service.extractor.engine import Engine
 from service.live import LiveFile
@@ -17,5 +20,8 @@ def supervisor(settings: Settings) -> Supervisor:
     registry = Registry(settings.folder)
     runs = Runs(settings.folder)
     engine = Engine()
-    rollout = Rollout(settings, registry, LiveFile(settings.folder), engine)
-    return Supervisor(settings, engine, rollout, registry, runs, LocalLauncher(runs))
+    rollout = LocalRollout(settings, registry, LiveFile(settings.folder), engine)
+    projects = FileProjects(settings.folder)
+    retraining = Retraining(settings, projects, runs, LocalLauncher(runs), LabelStudio(settings))
+    looks = [rollout.tick, retraining.tick]
+    return Supervisor(settings, engine, rollout, registry, runs, projects, retraining, looks)

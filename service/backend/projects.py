@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -23,16 +24,15 @@ class Project(BaseModel):
     """What of its configuration could not be used, in words for the status page."""
 
 
-_FILE = TypeAdapter(dict[int, Project])
+_KEPT = TypeAdapter(dict[int, Project])
 
 
-class Projects:
-    """All projects seen, kept in a file so that a restarted backend knows them."""
+class Projects(ABC):
+    """All projects seen, kept so that a restarted backend knows them."""
 
-    def __init__(self, home: Path) -> None:
-        self._path = home / "projects.json"
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, Project] = _FILE.validate_json(self._path.read_bytes()) if self._path.exists() else {}
+        self._known: dict[int, Project] = _KEPT.validate_json(self._read() or "{}")
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -59,7 +59,29 @@ class Projects:
         with self._lock:
             if self._known.get(project.id) != project:
                 self._known = {**self._known, project.id: project}
-                replace_text(self._path, _FILE.dump_json(self._known, indent=1).decode())
+                self._write(_KEPT.dump_json(self._known, indent=1).decode())
+
+    @abstractmethod
+    def _read(self) -> str:
+        """What was written last; empty for nothing."""
+
+    @abstractmethod
+    def _write(self, content: str) -> None:
+        """Keep all projects."""
+
+
+class FileProjects(Projects):
+    """Projects kept in a file of the home directory."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "projects.json"
+        super().__init__()
+
+    def _read(self) -> str:
+        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+
+    def _write(self, content: str) -> None:
+        replace_text(self._path, content)
 
 
 def _threshold(given: object) -> tuple[float | None, str]:

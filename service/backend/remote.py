@@ -24,12 +24,15 @@ MARGIN = 1.0
 class RemoteExtractor:
     """An Extractor by URL. While no pod answers (it starts, or there is none) a request waits, up to its deadline.
 
-    `version` names what should answer; `wake` is called with every try that reaches no pod.
+    `version` names what should answer; `asked` is called with every request, `wake` with every try that reaches no pod.
     """
 
-    def __init__(self, url: str, version: Callable[[], str], wake: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, version: Callable[[], str], asked: Callable[[], None], wake: Callable[[], None]
+    ) -> None:
         self._url = url.rstrip("/")
         self._version = version
+        self._asked = asked
         self._wake = wake
         self.queued = 0
         self.why_not = ""
@@ -42,9 +45,11 @@ class RemoteExtractor:
         """Answer all questions by one version. Extraction changes nothing, so what fails on its way is asked again."""
         texts = sum(len(question.texts) for question in questions)
         self.queued += texts
+        self._asked()
         try:
             return await self._ask(questions, threshold, time.monotonic() + seconds)
         finally:
+            self._asked()
             self.queued -= texts
 
     def close(self) -> None:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 
 from service.backend.label_studio import LabelStudio, LabelStudioError
-from service.backend.launcher import Busy, LocalLauncher
+from service.backend.parts import Busy, Launcher, RunStore
 from service.backend.projects import Projects
-from service.runs import LOG, Run, Runs, id_of, now
+from service.runs import Run, id_of, now
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class Retraining:
         self,
         settings: Settings,
         projects: Projects,
-        runs: Runs,
-        launcher: LocalLauncher,
+        runs: RunStore,
+        launcher: Launcher,
         label_studio: LabelStudio,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -147,6 +147,8 @@ class Retraining:
             return self._follow(self._runs.active() or "", run)
         except OSError as error:
             return self._failed(run.why, f"The run's process could not be started ({error.strerror}).")
+        except RuntimeError as error:
+            return self._failed(run.why, f"The run could not be started: {error}")
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return run
@@ -173,7 +175,7 @@ class Retraining:
         if fresh.attempt >= self._settings.run_attempts:
             message = (
                 f"The run's process ended without a word {fresh.attempt} times, last in phase {fresh.phase}. "
-                f"The live version is untouched. Its log is {self._runs.work(run.id) / LOG}; "
+                f"The live version is untouched. Its log is {self._launcher.log_of(run.id)}; "
                 "Start Training tries again from the last checkpoint."
             )
             self._runs.save(fresh.model_copy(update={"outcome": "failed", "message": message, "updated": now()}))

@@ -18,7 +18,7 @@ AGAIN = 30.0
 """Seconds after which an initial model that could not be loaded is tried again."""
 
 
-class Rollout:
+class LocalRollout:
     """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
 
     def __init__(self, settings: Settings, registry: Registry, live: LiveFile, engine: Engine) -> None:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from service.backend.label_studio import LabelStudio
-from service.backend.launcher import LocalLauncher
+from service.backend.parts import Rollout, RunStore, VersionStore
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.retraining import Retraining
-from service.backend.rollout import Rollout
 from service.extractor.questions import Extractor
 from service.lineage import Lineage
-from service.registry import Registry
 from service.routes import Refused
-from service.runs import Run, Runs
+from service.runs import Run
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -43,18 +40,21 @@ class Supervisor:
         settings: Settings,
         extractor: Extractor,
         rollout: Rollout,
-        registry: Registry,
-        runs: Runs,
-        launcher: LocalLauncher,
+        registry: VersionStore,
+        runs: RunStore,
+        projects: Projects,
+        retraining: Retraining,
+        looks: Sequence[Callable[[], None]],
     ) -> None:
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
         self.registry = registry
         self.runs = runs
-        self.projects = Projects(settings.folder)
-        self.predictor = Predictor(settings, self.projects, extractor)
-        self.retraining = Retraining(settings, self.projects, runs, launcher, LabelStudio(settings))
+        self.projects = projects
+        self.predictor = Predictor(settings, projects, extractor)
+        self.retraining = retraining
+        self._looks = [*looks, self._list]
         self.published: list[Lineage] = []
         self._places = asyncio.Semaphore(AT_ONCE)
         self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -103,7 +103,7 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._ended.is_set():
-            for look in (self.rollout.tick, self.retraining.tick, self._list):
+            for look in self._looks:
                 try:
                     look()
                 except Exception:  # the next look may succeed; the backend must go on answering

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.backend.launcher import Busy
+from service.backend.parts import Busy
 from service.runs import Run, Runs, now
 
 
@@ -42,6 +42,9 @@ class Launches:
         assert self._held is not None
         os.close(self._held)
         self._held = None
+
+    def log_of(self, run_id: str) -> str:
+        return f"the log of {run_id}"
 
     def reap(self) -> None:
         pass

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from service.backend.launcher import Busy, LocalLauncher
+from service.backend.launcher import LocalLauncher
+from service.backend.parts import Busy
 from service.runs import Run, Runs
 
 

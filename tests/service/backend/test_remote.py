@@ -67,7 +67,7 @@ def extractor(pods, settings):
 
 
 def remote(url, wake=lambda: None):
-    return RemoteExtractor(url, lambda: "v", wake)
+    return RemoteExtractor(url, lambda: "v", lambda: None, wake)
 
 
 def ask(extractor, texts=TEXTS, seconds=60.0, threshold=0.5):

@@ -4,8 +4,8 @@ import pytest
 from studio import KEY, StudioProject
 
 from service.backend.label_studio import LabelStudio
-from service.backend.launcher import Busy
-from service.backend.projects import Projects
+from service.backend.parts import Busy
+from service.backend.projects import FileProjects
 from service.backend.retraining import Retraining
 from service.runs import Runs
 
@@ -25,7 +25,7 @@ class Bench:
         studio.projects.setdefault(1, StudioProject(annotations=30))
         self.studio = studio
         self.settings = settings(label_studio_url=studio.url, label_studio_api_key=KEY, **overrides)
-        self.projects = Projects(self.settings.folder)
+        self.projects = FileProjects(self.settings.folder)
         self.projects.see(1)
         self.runs = Runs(self.settings.folder)
         self.launcher = launcher_type(self.runs)
@@ -322,7 +322,7 @@ def test_a_project_deleted_in_label_studio_keeps_no_run_from_learning_from_the_o
 
 def test_without_any_project_no_process_is_launched(settings, studio, launches, bench):
     one = bench()
-    one.projects = Projects(one.settings.folder / "empty")
+    one.projects = FileProjects(one.settings.folder / "empty")
     one.restart()
     run = one.click()
     assert run.outcome == "failed"

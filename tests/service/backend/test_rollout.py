@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from service.backend.rollout import Rollout
+from service.backend.rollout import LocalRollout
 from service.extractor.engine import Engine
 from service.extractor.questions import Question, Unavailable
 from service.lineage import Canary
@@ -19,7 +19,7 @@ class Machine:
         self.registry = Registry(settings.folder)
         self.live = LiveFile(settings.folder)
         self.engine = Engine()
-        self.rollout = Rollout(settings, self.registry, self.live, self.engine)
+        self.rollout = LocalRollout(settings, self.registry, self.live, self.engine)
 
     def answer(self):
         found = asyncio.run(self.engine.ask([Question(["Alice"], ["person"])], 0.5, 30))

@@ -1,0 +1,143 @@
+"""Training runs as Jobs: the manifest of a run, and the run that a Job is. Pure functions, nothing is asked here."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from service.runs import Outcome, Run
+
+Manifest = dict[str, Any]
+
+LONGEST = 63
+"""A Job's name becomes a label of its pods, and a label's value has at most so many characters."""
+
+RUN = "spanloop.dev/run"
+"""Annotation: the whole run as JSON, as far as the backend has mirrored it."""
+PHASE = "spanloop.dev/phase"
+PERCENT = "spanloop.dev/percent"
+F1 = "spanloop.dev/f1"
+"""Annotations for `kubectl get jobs -o custom-columns=…`."""
+RUN_LABEL = "spanloop.dev/run"
+"""Label: the run's id, by which the attempts of one run are found."""
+COMPONENT = {"app.kubernetes.io/component": "training"}
+
+
+def name_of(release: str, run_id: str, attempt: int) -> str:
+    """The Job's name: the same run and attempt of a release have the same name, so that twice is once.
+
+    A release's name that leaves no room is cut and keeps six hex digits of what it was.
+    """
+    end = f"-{run_id}-{attempt}"
+    if len(release) + len(end) > LONGEST:
+        digest = hashlib.sha256(release.encode()).hexdigest()[:6]
+        release = f"{release[: LONGEST - len(end) - 7].rstrip('-.')}-{digest}"
+    return release + end
+
+
+def manifest(template: Manifest, release: str, run: Run) -> Manifest:
+    """The Job of a run, from the chart's template: its name, its labels, its projects."""
+    job = copy.deepcopy(template)
+    metadata = job.setdefault("metadata", {})
+    metadata.pop("generateName", None)
+    metadata["name"] = name_of(release, run.id, run.attempt)
+    metadata["labels"] = {**metadata.get("labels", {}), RUN_LABEL: run.id}
+    metadata["annotations"] = {**metadata.get("annotations", {}), **notes(run)}
+    pod = job["spec"]["template"]
+    labels = pod.setdefault("metadata", {}).setdefault("labels", {})
+    labels[RUN_LABEL] = run.id
+    container = pod["spec"]["containers"][0]
+    projects = [argument for project in run.projects for argument in ("--project", str(project))]
+    container["args"] = [*container.get("args", []), *projects]
+    return job
+
+
+def notes(run: Run) -> dict[str, str]:
+    """What a Job's annotations say of its run."""
+    new = run.scores.get("new")
+    return {
+        RUN: run.model_dump_json(exclude_defaults=True),
+        PHASE: run.outcome or run.phase,
+        PERCENT: f"{run.percent:.0f}",
+        F1: f"{new.f1:.3f}" if new else "",
+    }
+
+
+def run_of(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]] = ()) -> Run:
+    """The run that a Job is, whoever created it, as it stands by the Job's own status and that of its pods."""
+    run = _annotated(job) or _by_hand(job)
+    if run.ended:
+        return run
+    failed = _condition(job, "Failed")
+    if failed:
+        return _ended(run, "failed", _why_failed(failed))
+    if _condition(job, "Complete"):
+        return _ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
+    if run.phase == "waiting":
+        return run.model_copy(update={"detail": why_waiting(job, pods)})
+    return run
+
+
+def is_active(job: Mapping[str, Any]) -> bool:
+    """Whether a Job may still run."""
+    return not _condition(job, "Failed") and not _condition(job, "Complete")
+
+
+def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> str:
+    """Why a Job's run has not begun, in words: a queue, no room on any node, an image that cannot be pulled."""
+    if job["spec"].get("suspend"):
+        return "suspended: it waits in a queue"
+    for pod in pods:
+        status = pod.get("status", {})
+        for condition in status.get("conditions", []):
+            if condition["type"] == "PodScheduled" and condition["status"] == "False":
+                return f"no node takes it: {condition.get('message') or condition.get('reason', '')}"
+        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+            waiting = container.get("state", {}).get("waiting")
+            if waiting and waiting.get("reason") not in (None, "PodInitializing"):
+                return f"its container waits: {waiting['reason']} {waiting.get('message', '')}".strip()
+        return "its pod starts"
+    return "its pod is not there yet: the namespace's quota may be used up"
+
+
+def _annotated(job: Mapping[str, Any]) -> Run | None:
+    noted = job["metadata"].get("annotations", {}).get(RUN)
+    return Run.model_validate_json(noted) if noted else None
+
+
+def _by_hand(job: Mapping[str, Any]) -> Run:
+    """The run of a Job that somebody else created, with kubectl or by the CronJob's schedule."""
+    arguments = [str(a) for a in job["spec"]["template"]["spec"]["containers"][0].get("args", [])]
+    projects = [int(value) for name, value in itertools.pairwise(arguments) if name == "--project"]
+    return Run(
+        id=job["metadata"]["name"],
+        projects=tuple(sorted(set(projects))),
+        why="created with kubectl or by schedule",
+        started=_time(job["metadata"].get("creationTimestamp")),
+    )
+
+
+def _time(stamp: str | None) -> datetime:
+    return datetime.fromisoformat(stamp) if stamp else datetime.now().astimezone()
+
+
+def _condition(job: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    conditions: list[Mapping[str, Any]] = job.get("status", {}).get("conditions") or []
+    return next((c for c in conditions if c["type"] == kind and c["status"] == "True"), None)
+
+
+def _why_failed(condition: Mapping[str, Any]) -> str:
+    reason = condition.get("reason", "")
+    said = {
+        "DeadlineExceeded": "The run took longer than its Job's activeDeadlineSeconds.",
+        "BackoffLimitExceeded": "The run's pod failed as often as its Job's backoffLimit allows.",
+    }.get(reason, f"The run's Job failed ({reason}: {condition.get('message', '')}).")
+    return f"{said} The live version is untouched; Start Training tries again from the last checkpoint."
+
+
+def _ended(run: Run, outcome: Outcome, message: str) -> Run:
+    return run.model_copy(update={"outcome": outcome, "message": message})

@@ -1,0 +1,81 @@
+"""One backend of several acts: whoever holds the release's Lease (as while an upgrade starts a second one)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from service.backend.cluster.api import Changed, Cluster, Exists, Missing
+from service.backend.cluster.jobs import Manifest
+
+log = logging.getLogger(__name__)
+
+SECONDS = 15
+"""A Lease that was not renewed for so long is free."""
+
+
+class Leader:
+    """Holds a Lease, or waits for it. The clocks of two backends are never compared, as in Kubernetes' own election:
+    a Lease is free when it has not changed for its duration as this process sees time pass."""
+
+    def __init__(
+        self, cluster: Cluster, lease: str, identity: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._cluster = cluster
+        self._lease = lease
+        self._identity = identity
+        self._clock = clock
+        self._seen = ("", 0.0)
+        """The other holder's last renewal, and when it was first seen here."""
+        self._leads = False
+
+    def tick(self) -> None:
+        """Renew or take the Lease. Raises ClusterError where that cannot be known; then this backend does not lead."""
+        led, self._leads = self._leads, False
+        try:
+            self._leads = self._take()
+        except (Changed, Exists):
+            log.info("another backend was quicker to take the Lease")
+        if self._leads != led:
+            log.info("this backend %s", "leads" if self._leads else "waits for another that leads")
+
+    def only(self, act: Callable[[], None]) -> Callable[[], None]:
+        """An act that does nothing where this backend does not lead."""
+
+        def led() -> None:
+            if self._leads:
+                act()
+
+        return led
+
+    def _take(self) -> bool:
+        try:
+            lease = self._cluster.lease(self._lease)
+        except Missing:
+            self._cluster.create_lease(self._manifest({"name": self._lease}))
+            return True
+        spec = lease.get("spec", {})
+        if spec.get("holderIdentity") not in ("", None, self._identity) and not self._is_stale(spec):
+            return False
+        self._cluster.replace_lease(self._manifest(lease["metadata"]))
+        return True
+
+    def _is_stale(self, spec: Manifest) -> bool:
+        renewed = str(spec.get("renewTime", ""))
+        if renewed != self._seen[0]:
+            self._seen = (renewed, self._clock())
+        return bool(self._clock() - self._seen[1] > spec.get("leaseDurationSeconds", SECONDS))
+
+    def _manifest(self, metadata: Manifest) -> Manifest:
+        return {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": metadata,
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": SECONDS,
+                "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            },
+        }

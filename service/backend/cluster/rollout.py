@@ -1,0 +1,208 @@
+"""The live version on Kubernetes: an annotation on the extractor's pod template.
+
+Where a rollout stands is written on the Deployment, so that whoever is the backend next carries on: it is finished when
+all pods are of the new template and ready, and undone when they are not in time. Readiness is the canary: a pod is
+ready once its model finds what it found where it was published.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.backend.cluster.api import Changed, Cluster, annotation
+from service.backend.cluster.jobs import Manifest
+from service.live import INITIAL, Change, Conflict, Live
+from service.oci.reference import Reference
+
+log = logging.getLogger(__name__)
+
+VERSION = "spanloop.dev/version"
+"""Annotation of the pod template: the live version as `repository:VERSION@sha256:…`; absent for the initial model."""
+STANDING = "spanloop.dev/rollout"
+"""Annotation of the Deployment: where the rollout stands, as JSON."""
+KEPT = 20
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Step(BaseModel):
+    """One change of the live version, with the reference that brings it back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    at: datetime
+    why: str
+
+
+class Standing(BaseModel):
+    """Where the rollout stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    good: str = INITIAL
+    """The last reference whose pods were all ready."""
+    target: str = INITIAL
+    """What the pods are to become; a rollout is under way where it is not `good`."""
+    since: datetime = Field(default_factory=now)
+    history: tuple[Step, ...] = ()
+    """Oldest first; the last is the target. What was undone is not in it."""
+
+    @property
+    def previous(self) -> str:
+        """The reference before the target; the initial model where there was none."""
+        return self.history[-2].reference if len(self.history) > 1 else INITIAL
+
+    def to(self, target: str, why: str) -> Standing:
+        """A rollout to another reference begins."""
+        step = Step(reference=target, at=now(), why=why)
+        return self.model_copy(update={"target": target, "since": step.at, "history": (*self.history, step)[-KEPT:]})
+
+    def back(self, why: str) -> Standing:
+        """The target is given up for the reference before it."""
+        return self.model_copy(update={"history": self.history[:-2]}).to(self.previous, why)
+
+    @property
+    def is_over(self) -> bool:
+        return self.good == self.target
+
+
+class ClusterRollout:
+    """Brings the extractor's pods to a version, and takes one back that does not become ready."""
+
+    def __init__(self, cluster: Cluster, initial: str, seconds: float, clock: Callable[[], datetime] = now) -> None:
+        self._cluster = cluster
+        self._initial = initial
+        self._seconds = seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known = Standing()
+
+    @property
+    def version(self) -> str:
+        """The version that answers: a new one when no pod of the old one is left."""
+        return version_of(self._known.good) or self._initial
+
+    @property
+    def live(self) -> Live:
+        steps = self._known.history
+        return Live(history=tuple(Change(version=version_of(s.reference), at=s.at, why=s.why) for s in steps))
+
+    @property
+    def reference(self) -> str:
+        """The last good version's reference; empty for the initial model."""
+        return self._known.good
+
+    def is_target(self, reference: str) -> bool:
+        """Whether the pods are, or are to become, of this reference."""
+        return self._known.target == reference
+
+    @property
+    def is_over(self) -> bool:
+        return self._known.is_over
+
+    def promote(self, expected: str, reference: str, why: str) -> None:
+        """Begin to roll to a reference if the live one still is `expected`. Raises Conflict otherwise."""
+        with self._lock:
+            deployment = self._cluster.deployment()
+            found = reference_of(deployment)
+            if found != expected:
+                raise Conflict(
+                    f"The live version is {version_of(found) or 'the initial model'}, not "
+                    f"{version_of(expected) or 'the initial model'}: it was changed meanwhile. Nothing was done."
+                )
+            self._patch(deployment, standing_of(deployment).to(reference, why))
+
+    def rollback(self, why: str) -> str:
+        """Go back to the version before the live one. Returns its reference."""
+        with self._lock:
+            deployment = self._cluster.deployment()
+            standing = standing_of(deployment).back(why)
+            self._patch(deployment, standing)
+            return standing.target
+
+    def look(self) -> None:
+        """Learn where the rollout stands. Changes nothing."""
+        with self._lock:
+            self._known = standing_of(self._cluster.deployment())
+
+    def tick(self) -> None:
+        """Look how the pods stand, and finish, undo or take over what is under way."""
+        with self._lock:
+            try:
+                self._advance(self._cluster.deployment())
+            except Changed:
+                log.info("the Deployment was changed meanwhile; it is looked at again")
+
+    def _advance(self, deployment: Manifest) -> None:
+        standing, found = standing_of(deployment), reference_of(deployment)
+        if found != standing.target:
+            # Somebody else patched the template: it is watched like one of ours.
+            standing = standing.to(found, "Set on the Deployment by hand.")
+            self._note(deployment, standing)
+        elif not standing.is_over and is_ready(deployment):
+            standing = standing.model_copy(update={"good": standing.target})
+            self._note(deployment, standing)
+            log.info("version %s answers", version_of(standing.good) or self._initial)
+        elif not standing.is_over and (self._clock() - standing.since).total_seconds() > self._seconds:
+            why = f"{version_of(standing.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
+            log.error("%s", why)
+            standing = standing.back(why)
+            self._patch(deployment, standing)
+        elif not standing.is_over and deployment["spec"].get("replicas", 1) == 0:
+            self._cluster.scale(1)  # a version must prove itself, also where nobody asks for it
+        self._known = standing
+
+    def _patch(self, deployment: Manifest, standing: Standing) -> None:
+        """Change the template and the standing in one step."""
+        template = {"metadata": {"annotations": {VERSION: standing.target or None}}}
+        self._write(deployment, standing, {"spec": {"template": template}})
+        self._known = standing
+
+    def _note(self, deployment: Manifest, standing: Standing) -> None:
+        self._write(deployment, standing, {})
+
+    def _write(self, deployment: Manifest, standing: Standing, body: dict[str, Any]) -> None:
+        noted = {"metadata": {"annotations": {STANDING: standing.model_dump_json()}}}
+        self._cluster.patch_deployment({**body, **noted}, deployment["metadata"]["resourceVersion"])
+
+
+def reference_of(deployment: Manifest) -> str:
+    """The live version's reference, as the pod template has it."""
+    return annotation(deployment["spec"]["template"], VERSION)
+
+
+def standing_of(deployment: Manifest) -> Standing:
+    noted = annotation(deployment, STANDING)
+    return Standing.model_validate_json(noted) if noted else Standing()
+
+
+def version_of(reference: str) -> str:
+    """The version's name in a reference; empty for the initial model. One that cannot be read is its own name."""
+    if not reference:
+        return INITIAL
+    try:
+        return Reference.parse(reference).version
+    except ValueError:
+        return reference
+
+
+def is_ready(deployment: Manifest) -> bool:
+    """Whether all pods are of the current template and ready, at least one, and none of an older one is left."""
+    status: dict[str, int] = deployment.get("status", {})
+    wanted: int = deployment["spec"].get("replicas", 1)
+    return bool(
+        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        and wanted > 0
+        and status.get("updatedReplicas", 0) >= wanted
+        and status.get("readyReplicas", 0) >= wanted
+        and status.get("replicas", 0) == status.get("updatedReplicas", 0)
+    )

@@ -1,0 +1,143 @@
+"""The runs of a release: its training Jobs, with what their pods say of themselves mirrored onto them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import httpx
+from pydantic import ValidationError
+
+from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.jobs import RUN, Manifest, is_active, notes, run_of
+from service.runs import Run
+
+log = logging.getLogger(__name__)
+
+FOLLOW_UP = "spanloop.dev/follow-up"
+"""Annotation of a Job: one more run is wanted when this one has ended."""
+PROGRESS = "http://{ip}:9092/progress"
+SECONDS = 1.0
+"""How long a training pod is waited for; it is asked again at the next look."""
+
+
+class JobRuns:
+    """What the launcher and the page know of runs. `refresh` asks the cluster; everything else answers from that."""
+
+    def __init__(self, cluster: Cluster, keep: int) -> None:
+        self._cluster = cluster
+        self._keep = keep
+        self._jobs: dict[str, Manifest] = {}
+        self._runs: dict[str, Run] = {}
+        """By the Job's name."""
+        self._declined: dict[str, Run] = {}
+        """Runs that never became a Job, with the reason."""
+
+    def refresh(self) -> None:
+        """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
+        jobs = {str(job["metadata"]["name"]): job for job in self._cluster.jobs()}
+        runs = {name: self._current(job) for name, job in jobs.items()}
+        self._jobs, self._runs = jobs, runs
+
+    def all(self) -> list[Run]:
+        """The last attempt of each run, the newest first."""
+        newest: dict[str, Run] = {}
+        for run in [*self._declined.values(), *self._runs.values()]:
+            if run.id not in newest or newest[run.id].attempt < run.attempt:
+                newest[run.id] = run
+        return sorted(newest.values(), key=lambda run: run.started, reverse=True)
+
+    def get(self, run_id: str) -> Run | None:
+        return next((run for run in self.all() if run.id == run_id), None)
+
+    def active(self) -> str | None:
+        """The id of the run whose Job may still run."""
+        return next((self._runs[name].id for name, job in self._jobs.items() if is_active(job)), None)
+
+    def attempts(self, run_id: str) -> int:
+        """How many Jobs this run has had."""
+        return max((run.attempt for run in self._runs.values() if run.id == run_id), default=0)
+
+    def save(self, run: Run) -> None:
+        """Note a run on its Job; one without a Job is kept in memory."""
+        name = self._job_of(run.id)
+        if name is None:
+            self._declined[run.id] = run
+            return
+        self._cluster.annotate_job(name, notes(run))
+        self._runs[name] = run
+
+    def ask_again(self, run_id: str) -> None:
+        name = self._job_of(run_id)
+        if name is not None:
+            self._cluster.annotate_job(name, {FOLLOW_UP: "wanted"})
+
+    def asked_again(self) -> list[str]:
+        return [self._runs[name].id for name, job in self._jobs.items() if annotation(job, FOLLOW_UP) == "wanted"]
+
+    def answered(self, run_ids: Iterable[str]) -> None:
+        for name, run in self._runs.items():
+            if run.id in run_ids and annotation(self._jobs[name], FOLLOW_UP) == "wanted":
+                self._cluster.annotate_job(name, {FOLLOW_UP: "answered"})
+
+    def prune(self) -> None:
+        """Delete the Jobs of all but the newest runs that have ended; the last that succeeded stays."""
+        ended = sorted(
+            ((run, name) for name, run in self._runs.items() if run.ended),
+            key=lambda pair: pair[0].started,
+            reverse=True,
+        )
+        last_good = next((run.id for run, _ in ended if run.succeeded), "")
+        for run, name in ended[self._keep :]:
+            if run.id != last_good:
+                self._cluster.delete_job(name)
+
+    def _job_of(self, run_id: str) -> str | None:
+        """The Job of a run's last attempt."""
+        found = [(run.attempt, name) for name, run in self._runs.items() if run.id == run_id]
+        return max(found)[1] if found else None
+
+    def _current(self, job: Manifest) -> Run:
+        """The run of a Job as it stands now; news of its pod are written onto the Job, so that they outlive it."""
+        known = run_of(job)
+        if known.ended and annotation(job, RUN):
+            return known
+        pods = self._cluster.pods_of(job["metadata"]["name"])
+        told = next((run for pod in pods if (run := _told(pod))), None)
+        run = _with_job(told, job, known) if told else run_of(job, pods)
+        if notes(run) != {name: annotation(job, name) for name in notes(run)}:
+            self._cluster.annotate_job(job["metadata"]["name"], notes(run))
+        return run
+
+
+def _told(pod: Manifest) -> Run | None:
+    """What a pod says of its run: its last words, or what it answers while it lives."""
+    for container in pod.get("status", {}).get("containerStatuses", []):
+        ended = container.get("state", {}).get("terminated")
+        if ended:
+            return _read(ended.get("message", ""))
+    address = pod.get("status", {}).get("podIP")
+    if pod.get("status", {}).get("phase") != "Running" or not address:
+        return None
+    try:
+        answer = httpx.get(PROGRESS.format(ip=address), timeout=SECONDS)
+    except httpx.HTTPError as error:
+        log.debug("pod %s does not say how it stands (%s)", pod["metadata"]["name"], type(error).__name__)
+        return None
+    return _read(answer.text) if answer.is_success else None
+
+
+def _read(text: str) -> Run | None:
+    try:
+        return Run.model_validate_json(text)
+    except ValidationError:
+        return None  # a crash's last words are a traceback: the Job's own status says the rest
+
+
+def _with_job(told: Run, job: Manifest, known: Run) -> Run:
+    """What a pod told, as the run of its Job: which attempt it is, the Job knows; a Job that failed has failed."""
+    run = told.model_copy(update={"attempt": known.attempt, "why": known.why or told.why, "started": known.started})
+    over = run_of(job)
+    if over.outcome == "failed" and not run.ended:
+        return run.model_copy(update={"outcome": "failed", "message": over.message})
+    return run

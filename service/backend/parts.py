@@ -1,0 +1,88 @@
+"""What a backend is put together from, on one machine and on a cluster alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from service.lineage import Lineage
+from service.live import Live
+from service.runs import Run
+
+
+class Busy(RuntimeError):
+    """Another run is active."""
+
+
+class RunStore(Protocol):
+    """The runs of a release, each with where it stands."""
+
+    def all(self) -> list[Run]:
+        """The newest first."""
+        ...
+
+    def get(self, run_id: str) -> Run | None: ...
+
+    def active(self) -> str | None:
+        """The id of the run that is at work; at most one is."""
+        ...
+
+    def save(self, run: Run) -> None: ...
+
+    def ask_again(self, run_id: str) -> None:
+        """Remember that one more run is wanted when this one has ended."""
+        ...
+
+    def asked_again(self) -> list[str]:
+        """The runs that one more was wanted after."""
+        ...
+
+    def answered(self, run_ids: Iterable[str]) -> None:
+        """The run that was wanted after these has been started."""
+        ...
+
+    def prune(self) -> None:
+        """Forget all but the newest runs."""
+        ...
+
+
+class Launcher(Protocol):
+    """Starts runs."""
+
+    def launch(self, run: Run) -> None:
+        """Raises Busy while another run is active, OSError or RuntimeError where it cannot be started."""
+        ...
+
+    def reap(self) -> None:
+        """See which runs have ended."""
+        ...
+
+    def log_of(self, run_id: str) -> str:
+        """Where a run's log is, in words."""
+        ...
+
+
+class Rollout(Protocol):
+    """Brings the extractor to the live version."""
+
+    @property
+    def version(self) -> str:
+        """The version that answers; before the first is there, the one that will."""
+        ...
+
+    @property
+    def live(self) -> Live:
+        """What should answer, and how it came to be."""
+        ...
+
+    def tick(self) -> None:
+        """Look how the rollout stands, and do the next step."""
+        ...
+
+
+class VersionStore(Protocol):
+    """The published versions."""
+
+    def versions(self) -> list[Lineage]:
+        """The newest first."""
+        ...
