@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from service import lineage
+from service.oci.reference import Reference
 
 PREDICTION_CODE = 1
 """Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
@@ -38,6 +39,17 @@ def initial_version(source: str) -> str:
                 opened.seek(max(0, path.stat().st_size - SAMPLE))
                 digest.update(opened.read(SAMPLE))
     return f"{name}-{digest.hexdigest()[:6]}"
+
+
+def version_of(reference: str) -> str:
+    """The version's name in a reference (`repository:VERSION@sha256:…`), or in itself; empty for the initial model.
+
+    What cannot be read (anybody can write an annotation) is its own name.
+    """
+    try:
+        return Reference.parse(reference).version if reference else ""
+    except ValueError:
+        return reference
 
 
 def seen_version(version: str, labels: str, threshold: float) -> str:

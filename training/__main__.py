@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import traceback
+from contextlib import nullcontext
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,7 +18,9 @@ from service.backend.label_studio import LabelStudio, LabelStudioError
 from service.live import INITIAL, Conflict, LiveFile
 from service.registry import Registry, UnknownVersion
 from service.runs import Run, Runs, id_of
+from training import watch
 from training.settings import TrainingSettings
+from training.shelf import LocalShelf, Shelf
 
 app = typer.Typer(help="Training runs and versions of Spanloop.", no_args_is_help=True, add_completion=False)
 screen = Console()
@@ -29,22 +32,24 @@ STOPPED = 143
 @app.command()
 def run(
     project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be given again.")],
-    run: Annotated[str, typer.Option(help="Go on with this run; without it, the run of these projects.")] = "",
+    run: Annotated[
+        str, typer.Option(help="The run's id: one that is known goes on; without it, the run of these projects.")
+    ] = "",
 ) -> None:
     """Train on the annotations of some projects, judge the result, publish it, and make it live if it is better."""
     settings = TrainingSettings()
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
     projects = tuple(sorted(set(project)))
-    state = runs.get(run) if run else _by_hand(settings, projects)
-    if state is None:
-        _refuse(f"There is no run {run}.")
+    state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
     known = runs.get(state.id)
-    if known and known.succeeded:
+    if known and known.succeeded and known.outcome != "published":
         screen.print(f"Run {known.id} has done this already: {known.message}")
+        _leave(settings, known)
         return
     _hold_lock(runs, state.id)
-    sys.exit(_execute(settings, runs, state, bar=sys.stdout.isatty()))
+    fresh = state.model_copy(update={"outcome": None, "message": ""})
+    sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
 
 @app.command()
@@ -141,8 +146,10 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
 
     use_threads(settings.compute_threads)
     reporter = Reporter(runs, state, bar)
+    watched = watch.answering(settings.progress_port, lambda: reporter.run) if settings.progress_port else nullcontext()
     try:
-        TrainingRun(settings, reporter).execute()
+        with watched:
+            TrainingRun(settings, reporter, _shelf(settings)).execute()
     except Stopped as stopped:
         reporter.know(detail=str(stopped))
         return STOPPED
@@ -153,8 +160,25 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
             exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
     finally:
         reporter.close()
+    _leave(settings, reporter.run)
     logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
     return 1 if reporter.run.outcome == "failed" else 0
+
+
+def _shelf(settings: TrainingSettings) -> Shelf:
+    if not settings.registry:
+        return LocalShelf(settings.folder)
+    from service.oci.bentos import Bentos
+    from training.registry_shelf import RegistryShelf
+
+    bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
+    return RegistryShelf(settings.folder, bentos, settings.backend_url)
+
+
+def _leave(settings: TrainingSettings, run: Run) -> None:
+    """Leave the outcome where the pod's watcher finds it."""
+    if settings.termination_log:
+        watch.leave(run, settings.termination_log)
 
 
 def _refuse(message: str) -> NoReturn:

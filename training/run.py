@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from service.label_config import LabelConfigError
 from service.lineage import Lineage, Score
-from service.live import INITIAL, Conflict, LiveFile
+from service.live import INITIAL, Conflict
 from service.model import Model
-from service.registry import Registry
-from service.versions import initial_version
+from service.runs import Outcome
+from service.versions import initial_version, version_of
 from training import publish, replay
 from training.annotations import ProjectGone, Source, read, read_texts
 from training.dataset import Document, is_for_validation, is_held_out
@@ -28,6 +28,7 @@ from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.progress import Reporter
 from training.settings import TrainingSettings
+from training.shelf import Shelf
 from training.tune import Progress, Recipe, Stopped
 
 
@@ -46,11 +47,10 @@ class Parts(NamedTuple):
 class TrainingRun:
     """One run with its settings and its files."""
 
-    def __init__(self, settings: TrainingSettings, reporter: Reporter) -> None:
+    def __init__(self, settings: TrainingSettings, reporter: Reporter, shelf: Shelf) -> None:
         self.settings = settings
         self.reporter = reporter
-        self.registry = Registry(settings.folder)
-        self.live = LiveFile(settings.folder)
+        self.shelf = shelf
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model)
         self.left_out: Counter[str] = Counter()
@@ -66,23 +66,26 @@ class TrainingRun:
         learning = Learning(self.settings, model, parts.training)
         self.left_out.update(learning.left_out)
         digest = publish.digest(documents, self.base, learning.recipe)
-        known = self.registry.with_digest(digest)
+        known = self.shelf.with_digest(digest)
         if known and known.run != self.reporter.run.id:
             message = f"Nothing new: version {known.version} was made from exactly these annotations."
             self._finish("nothing new", message, version=known.version)
             return
         scores = {"base": self._score(model, parts.held_out)}
-        self._tune(learning, parts, spare)
-        if known and self.live.read().version == known.version:
+        if known is None:
+            self._tune(learning, parts, spare)
+        elif self._is_live(known):
             # Killed after the version went live: it must not be judged against itself.
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
             return
+        else:
+            model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
             known = self._publish(model, documents, parts, learning.recipe, digest, scores, champion, judged)
-        self._roll_out(known, scores, parts.held_out, champion, judged)
+        self._hand_over(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[str]]:
         """The annotated documents of all projects, and texts of theirs that nobody has annotated.
@@ -138,6 +141,13 @@ class TrainingRun:
         self.reporter.enter("dataset", "loading the base model")
         return Model.load(self.settings.model, self.settings.device)
 
+    def _load(self, version: str) -> Model:
+        """A published version, by its name or reference."""
+        return Model.load(str(self.shelf.fetch(version)), self.settings.device)
+
+    def _is_live(self, version: Lineage) -> bool:
+        return version_of(self.shelf.champion()) == version.version
+
     def _score(self, model: Model, documents: Sequence[Document]) -> Score:
         return score(model, documents, self.settings.threshold)
 
@@ -160,14 +170,12 @@ class TrainingRun:
 
     def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
         """Score whatever is live now as the champion, and the new version against it."""
-        champion = self.live.read().version
+        champion = self.shelf.champion()
         if champion == INITIAL:
             scores["champion"] = scores["base"]
         else:
-            self.reporter.within(0.5, f"scoring the champion {champion}")
-            scores["champion"] = self._score(
-                Model.load(str(self.registry.fetch(champion)), self.settings.device), held_out
-            )
+            self.reporter.within(0.5, f"scoring the champion {version_of(champion)}")
+            scores["champion"] = self._score(self._load(champion), held_out)
         judged = verdict(scores["champion"], scores["new"])
         self.reporter.know(scores=dict(scores), champion=champion)
         return champion, judged
@@ -198,32 +206,34 @@ class TrainingRun:
             tasks={name: len(part) for name, part in parts._asdict().items()},
             left_out=dict(self.left_out),
             scores=dict(scores),
-            champion=champion or self.base,
+            champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
             canaries=publish.canaries(model, replay.sentences("guard"), labels, self.settings.threshold),
         )
-        self.registry.publish(lineage, lambda folder: publish.save_model(model, folder))
+        self.shelf.publish(lineage, lambda folder: publish.save_model(model, folder))
         return lineage
 
-    def _roll_out(
+    def _hand_over(
         self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
     ) -> None:
-        """Make the version live if it is better than what is live at that moment; judge again where that changed."""
+        """Hand a better version over to be served; judge it again where what is live has changed meanwhile."""
         self.reporter.enter("rollout", "making the new version live")
+        self.reporter.know(reference=self.shelf.reference(lineage.version))
         while judged.better:
             why = f"Promoted by {lineage.run}. {judged.reason}"
             try:
-                self.live.swap(champion, lineage.version, why)
+                outcome = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
                 champion, judged = self._judge(scores, held_out)
                 continue
-            self._finish("promoted", f"Version {lineage.version} serves. {judged.reason}", version=lineage.version)
+            serves = "serves" if outcome == "promoted" else "is better and is to be rolled out"
+            self._finish(outcome, f"Version {lineage.version} {serves}. {judged.reason}", version=lineage.version)
             return
         message = f"Version {lineage.version} was published, but does not serve. {judged.reason}"
         self._finish("held", message, version=lineage.version)
 
-    def _finish(self, outcome: str, message: str, version: str) -> None:
+    def _finish(self, outcome: Outcome, message: str, version: str) -> None:
         """Record the outcome. The exports and checkpoints have served: nothing of the users' texts stays behind."""
         left = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
         told = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left)}."] if left else [])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from service.settings import Settings
@@ -21,6 +23,12 @@ class TrainingSettings(Settings):
     seed: int = 0
     min_annotations: int = Field(20, ge=1)
     """Fewest annotated tasks that a run accepts."""
+    backend_url: str = ""
+    """On a cluster: where the backend says which version is live."""
+    progress_port: int = Field(0, ge=0, le=65535)
+    """Where a run answers how it stands (/progress, /metrics); 0: nowhere."""
+    termination_log: Path | None = None
+    """Where a run leaves its outcome for whoever watches its pod."""
     replay_limit: int = Field(400, ge=0)
     """Most unannotated tasks of the projects that are replayed beside the general sentences."""
 

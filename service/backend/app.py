@@ -80,6 +80,12 @@ async def train(supervisor: Supervisor, request: Request) -> Response:
     return await _start(supervisor, decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Webhook))
 
 
+async def live(supervisor: Supervisor, request: Request) -> Response:
+    """Which version is live: what a run judges its own against."""
+    rollout = supervisor.rollout
+    return JSONResponse({"version": rollout.version, "reference": rollout.reference})
+
+
 async def versions(supervisor: Supervisor, request: Request) -> Response:
     return JSONResponse({"versions": supervisor.version_names, "message": None})
 
@@ -135,6 +141,7 @@ def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
         _route("/webhook", webhook, "POST", open_to_all=True),
         _route("/train", train, "POST"),
         _route("/versions", versions),
+        _route("/live", live, open_to_all=True),
         _route("/job_status", job_status, "POST"),
         _route("/metrics", exposition),
         _route("/", page),

@@ -71,6 +71,11 @@ class Rollout(Protocol):
         ...
 
     @property
+    def reference(self) -> str:
+        """The live version as a run names it to be judged against; empty for the initial model."""
+        ...
+
+    @property
     def live(self) -> Live:
         """What should answer, and how it came to be."""
         ...

@@ -36,6 +36,10 @@ class LocalRollout:
         return self._engine.version or self._live.read().version or self._initial
 
     @property
+    def reference(self) -> str:
+        return self._live.read().version
+
+    @property
     def live(self) -> Live:
         """What should answer, and how it came to be."""
         return self._live.read()

@@ -17,6 +17,7 @@ from training.dataset import is_for_validation, is_held_out
 from training.progress import Reporter
 from training.run import TooFew, TrainingRun
 from training.settings import TrainingSettings
+from training.shelf import LocalShelf
 from training.tune import Stopped, Tuning
 
 CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
@@ -58,7 +59,7 @@ class Bench:
 
     def prepare(self, run_id="run-1"):
         state = self.runs.get(run_id) or Run(id=run_id, projects=tuple(self.studio.projects))
-        return TrainingRun(self.settings, Reporter(self.runs, state, bar=False))
+        return TrainingRun(self.settings, Reporter(self.runs, state, bar=False), LocalShelf(self.settings.folder))
 
     def execute(self, run_id="run-1"):
         self.prepare(run_id).execute()

@@ -52,7 +52,7 @@ def manifest(template: Manifest, release: str, run: Run) -> Manifest:
     labels[RUN_LABEL] = run.id
     container = pod["spec"]["containers"][0]
     projects = [argument for project in run.projects for argument in ("--project", str(project))]
-    container["args"] = [*container.get("args", []), *projects]
+    container["args"] = [*container.get("args", []), "--run", run.id, *projects]
     return job
 
 

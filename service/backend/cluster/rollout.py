@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.backend.cluster.api import Changed, Cluster, annotation
 from service.backend.cluster.jobs import Manifest
 from service.live import INITIAL, Change, Conflict, Live
-from service.oci.reference import Reference
+from service.versions import version_of
 
 log = logging.getLogger(__name__)
 
@@ -183,16 +183,6 @@ def reference_of(deployment: Manifest) -> str:
 def standing_of(deployment: Manifest) -> Standing:
     noted = annotation(deployment, STANDING)
     return Standing.model_validate_json(noted) if noted else Standing()
-
-
-def version_of(reference: str) -> str:
-    """The version's name in a reference; empty for the initial model. One that cannot be read is its own name."""
-    if not reference:
-        return INITIAL
-    try:
-        return Reference.parse(reference).version
-    except ValueError:
-        return reference
 
 
 def is_ready(deployment: Manifest) -> bool:

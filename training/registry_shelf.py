@@ -1,0 +1,69 @@
+"""A run's shelf on a cluster: an OCI registry; what is live, the backend says, and it alone changes that."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from service.lineage import Lineage
+from service.oci.bentos import Bentos
+from service.oci.reference import Reference
+from service.registry import Registry, UnknownVersion
+from service.runs import Outcome
+
+
+class BackendSilent(RuntimeError):
+    """The backend does not say which version is live."""
+
+
+class RegistryShelf:
+    """Bentos are made in the local store and pushed from there."""
+
+    def __init__(self, home: Path, bentos: Bentos, backend_url: str) -> None:
+        self._store = Registry(home)
+        self._bentos = bentos
+        self._backend_url = backend_url.rstrip("/")
+        self._champions = home / "champions"
+
+    def with_digest(self, digest: str) -> Lineage | None:
+        return next((p.lineage for p in self._bentos.versions() if p.lineage.digest == digest), None)
+
+    def champion(self) -> str:
+        """Raises BackendSilent."""
+        try:
+            answer = httpx.get(f"{self._backend_url}/live", timeout=10)
+            answer.raise_for_status()
+            return str(answer.json()["reference"])
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
+            raise BackendSilent(
+                f"The backend at {self._backend_url!r} does not say which version is live ({error}), and a version is "
+                "judged against that one. Nothing was published and the live version is untouched. Check "
+                "SPANLOOP_BACKEND_URL, then start the run again: it goes on from its last checkpoint."
+            ) from error
+
+    def fetch(self, champion: str) -> Path:
+        reference = Reference.parse(champion)
+        folder = self._champions / reference.version
+        for old in self._champions.glob("*"):
+            if old != folder:
+                shutil.rmtree(old)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._bentos.pull_model(reference, folder)
+        return folder
+
+    def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
+        """Make the Bento here and push it. A Bento that an earlier attempt made is pushed as it is."""
+        try:
+            self._store.fetch(lineage.version)
+        except UnknownVersion:
+            self._store.publish(lineage, save_model)
+        self._bentos.push(self._store, lineage.version)
+
+    def reference(self, version: str) -> str:
+        return str(self._bentos.get(version).reference)
+
+    def hand_over(self, champion: str, version: str, why: str) -> Outcome:
+        return "published"

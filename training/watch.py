@@ -1,0 +1,71 @@
+"""How a run in a pod is watched: it answers while it lives, and leaves its last words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from prometheus_client import REGISTRY, generate_latest
+
+from service import metrics
+from service.runs import Run
+
+LONGEST = 4096
+"""Bytes that Kubernetes takes of a termination message; of a longer one it keeps the end, which nobody can parse."""
+
+
+@contextmanager
+def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
+    """Answer GET /progress (the run as JSON) and /metrics on a port, read-only, for as long as the context lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/progress":
+                self._answer(200, "application/json", run().model_dump_json().encode())
+            elif self.path == "/metrics":
+                self._answer(200, metrics.MEDIA_TYPE, generate_latest(REGISTRY))
+            else:
+                self._answer(404, "application/json", b'{"error": "Not Found"}')
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """A poll a second is not worth a line."""
+
+    server = ThreadingHTTPServer(("", port), Handler)
+    thread = threading.Thread(target=server.serve_forever, name="watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def last_words(run: Run) -> str:
+    """A run as JSON that fits into a termination message: what is long is left out first."""
+    for shortened in (run, _without_labels(run), _without_labels(run).model_copy(update={"fingerprint": ""})):
+        words = shortened.model_dump_json(exclude_defaults=True)
+        if len(words.encode()) <= LONGEST:
+            return words
+    room = LONGEST - len(shortened.model_copy(update={"message": ""}).model_dump_json(exclude_defaults=True)) - 100
+    cut = run.message.encode()[: max(room // 2, 0)].decode(errors="ignore") + " …"
+    return shortened.model_copy(update={"message": cut}).model_dump_json(exclude_defaults=True)
+
+
+def leave(run: Run, path: Path) -> None:
+    path.write_text(last_words(run), encoding="utf-8")
+
+
+def _without_labels(run: Run) -> Run:
+    scores = {name: score.model_copy(update={"per_label": {}, "support": {}}) for name, score in run.scores.items()}
+    return run.model_copy(update={"scores": scores})
