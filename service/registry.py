@@ -99,6 +99,13 @@ class Registry:
             )
         self._marker(lineage.version).touch()
 
+    def delete(self, version: str) -> None:
+        """Take a version out of the store. Raises UnknownVersion."""
+        self.fetch(version)
+        self._marker(version).unlink()  # first: from now on it is not there, whatever is left of it
+        shutil.rmtree(self.home / "bentos" / BENTO / version)
+        shutil.rmtree(self.home / "models" / MODEL / version)
+
     def _marker(self, version: str) -> Path:
         """The file that says a Bento is complete: BentoML copies into its store, and may be killed while it does."""
         return self.home / "bentos" / BENTO / version / COMPLETE

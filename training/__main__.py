@@ -1,4 +1,4 @@
-"""The command line: `python -m training run | versions | show | promote | rollback`."""
+"""The command line: `python -m training run | versions | show | promote | rollback | prune`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import os
 import sys
 import traceback
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,11 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from service import logs
+from service.backend.cluster.errors import ClusterError
 from service.backend.label_studio import LabelStudio, LabelStudioError
-from service.live import INITIAL, Conflict, LiveFile
-from service.registry import Registry, UnknownVersion
+from service.live import INITIAL, Conflict
+from service.oci.errors import RegistryError
+from service.registry import UnknownVersion
 from service.runs import Run, Runs, id_of
 from training import watch
+from training.release import LocalRelease, Refused, Release
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
 
@@ -56,9 +60,11 @@ def run(
 def versions() -> None:
     """List the published versions."""
     settings = TrainingSettings()
-    live = LiveFile(settings.folder).read().version
+    release = _release(settings)
+    with _refusing():
+        live, found = release.live(), release.versions()
     table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
-    for lineage in Registry(settings.folder).versions():
+    for lineage in found:
         table.add_row(
             "live" if lineage.version == live else "",
             lineage.version,
@@ -76,43 +82,54 @@ def versions() -> None:
 @app.command()
 def show(version: str) -> None:
     """Print all that is known of a version."""
-    try:
-        screen.print_json(Registry(TrainingSettings().folder).get(version).model_dump_json())
-    except UnknownVersion as error:
-        _refuse(str(error))
+    with _refusing():
+        screen.print_json(_release(TrainingSettings()).get(version).model_dump_json())
 
 
 @app.command()
 def promote(version: str) -> None:
     """Make a version live, whatever its verdict.
 
-    A running backend swaps to it, and takes it back if it does not work.
+    A running backend rolls it out, and takes it back if it does not work.
     """
-    settings = TrainingSettings()
-    try:
-        Registry(settings.folder).fetch(version)
-    except UnknownVersion as error:
-        _refuse(str(error))
-    file = LiveFile(settings.folder)
-    live = file.read().version
-    if live == version:
-        _refuse(f"{version} is live already.")
-    try:
-        file.swap(live, version, "Promoted by hand.")
-    except Conflict as conflict:
-        _refuse(str(conflict))
+    with _refusing():
+        _release(TrainingSettings()).promote(version)
     screen.print(f"{version} is live.")
 
 
 @app.command()
 def rollback() -> None:
     """Make the version before the live one live again."""
-    file = LiveFile(TrainingSettings().folder)
-    live = file.read()
-    if live.version == INITIAL:
-        _refuse("The initial model is live; there is nothing before it.")
-    file.undo(live.version, f"Rolled back by hand from {live.version}.")
-    screen.print(f"{live.previous or 'The initial model'} is live again.")
+    with _refusing():
+        previous = _release(TrainingSettings()).rollback()
+    screen.print(f"{previous or 'The initial model'} is live again.")
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="How many of the newest versions to keep.")] = 10,
+) -> None:
+    """Delete old versions. The live one stays, and the one that a rollback would bring back."""
+    with _refusing():
+        deleted = _release(TrainingSettings()).prune(keep)
+    screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
+
+
+def _release(settings: TrainingSettings) -> Release:
+    if not settings.registry:
+        return LocalRelease(settings.folder)
+    from training.cluster_release import ClusterRelease
+
+    return ClusterRelease(settings)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say in one line why something was not done, and end with status 1."""
+    try:
+        yield
+    except (UnknownVersion, Conflict, Refused, RegistryError, ClusterError) as error:
+        _refuse(str(error))
 
 
 def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:

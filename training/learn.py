@@ -10,8 +10,9 @@ from service.model import Model, bf16_is_native
 from training import replay
 from training.dataset import Document, build
 from training.judge import score
+from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Progress, Recipe, Tuning
+from training.tune import Progress, Tuning
 
 
 class Learning:

@@ -15,7 +15,7 @@ from service.lineage import Canary
 from service.model import Model
 from service.settings import ROOT
 from training.dataset import Document
-from training.tune import Recipe
+from training.recipe import Recipe
 
 CANARIES = 3
 SURE = 0.3

@@ -27,9 +27,10 @@ from training.dataset import Document, is_for_validation, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.progress import Reporter
+from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.tune import Progress, Recipe, Stopped
+from training.tune import Progress, Stopped
 
 
 class TooFew(RuntimeError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from service.settings import Settings
-from training.tune import Recipe
+from training.recipe import Recipe
 
 
 class TrainingSettings(Settings):

@@ -30,7 +30,8 @@ from training import encoder
 from training.dataset import Document, Example, build
 from training.judge import score
 from training.publish import save_model
-from training.tune import Progress, Recipe, Tuning
+from training.recipe import Recipe
+from training.tune import Progress, Tuning
 from training.wordings import WORDINGS, draw, names
 
 NAME = "all-MiniLM-L6-v2, pruned"

@@ -126,7 +126,26 @@ def test_without_settings_a_run_by_hand_says_which_are_missing(home):
     assert Runs(home).all() == []
 
 
-def test_an_unknown_run_is_an_error(with_studio):
-    status, output = call("run", "--project", "1", "--run", "run-9")
+def test_a_run_is_kept_under_the_id_that_it_is_given(with_studio, tmp_path, monkeypatch):
+    """A Job's pod is told its id: when another takes its place, it goes on with that run."""
+    words = tmp_path / "termination-log"
+    monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
+    status, _ = call("run", "--project", "1", "--run", "run-9")
     assert status == 1
-    assert "run-9" in output
+    (run,) = Runs(with_studio).all()
+    assert run.id == "run-9"
+    left = Run.model_validate_json(words.read_text(encoding="utf-8"))
+    assert (left.id, left.outcome, left.message) == ("run-9", "failed", run.message)
+
+
+def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it(home, publish):
+    for number in range(5):
+        publish(Registry(home), f"v{number}", created=f"2026-11-2{number}T00:00:00Z")
+    LiveFile(home).swap(INITIAL, "v0", "")
+    LiveFile(home).swap("v0", "v1", "")
+    status, output = call("prune", "--keep", "1")
+    assert status == 0
+    assert "2 versions deleted: v3, v2" in output
+    assert [lineage.version for lineage in Registry(home).versions()] == ["v4", "v1", "v0"]
+    assert call("rollback")[0] == 0
+    assert LiveFile(home).read().version == "v0"

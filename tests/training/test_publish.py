@@ -8,7 +8,7 @@ from service.model import Model
 from service.spans import Span
 from training import publish
 from training.dataset import Document
-from training.tune import Recipe
+from training.recipe import Recipe
 
 ONE = Document("Alice met Bob", ("company", "person"), (Span(0, 5, "person", 1.0),), project=1, task=7, annotation=3)
 TWO = Document("Acme", ("company", "person"), (Span(0, 4, "company", 1.0),), project=1, task=8, annotation=4)

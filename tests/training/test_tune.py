@@ -9,7 +9,8 @@ import torch
 from service.model import Model
 from training import checkpoint
 from training.dataset import Example
-from training.tune import Diverged, Recipe, Shuffled, Stopped, Tuning
+from training.recipe import Recipe
+from training.tune import Diverged, Shuffled, Stopped, Tuning
 
 RECIPE = Recipe(steps=9, batch_size=6, encoder_rate=1e-3, head_rate=1e-3, evaluations=3, patience=3, seed=5)
 KINDS = ("city", "company", "person")

@@ -10,26 +10,11 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from service.backend.cluster.errors import Changed, ClusterError, Exists, Missing
 from service.backend.cluster.jobs import Manifest
 
 SECONDS = 10
 """How long one request may take."""
-
-
-class ClusterError(RuntimeError):
-    """The API server refused a request or was not reached; says what was asked and what to do."""
-
-
-class Exists(ClusterError):
-    """An object of that name is there already."""
-
-
-class Changed(ClusterError):
-    """The object was changed since it was read; nothing was done."""
-
-
-class Missing(ClusterError):
-    """There is no such object."""
 
 
 class Cluster:

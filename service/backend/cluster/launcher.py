@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from service.backend.cluster.api import Cluster, Exists
+from service.backend.cluster.api import Cluster
+from service.backend.cluster.errors import Exists
 from service.backend.cluster.jobs import Manifest, manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.parts import Busy

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from service.backend.cluster.api import Changed, Cluster, Exists, Missing
+from service.backend.cluster.api import Cluster
+from service.backend.cluster.errors import Changed, Exists, Missing
 from service.backend.cluster.jobs import Manifest
 
 log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from service.backend.cluster.api import Changed, Cluster, annotation
+from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.errors import Changed
 from service.backend.projects import Projects
 
 PROJECTS = "spanloop.dev/projects"

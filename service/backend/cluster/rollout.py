@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.backend.cluster.api import Changed, Cluster, annotation
+from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.errors import Changed
 from service.backend.cluster.jobs import Manifest
 from service.live import INITIAL, Change, Conflict, Live
 from service.versions import version_of
@@ -100,6 +101,16 @@ class ClusterRollout:
     def reference(self) -> str:
         """The last good version's reference; empty for the initial model."""
         return self._known.good
+
+    @property
+    def target(self) -> str:
+        """The reference that the pods are, or are to become, of."""
+        return self._known.target
+
+    @property
+    def in_use(self) -> set[str]:
+        """The references that must stay in the registry: what serves, what is to serve, and what one can go back to."""
+        return {self._known.good, self._known.target, self._known.previous} - {INITIAL}
 
     def is_target(self, reference: str) -> bool:
         """Whether the pods are, or are to become, of this reference."""

@@ -1,0 +1,19 @@
+"""What can go wrong between the backend and the API server."""
+
+from __future__ import annotations
+
+
+class ClusterError(RuntimeError):
+    """The API server refused a request or was not reached; says what was asked and what to do."""
+
+
+class Exists(ClusterError):
+    """An object of that name is there already."""
+
+
+class Changed(ClusterError):
+    """The object was changed since it was read; nothing was done."""
+
+
+class Missing(ClusterError):
+    """There is no such object."""

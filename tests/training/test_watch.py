@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from service.lineage import Score
+from service.runs import Run
+from training.watch import LONGEST, answering, last_words, leave
+
+RUN = Run(id="run-1", projects=(1, 2), phase="tune", percent=40, fingerprint="f" * 200)
+
+
+def scores(labels):
+    names = [f"a label with the number {number}" for number in range(labels)]
+    score = Score(
+        precision=0.5, recall=0.5, f1=0.5, per_label=dict.fromkeys(names, 0.5), support=dict.fromkeys(names, 7)
+    )
+    return {"base": score, "champion": score, "new": score}
+
+
+@pytest.fixture
+def port():
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_a_run_answers_how_it_stands_while_it_lives(port):
+    standing = [RUN]
+    with answering(port, lambda: standing[0]):
+        assert Run.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text) == RUN
+        standing[0] = RUN.model_copy(update={"percent": 50})
+        assert Run.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text).percent == 50
+        assert "python_info" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert httpx.get(f"http://127.0.0.1:{port}/other").status_code == 404
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/progress")
+
+
+def test_last_words_say_everything_where_there_is_room(tmp_path):
+    run = RUN.model_copy(update={"outcome": "held", "message": "Not better.", "scores": scores(3)})
+    leave(run, tmp_path / "log")
+    assert Run.model_validate_json((tmp_path / "log").read_text(encoding="utf-8")) == run
+
+
+@pytest.mark.parametrize(("labels", "message"), [(100, "better"), (0, "é" * 6000), (100, "x" * 4000)])
+def test_last_words_always_fit_and_keep_outcome_and_f1(labels, message):
+    run = RUN.model_copy(update={"outcome": "published", "message": message, "scores": scores(labels), "version": "v1"})
+    words = last_words(run)
+    assert len(words.encode()) <= LONGEST
+    left = Run.model_validate_json(words)
+    assert (left.id, left.outcome, left.version, left.scores["new"].f1) == ("run-1", "published", "v1", 0.5)
+    assert message.startswith(left.message.removesuffix(" …"))
+    assert left.message
