@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     registry_plain_http: bool = False
     namespace: str = ""
     release: str = ""
-    """On a cluster: the release's full name, with which its Jobs' names begin."""
+    """On a cluster: the full name of the release's objects, with which its Jobs' names begin."""
+    instance: str = ""
+    """On a cluster: the release's own name, by which its objects are labelled."""
     extractor_url: str = ""
     """Where the extractor is, for a backend that holds no model."""
     extractor_deployment: str = ""

@@ -18,8 +18,7 @@ class ClusterRelease:
 
     def __init__(self, settings: Settings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
-        cluster = Cluster(settings.namespace, settings.release, settings.extractor_deployment)
-        self._rollout = ClusterRollout(cluster, "the initial model", settings.rollout_seconds)
+        self._rollout = ClusterRollout(Cluster(settings), "the initial model", settings.rollout_seconds)
 
     def versions(self) -> Sequence[Lineage]:
         return [published.lineage for published in self._bentos.versions()]

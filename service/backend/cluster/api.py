@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from service.backend.cluster.errors import Changed, ClusterError, Exists, Missing
 from service.backend.cluster.jobs import Manifest
+from service.settings import Settings
 
 SECONDS = 10
 """How long one request may take."""
@@ -20,20 +21,17 @@ SECONDS = 10
 class Cluster:
     """The objects of one release in one namespace."""
 
-    def __init__(self, namespace: str, release: str, extractor: str) -> None:
-        self.namespace = namespace
-        self.release = release
-        self.extractor = extractor
+    def __init__(self, settings: Settings) -> None:
+        self.namespace = settings.namespace
+        self.release = settings.release
+        self.extractor = settings.extractor_deployment
+        # The chart's own labels, which every training Job has, whoever created it.
+        self._training = f"app.kubernetes.io/component=training,app.kubernetes.io/instance={settings.instance}"
         self._client = connect()
         self._apps = client.AppsV1Api(self._client)
         self._batch = client.BatchV1Api(self._client)
         self._core = client.CoreV1Api(self._client)
         self._coordination = client.CoordinationV1Api(self._client)
-
-    # An instance's training Jobs carry the chart's own labels, whoever created them.
-    @property
-    def _training(self) -> str:
-        return f"app.kubernetes.io/component=training,spanloop.dev/release={self.release}"
 
     def jobs(self) -> list[Manifest]:
         """The release's training Jobs."""

@@ -24,7 +24,7 @@ from service.versions import initial_version
 
 def supervisor(settings: Settings) -> Supervisor:
     """Put the parts together. Only the backend that leads changes anything; the others know where things stand."""
-    cluster = Cluster(settings.namespace, settings.release, settings.extractor_deployment)
+    cluster = Cluster(settings)
     runs = JobRuns(cluster, settings.keep_runs)
     launcher = JobLauncher(cluster, runs, settings.job_template)
     rollout = ClusterRollout(cluster, initial_version(settings.model), settings.rollout_seconds)

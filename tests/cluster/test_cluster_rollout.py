@@ -1,0 +1,163 @@
+"""The live version on a real API server: rolled out, taken back, taken over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from service.backend.cluster.rollout import ClusterRollout, is_ready, now, reference_of
+from service.backend.cluster.scaling import Scaling
+from service.live import Conflict
+
+GOOD = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
+BETTER = "registry.example.com/spanloop:v2@sha256:" + "2" * 64
+BROKEN = "registry.example.com/spanloop:v3-broken@sha256:" + "3" * 64
+
+
+class Clock:
+    """The time now, and what a test adds to it."""
+
+    def __init__(self):
+        self.ahead = timedelta(0)
+
+    def __call__(self):
+        return now() + self.ahead
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def successor(cluster, clock):
+    """A backend that has just started: it knows what is on the Deployment, no more."""
+
+    def make():
+        made = ClusterRollout(cluster, "starter", seconds=60, clock=clock)
+        made.look()
+        return made
+
+    return make
+
+
+@pytest.fixture
+def rollout(successor, cluster, until):
+    until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
+    return successor()
+
+
+def over(rollout):
+    rollout.tick()
+    return rollout.is_over
+
+
+def rolled(rollout, reference, until, expected=""):
+    rollout.promote(expected, reference, "better")
+    until(lambda: over(rollout), 60, f"the rollout of {reference}")
+
+
+def test_a_promoted_version_answers_when_its_pods_are_ready_and_none_of_the_old_is_left(rollout, cluster, until):
+    assert rollout.version == "starter"
+    rollout.promote("", GOOD, "better")
+    assert rollout.version == "starter"
+    until(lambda: over(rollout), 60, "the rollout")
+    assert (rollout.version, rollout.reference) == ("v1", GOOD)
+    assert is_ready(cluster.deployment())
+    assert rollout.live.history[-1].why == "better"
+
+
+def test_a_version_whose_pods_do_not_become_ready_is_taken_back(rollout, cluster, clock, until):
+    rolled(rollout, GOOD, until)
+    rollout.promote(GOOD, BROKEN, "by hand")
+    until(lambda: cluster.deployment()["status"].get("unavailableReplicas"), 60, "a pod that is not ready")
+    rollout.tick()
+    assert reference_of(cluster.deployment()) == BROKEN
+    assert rollout.version == "v1"
+    clock.ahead = timedelta(seconds=61)
+    rollout.tick()
+    assert reference_of(cluster.deployment()) == GOOD
+    assert "taken back" in rollout.live.history[-1].why
+    until(lambda: is_ready(cluster.deployment()), 60, "the good version's pods")
+
+
+def test_the_first_version_of_all_is_taken_back_to_the_initial_model(rollout, cluster, clock):
+    rollout.promote("", BROKEN, "by hand")
+    clock.ahead = timedelta(seconds=61)
+    rollout.tick()
+    assert reference_of(cluster.deployment()) == ""
+    assert rollout.version == "starter"
+
+
+def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_finishes_it(rollout, successor, until):
+    rollout.promote("", GOOD, "better")
+    heir = successor()
+    assert not heir.is_over
+    until(lambda: over(heir), 60, "the rollout")
+    assert heir.version == "v1"
+    assert successor().version == "v1"
+
+
+def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_undoes_it(rollout, successor, cluster, clock):
+    rollout.promote("", BROKEN, "better")
+    heir = successor()
+    clock.ahead = timedelta(seconds=61)
+    heir.tick()
+    assert reference_of(cluster.deployment()) == ""
+    assert heir.is_over
+
+
+def test_a_version_judged_against_what_is_not_live_any_more_is_refused(rollout, until):
+    rolled(rollout, GOOD, until)
+    with pytest.raises(Conflict, match="v1, not the initial model"):
+        rollout.promote("", BETTER, "better than the initial model")
+    assert rollout.reference == GOOD
+
+
+def test_a_broken_version_set_with_kubectl_is_taken_back(rollout, cluster, clock, patch, until):
+    rolled(rollout, GOOD, until)
+    patch({"spec": {"template": {"metadata": {"annotations": {"spanloop.dev/version": BROKEN}}}}})
+    rollout.tick()
+    assert not rollout.is_over
+    clock.ahead = timedelta(seconds=61)
+    rollout.tick()
+    assert reference_of(cluster.deployment()) == GOOD
+
+
+def test_a_rollback_brings_back_the_version_before(rollout, cluster, until):
+    rolled(rollout, GOOD, until)
+    rolled(rollout, BETTER, until, expected=GOOD)
+    assert rollout.rollback("by hand") == GOOD
+    until(lambda: over(rollout), 60, "the rollback")
+    assert rollout.version == "v1"
+    assert reference_of(cluster.deployment()) == GOOD
+
+
+def test_a_promotion_at_zero_wakes_one_pod(rollout, cluster, until):
+    cluster.scale(0)
+    rolled(rollout, GOOD, until)
+    assert cluster.deployment()["spec"]["replicas"] == 1
+
+
+def test_the_extractor_rests_when_idle_and_is_woken_by_a_request(rollout, cluster, until):
+    seconds = [0.0]
+    scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
+    scaling.tick()
+    assert cluster.deployment()["spec"]["replicas"] == 1
+    seconds[0] = 301
+    scaling.tick()
+    assert cluster.deployment()["spec"]["replicas"] == 0
+    assert rollout.version == "starter"
+    scaling.wake()
+    scaling.tick()
+    until(lambda: is_ready(cluster.deployment()), 60, "the woken pod")
+
+
+def test_the_extractor_does_not_rest_during_a_rollout(rollout, cluster):
+    seconds = [0.0]
+    scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
+    rollout.promote("", BROKEN, "better")
+    seconds[0] = 301
+    scaling.tick()
+    assert cluster.deployment()["spec"]["replicas"] == 1
