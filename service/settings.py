@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     threshold: Probability = 0.5
     home: Path = Path("~/.spanloop")
     """Where state is kept: the store of versions, the runs, which version is live."""
+    live: str = ""
+    """The live version in the extractor's pod template, `repository:VERSION@sha256:…`; empty for the base model."""
     pulled: Path | None = None
     """Where an extractor's init container has put the live version's model; empty while there is none."""
     registry: str = ""
