@@ -5,6 +5,7 @@ VENV ?= .venv
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanloop
 LABEL_STUDIO_VERSION := 1.23.2
 LABEL_STUDIO := $(CACHE)/label-studio-$(LABEL_STUDIO_VERSION)
+HELM_TOOLS := $(CACHE)/helm-4.3.1
 TORCH := torch==2.13.0
 # Without a GPU torch's CPU build spares a download of 3 GB; where its index does not answer, PyPI's build serves as well.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
@@ -39,6 +40,10 @@ $(LABEL_STUDIO)/.installed:
 	$(LABEL_STUDIO)/bin/pip install -q label-studio==$(LABEL_STUDIO_VERSION)
 	touch $@
 
+$(HELM_TOOLS)/.installed: $(BIN)/.installed tests/helm/fetch.py
+	$(BIN)/python tests/helm/fetch.py $(HELM_TOOLS)
+	touch $@
+
 demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves it up)
 	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
 
@@ -50,8 +55,9 @@ train: $(BIN)/.installed ## a training run by hand (PROJECT=3)
 	@test -n "$(PROJECT)" || { echo "Say which project: make train PROJECT=3"; exit 2; }
 	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
 
-test: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## all tests but the slow ones, a real Label Studio and a real browser included
+test: $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed ## all tests but the slow ones, a real Label Studio and a real browser included
 	$(BIN)/python -m pytest -m "not slow" tests/service tests/training $(ARGS)
+	PATH=$(HELM_TOOLS):$$PATH $(BIN)/python -m pytest tests/helm $(ARGS)
 	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
 
 test-slow: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## the slow tests

@@ -16,6 +16,11 @@ SECONDS = Histogram(
 )
 TEXTS = Counter("spanloop_texts_total", "Texts that predictions were asked for, by how they ended.", ["result"])
 ENTITIES = Counter("spanloop_entities_total", "Spans predicted.")
+DEMAND = Gauge(
+    "spanloop_extractor_demand",
+    "Texts that this backend waits for the extractor with, also while there is no extractor: what to scale by.",
+    multiprocess_mode="livesum",
+)
 QUEUED = Gauge("spanloop_texts_queued", "Texts that wait for the model or run.", multiprocess_mode="livesum")
 
 

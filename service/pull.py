@@ -20,7 +20,9 @@ from service.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def main(folder: Annotated[Path, typer.Argument(help="Where the model goes; its parent must be there.")]) -> None:
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the model goes, in a directory of its version's name.")],
+) -> None:
     """Write the model of the version that SPANLOOP_LIVE names; without one nothing: the base model serves."""
     settings = Settings()
     logs.configure(settings.log_json)
@@ -30,7 +32,9 @@ def main(folder: Annotated[Path, typer.Argument(help="Where the model goes; its 
     try:
         reference = Reference.parse(settings.live)
         repository = str(reference.repository or settings.registry)
-        lineage = Bentos.connect(repository, settings.registry_plain_http).pull_model(reference, folder)
+        lineage = Bentos.connect(repository, settings.registry_plain_http).pull_model(
+            reference, folder / reference.version
+        )
     except (ValueError, RegistryError, UnknownVersion, FormatError) as error:
         log.error("%s", error)
         sys.exit(1)

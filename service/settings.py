@@ -46,15 +46,13 @@ class Settings(BaseSettings):
     live: str = ""
     """The live version in the extractor's pod template, `repository:VERSION@sha256:…`; empty for the base model."""
     pulled: Path | None = None
-    """Where an extractor's init container has put the live version's model; empty while there is none."""
+    """Where an extractor's init container puts the live version's model, in a directory of the version's name."""
     registry: str = ""
     """On a cluster: where Bentos are published, `host[:port]/repository`."""
     registry_plain_http: bool = False
     namespace: str = ""
     release: str = ""
-    """On a cluster: the full name of the release's objects, with which its Jobs' names begin."""
-    instance: str = ""
-    """On a cluster: the release's own name, by which its objects are labelled."""
+    """On a cluster: the full name of the release: its objects' names begin with it, and it is a label of theirs."""
     extractor_url: str = ""
     """Where the extractor is, for a backend that holds no model."""
     extractor_deployment: str = ""
@@ -100,11 +98,6 @@ class Settings(BaseSettings):
     def _absolute(cls, value: str) -> str:
         """A directory by its whole path: a run does not share the backend's working directory."""
         return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
-
-    @property
-    def served_model(self) -> str:
-        """What an extractor serves: the pulled version where there is one, else the base model."""
-        return str(self.pulled) if self.pulled and any(self.pulled.glob("*.json")) else self.model
 
     @cached_property
     def folder(self) -> Path:

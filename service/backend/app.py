@@ -118,7 +118,7 @@ async def page(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def exposition(supervisor: Supervisor, request: Request) -> Response:
-    metrics.QUEUED.set(supervisor.extractor.queued)
+    metrics.DEMAND.set(supervisor.extractor.queued)
     return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 

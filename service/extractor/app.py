@@ -20,6 +20,7 @@ from service.extractor.questions import Unavailable
 from service.extractor.wire import Ask, encode_answer
 from service.routes import Refused, body_of, decode, no_such_route, route
 from service.settings import Settings
+from service.versions import version_of
 
 log = logging.getLogger(__name__)
 
@@ -44,17 +45,23 @@ class Loader:
         self._thread.join()
 
     def _load(self) -> None:
+        source = served(self._settings)
         while not self._ended.is_set():
             try:
-                loaded = load(self._settings.served_model, self._settings.device)
+                loaded = load(source, self._settings.device)
             except Exception as error:  # whatever it is, readiness must say so
-                log.exception("%s cannot be served", self._settings.served_model)
+                log.exception("%s cannot be served", source)
                 self._engine.failed(str(error))
                 self._ended.wait(AGAIN)
             else:
                 self._engine.swap(loaded)
                 log.info("version %s answers", loaded.version)
                 return
+
+
+def served(settings: Settings) -> str:
+    """The live version, where the init container has put it; else the base model."""
+    return str(settings.pulled / version_of(settings.live)) if settings.pulled and settings.live else settings.model
 
 
 async def extract(request: Request) -> Response:

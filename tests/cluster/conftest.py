@@ -48,7 +48,7 @@ def namespace() -> Iterator[str]:
 def cluster(namespace: str) -> Cluster:
     """The release's objects, with an extractor of one pod that is ready unless its version is called broken."""
     kubectl("apply", "--namespace", namespace, "--filename", "-", given=extractor())
-    settings = Settings(namespace=namespace, release=RELEASE, instance=RELEASE, extractor_deployment="extractor")
+    settings = Settings(namespace=namespace, release=RELEASE, extractor_deployment="extractor")
     return Cluster(settings)
 
 

@@ -24,7 +24,7 @@ REFERENCE = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
 
 def template(words="", status=0, **pod):
     """A Job whose pod leaves these last words."""
-    labels = {"app.kubernetes.io/component": "training", "app.kubernetes.io/instance": RELEASE}
+    labels = {"app.kubernetes.io/component": "training", "spanloop.dev/release": RELEASE}
     container = {
         "name": "training",
         "image": IMAGE,

@@ -13,5 +13,6 @@ def test_the_exposition_is_prometheus_text_with_what_this_project_counts():
         "spanloop_request_duration_seconds",
         "spanloop_texts",
         "spanloop_entities",
+        "spanloop_extractor_demand",
         "spanloop_texts_queued",
     } <= families

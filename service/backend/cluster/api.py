@@ -26,7 +26,7 @@ class Cluster:
         self.release = settings.release
         self.extractor = settings.extractor_deployment
         # The chart's own labels, which every training Job has, whoever created it.
-        self._training = f"app.kubernetes.io/component=training,app.kubernetes.io/instance={settings.instance}"
+        self._training = f"app.kubernetes.io/component=training,spanloop.dev/release={settings.release}"
         self._client = connect()
         self._apps = client.AppsV1Api(self._client)
         self._batch = client.BatchV1Api(self._client)

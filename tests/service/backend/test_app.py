@@ -730,7 +730,7 @@ def test_metrics_have_bounded_labels_whatever_is_asked(client):
     routes = {sample.labels["route"] for sample in families["spanloop_requests"].samples}
     known = {"/", "/health", "/setup", "/predict", "/webhook", "/train", "/versions", "/job_status", "/metrics"}
     assert "/predict" in routes <= known
-    assert families["spanloop_texts_queued"].samples[0].value == 0
+    assert families["spanloop_extractor_demand"].samples[0].value == 0
 
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):

@@ -1,0 +1,114 @@
+"""Writes the chart's README.md from values.yaml: a row for every value, with its comment and its default.
+
+python helm/readme.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).parent / "spanloop"
+
+HEAD = """\
+# The chart `spanloop`
+
+{description}
+
+One release holds a backend (what Label Studio connects to), an extractor (the model) and the template of training runs.
+Version {version}, for Kubernetes 1.25 to 1.37.
+
+    kubectl create namespace spanloop
+    kubectl label namespace spanloop pod-security.kubernetes.io/enforce=restricted
+    kubectl -n spanloop create secret generic label-studio --from-literal=api-key=KEY
+    helm install spanloop helm/spanloop -n spanloop \\
+      --set image.repository=REGISTRY/spanloop \\
+      --set registry.url=REGISTRY/spanloop-bentos \\
+      --set labelStudio.url=http://label-studio.label-studio.svc --set labelStudio.existingSecret=label-studio
+    helm test spanloop -n spanloop --logs
+
+What `helm install` prints says what to enter in Label Studio, and which settings Label Studio needs to accept a private
+address. A namespace of its own is wanted: whoever can create Jobs in a namespace, as the backend can, can mount every
+Secret in it.
+`ci/` in the sources has a values file for every feature.
+
+Runs:
+
+    kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns='\
+      RUN:.metadata.name,PHASE:.metadata.annotations.spanloop\\.dev/phase,\
+      PERCENT:.metadata.annotations.spanloop\\.dev/percent,F1:.metadata.annotations.spanloop\\.dev/f1'
+
+## Values
+
+Made by `python helm/readme.py` from `values.yaml`; other values are refused (`values.schema.json`).
+
+| value | default | meaning |
+| --- | --- | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A row: the path of a value, its default, its comment."""
+
+    path: str
+    default: Any
+    comment: str
+
+
+def values(text: str) -> list[Value]:
+    """The values of a values.yaml, in its order.
+
+    A mapping whose keys have comments is a section, else it is one value.
+    """
+    lines = text.splitlines()
+    return list(_rows(yaml.compose(text), "", lines))
+
+
+def _rows(mapping: yaml.MappingNode, prefix: str, lines: list[str]) -> Iterator[Value]:
+    for key, node in mapping.value:
+        comment = _comment_above(key, lines)
+        path = prefix + key.value
+        if _is_section(node, lines):
+            yield Value(path, None, comment)
+            yield from _rows(node, f"{path}.", lines)
+        else:
+            yield Value(path, yaml.SafeLoader("").construct_document(node), comment)
+
+
+def _is_section(node: yaml.Node, lines: list[str]) -> bool:
+    return isinstance(node, yaml.MappingNode) and any(_comment_above(key, lines) for key, _ in node.value)
+
+
+def _comment_above(key: yaml.Node, lines: list[str]) -> str:
+    """The comment lines right above a key, joined; empty where there are none."""
+    indent = " " * key.start_mark.column
+    found: list[str] = []
+    for line in reversed(lines[: key.start_mark.line]):
+        if not line.startswith(f"{indent}# "):
+            break
+        found.insert(0, line.removeprefix(f"{indent}# ").strip())
+    return " ".join(found)
+
+
+def readme(chart: Path = CHART) -> str:
+    about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    rows = [_row(value) for value in values((chart / "values.yaml").read_text(encoding="utf-8"))]
+    return HEAD.format(**about) + "\n".join(rows) + "\n"
+
+
+def _row(value: Value) -> str:
+    comment = value.comment.replace("|", "\\|").replace("<", "&lt;")
+    if value.default is None:
+        return f"| **`{value.path}`** | | {comment} |"
+    default = json.dumps(value.default).replace("|", "\\|")
+    return f"| `{value.path}` | `{default}` | {comment} |"
+
+
+if __name__ == "__main__":
+    (CHART / "README.md").write_text(readme(), encoding="utf-8")

@@ -1,0 +1,38 @@
+{{/* Rules of NetworkPolicies. An empty list of peers makes no rule at all: in a rule it would mean everybody. */}}
+
+{{/* (dict "direction" "from" or "to", "peers" list, "ports" list; no ports: all) */}}
+{{- define "spanloop.network.rule" -}}
+{{- if .peers }}
+- {{ .direction }}:
+    {{- toYaml .peers | nindent 4 }}
+  {{- with .ports }}
+  ports:
+    {{- range . }}
+    - protocol: TCP
+      port: {{ . }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The pods of a component of this release, as a list of peers in JSON: (dict "root" $ "component" "backend"). */}}
+{{- define "spanloop.network.pods" -}}
+{{- list (dict "podSelector" (dict "matchLabels" (include "spanloop.selectorLabels" . | fromYaml))) | toJson }}
+{{- end }}
+
+{{/* Registry and, where the model is there, the hub. */}}
+{{- define "spanloop.network.models" -}}
+{{- if .Values.registry.url }}
+{{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.registry.peers "ports" .Values.networkPolicy.registry.ports) }}
+{{- end }}
+{{- if include "spanloop.modelOnHub" . }}
+{{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.modelHub.peers "ports" .Values.networkPolicy.modelHub.ports) }}
+{{- end }}
+{{- end }}
+
+{{/* Prometheus: (dict "root" $ "port" 9091). */}}
+{{- define "spanloop.network.monitoring" -}}
+{{- if ne .root.Values.monitoring.scrape "none" }}
+{{- include "spanloop.network.rule" (dict "direction" "from" "peers" .root.Values.networkPolicy.monitoring.peers "ports" (list .port)) }}
+{{- end }}
+{{- end }}

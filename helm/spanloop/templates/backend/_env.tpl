@@ -1,0 +1,54 @@
+{{/* What the backend is told. */}}
+{{- define "spanloop.backend.env" -}}
+{{ include "spanloop.env" . }}
+{{- include "spanloop.registryEnv" . }}
+{{- include "spanloop.labelStudioEnv" . }}
+- name: SPANLOOP_EXTRACTOR_URL
+  value: http://{{ include "spanloop.fullname" . }}-extractor.{{ .Release.Namespace }}.svc:9091
+- name: SPANLOOP_EXTRACTOR_DEPLOYMENT
+  value: {{ include "spanloop.fullname" . }}-extractor
+- name: SPANLOOP_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: SPANLOOP_RELEASE
+  value: {{ include "spanloop.fullname" . }}
+- name: SPANLOOP_LEASE
+  value: {{ include "spanloop.fullname" . }}-backend
+- name: SPANLOOP_JOB_TEMPLATE
+  value: /etc/spanloop/training/job.yaml
+- name: SPANLOOP_ROLLOUT
+  value: {{ .Values.rollout }}
+- name: SPANLOOP_ROLLOUT_SECONDS
+  value: {{ .Values.rolloutSeconds | int | quote }}
+- name: SPANLOOP_IDLE_SECONDS
+  {{- /* 0: never to zero; with KEDA that is KEDA's to do. */}}
+  value: {{ ternary (.Values.scaleToZero.idleSeconds | int) 0 (and .Values.scaleToZero.enabled (ne .Values.autoscaling.kind "keda")) | quote }}
+- name: SPANLOOP_KEEP_RUNS
+  value: {{ .Values.training.keepRuns | int | quote }}
+- name: SPANLOOP_PREDICT_DEADLINE
+  value: {{ .Values.backend.predictDeadline | int | quote }}
+- name: SPANLOOP_MAX_BODY_MB
+  value: {{ .Values.backend.maxBodyMb | int | quote }}
+- name: SPANLOOP_RETRAIN_EVERY
+  value: {{ .Values.backend.retrain.every | int | quote }}
+- name: SPANLOOP_RETRAIN_MINIMUM
+  value: {{ .Values.backend.retrain.minimum | int | quote }}
+- name: SPANLOOP_RETRAIN_QUIET
+  value: {{ .Values.backend.retrain.quiet | int | quote }}
+{{- /* Scraping by annotations has no credentials to give. */}}
+- name: SPANLOOP_METRICS_OPEN
+  value: {{ eq .Values.monitoring.scrape "annotations" | quote }}
+{{- if .Values.basicAuth.enabled }}
+- name: SPANLOOP_BASIC_AUTH_USERNAME
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "spanloop.basicAuthSecret" . }}
+      key: username
+- name: SPANLOOP_BASIC_AUTH_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "spanloop.basicAuthSecret" . }}
+      key: password
+{{- end }}
+{{- end }}

@@ -1,0 +1,23 @@
+{{/* What a run is told, besides its projects. */}}
+{{- define "spanloop.training.env" -}}
+{{ include "spanloop.env" . }}
+{{- include "spanloop.registryEnv" . }}
+{{ include "spanloop.modelEnv" (dict "root" . "component" "training") }}
+{{- include "spanloop.labelStudioEnv" . }}
+- name: SPANLOOP_RELEASE
+  value: {{ include "spanloop.fullname" . }}
+- name: SPANLOOP_BACKEND_URL
+  value: http://{{ include "spanloop.fullname" . }}-backend.{{ .Release.Namespace }}.svc:{{ .Values.backend.service.port }}
+- name: SPANLOOP_PROGRESS_PORT
+  value: "9092"
+- name: SPANLOOP_TERMINATION_LOG
+  value: /dev/termination-log
+- name: SPANLOOP_STEPS
+  value: {{ int .Values.training.steps | quote }}
+- name: SPANLOOP_BATCH_SIZE
+  value: {{ int .Values.training.batchSize | quote }}
+- name: SPANLOOP_MIN_ANNOTATIONS
+  value: {{ int .Values.training.minAnnotations | quote }}
+- name: SPANLOOP_SEED
+  value: {{ int .Values.training.seed | quote }}
+{{- end }}

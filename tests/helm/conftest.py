@@ -1,0 +1,32 @@
+"""Helm, kubectl, and what the chart renders, each rendering made once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from chart import Chart
+
+
+def _program(name: str) -> str:
+    """Where a program is: on the PATH or beside this Python. A test without it is skipped, but never in CI."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if found:
+        return found
+    reason = f"{name} is neither on the PATH nor in {Path(sys.executable).parent}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; in CI it must be there")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def chart() -> Chart:
+    return Chart(_program("helm"))
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    return _program("kubectl")

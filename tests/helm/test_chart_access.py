@@ -1,0 +1,230 @@
+"""Who may do what: the API server's rules, the network's, and who sees which Secret."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from chart import env_of
+from network import Peer, allowed
+
+PORTS = {
+    "backend": 9090,
+    "extractor": 9091,
+    "training": 9092,
+    "test": 8080,
+    "label-studio": 8080,
+    "prometheus": 9090,
+    "stranger": 8080,
+}
+
+
+@pytest.fixture
+def policies(chart):
+    return list(chart.render("complete").of("NetworkPolicy").values())
+
+
+@pytest.fixture
+def peers(chart):
+    release = chart.render("complete")
+    own = {
+        pod.metadata["labels"]["app.kubernetes.io/component"]: Peer("here", pod.metadata["labels"])
+        for pod in release.pods
+    }
+    return own | {
+        "label-studio": Peer("label-studio", {"app.kubernetes.io/name": "label-studio"}),
+        "prometheus": Peer("monitoring", {"app.kubernetes.io/name": "prometheus"}),
+        "stranger": Peer("here", {"app": "stranger"}),
+    }
+
+
+def test_the_backend_may_do_exactly_what_it_must(chart):
+    (role,) = chart.render().of("Role").values()
+    rules = {
+        (rule["apiGroups"][0], rule["resources"][0], *rule.get("resourceNames", [])): rule["verbs"]
+        for rule in role["rules"]
+    }
+    assert rules == {
+        ("apps", "deployments", "spanloop-extractor"): ["get", "patch"],
+        ("apps", "deployments/scale", "spanloop-extractor"): ["get", "patch"],
+        ("batch", "jobs"): ["create", "delete", "get", "list", "patch"],
+        ("", "pods"): ["get", "list"],
+        ("", "events"): ["list"],
+        ("coordination.k8s.io", "leases"): ["create"],
+        ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "patch", "update"],
+    }
+    assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in role["rules"])
+
+
+def test_only_the_backends_account_is_bound_to_a_role(chart):
+    (binding,) = chart.render(namespace="elsewhere").of("RoleBinding").values()
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "spanloop-backend"}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "spanloop-backend", "namespace": "elsewhere"}]
+
+
+def test_every_component_runs_as_an_account_of_its_own(chart):
+    release = chart.render()
+    accounts = {pod.where: pod.spec["serviceAccountName"] for pod in release.pods}
+    assert (
+        set(accounts.values())
+        == set(release.of("ServiceAccount"))
+        == {"spanloop-backend", "spanloop-extractor", "spanloop-training"}
+    )
+    assert {where for where, name in accounts.items() if name == "spanloop-backend"} == {
+        "Deployment/spanloop-backend",
+        "Pod/spanloop-test",
+    }
+
+
+def test_pods_talk_along_the_paths_of_the_picture_and_no_others(policies, peers):
+    """A stranger may talk to whom no policy protects; that is not the chart's to forbid."""
+    talks = {
+        (source, target)
+        for source in peers
+        for target in peers
+        if source != target and allowed(policies, peers[source], peers[target], PORTS[target])
+    }
+    elsewhere = {"label-studio", "prometheus", "stranger"}
+    assert {(source, target) for source, target in talks if not {source, target} <= elsewhere} == {
+        ("label-studio", "backend"),
+        ("test", "backend"),
+        ("prometheus", "backend"),
+        ("prometheus", "extractor"),
+        ("prometheus", "training"),
+        ("backend", "extractor"),
+        ("backend", "training"),
+        ("backend", "label-studio"),
+        ("training", "label-studio"),
+        ("training", "backend"),
+    }
+
+
+def test_only_the_port_of_the_program_is_open(policies, peers):
+    assert not allowed(policies, peers["label-studio"], peers["backend"], 9091)
+    assert not allowed(policies, peers["backend"], peers["extractor"], 22)
+
+
+@pytest.mark.parametrize("component", ["backend", "extractor", "training"])
+def test_whoever_is_let_in_is_let_in_at_one_port(policies, peers, component):
+    """Asked from Prometheus, whose own side nothing restricts."""
+    reached = {port for port in (22, *PORTS.values()) if allowed(policies, peers["prometheus"], peers[component], port)}
+    assert reached == {PORTS[component]}
+    rules = next(one["spec"]["ingress"] for one in policies if one["metadata"]["name"] == f"spanloop-{component}")
+    assert all([one["port"] for one in rule["ports"]] == [PORTS[component]] for rule in rules)
+
+
+def test_another_release_in_the_same_namespace_is_a_stranger(chart, policies, peers):
+    other = chart.render(name="other")
+    backend = Peer("here", other.component("Deployment", "backend")["spec"]["template"]["metadata"]["labels"])
+    assert not allowed(policies, backend, peers["extractor"], 9091)
+
+
+def test_all_pods_may_ask_dns(policies, peers):
+    dns = Peer("kube-system", {"k8s-app": "kube-dns"})
+    for component in ("backend", "extractor", "training", "test"):
+        assert allowed(policies, peers[component], dns, 53, "UDP")
+        assert allowed(policies, peers[component], dns, 53, "TCP")
+
+
+def test_only_the_backend_and_its_test_reach_the_api_server(chart):
+    release = chart.render("network")
+    policies = list(release.of("NetworkPolicy").values())
+    reach = {
+        pod.metadata["labels"]["app.kubernetes.io/component"]
+        for pod in release.pods
+        if allowed(policies, Peer("here", pod.metadata["labels"]), Peer(address="10.0.0.1"), 6443)
+    }
+    assert reach == {"backend", "test"}
+
+
+def test_the_registry_is_reached_at_the_peers_and_ports_of_the_values(chart):
+    release = chart.render("network")
+    policies = list(release.of("NetworkPolicy").values())
+    pods = {
+        pod.metadata["labels"]["app.kubernetes.io/component"]: Peer("here", pod.metadata["labels"])
+        for pod in release.pods
+    }
+    reach = {name for name, pod in pods.items() if allowed(policies, pod, Peer(address="10.0.0.9"), 5000)}
+    assert reach == {"backend", "extractor", "training"}
+    assert not allowed(policies, pods["extractor"], Peer(address="10.0.0.9"), 443)
+    assert not allowed(policies, pods["extractor"], Peer(address="10.0.0.8"), 5000)
+    assert allowed(policies, Peer("here", {"app": "gateway"}), pods["backend"], 9090)
+
+
+@pytest.mark.parametrize(("feature", "reached"), [("complete", True), ("default", False)])
+def test_the_model_hub_is_reached_only_for_a_model_that_is_there(chart, feature, reached):
+    release = chart.render(feature)
+    policies = list(release.of("NetworkPolicy").values())
+    extractor = Peer("here", release.component("Deployment", "extractor")["spec"]["template"]["metadata"]["labels"])
+    assert allowed(policies, extractor, Peer(address="203.0.113.7"), 443) is reached
+    assert not allowed(policies, extractor, Peer(address="169.254.169.254"), 80)
+
+
+@pytest.mark.parametrize(("feature", "reached"), [("ingress", True), ("default", False)])
+def test_an_ingress_controller_is_let_in_only_with_an_ingress(chart, feature, reached):
+    release = chart.render(feature)
+    policies = list(release.of("NetworkPolicy").values())
+    backend = Peer("here", release.component("Deployment", "backend")["spec"]["template"]["metadata"]["labels"])
+    assert allowed(policies, Peer("ingress-nginx", {}), backend, 9090) is reached
+
+
+def test_no_peers_means_nobody(chart):
+    release = chart.render(
+        networkPolicy__labelStudio__peers=[], networkPolicy__monitoring__peers=[], networkPolicy__dns__peers=[]
+    )
+    policies = list(release.of("NetworkPolicy").values())
+    backend = Peer("here", release.component("Deployment", "backend")["spec"]["template"]["metadata"]["labels"])
+    for other in (Peer("label-studio", {"app.kubernetes.io/name": "label-studio"}), Peer("monitoring", {})):
+        assert not allowed(policies, other, backend, 9090)
+    assert not allowed(policies, backend, Peer("kube-system", {"k8s-app": "kube-dns"}), 53, "UDP")
+
+
+def test_secrets_come_by_reference_only(chart):
+    for pod in chart.render("complete").pods:
+        for container in pod.containers:
+            for name, value in env_of(container).items():
+                secret = "PASSWORD" in name or "KEY" in name or "USERNAME" in name
+                assert ("secretKeyRef" in value) is secret, (pod.where, name)
+
+
+def test_the_container_that_runs_a_model_on_texts_has_no_credentials(chart):
+    """The one that pulls has the registry's; a run needs both to do its work."""
+    release = chart.render("complete")
+    pull, extractor = (
+        release.component("Deployment", "extractor")["spec"]["template"]["spec"]["initContainers"][0],
+        release.container("extractor"),
+    )
+    assert not any(isinstance(value, dict) and "secretKeyRef" in value for value in release.env("extractor").values())
+    assert "DOCKER_CONFIG" not in release.env("extractor")
+    mounted = [{one["mountPath"] for one in container["volumeMounts"]} for container in (pull, extractor)]
+    assert "/etc/spanloop/registry" in mounted[0] - mounted[1]
+
+
+def test_basic_auth_is_on_with_a_long_random_password(chart):
+    release = chart.render()
+    (secret,) = release.of("Secret").values()
+    assert secret["type"] == "kubernetes.io/basic-auth"
+    assert base64.b64decode(secret["data"]["username"]) == b"label-studio"
+    (fresh,) = chart.render(name="fresh").of("Secret").values()
+    assert len(base64.b64decode(fresh["data"]["password"])) == 32
+    reference = release.env("backend")["SPANLOOP_BASIC_AUTH_PASSWORD"]["secretKeyRef"]
+    assert reference == {"name": secret["metadata"]["name"], "key": "password"}
+
+
+def test_a_secret_that_exists_replaces_the_generated_one(chart):
+    release = chart.render("existing-secrets")
+    assert release.of("Secret") == {}
+    assert release.env("backend")["SPANLOOP_BASIC_AUTH_USERNAME"]["secretKeyRef"] == {
+        "name": "spanloop-login",
+        "key": "username",
+    }
+    assert release.env("training")["SPANLOOP_LABEL_STUDIO_API_KEY"]["secretKeyRef"] == {
+        "name": "label-studio",
+        "key": "token",
+    }
+
+
+def test_open_means_no_policies_and_no_credentials(chart):
+    release = chart.render("open")
+    assert release.of("NetworkPolicy") == release.of("Secret") == release.of("PodDisruptionBudget") == {}
+    assert not any("BASIC_AUTH" in name for name in release.env("backend"))
