@@ -15,6 +15,13 @@ import yaml
 
 CHART = Path(__file__).parent / "spanloop"
 
+COLUMNS = r"RUN:.metadata.name,{phase},{percent},{f1}".format(
+    phase=r"PHASE:.metadata.annotations.spanloop\.dev/phase",
+    percent=r"PERCENT:.metadata.annotations.spanloop\.dev/percent",
+    f1=r"F1:.metadata.annotations.spanloop\.dev/f1",
+)
+"""Where the backend notes on a Job how its run stands."""
+
 HEAD = """\
 # The chart `spanloop`
 
@@ -39,9 +46,7 @@ Secret in it.
 
 Runs:
 
-    kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns='\
-      RUN:.metadata.name,PHASE:.metadata.annotations.spanloop\\.dev/phase,\
-      PERCENT:.metadata.annotations.spanloop\\.dev/percent,F1:.metadata.annotations.spanloop\\.dev/f1'
+    kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns={columns}
 
 ## Values
 
@@ -99,7 +104,7 @@ def _comment_above(key: yaml.Node, lines: list[str]) -> str:
 def readme(chart: Path = CHART) -> str:
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
     rows = [_row(value) for value in values((chart / "values.yaml").read_text(encoding="utf-8"))]
-    return HEAD.format(**about) + "\n".join(rows) + "\n"
+    return HEAD.format(**about, columns=f"'{COLUMNS}'") + "\n".join(rows) + "\n"
 
 
 def _row(value: Value) -> str:
