@@ -1,0 +1,78 @@
+"""Layers: files as an uncompressed tar, byte for byte the same for the same names, contents and executable bits."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+_BUFFER = 1 << 20
+
+
+class LayerError(ValueError):
+    """Something that no layer may hold: links, devices, names that lead outside."""
+
+
+def entries(folder: Path) -> dict[str, Path]:
+    """Everything below a directory by its name in a layer. Raises LayerError for what is no file or directory."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise LayerError(f"{path} is neither a file nor a directory; a Bento with it cannot be published.")
+        found[path.relative_to(folder).as_posix()] = path
+    return found
+
+
+def pack(files: Mapping[str, Path], target: Path) -> tuple[str, int]:
+    """Write these files and directories as a layer, a buffer at a time. Its digest and its size in bytes."""
+    with target.open("wb") as file:
+        hashed = _Hashed(file)
+        with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BUFFER) as archive:  # type: ignore[call-overload]
+            for name in sorted(files):
+                _add(archive, name, files[name])
+    return f"sha256:{hashed.digest.hexdigest()}", hashed.size
+
+
+def unpack(source: Path, folder: Path) -> None:
+    """Write what a layer holds below a directory. Raises LayerError for anything but plain files within it.
+
+    The layer's digest must have been checked; even so it is not trusted.
+    """
+    try:
+        with tarfile.open(source, "r:", bufsize=_BUFFER) as archive:
+            for member in archive:
+                if not (member.isreg() or member.isdir()) or member.issparse():
+                    raise LayerError(f"the layer holds {member.name!r}, which is neither a file nor a directory")
+                archive.extract(member, folder, filter="data")
+    except (tarfile.TarError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise LayerError(f"the layer cannot be unpacked ({type(error).__name__}: {error})") from error
+
+
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
+    status = path.stat()
+    member = tarfile.TarInfo(name)  # owner 0, time 0, no names
+    if stat.S_ISDIR(status.st_mode):
+        member.type, member.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(member)
+        return
+    member.size = status.st_size
+    member.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+    with path.open("rb") as content:
+        archive.addfile(member, content)
+
+
+class _Hashed:
+    """A file to write to that knows the digest of what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
