@@ -13,7 +13,10 @@ import json
 import platform
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from datetime import date
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from statistics import mean, stdev
@@ -26,6 +29,7 @@ from rich.table import Table
 from service.label_config import in_words
 from service.model import Model, use_threads
 from service.spans import Span
+from service.versions import initial_version
 from training.dataset import Document, is_for_validation
 from training.judge import score
 from training.learn import Learning
@@ -60,53 +64,77 @@ def interval(rows: Sequence[dict[str, float]], change: Callable[[dict[str, float
     return f"{mean(values):+.3f} ± {half:.3f}"
 
 
+@dataclass(frozen=True)
+class Case:
+    """One run of the study: what is learnt from, and what is scored."""
+
+    seed: int
+    fold: int
+    training: list[Document]
+    test: list[Document]
+    general: list[Document]
+
+
 def main(
     data: Annotated[Path, typer.Option(help="The folder of the data sets.")],
     folds: Annotated[int, typer.Option(help="How many of the five folds.")] = 5,
     seeds: int = 3,
     tasks: int = 200,
+    general: Annotated[int, typer.Option(help="Sentences of BC5CDR's dev part, drawn at random once.")] = 1_000,
     out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("benchmarks/results/learning.json"),
 ) -> None:
     settings = TrainingSettings()
-    use_threads(settings.compute_threads)
     medical = [*read(data / "multiconer_v2_en_medical/train.jsonl"), *read(data / "multiconer_v2_en_medical/dev.jsonl")]
     Random(0).shuffle(medical)
-    general = read(data / "bc5cdr/dev.jsonl")
-    base_general = score(Model.load(settings.model), general, settings.threshold).f1
+    sample = Random(0).sample(read(data / "bc5cdr/dev.jsonl"), general)
+    cases = [case(seed, fold, medical, sample, tasks) for seed in range(seeds) for fold in range(folds)]
     rows = []
-    for seed in range(seeds):
-        for fold in range(folds):
-            row = {"seed": seed, "fold": fold, "bc5cdr_before": base_general}
-            row |= measure(settings.model_copy(update={"seed": seed}), medical, general, fold, tasks)
+    # A small model gains little from a second thread: as many runs at a time as there are processors.
+    with ProcessPoolExecutor(settings.compute_threads, mp_context=get_context("spawn")) as pool:
+        for row in pool.map(measure, cases):
             rows.append(row)
             screen.print_json(json.dumps(row))
     show(rows, tasks)
-    machine = {"machine": platform.processor() or platform.machine(), "threads": settings.compute_threads}
     out.parent.mkdir(parents=True, exist_ok=True)
-    result = {"date": f"{date.today()}", **machine, "model": Path(settings.model).name, "tasks": tasks, "rows": rows}
+    about = {"date": f"{date.today()}", "machine": machine(), "at_a_time": settings.compute_threads}
+    result = {**about, "model": initial_version(settings.model), "tasks": tasks, "rows": rows}
     out.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def measure(
-    settings: TrainingSettings, medical: Sequence[Document], general: Sequence[Document], fold: int, tasks: int
-) -> dict[str, float]:
-    """One fold: learn from `tasks` sentences of the other folds, score this one's before and after."""
-    test = medical[fold::5]
+def case(seed: int, fold: int, medical: Sequence[Document], general: list[Document], tasks: int) -> Case:
+    """`tasks` sentences of the other folds to learn from, and this fold's to score."""
     others = [document for index, document in enumerate(medical) if index % 5 != fold]
-    chosen = Random(f"{settings.seed}:{fold}").sample(others, tasks)
+    return Case(seed, fold, Random(f"{seed}:{fold}").sample(others, tasks), list(medical[fold::5]), general)
+
+
+def measure(case: Case) -> dict[str, float]:
+    """Learn as a run does, and score before and after; in a process of its own."""
+    use_threads(1)
+    settings = TrainingSettings(seed=case.seed)
     model = Model.load(settings.model)
-    before = score(model, test, settings.threshold).f1
+    before, general_before = (score(model, part, settings.threshold).f1 for part in (case.test, case.general))
     began, spent = time.monotonic(), time.process_time()
-    learning = Learning(settings, model, [d for d in chosen if not is_for_validation(d.text)])
-    learning.tune(learning.replay([]), [d for d in chosen if is_for_validation(d.text)])
+    learning = Learning(settings, model, [d for d in case.training if not is_for_validation(d.text)])
+    learning.tune(learning.replay([]), [d for d in case.training if is_for_validation(d.text)])
     seconds, cpu = time.monotonic() - began, time.process_time() - spent
     return {
+        "seed": case.seed,
+        "fold": case.fold,
         "before": before,
-        "after": score(model, test, settings.threshold).f1,
-        "bc5cdr_after": score(model, general, settings.threshold).f1,
+        "after": score(model, case.test, settings.threshold).f1,
+        "bc5cdr_before": general_before,
+        "bc5cdr_after": score(model, case.general, settings.threshold).f1,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
     }
+
+
+def machine() -> str:
+    """The processor, as Linux names it."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def show(rows: Sequence[dict[str, float]], tasks: int) -> None:

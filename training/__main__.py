@@ -29,6 +29,9 @@ from training.shelf import LocalShelf, Shelf
 app = typer.Typer(help="Training runs and versions of Spanloop.", no_args_is_help=True, add_completion=False)
 screen = Console()
 
+FAILED = 3
+"""The run has failed and said why: another try would fail the same way, unlike after a crash or a lost node."""
+
 STOPPED = 143
 """What a shell reports for a process ended by SIGTERM."""
 
@@ -179,7 +182,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         reporter.close()
     _leave(settings, reporter.run)
     logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
-    return 1 if reporter.run.outcome == "failed" else 0
+    return FAILED if reporter.run.outcome == "failed" else 0
 
 
 def _shelf(settings: TrainingSettings) -> Shelf:

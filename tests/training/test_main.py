@@ -94,7 +94,7 @@ def run_of(home, model_folder):
 def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(with_studio, model_folder):
     status, _ = call("run", "--project", "1")
     (run,) = Runs(with_studio).all()
-    assert status == 1
+    assert status == 3
     assert run.id == run_of(with_studio, model_folder)
     assert run.outcome == "failed"
     assert "annotate more" in run.message
@@ -131,7 +131,7 @@ def test_a_run_is_kept_under_the_id_that_it_is_given(with_studio, tmp_path, monk
     words = tmp_path / "termination-log"
     monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
     status, _ = call("run", "--project", "1", "--run", "run-9")
-    assert status == 1
+    assert status == 3
     (run,) = Runs(with_studio).all()
     assert run.id == "run-9"
     left = Run.model_validate_json(words.read_text(encoding="utf-8"))

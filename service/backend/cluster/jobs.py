@@ -53,7 +53,13 @@ def manifest(template: Manifest, release: str, run: Run) -> Manifest:
     container = pod["spec"]["containers"][0]
     projects = [argument for project in run.projects for argument in ("--project", str(project))]
     container["args"] = [*container.get("args", []), "--run", run.id, *projects]
+    container["resources"] = {kind: _quantities(given) for kind, given in container.get("resources", {}).items()}
     return job
+
+
+def _quantities(given: Any) -> Any:
+    """Quantities as strings: YAML reads `nvidia.com/gpu: 1` as a number, which the client refuses to send."""
+    return {name: str(value) for name, value in given.items()} if isinstance(given, dict) else given
 
 
 def notes(run: Run) -> dict[str, str]:
@@ -69,7 +75,7 @@ def notes(run: Run) -> dict[str, str]:
 
 def run_of(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]] = ()) -> Run:
     """The run that a Job is, whoever created it, as it stands by the Job's own status and that of its pods."""
-    run = _annotated(job) or _by_hand(job)
+    run = noted(job) or _by_hand(job)
     if run.ended:
         return run
     failed = _condition(job, "Failed")
@@ -104,9 +110,10 @@ def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> st
     return "its pod is not there yet: the namespace's quota may be used up"
 
 
-def _annotated(job: Mapping[str, Any]) -> Run | None:
-    noted = job["metadata"].get("annotations", {}).get(RUN)
-    return Run.model_validate_json(noted) if noted else None
+def noted(job: Mapping[str, Any]) -> Run | None:
+    """The run as it was last mirrored onto its Job."""
+    text = job["metadata"].get("annotations", {}).get(RUN)
+    return Run.model_validate_json(text) if text else None
 
 
 def _by_hand(job: Mapping[str, Any]) -> Run:

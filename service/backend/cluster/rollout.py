@@ -28,6 +28,7 @@ VERSION = "spanloop.dev/version"
 STANDING = "spanloop.dev/rollout"
 """Annotation of the Deployment: where the rollout stands, as JSON."""
 KEPT = 20
+TRIES = 5
 
 
 def now() -> datetime:
@@ -122,8 +123,8 @@ class ClusterRollout:
 
     def promote(self, expected: str, reference: str, why: str) -> None:
         """Begin to roll to a reference if the live one still is `expected`. Raises Conflict otherwise."""
-        with self._lock:
-            deployment = self._cluster.deployment()
+
+        def begin(deployment: Manifest) -> None:
             found = reference_of(deployment)
             if found != expected:
                 raise Conflict(
@@ -132,13 +133,12 @@ class ClusterRollout:
                 )
             self._patch(deployment, standing_of(deployment).to(reference, why))
 
+        self._on_the_deployment(begin)
+
     def rollback(self, why: str) -> str:
         """Go back to the version before the live one. Returns its reference."""
-        with self._lock:
-            deployment = self._cluster.deployment()
-            standing = standing_of(deployment).back(why)
-            self._patch(deployment, standing)
-            return standing.target
+        self._on_the_deployment(lambda deployment: self._patch(deployment, standing_of(deployment).back(why)))
+        return self._known.target
 
     def look(self) -> None:
         """Learn where the rollout stands. Changes nothing."""
@@ -147,11 +147,18 @@ class ClusterRollout:
 
     def tick(self) -> None:
         """Look how the pods stand, and finish, undo or take over what is under way."""
+        self._on_the_deployment(self._advance)
+
+    def _on_the_deployment(self, act: Callable[[Manifest], None]) -> None:
+        """Do something with the Deployment as it is. Its status changes all the time, and that is a change as well:
+        then it is read again. Raises Changed where that does not help."""
         with self._lock:
-            try:
-                self._advance(self._cluster.deployment())
-            except Changed:
-                log.info("the Deployment was changed meanwhile; it is looked at again")
+            for _ in range(TRIES - 1):
+                try:
+                    return act(self._cluster.deployment())
+                except Changed:
+                    continue
+            return act(self._cluster.deployment())
 
     def _advance(self, deployment: Manifest) -> None:
         standing, found = standing_of(deployment), reference_of(deployment)

@@ -9,7 +9,7 @@ import httpx
 from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.jobs import RUN, Manifest, is_active, notes, run_of
+from service.backend.cluster.jobs import Manifest, is_active, noted, notes, run_of
 from service.runs import Run
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,9 @@ class JobRuns:
 
     def active(self) -> str | None:
         """The id of the run whose Job may still run."""
-        return next((self._runs[name].id for name, job in self._jobs.items() if is_active(job)), None)
+        # A run that has told its outcome is over, though its Job may take a moment to be complete.
+        runs = [self._runs[name] for name, job in self._jobs.items() if is_active(job)]
+        return next((run.id for run in runs if not run.ended), None)
 
     def attempts(self, run_id: str) -> int:
         """How many Jobs this run has had."""
@@ -99,9 +101,10 @@ class JobRuns:
 
     def _current(self, job: Manifest) -> Run:
         """The run of a Job as it stands now; news of its pod are written onto the Job, so that they outlive it."""
+        mirrored = noted(job)
+        if mirrored and mirrored.ended:
+            return mirrored
         known = run_of(job)
-        if known.ended and annotation(job, RUN):
-            return known
         pods = self._cluster.pods_of(job["metadata"]["name"])
         told = next((run for pod in pods if (run := _told(pod))), None)
         run = _with_job(told, job, known) if told else run_of(job, pods)

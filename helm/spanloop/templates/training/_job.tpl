@@ -37,12 +37,12 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # Wrong arguments stay wrong.
+    # Wrong arguments stay wrong, and a run that says why it failed (3) would say it again.
     - action: FailJob
       onExitCodes:
         containerName: training
         operator: In
-        values: [2]
+        values: [2, 3]
 {{- end }}
 template:
   metadata:
