@@ -19,7 +19,7 @@ PRIVATE_ADDRESSES = {"ML_BLOCK_LOCAL_IP": "false", "SSRF_PROTECTION_ENABLED": "f
 """Label Studio refuses models at private addresses unless both are set."""
 
 
-def start(program: Path, folder: Path, port: int) -> Server:
+def start(program: Path, folder: Path, port: int, host: str = "127.0.0.1") -> Server:
     """Start Label Studio with its data in `folder`, which begins as a copy of a database that was made once.
 
     A first start takes half a minute for the migrations; the migrated database is kept beside the program.
@@ -28,14 +28,14 @@ def start(program: Path, folder: Path, port: int) -> Server:
     if not migrated.exists():
         _migrate(program, migrated)
     shutil.copytree(migrated, folder, dirs_exist_ok=True)
-    return _serve(program, folder, port)
+    return _serve(program, folder, port, host)
 
 
 def _migrate(program: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    server = _serve(program, partial, free_port(8080))
+    server = _serve(program, partial, free_port(8080), "127.0.0.1")
     try:
         server.wait()
     finally:
@@ -43,9 +43,9 @@ def _migrate(program: Path, target: Path) -> None:
     partial.rename(target)
 
 
-def _serve(program: Path, folder: Path, port: int) -> Server:
-    url = f"http://127.0.0.1:{port}"
-    options = ["--no-browser", "--internal-host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder)]
+def _serve(program: Path, folder: Path, port: int, host: str) -> Server:
+    url = f"http://{host}:{port}"
+    options = ["--no-browser", "--internal-host", host, "--port", str(port), "--data-dir", str(folder)]
     return Server("Label Studio", [str(program), "start", *options], _environment(folder, url), url, folder / "log.txt")
 
 
