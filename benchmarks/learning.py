@@ -30,7 +30,7 @@ from service.label_config import in_words
 from service.model import Model, use_threads
 from service.spans import Span
 from service.versions import initial_version
-from training.dataset import Document, is_for_validation
+from training.dataset import Document, divide
 from training.judge import score
 from training.learn import Learning
 from training.settings import TrainingSettings
@@ -114,8 +114,9 @@ def measure(case: Case) -> dict[str, float]:
     model = Model.load(settings.model)
     before, general_before = (score(model, part, settings.threshold).f1 for part in (case.test, case.general))
     began, spent = time.monotonic(), time.process_time()
-    learning = Learning(settings, model, [d for d in case.training if not is_for_validation(d.text)])
-    learning.tune(learning.replay([]), [d for d in case.training if is_for_validation(d.text)])
+    training, validation = divide(case.training)
+    learning = Learning(settings, model, training)
+    learning.tune(learning.replay([]), validation)
     seconds, cpu = time.monotonic() - began, time.process_time() - spent
     return {
         "seed": case.seed,

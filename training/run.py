@@ -23,7 +23,7 @@ from service.runs import Outcome
 from service.versions import initial_version, version_of
 from training import publish, replay
 from training.annotations import ProjectGone, Source, read, read_texts
-from training.dataset import Document, is_for_validation, is_held_out
+from training.dataset import Document, divide, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.progress import Reporter
@@ -123,11 +123,10 @@ class TrainingRun:
         return config.read_text(encoding="utf-8")
 
     def _split(self, documents: Sequence[Document]) -> Parts:
-        """Held-out tasks by their text, for ever; of the others a part for early stopping."""
+        """Held-out tasks by their text, for ever; of the others, where they are many, a part for early stopping."""
         held_out = [document for document in documents if is_held_out(document.text)]
         rest = [document for document in documents if not is_held_out(document.text)]
-        validation = [document for document in rest if is_for_validation(document.text)]
-        training = [document for document in rest if not is_for_validation(document.text)]
+        training, validation = divide(rest)
         annotated = len({(document.project, document.task) for document in documents})
         wanted = self.settings.min_annotations
         if annotated < wanted or not training or not any(document.spans for document in held_out):

@@ -35,10 +35,10 @@ class TrainingSettings(Settings):
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for so many training examples, an encoder of that width, and whether bfloat16 is native.
 
-        Small encoders learn with larger rates: the rates are those that GLiNER's authors fine-tune with at width
-        768 (1e-5 and 5e-5), times the square of how much narrower the encoder is; checked at 384 (see benchmarks).
+        Small encoders learn with larger rates: twice those that GLiNER's authors fine-tune with at width 768 (1e-5
+        and 5e-5), times the cube of how much narrower the encoder is; checked at 384 (benchmarks/learning.py).
         """
-        scale = (768 / width) ** 2
+        scale = (768 / width) ** 3
         return Recipe(
             steps=self.steps or max(200, min(300, 2 * examples)),
             batch_size=self.batch_size,

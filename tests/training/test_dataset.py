@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from service.spans import Span
 from service.words import split
-from training.dataset import Document, align, build, is_for_validation, is_held_out
+from training.dataset import FEWEST_VALIDATION, Document, align, build, divide, is_for_validation, is_held_out
 
 TEXTS = st.text(st.sampled_from([*"abc .,-\n", "‍", "‏", "é", "́", "😀", "中"]), min_size=1, max_size=60)
 
@@ -140,3 +140,13 @@ def test_about_a_fifth_is_held_out_and_about_an_eighth_of_the_rest_validates():
 
 def test_any_text_has_a_side():
     assert is_held_out("\ud800") in (True, False)
+
+
+def test_few_texts_are_all_learned_from_and_many_give_a_part_to_early_stopping():
+    few = [Document(f"text {number}", ("a",), ()) for number in range(200)]
+    assert divide(few) == (few, [])
+    many = [Document(f"text {number}", ("a",), ()) for number in range(1_000)]
+    training, validation = divide(many)
+    assert len(validation) >= FEWEST_VALIDATION
+    assert sorted([*training, *validation], key=many.index) == many
+    assert all(is_for_validation(document.text) for document in validation)
