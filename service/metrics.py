@@ -19,9 +19,9 @@ ENTITIES = Counter("spanloop_entities_total", "Spans predicted.")
 DEMAND = Gauge(
     "spanloop_extractor_demand",
     "Texts that this backend waits for the extractor with, also while there is no extractor: what to scale by.",
-    multiprocess_mode="livesum",
+    multiprocess_mode="mostrecent",
 )
-QUEUED = Gauge("spanloop_texts_queued", "Texts that wait for the model or run.", multiprocess_mode="livesum")
+QUEUED = Gauge("spanloop_texts_queued", "Texts that wait for the model or run.", multiprocess_mode="mostrecent")
 
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"

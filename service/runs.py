@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,14 +47,18 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def id_of(model: str, fingerprint: str) -> str:
+def id_of(model: str, fingerprint: str, conditions: str) -> str:
     """The id of the run that learns from annotations as they stand now: asked for twice, it is the same run.
 
-    Another base model, release or setting (SPANLOOP_…, secrets aside) makes another run.
+    Another base model, release or other conditions (a run's settings) make another run.
     """
-    settings = sorted(item for item in os.environ.items() if item[0].startswith("SPANLOOP_") and item[0] not in ASIDE)
-    digest = hashlib.sha256(f"{RELEASE}\n{initial_version(model)}\n{settings}\n{fingerprint}".encode())
+    digest = hashlib.sha256(f"{RELEASE}\n{initial_version(model)}\n{conditions}\n{fingerprint}".encode())
     return f"run-{digest.hexdigest()[:10]}"
+
+
+def conditions() -> str:
+    """The settings of a run in this environment (SPANLOOP_…, secrets aside)."""
+    return str(sorted(item for item in os.environ.items() if item[0].startswith("SPANLOOP_") and item[0] not in ASIDE))
 
 
 class Run(BaseModel):
@@ -160,6 +165,25 @@ class Runs:
             os.ftruncate(handle, 0)
             os.pwrite(handle, run_id.encode(), 0)
         return handle
+
+    def wait_for_lock(self, run_id: str) -> int:
+        """Take the lock of the active run, waiting for whoever holds it: in a pod, the one that this one replaces."""
+        while (handle := self.acquire(run_id)) is None:
+            time.sleep(1)
+        return handle
+
+    def forget_work_of_others(self, run_id: str) -> None:
+        """Delete what other runs have left: exports and checkpoints of runs that nobody will go on with."""
+        for folder in self.folder.iterdir():
+            if folder.is_dir() and folder.name != run_id:
+                shutil.rmtree(folder)
+
+    def died(self) -> list[Run]:
+        """The runs that have no outcome and no process any more."""
+        runs = self.all()
+        # Asked after the list was read: a run that starts in between is not in it, or is found active.
+        active = self.active()
+        return [run for run in runs if not run.ended and run.id != active]
 
     def active(self) -> str | None:
         """The id of the run whose process is alive; None where there is none."""

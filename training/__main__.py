@@ -20,7 +20,7 @@ from service.backend.label_studio import LabelStudio, LabelStudioError
 from service.live import INITIAL, Conflict
 from service.oci.errors import RegistryError
 from service.registry import UnknownVersion
-from service.runs import Run, Runs, id_of
+from service.runs import Run, Runs, conditions, id_of
 from training import watch
 from training.release import LocalRelease, Refused, Release
 from training.settings import TrainingSettings
@@ -54,7 +54,11 @@ def run(
         screen.print(f"Run {known.id} has done this already: {known.message}")
         _leave(settings, known)
         return
-    _hold_lock(runs, state.id)
+    if settings.registry:
+        runs.wait_for_lock(state.id)
+        runs.forget_work_of_others(state.id)
+    else:
+        _hold_lock(runs, state.id)
     fresh = state.model_copy(update={"outcome": None, "message": ""})
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
@@ -141,7 +145,7 @@ def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
     except LabelStudioError as error:
         _refuse(str(error))
     return Run(
-        id=id_of(settings.model, standing.fingerprint),
+        id=id_of(settings.model, standing.fingerprint, conditions()),
         projects=projects,
         why="started by hand",
         fingerprint=standing.fingerprint,
@@ -175,24 +179,26 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         return STOPPED
     except Exception as error:  # noqa: BLE001 - whatever it was, the page must show it
         traceback.print_exc()
-        reporter.know(outcome="failed", message=f"{error}", detail="")
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
+        reporter.fail(f"{error}")
     finally:
         reporter.close()
-    _leave(settings, reporter.run)
+        _leave(settings, reporter.run)
     logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
     return FAILED if reporter.run.outcome == "failed" else 0
 
 
 def _shelf(settings: TrainingSettings) -> Shelf:
     if not settings.registry:
+        if settings.backend_url:
+            _refuse("No registry is set, so a version could not reach the extractor: set SPANLOOP_REGISTRY.")
         return LocalShelf(settings.folder)
     from service.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
 
     bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
-    return RegistryShelf(settings.folder, bentos, settings.backend_url)
+    return RegistryShelf(settings, bentos)
 
 
 def _leave(settings: TrainingSettings, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -23,6 +24,8 @@ SHARES: dict[Phase, tuple[float, float]] = {
 """From which percent to which each phase is of a whole run, roughly."""
 
 SECONDS = 0.5
+
+log = logging.getLogger(__name__)
 
 
 class Reporter:
@@ -59,6 +62,15 @@ class Reporter:
         """Record what became known, at once."""
         self._update(**facts)
         self._save()
+
+    def fail(self, message: str) -> None:
+        """Record that the run has failed. Where not even that can be written (disk full), it is at least on the screen,
+        and in what a pod leaves behind."""
+        self._update(outcome="failed", message=message, detail="")
+        try:
+            self._save()
+        except OSError as error:
+            log.error("the run's file cannot be written (%s); it failed: %s", error.strerror, message)
 
     def close(self) -> None:
         self._bar.stop()

@@ -13,6 +13,7 @@ from service.oci.bentos import Bentos
 from service.oci.reference import Reference
 from service.registry import Registry, UnknownVersion
 from service.runs import Outcome
+from training.settings import TrainingSettings
 
 
 class BackendSilent(RuntimeError):
@@ -22,11 +23,12 @@ class BackendSilent(RuntimeError):
 class RegistryShelf:
     """Bentos are made in the local store and pushed from there."""
 
-    def __init__(self, home: Path, bentos: Bentos, backend_url: str) -> None:
-        self._store = Registry(home)
+    def __init__(self, settings: TrainingSettings, bentos: Bentos) -> None:
+        self._store = Registry(settings.folder)
         self._bentos = bentos
-        self._backend_url = backend_url.rstrip("/")
-        self._champions = home / "champions"
+        self._backend_url = settings.backend_url.rstrip("/")
+        self._login = (settings.basic_auth_username, settings.basic_auth_password.get_secret_value())
+        self._champions = settings.folder / "champions"
 
     def with_digest(self, digest: str) -> Lineage | None:
         return next((p.lineage for p in self._bentos.versions() if p.lineage.digest == digest), None)
@@ -34,7 +36,8 @@ class RegistryShelf:
     def champion(self) -> str:
         """Raises BackendSilent."""
         try:
-            answer = httpx.get(f"{self._backend_url}/live", timeout=10)
+            auth = self._login if any(self._login) else None
+            answer = httpx.get(f"{self._backend_url}/live", auth=auth, timeout=10, trust_env=False)
             answer.raise_for_status()
             return str(answer.json()["reference"])
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:

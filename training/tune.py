@@ -7,6 +7,7 @@ resumed gives the weights of one that was not.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -93,8 +94,7 @@ class Tuning:
         self.network: torch.nn.Module = model.gliner.model
         self.optimizer = _optimizer(self.network, recipe)
         self._best: dict[str, torch.Tensor] | None = None
-        # Only a tuning of the same model by the same recipe may go on from a checkpoint.
-        self._identity = f"{[tuple(parameter.shape) for parameter in self.network.parameters()]} {recipe}"
+        self._identity = ""
         self._collator = model.gliner.data_collator_class(
             model.gliner.config, data_processor=model.gliner.data_processor, prepare_labels=True
         )
@@ -108,6 +108,7 @@ class Tuning:
             return self._run(examples, replay)
 
     def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> State:
+        self._identity = self._identify(examples, replay)
         self._resume()
         recipe, state = self.recipe, self.state
         replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
@@ -134,6 +135,12 @@ class Tuning:
             self.network.load_state_dict(self._best)
         self.model.gliner.eval()
         return state
+
+    def _identify(self, *parts: Sequence[Example]) -> str:
+        """What is tuned, how and on what: only a tuning of the same may go on from a checkpoint."""
+        content = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        shapes = [tuple(parameter.shape) for parameter in self.network.parameters()]
+        return f"{shapes} {self.recipe} {content}"
 
     def _step(self, batch: Sequence[Example]) -> float:
         """One step of the optimizer; a step whose loss is not finite changes nothing."""

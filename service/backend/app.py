@@ -118,7 +118,7 @@ async def page(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def exposition(supervisor: Supervisor, request: Request) -> Response:
-    metrics.DEMAND.set(supervisor.extractor.queued)
+    metrics.DEMAND.set(supervisor.demand)
     return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 
@@ -141,7 +141,7 @@ def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
         _route("/webhook", webhook, "POST", open_to_all=True),
         _route("/train", train, "POST"),
         _route("/versions", versions),
-        _route("/live", live, open_to_all=True),
+        _route("/live", live),
         _route("/job_status", job_status, "POST"),
         _route("/metrics", exposition),
         _route("/", page),

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from service.backend.parts import Busy
-from service.runs import LOG, Run, Runs
+from service.runs import LOG, Run, Runs, conditions
 from service.settings import ROOT
 
 NICENESS = 10
@@ -52,6 +52,9 @@ class LocalLauncher:
             os.close(lock)
         with self._lock:
             self._processes.append(process)
+
+    def conditions(self) -> str:
+        return conditions()
 
     def log_of(self, run_id: str) -> str:
         return str(self.runs.work(run_id) / LOG)

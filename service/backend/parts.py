@@ -27,6 +27,10 @@ class RunStore(Protocol):
         """The id of the run that is at work; at most one is."""
         ...
 
+    def died(self) -> list[Run]:
+        """The runs that have no outcome and are at work no more, where nobody else resumes them."""
+        ...
+
     def save(self, run: Run) -> None: ...
 
     def ask_again(self, run_id: str) -> None:
@@ -57,6 +61,10 @@ class Launcher(Protocol):
         """See which runs have ended."""
         ...
 
+    def conditions(self) -> str:
+        """The settings that a run would have: other ones make another run of the same annotations."""
+        ...
+
     def log_of(self, run_id: str) -> str:
         """Where a run's log is, in words."""
         ...
@@ -73,6 +81,11 @@ class Rollout(Protocol):
     @property
     def reference(self) -> str:
         """The live version as a run names it to be judged against; empty for the initial model."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no rollout is under way."""
         ...
 
     @property

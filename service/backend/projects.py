@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from service.backend.requests import extra_params
 from service.files import replace_text
@@ -24,6 +25,8 @@ class Project(BaseModel):
     """What of its configuration could not be used, in words for the status page."""
 
 
+log = logging.getLogger(__name__)
+
 _KEPT = TypeAdapter(dict[int, Project])
 
 
@@ -32,7 +35,8 @@ class Projects(ABC):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, Project] = _KEPT.validate_json(self._read() or "{}")
+        self._changed: set[int] = set()
+        self._known: dict[int, Project] = _parse(self._read())
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -59,7 +63,25 @@ class Projects(ABC):
         with self._lock:
             if self._known.get(project.id) != project:
                 self._known = {**self._known, project.id: project}
+                self._changed.add(project.id)
                 self._write(_KEPT.dump_json(self._known, indent=1).decode())
+
+    def merge(self, written: str) -> str | None:
+        """Take over what is written elsewhere, but for what has changed here.
+
+        Returns what is to be written; None where that is there already.
+        """
+        with self._lock:
+            there = _parse(written)
+            own = {project: self._known[project] for project in self._changed}
+            self._known = {**there, **own}
+            return _KEPT.dump_json(self._known).decode() if self._known != there else None
+
+    def written(self, content: str) -> None:
+        """This was written: what it says has not changed here any more."""
+        with self._lock:
+            there = _parse(content)
+            self._changed = {one for one in self._changed if self._known.get(one) != there.get(one)}
 
     @abstractmethod
     def _read(self) -> str:
@@ -82,6 +104,15 @@ class FileProjects(Projects):
 
     def _write(self, content: str) -> None:
         replace_text(self._path, content)
+
+
+def _parse(content: str) -> dict[int, Project]:
+    """Projects as they were kept. What cannot be read is none: they come again with their next /setup."""
+    try:
+        return _KEPT.validate_json(content or "{}")
+    except ValidationError:
+        log.exception("the projects that were kept cannot be read; each is known again when Label Studio asks for it")
+        return {}
 
 
 def _threshold(given: object) -> tuple[float | None, str]:

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 AGAIN = 0.25
 """Seconds between two tries while no pod answers."""
+CONNECT = 2.0
+"""Seconds for a connection: where packets to a Service without pods are dropped, nobody refuses it."""
 MARGIN = 1.0
 """Seconds that an answer may take on its way, beyond the time that the extractor is given."""
 
@@ -30,7 +32,14 @@ class RemoteExtractor:
     def __init__(
         self, url: str, version: Callable[[], str], asked: Callable[[], None], wake: Callable[[], None]
     ) -> None:
-        self._url = url.rstrip("/")
+        # A connection of its own for each request: a kept one would stay with one pod, however many there are.
+        # No proxy: texts go to the extractor and nowhere else.
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
+            verify=url.startswith("https:"),
+        )
         self._version = version
         self._asked = asked
         self._wake = wake
@@ -56,27 +65,22 @@ class RemoteExtractor:
         """Nothing is held open between requests."""
 
     async def _ask(self, questions: Sequence[Question], threshold: float, deadline: float) -> Answer:
-        # A connection of its own for each request: a kept one would stay with one pod, however many there are.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        async with httpx.AsyncClient(base_url=self._url, limits=limits) as client:
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise Unavailable(f"There is no model to answer with in time: {self.why_not or 'it is starting'}")
-                try:
-                    response = await client.post(
-                        "/extract", content=encode_ask(questions, threshold, left), timeout=left + MARGIN
-                    )
-                    if response.status_code == httpx.codes.OK:
-                        self.why_not = ""
-                        return decode_answer(response.content)
-                    self.why_not = _reason(response)
-                except httpx.HTTPError as error:
-                    self.why_not = f"the extractor does not answer ({type(error).__name__})"
-                except msgspec.MsgspecError as error:
-                    raise Unavailable(f"The extractor's answer cannot be read: {error}.") from error
-                self._wake()
-                await asyncio.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
+        body = encode_ask(questions, threshold)
+        while (left := deadline - time.monotonic()) > 0:
+            timeout = httpx.Timeout(left + MARGIN, connect=CONNECT)
+            try:
+                response = await self._http.post("/extract", params={"seconds": left}, content=body, timeout=timeout)
+                if response.status_code == httpx.codes.OK:
+                    self.why_not = ""
+                    return decode_answer(response.content)
+                self.why_not = _reason(response)
+            except httpx.HTTPError as error:
+                self.why_not = f"the extractor does not answer ({type(error).__name__})"
+            except msgspec.MsgspecError as error:
+                raise Unavailable(f"The extractor's answer cannot be read: {error}.") from error
+            self._wake()
+            await asyncio.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
+        raise Unavailable(f"There is no model to answer with in time: {self.why_not or 'it is starting'}")
 
 
 def _reason(response: httpx.Response) -> str:

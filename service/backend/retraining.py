@@ -64,7 +64,7 @@ class Retraining:
         except LabelStudioError as error:
             return self._failed(why, str(error))
         run = Run(
-            id=id_of(self._settings.model, standing.fingerprint),
+            id=id_of(self._settings.model, standing.fingerprint, self._launcher.conditions()),
             projects=self._projects.ids,
             why=why,
             fingerprint=standing.fingerprint,
@@ -90,11 +90,8 @@ class Retraining:
     def tick(self) -> None:
         """Look after runs that ended or died, and start what is due."""
         self._launcher.reap()
-        runs = self._runs.all()
-        # Asked after the list was read: a run that starts in between is not in it, or is found active.
-        active = self._runs.active()
-        for run in runs:
-            if not run.ended and run.id != active and run.id not in self._given_up:
+        for run in self._runs.died():
+            if run.id not in self._given_up:
                 self._resume(run)
         if self._runs.active() is not None:
             return

@@ -40,6 +40,11 @@ class LocalRollout:
         return self._live.read().version
 
     @property
+    def is_over(self) -> bool:
+        """Always: a swap is one step."""
+        return True
+
+    @property
     def live(self) -> Live:
         """What should answer, and how it came to be."""
         return self._live.read()

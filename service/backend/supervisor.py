@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 EVERY = 1.0
 """Seconds between two looks at runs and versions."""
 
+CLOSING = 10.0
+"""Seconds for a look to end when the backend does; one that waits for a registry longer than that is left behind."""
+
 LARGE_BODY = 1 << 20
 LARGE_AT_ONCE = 2
 AT_ONCE = 64
@@ -44,8 +47,12 @@ class Supervisor:
         runs: RunStore,
         projects: Projects,
         retraining: Retraining,
-        looks: Sequence[Callable[[], None]],
+        looks: Sequence[Sequence[Callable[[], None]]],
     ) -> None:
+        """`looks`: what is done again and again, in as many threads as there are sequences.
+
+        A look that waits for a registry or for Label Studio keeps no other thread's from being done.
+        """
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
@@ -54,12 +61,14 @@ class Supervisor:
         self.projects = projects
         self.predictor = Predictor(settings, projects, extractor)
         self.retraining = retraining
-        self._looks = [*looks, self._list]
         self.published: list[Lineage] = []
         self._places = asyncio.Semaphore(AT_ONCE)
         self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._watch, args=(own,), name="supervisor", daemon=True)
+            for own in (*looks, [self._list])
+        ]
 
     @property
     def body_limit(self) -> int:
@@ -70,6 +79,11 @@ class Supervisor:
         """The version that answers first, then all others that could."""
         names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
+
+    @property
+    def demand(self) -> int:
+        """Texts that wait for the extractor; at least one during a rollout: its pods must prove themselves."""
+        return max(self.extractor.queued, 0 if self.rollout.is_over else 1)
 
     def run(self, run_id: str) -> Run | None:
         """A run by its id, the newest for an empty id."""
@@ -94,16 +108,18 @@ class Supervisor:
             places.release()
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join(CLOSING)
         self.extractor.close()
 
-    def _watch(self) -> None:
+    def _watch(self, looks: Sequence[Callable[[], None]]) -> None:
         while not self._ended.is_set():
-            for look in self._looks:
+            for look in looks:
                 try:
                     look()
                 except Exception:  # the next look may succeed; the backend must go on answering

@@ -69,10 +69,18 @@ async def extract(request: Request) -> Response:
     settings: Settings = request.app.state.settings
     ask = decode(await body_of(request, settings.max_body_mb << 20), Ask)
     try:
-        answer = await engine.ask(ask.questions, ask.threshold, ask.seconds)
+        answer = await engine.ask(ask.questions, ask.threshold, _seconds(request))
     except Unavailable as error:
         raise Refused(503, str(error)) from error
     return Response(encode_answer(answer), media_type="application/json")
+
+
+def _seconds(request: Request) -> float:
+    """How long the answer is waited for. Raises Refused (400)."""
+    try:
+        return float(request.query_params.get("seconds", ""))
+    except ValueError:
+        raise Refused(400, "`seconds` in the query must say how long the answer is waited for.") from None
 
 
 async def ready(request: Request) -> Response:

@@ -15,8 +15,6 @@ class Ask(msgspec.Struct):
 
     questions: list[Question]
     threshold: float
-    seconds: float
-    """How long the answer is waited for."""
 
 
 class Item(msgspec.Struct, omit_defaults=True):
@@ -34,8 +32,8 @@ class Reply(msgspec.Struct):
     items: list[list[Item]]
 
 
-def encode_ask(questions: Sequence[Question], threshold: float, seconds: float) -> bytes:
-    return msgspec.json.encode(Ask(list(questions), threshold, seconds))
+def encode_ask(questions: Sequence[Question], threshold: float) -> bytes:
+    return msgspec.json.encode(Ask(list(questions), threshold))
 
 
 def encode_answer(answer: Answer) -> bytes:

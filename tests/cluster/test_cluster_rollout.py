@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 import pytest
 
-from service.backend.cluster.rollout import ClusterRollout, is_ready, now, reference_of
+from service.backend.cluster.rollout import ClusterRollout, is_ready, reference_of
 from service.backend.cluster.scaling import Scaling
 from service.live import Conflict
 
@@ -19,13 +18,12 @@ BROKEN = "registry.example.com/spanloop:v3-broken@sha256:" + "3" * 64
 
 
 class Clock:
-    """The time now, and what a test adds to it."""
+    """Seconds that pass when a test says so."""
 
-    def __init__(self):
-        self.ahead = timedelta(0)
+    seconds = 0.0
 
     def __call__(self):
-        return now() + self.ahead
+        return self.seconds
 
 
 @pytest.fixture
@@ -85,7 +83,7 @@ def test_a_version_whose_pods_do_not_become_ready_is_taken_back(rollout, cluster
     rollout.tick()
     assert reference_of(cluster.deployment()) == BROKEN
     assert rollout.version == "v1"
-    clock.ahead = timedelta(seconds=61)
+    clock.seconds += 61
     rollout.tick()
     assert reference_of(cluster.deployment()) == GOOD
     assert "taken back" in rollout.live.history[-1].why
@@ -94,7 +92,8 @@ def test_a_version_whose_pods_do_not_become_ready_is_taken_back(rollout, cluster
 
 def test_the_first_version_of_all_is_taken_back_to_the_initial_model(rollout, cluster, clock):
     rollout.promote("", BROKEN, "by hand")
-    clock.ahead = timedelta(seconds=61)
+    rollout.tick()
+    clock.seconds += 61
     rollout.tick()
     assert reference_of(cluster.deployment()) == ""
     assert rollout.version == "starter"
@@ -112,10 +111,23 @@ def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_finishes_it(r
 def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_undoes_it(rollout, successor, cluster, clock):
     rollout.promote("", BROKEN, "better")
     heir = successor()
-    clock.ahead = timedelta(seconds=61)
+    heir.tick()
+    clock.seconds += 61
     heir.tick()
     assert reference_of(cluster.deployment()) == ""
     assert heir.is_over
+
+
+def test_a_version_that_fails_is_taken_back_to_what_was_good_not_to_what_was_before_it(rollout, cluster, clock, until):
+    rolled(rollout, GOOD, until)
+    rolled(rollout, BETTER, until, expected=GOOD)
+    rollout.promote(BETTER, BROKEN, "by hand")
+    rollout.promote(BROKEN, BROKEN.replace("v3", "v4"), "by hand, in a hurry")
+    rollout.tick()
+    clock.seconds += 61
+    rollout.tick()
+    assert reference_of(cluster.deployment()) == BETTER
+    assert {GOOD, BETTER} <= rollout.in_use
 
 
 def test_a_version_judged_against_what_is_not_live_any_more_is_refused(rollout, until):
@@ -130,7 +142,8 @@ def test_a_broken_version_set_with_kubectl_is_taken_back(rollout, cluster, clock
     patch({"spec": {"template": {"metadata": {"annotations": {"spanloop.dev/version": BROKEN}}}}})
     rollout.tick()
     assert not rollout.is_over
-    clock.ahead = timedelta(seconds=61)
+    rollout.tick()
+    clock.seconds += 61
     rollout.tick()
     assert reference_of(cluster.deployment()) == GOOD
 
@@ -153,14 +166,15 @@ def test_a_promotion_at_zero_wakes_one_pod(rollout, cluster, until):
 def test_the_extractor_rests_when_idle_and_is_woken_by_a_request(rollout, cluster, until):
     seconds = [0.0]
     scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
-    scaling.tick()
+    scaling.rest()
+    scaling.rouse()
     assert cluster.deployment()["spec"]["replicas"] == 1
     seconds[0] = 301
-    scaling.tick()
+    scaling.rest()
     assert cluster.deployment()["spec"]["replicas"] == 0
     assert rollout.version == "starter"
     scaling.wake()
-    scaling.tick()
+    scaling.rouse()
     until(lambda: is_ready(cluster.deployment()), 60, "the woken pod")
 
 
@@ -169,5 +183,5 @@ def test_the_extractor_does_not_rest_during_a_rollout(rollout, cluster):
     scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
     rollout.promote("", BROKEN, "better")
     seconds[0] = 301
-    scaling.tick()
+    scaling.rest()
     assert cluster.deployment()["spec"]["replicas"] == 1

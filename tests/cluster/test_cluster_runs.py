@@ -15,6 +15,7 @@ from service.backend.cluster.rollout import ClusterRollout, is_ready
 from service.backend.cluster.runs import JobRuns
 from service.backend.parts import Busy
 from service.runs import Run
+from service.settings import Settings
 
 from .conftest import IMAGE, RELEASE, kubectl
 
@@ -57,7 +58,7 @@ def launcher(cluster, runs, tmp_path):
     def make(job):
         path = tmp_path / "job.yaml"
         path.write_text(yaml.safe_dump(job), encoding="utf-8")
-        return JobLauncher(cluster, runs, path)
+        return JobLauncher(cluster, runs, Settings(job_template=path, registry="registry.example.com/spanloop"))
 
     return make
 

@@ -39,9 +39,10 @@ def holder(home: Path, run_id: str) -> subprocess.Popen[str]:
 
 
 def test_the_same_annotations_and_base_give_the_same_run_and_others_another():
-    assert id_of("base", "1:5:7:now") == id_of("base", "1:5:7:now")
-    assert len({id_of("base", "1:5:7:now"), id_of("base", "1:5:8:now"), id_of("other", "1:5:7:now")}) == 3
-    assert id_of("base", "x").startswith("run-")
+    assert id_of("base", "1:5:7:now", "") == id_of("base", "1:5:7:now", "")
+    others = [("base", "1:5:8:now", ""), ("other", "1:5:7:now", ""), ("base", "1:5:7:now", "steps 7")]
+    assert len({id_of(*other) for other in [*others, ("base", "1:5:7:now", "")]}) == 4
+    assert id_of("base", "x", "").startswith("run-")
 
 
 def test_a_run_comes_back_as_it_was_saved(runs):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from service.backend.label_studio import LabelStudio
 from service.live import INITIAL, LiveFile
 from service.registry import Registry
-from service.runs import Run, Runs, id_of
+from service.runs import Run, Runs, conditions, id_of
 from training.__main__ import app
 from training.settings import TrainingSettings
 
@@ -88,7 +88,7 @@ def with_studio(home, studio, monkeypatch):
 
 
 def run_of(home, model_folder):
-    return id_of(str(model_folder), LabelStudio(TrainingSettings()).standing([1]).fingerprint)
+    return id_of(str(model_folder), LabelStudio(TrainingSettings()).standing([1]).fingerprint, conditions())
 
 
 def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(with_studio, model_folder):

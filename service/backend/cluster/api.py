@@ -134,7 +134,8 @@ def _asked(what: str) -> Iterator[None]:
         kind = {404: Missing, 409: Changed}.get(error.status or 0, ClusterError)
         if error.status == 409 and '"AlreadyExists"' in str(error.body):
             kind = Exists
-        raise kind(f"The API server answered {error.status} {error.reason} to: {what}. Nothing was changed.") from error
+        sure = "Nothing was changed." if (error.status or 500) < 500 else "Whether it was done is not known."
+        raise kind(f"The API server answered {error.status} {error.reason} to: {what}. {sure}") from error
     except HTTPError as error:
         raise ClusterError(f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
 

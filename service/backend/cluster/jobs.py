@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from service.runs import Outcome, Run
 
 Manifest = dict[str, Any]
@@ -30,13 +32,16 @@ COMPONENT = {"app.kubernetes.io/component": "training"}
 def name_of(release: str, run_id: str, attempt: int) -> str:
     """The Job's name: the same run and attempt of a release have the same name, so that twice is once.
 
-    A release's name that leaves no room is cut and keeps six hex digits of what it was.
+    Names that leave no room are cut and keep six hex digits of what they were.
     """
-    end = f"-{run_id}-{attempt}"
-    if len(release) + len(end) > LONGEST:
-        digest = hashlib.sha256(release.encode()).hexdigest()[:6]
-        release = f"{release[: LONGEST - len(end) - 7].rstrip('-.')}-{digest}"
-    return release + end
+    end = f"-{_cut(run_id, LONGEST // 2)}-{attempt}"
+    return _cut(release, LONGEST - len(end)) + end
+
+
+def _cut(name: str, longest: int) -> str:
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest - 7].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def manifest(template: Manifest, release: str, run: Run) -> Manifest:
@@ -53,7 +58,8 @@ def manifest(template: Manifest, release: str, run: Run) -> Manifest:
     container = pod["spec"]["containers"][0]
     projects = [argument for project in run.projects for argument in ("--project", str(project))]
     container["args"] = [*container.get("args", []), "--run", run.id, *projects]
-    container["resources"] = {kind: _quantities(given) for kind, given in container.get("resources", {}).items()}
+    for kind, given in container.get("resources", {}).items():
+        container["resources"][kind] = _quantities(given)
     return job
 
 
@@ -111,15 +117,20 @@ def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> st
 
 
 def noted(job: Mapping[str, Any]) -> Run | None:
-    """The run as it was last mirrored onto its Job."""
+    """The run as it was last mirrored onto its Job; None where there is none that can be read."""
     text = job["metadata"].get("annotations", {}).get(RUN)
-    return Run.model_validate_json(text) if text else None
+    try:
+        return Run.model_validate_json(text) if text else None
+    except ValidationError:
+        return None  # of another release, or written by hand: the Job's own status says the rest
 
 
 def _by_hand(job: Mapping[str, Any]) -> Run:
     """The run of a Job that somebody else created, with kubectl or by the CronJob's schedule."""
     arguments = [str(a) for a in job["spec"]["template"]["spec"]["containers"][0].get("args", [])]
-    projects = [int(value) for name, value in itertools.pairwise(arguments) if name == "--project"]
+    projects = [
+        int(value) for name, value in itertools.pairwise(arguments) if name == "--project" and value.isdecimal()
+    ]
     return Run(
         id=job["metadata"]["name"],
         projects=tuple(sorted(set(projects))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 
 import yaml
 
@@ -12,31 +12,42 @@ from service.backend.cluster.jobs import Manifest, manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.parts import Busy
 from service.runs import Run
+from service.settings import Settings
 
 
 class JobLauncher:
     """Creates a run's Job. Twice is once: the Job's name is the run's id and its attempt."""
 
-    def __init__(self, cluster: Cluster, runs: JobRuns, template: Path) -> None:
+    def __init__(self, cluster: Cluster, runs: JobRuns, settings: Settings) -> None:
         self._cluster = cluster
         self._runs = runs
-        self._template = template
+        self._settings = settings
 
     def launch(self, run: Run) -> None:
-        """Raises Busy while another run is active or where the Job is there already, ClusterError where it cannot be
+        """Raises Busy while another run is active or where the Job is there already, RuntimeError where it cannot be
         created."""
+        if not self._settings.registry:
+            raise RuntimeError("No registry is set, so a run has nowhere to publish to: set registry.url in the chart.")
         self._runs.refresh()
         if self._runs.active() is not None:
             raise Busy(f"Run {self._runs.active()} is active.")
         attempt = self._runs.attempts(run.id) + 1
-        # Read each time: an upgrade changes the template while the backend runs.
-        template: Manifest = yaml.safe_load(self._template.read_text(encoding="utf-8"))
-        job = manifest(template, self._cluster.release, run.model_copy(update={"attempt": attempt}))
+        job = manifest(self._read(), self._cluster.release, run.model_copy(update={"attempt": attempt}))
         try:
             self._cluster.create_job(job)
         except Exists as error:
             raise Busy(f"Run {run.id} is being started already.") from error
         self._runs.refresh()
+
+    def conditions(self) -> str:
+        """The environment of a run's container and its image, as the chart has them."""
+        (container, *_) = self._read()["spec"]["template"]["spec"]["containers"]
+        return json.dumps([container.get("image"), container.get("env", [])], sort_keys=True)
+
+    def _read(self) -> Manifest:
+        """The template, read each time: an upgrade changes it while the backend runs."""
+        template: Manifest = yaml.safe_load(self._settings.job_template.read_text(encoding="utf-8"))
+        return template
 
     def log_of(self, run_id: str) -> str:
         return f"read by `kubectl logs --selector spanloop.dev/run={run_id}`"

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 SECONDS = 15
 """A Lease that was not renewed for so long is free."""
+SURE = 10
+"""So long after a renewal its holder still acts: well before another may take the Lease."""
 
 
 class Leader:
@@ -31,12 +33,15 @@ class Leader:
         self._seen = ("", 0.0)
         """The other holder's last renewal, and when it was first seen here."""
         self._leads = False
+        self._renewed = 0.0
 
     def tick(self) -> None:
         """Renew or take the Lease. Raises ClusterError where that cannot be known; then this backend does not lead."""
         led, self._leads = self._leads, False
+        began = self._clock()
         try:
             self._leads = self._take()
+            self._renewed = began
         except (Changed, Exists):
             log.info("another backend was quicker to take the Lease")
         if self._leads != led:
@@ -46,10 +51,17 @@ class Leader:
         """An act that does nothing where this backend does not lead."""
 
         def led() -> None:
-            if self._leads:
+            if self._leads and self._clock() - self._renewed < SURE:
                 act()
 
         return led
+
+    def release(self) -> None:
+        """Let the Lease go, so that a successor need not wait for it. Raises ClusterError."""
+        if self._leads:
+            self._leads = False
+            lease = self._cluster.lease(self._lease)
+            self._cluster.replace_lease(self._manifest(lease["metadata"], holder=""))
 
     def _take(self) -> bool:
         try:
@@ -69,13 +81,13 @@ class Leader:
             self._seen = (renewed, self._clock())
         return bool(self._clock() - self._seen[1] > spec.get("leaseDurationSeconds", SECONDS))
 
-    def _manifest(self, metadata: Manifest) -> Manifest:
+    def _manifest(self, metadata: Manifest, holder: str | None = None) -> Manifest:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": metadata,
             "spec": {
-                "holderIdentity": self._identity,
+                "holderIdentity": self._identity if holder is None else holder,
                 "leaseDurationSeconds": SECONDS,
                 "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             },

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import Changed
 from service.backend.projects import Projects
@@ -17,28 +15,26 @@ class ClusterProjects(Projects):
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._pending = threading.Event()
-        self._content = ""
         super().__init__()
 
     def tick(self) -> None:
-        """Write what has changed. Raises ClusterError; it is tried again at the next look."""
-        if not self._pending.is_set():
+        """Learn of projects that other backends have seen, and write what has changed here.
+
+        Raises ClusterError; then it is tried again at the next look.
+        """
+        deployment = self._cluster.deployment()
+        content = self.merge(annotation(deployment, PROJECTS))
+        if content is None:
             return
-        self._pending.clear()
+        body = {"metadata": {"annotations": {PROJECTS: content}}}
         try:
-            deployment = self._cluster.deployment()
-            body = {"metadata": {"annotations": {PROJECTS: self._content}}}
             self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
         except Changed:
-            self._pending.set()  # by a rollout, most likely: written at the next look
-        except Exception:
-            self._pending.set()
-            raise
+            return  # by a rollout, most likely
+        self.written(content)
 
     def _read(self) -> str:
         return annotation(self._cluster.deployment(), PROJECTS)
 
     def _write(self, content: str) -> None:
-        self._content = content
-        self._pending.set()
+        """Nothing yet: /setup must answer at once."""

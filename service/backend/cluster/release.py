@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 
 from service.backend.cluster.api import Cluster
@@ -12,8 +13,9 @@ from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
-from service.backend.cluster.versions import PublishedVersions
+from service.backend.cluster.versions import NoVersions, PublishedVersions
 from service.backend.label_studio import LabelStudio
+from service.backend.parts import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.backend.supervisor import Supervisor
@@ -23,28 +25,38 @@ from service.versions import initial_version
 
 
 def supervisor(settings: Settings) -> Supervisor:
-    """Put the parts together. Only the backend that leads changes anything; the others know where things stand."""
+    """Put the parts together. Of several backends one leads, and changes things; the others know where they stand.
+
+    Raises ClusterError where the API server cannot be asked: a backend that knows nothing would name a wrong version.
+    """
     cluster = Cluster(settings)
     runs = JobRuns(cluster, settings.keep_runs)
-    launcher = JobLauncher(cluster, runs, settings.job_template)
+    launcher = JobLauncher(cluster, runs, settings)
     rollout = ClusterRollout(cluster, initial_version(settings.model), settings.rollout_seconds)
+    rollout.look()
     scaling = Scaling(cluster, rollout, settings.idle_seconds)
     projects = ClusterProjects(cluster)
     retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
+    atexit.register(leader.release)
     return Supervisor(
         settings,
         extractor=RemoteExtractor(settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake),
         rollout=rollout,
-        registry=PublishedVersions(Bentos.connect(settings.registry, settings.registry_plain_http)),
+        registry=_versions(settings),
         runs=runs,
         projects=projects,
         retraining=retraining,
         looks=[
-            leader.tick,
-            rollout.look,
-            runs.refresh,
-            *map(leader.only, (rollout.tick, promotion.tick, scaling.tick, retraining.tick, projects.tick)),
+            [leader.tick, rollout.look, scaling.rouse, *map(leader.only, (rollout.tick, scaling.rest))],
+            [runs.refresh, *map(leader.only, (runs.mirror, promotion.tick))],
+            [projects.tick, leader.only(retraining.tick)],
         ],
     )
+
+
+def _versions(settings: Settings) -> VersionStore:
+    if not settings.registry:
+        return NoVersions()
+    return PublishedVersions(Bentos.connect(settings.registry, settings.registry_plain_http))

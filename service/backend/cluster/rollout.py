@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import Changed
@@ -69,8 +70,13 @@ class Standing(BaseModel):
         return self.model_copy(update={"target": target, "since": step.at, "history": (*self.history, step)[-KEPT:]})
 
     def back(self, why: str) -> Standing:
-        """The target is given up for the reference before it."""
+        """The target is left for the reference before it."""
         return self.model_copy(update={"history": self.history[:-2]}).to(self.previous, why)
+
+    def undone(self, why: str) -> Standing:
+        """The target is given up for the last good one; what came after that leaves the history."""
+        places = [place for place, step in enumerate(self.history) if step.reference == self.good]
+        return self.model_copy(update={"history": self.history[: places[-1] if places else 0]}).to(self.good, why)
 
     @property
     def is_over(self) -> bool:
@@ -80,13 +86,16 @@ class Standing(BaseModel):
 class ClusterRollout:
     """Brings the extractor's pods to a version, and takes one back that does not become ready."""
 
-    def __init__(self, cluster: Cluster, initial: str, seconds: float, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, cluster: Cluster, initial: str, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cluster = cluster
         self._initial = initial
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._known = Standing()
+        self._first_seen: tuple[tuple[str, datetime] | None, float] = (None, 0.0)
 
     @property
     def version(self) -> str:
@@ -170,14 +179,21 @@ class ClusterRollout:
             standing = standing.model_copy(update={"good": standing.target})
             self._note(deployment, standing)
             log.info("version %s answers", version_of(standing.good) or self._initial)
-        elif not standing.is_over and (self._clock() - standing.since).total_seconds() > self._seconds:
+        elif not standing.is_over and self._watched(standing) > self._seconds:
             why = f"{version_of(standing.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
             log.error("%s", why)
-            standing = standing.back(why)
+            standing = standing.undone(why)
             self._patch(deployment, standing)
         elif not standing.is_over and deployment["spec"].get("replicas", 1) == 0:
             self._cluster.scale(1)  # a version must prove itself, also where nobody asks for it
         self._known = standing
+
+    def _watched(self, standing: Standing) -> float:
+        """For how many seconds this process has watched a rollout: the clocks of two machines are never compared."""
+        rollout = (standing.target, standing.since)
+        if self._first_seen[0] != rollout:
+            self._first_seen = (rollout, self._clock())
+        return self._clock() - self._first_seen[1]
 
     def _patch(self, deployment: Manifest, standing: Standing) -> None:
         """Change the template and the standing in one step."""
@@ -199,8 +215,13 @@ def reference_of(deployment: Manifest) -> str:
 
 
 def standing_of(deployment: Manifest) -> Standing:
+    """Where the rollout stands. What cannot be read (anybody can write an annotation) counts as nothing."""
     noted = annotation(deployment, STANDING)
-    return Standing.model_validate_json(noted) if noted else Standing()
+    try:
+        return Standing.model_validate_json(noted) if noted else Standing()
+    except ValidationError:
+        log.exception("the annotation %s of the Deployment cannot be read and is written anew", STANDING)
+        return Standing()
 
 
 def is_ready(deployment: Manifest) -> bool:

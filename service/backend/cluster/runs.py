@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 
 import httpx
 from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.jobs import Manifest, is_active, noted, notes, run_of
+from service.backend.cluster.errors import Missing
+from service.backend.cluster.jobs import F1, PERCENT, PHASE, Manifest, is_active, noted, notes, run_of
 from service.runs import Run
 
 log = logging.getLogger(__name__)
 
 FOLLOW_UP = "spanloop.dev/follow-up"
 """Annotation of a Job: one more run is wanted when this one has ended."""
-PROGRESS = "http://{ip}:9092/progress"
+PROGRESS = "http://{host}:9092/progress"
 SECONDS = 1.0
 """How long a training pod is waited for; it is asked again at the next look."""
 
 
 class JobRuns:
-    """What the launcher and the page know of runs. `refresh` asks the cluster; everything else answers from that."""
+    """What the launcher and the page know of runs.
+
+    `refresh` asks the cluster, and everything else answers from that; `mirror` writes what pods have told onto their
+    Jobs, so that it outlives them.
+    """
 
     def __init__(self, cluster: Cluster, keep: int) -> None:
         self._cluster = cluster
@@ -38,6 +44,14 @@ class JobRuns:
         jobs = {str(job["metadata"]["name"]): job for job in self._cluster.jobs()}
         runs = {name: self._current(job) for name, job in jobs.items()}
         self._jobs, self._runs = jobs, runs
+
+    def mirror(self) -> None:
+        """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
+        for name, run in list(self._runs.items()):
+            known = {key: annotation(self._jobs[name], key) for key in (PHASE, PERCENT, F1)}
+            if known != {key: value for key, value in notes(run).items() if key in known}:
+                with suppress(Missing):  # deleted meanwhile
+                    self._cluster.annotate_job(name, notes(run))
 
     def all(self) -> list[Run]:
         """The last attempt of each run, the newest first."""
@@ -56,6 +70,10 @@ class JobRuns:
         runs = [self._runs[name] for name, job in self._jobs.items() if is_active(job)]
         return next((run.id for run in runs if not run.ended), None)
 
+    def died(self) -> list[Run]:
+        """None: the Job's controller starts another pod where one has died."""
+        return []
+
     def attempts(self, run_id: str) -> int:
         """How many Jobs this run has had."""
         return max((run.attempt for run in self._runs.values() if run.id == run_id), default=0)
@@ -64,10 +82,10 @@ class JobRuns:
         """Note a run on its Job; one without a Job is kept in memory."""
         name = self._job_of(run.id)
         if name is None:
-            self._declined[run.id] = run
+            self._declined = {**self._declined, run.id: run}
             return
         self._cluster.annotate_job(name, notes(run))
-        self._runs[name] = run
+        self._runs = {**self._runs, name: run}
 
     def ask_again(self, run_id: str) -> None:
         name = self._job_of(run_id)
@@ -92,7 +110,8 @@ class JobRuns:
         last_good = next((run.id for run, _ in ended if run.succeeded), "")
         for run, name in ended[self._keep :]:
             if run.id != last_good:
-                self._cluster.delete_job(name)
+                with suppress(Missing):  # somebody else was quicker
+                    self._cluster.delete_job(name)
 
     def _job_of(self, run_id: str) -> str | None:
         """The Job of a run's last attempt."""
@@ -100,17 +119,14 @@ class JobRuns:
         return max(found)[1] if found else None
 
     def _current(self, job: Manifest) -> Run:
-        """The run of a Job as it stands now; news of its pod are written onto the Job, so that they outlive it."""
+        """The run of a Job as it stands now."""
         mirrored = noted(job)
         if mirrored and mirrored.ended:
             return mirrored
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
         told = next((run for pod in pods if (run := _told(pod))), None)
-        run = _with_job(told, job, known) if told else run_of(job, pods)
-        if notes(run) != {name: annotation(job, name) for name in notes(run)}:
-            self._cluster.annotate_job(job["metadata"]["name"], notes(run))
-        return run
+        return _with_job(told, job, known) if told else run_of(job, pods)
 
 
 def _told(pod: Manifest) -> Run | None:
@@ -123,8 +139,9 @@ def _told(pod: Manifest) -> Run | None:
     if pod.get("status", {}).get("phase") != "Running" or not address:
         return None
     try:
-        answer = httpx.get(PROGRESS.format(ip=address), timeout=SECONDS)
-    except httpx.HTTPError as error:
+        host = f"[{address}]" if ":" in address else address
+        answer = httpx.get(PROGRESS.format(host=host), timeout=SECONDS, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.debug("pod %s does not say how it stands (%s)", pod["metadata"]["name"], type(error).__name__)
         return None
     return _read(answer.text) if answer.is_success else None
@@ -140,6 +157,9 @@ def _read(text: str) -> Run | None:
 def _with_job(told: Run, job: Manifest, known: Run) -> Run:
     """What a pod told, as the run of its Job: which attempt it is, the Job knows; a Job that failed has failed."""
     run = told.model_copy(update={"attempt": known.attempt, "why": known.why or told.why, "started": known.started})
+    if run.outcome == "failed" and is_active(job):
+        # Another pod of the Job may try again, and succeed.
+        return run.model_copy(update={"outcome": None, "detail": f"a pod has failed: {run.message}", "message": ""})
     over = run_of(job)
     if over.outcome == "failed" and not run.ended:
         return run.model_copy(update={"outcome": "failed", "message": over.message})

@@ -38,16 +38,19 @@ class Scaling:
         """A request is on its way."""
         self._asked = self._clock()
 
-    def tick(self) -> None:
-        """Scale if it is time to. Raises ClusterError."""
-        wanted, self._wanted = self._wanted, False
-        idle = bool(self._idle_seconds) and self._clock() - self._asked > self._idle_seconds
-        if not wanted and not idle:
-            return
-        replicas = self._cluster.deployment()["spec"].get("replicas", 1)
-        if wanted and replicas == 0:
+    def rouse(self) -> None:
+        """Start a pod if a request waits for one: whichever backend has it, twice is once. Raises ClusterError."""
+        if self._wanted and self._replicas() == 0:
             log.info("the extractor is woken")
             self._cluster.scale(1)
-        elif idle and not wanted and replicas > 0 and self._rollout.is_over:
+        self._wanted = False
+
+    def rest(self) -> None:
+        """Let the extractor go if nobody has asked for long. Raises ClusterError."""
+        idle = bool(self._idle_seconds) and self._clock() - self._asked > self._idle_seconds
+        if idle and self._rollout.is_over and self._replicas() > 0:
             log.info("the extractor was not asked for %.0f s and rests", self._idle_seconds)
             self._cluster.scale(0)
+
+    def _replicas(self) -> int:
+        return int(self._cluster.deployment()["spec"].get("replicas", 1))

@@ -12,6 +12,13 @@ EVERY = 30.0
 """Seconds for which an answer of the registry is good enough."""
 
 
+class NoVersions:
+    """A release without a registry: it predicts, and has nowhere to publish to."""
+
+    def versions(self) -> list[Lineage]:
+        return []
+
+
 class PublishedVersions:
     """A registry's versions, remembered for a while."""
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.backend.parts import Busy
-from service.runs import Run, Runs, now
+from service.runs import Run, Runs, conditions, now
 
 
 class Launches:
@@ -42,6 +42,9 @@ class Launches:
         assert self._held is not None
         os.close(self._held)
         self._held = None
+
+    def conditions(self) -> str:
+        return conditions()
 
     def log_of(self, run_id: str) -> str:
         return f"the log of {run_id}"

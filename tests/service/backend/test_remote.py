@@ -138,7 +138,9 @@ def test_a_broken_connection_is_asked_again(pods, extractor):
         if len(calls) < 3:
             return JSONResponse({"error": "going away"}, 503)
         async with httpx.AsyncClient() as client:
-            answer = await client.post(f"{extractor.url}/extract", content=await request.body())
+            answer = await client.post(
+                f"{extractor.url}/extract", params=request.query_params, content=await request.body()
+            )
         return JSONResponse(answer.json())
 
     pod = pods(Starlette(routes=[Route("/extract", flaky, methods=["POST"])]))
