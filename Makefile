@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster lint starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test: $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed ## a
 
 test-slow: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## the slow tests
 	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m slow $(ARGS)
+
+test-cluster: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
+	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
 lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

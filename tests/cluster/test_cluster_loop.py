@@ -133,15 +133,22 @@ def trained(installed: Installed, project: int) -> dict:
     """Start Training, and nothing else, until the new version answers; predictions are asked for all the while."""
     (model,) = [found["id"] for found in installed.studio.models(project)]
     failures: list[str] = []
+    answered: list[str] = []
     ended = threading.Event()
 
     def load() -> None:
         text = next(iter(sentences(1)))
         body = {"tasks": [{"id": 1, "data": {"text": text}}], "label_config": CONFIG, "project": f"{project}.1"}
         while not ended.is_set():
-            answer = httpx.post(f"{installed.url}/predict", json=body, auth=installed.login, timeout=100)
+            try:
+                answer = httpx.post(f"{installed.url}/predict", json=body, auth=installed.login, timeout=100)
+            except httpx.HTTPError as error:
+                failures.append(repr(error))
+                continue
             if answer.status_code != 200 or "error" in answer.json()["results"][0]:
                 failures.append(answer.text)
+            else:
+                answered.append(answer.json()["results"][0]["model_version"])
 
     first = installed.version
     installed.studio.start_training(model)
@@ -154,7 +161,7 @@ def trained(installed: Installed, project: int) -> dict:
     finally:
         ended.set()
         asking.join()
-    return {**run, "first": first, "failures": failures}
+    return {**run, "first": first, "failures": failures, "answered": answered}
 
 
 def test_the_run_ends_promoted_and_its_version_answers_unattended(installed, trained):
@@ -164,6 +171,7 @@ def test_the_run_ends_promoted_and_its_version_answers_unattended(installed, tra
 
 def test_no_request_failed_while_the_version_was_rolled_out(trained):
     assert trained["failures"] == []
+    assert len({version.partition(".")[0] for version in trained["answered"]}) == 2, "nothing was asked meanwhile"
 
 
 def test_the_version_is_in_the_registry_and_on_the_pods(installed, trained):

@@ -46,12 +46,11 @@ def test_the_backend_may_do_exactly_what_it_must(chart):
     }
     assert rules == {
         ("apps", "deployments", "spanloop-extractor"): ["get", "patch"],
-        ("apps", "deployments/scale", "spanloop-extractor"): ["get", "patch"],
-        ("batch", "jobs"): ["create", "delete", "get", "list", "patch"],
-        ("", "pods"): ["get", "list"],
-        ("", "events"): ["list"],
+        ("apps", "deployments/scale", "spanloop-extractor"): ["patch"],
+        ("batch", "jobs"): ["create", "delete", "list", "patch"],
+        ("", "pods"): ["list"],
         ("coordination.k8s.io", "leases"): ["create"],
-        ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "patch", "update"],
+        ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "update"],
     }
     assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in role["rules"])
 

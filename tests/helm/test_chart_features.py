@@ -29,10 +29,9 @@ def test_numbers_are_written_out(chart):
         ("recreate", {"type": "Recreate"}),
     ],
 )
-def test_the_rollout_sets_the_strategy_and_the_backend_knows_it(chart, rollout, strategy):
+def test_the_rollout_sets_the_strategy(chart, rollout, strategy):
     release = chart.render(rollout=rollout)
     assert release.component("Deployment", "extractor")["spec"]["strategy"] == strategy
-    assert release.env("backend")["SPANLOOP_ROLLOUT"] == rollout
 
 
 @pytest.mark.parametrize(

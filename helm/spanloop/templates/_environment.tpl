@@ -61,6 +61,22 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
+{{/* Of the backend, and of a run that asks it what is live. */}}
+{{- define "spanloop.basicAuthEnv" -}}
+{{- if .Values.basicAuth.enabled }}
+- name: SPANLOOP_BASIC_AUTH_USERNAME
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "spanloop.basicAuthSecret" . }}
+      key: username
+- name: SPANLOOP_BASIC_AUTH_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "spanloop.basicAuthSecret" . }}
+      key: password
+{{- end }}
+{{- end }}
+
 {{/* What a program with a model needs besides: (dict "root" $ "component" "extractor"). */}}
 {{- define "spanloop.modelEnv" -}}
 - name: HF_HOME

@@ -17,8 +17,6 @@
   value: {{ include "spanloop.fullname" . }}-backend
 - name: SPANLOOP_JOB_TEMPLATE
   value: /etc/spanloop/training/job.yaml
-- name: SPANLOOP_ROLLOUT
-  value: {{ .Values.rollout }}
 - name: SPANLOOP_ROLLOUT_SECONDS
   value: {{ .Values.rolloutSeconds | int | quote }}
 - name: SPANLOOP_IDLE_SECONDS
@@ -39,16 +37,5 @@
 {{- /* Scraping by annotations has no credentials to give. */}}
 - name: SPANLOOP_METRICS_OPEN
   value: {{ eq .Values.monitoring.scrape "annotations" | quote }}
-{{- if .Values.basicAuth.enabled }}
-- name: SPANLOOP_BASIC_AUTH_USERNAME
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "spanloop.basicAuthSecret" . }}
-      key: username
-- name: SPANLOOP_BASIC_AUTH_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ include "spanloop.basicAuthSecret" . }}
-      key: password
-{{- end }}
+{{- include "spanloop.basicAuthEnv" . }}
 {{- end }}

@@ -20,4 +20,7 @@
 {{ include "spanloop.extractor.live" . }}
 - name: SPANLOOP_PULLED
   value: /model
+# A text that several controls mark is sent once for each of them.
+- name: SPANLOOP_MAX_BODY_MB
+  value: {{ mul .Values.backend.maxBodyMb 4 | quote }}
 {{- end }}
