@@ -69,6 +69,7 @@ def told(outcome, **facts):
 
 def ended(runs, run_id=RUN.id):
     runs.refresh()
+    runs.mirror()
     run = runs.get(run_id)
     return run if run and run.ended else None
 
