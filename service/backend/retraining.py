@@ -136,8 +136,10 @@ class Retraining:
         if active and active != run.id:
             return self._follow(active, run)
         known = self._runs.get(run.id)
-        if known and (active or known.succeeded):
+        if known and (known.succeeded or (active and not known.ended)):
             return known
+        if active:
+            return self._follow(active, run)  # it has failed, and its process is about to end
         try:
             self._launcher.launch(run)
         except Busy:

@@ -339,3 +339,14 @@ def test_a_process_that_cannot_be_started_is_a_failed_run_with_the_cause(bench):
     one.launcher.error = None
     assert one.click().outcome is None
     assert len(one.launched) == 1
+
+
+def test_a_click_while_a_failed_runs_process_is_still_ending_is_not_lost(bench):
+    one = bench()
+    run = one.click()
+    one.runs.save(run.model_copy(update={"outcome": "failed", "message": "Label Studio does not answer."}))
+    one.click()
+    assert one.launched == [run.id]
+    one.launcher.die()
+    one.tick()
+    assert one.launched == [run.id, run.id]
