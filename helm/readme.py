@@ -48,6 +48,16 @@ Runs:
 
     kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns={columns}
 
+## Dashboards and alerts
+
+`monitoring.dashboards.enabled=true` brings two dashboards for Grafana 10.1 and later, *Spanloop / Serving* and
+*Spanloop / Training*, as ConfigMaps for Grafana's sidecar; without one import `dashboards/*.json`.
+`monitoring.alerts.kind=operator` brings the alerts as a PrometheusRule. For a Prometheus without the operator take the
+rules file out of the ConfigMap that this prints, given the release's own name, namespace and values:
+
+    helm template spanloop helm/spanloop -n spanloop --set monitoring.alerts.kind=configMap \\
+      --show-only templates/monitoring/rules.yaml
+
 ## Values
 
 Made by `python helm/readme.py` from `values.yaml`; other values are refused (`values.schema.json`).

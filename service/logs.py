@@ -40,7 +40,7 @@ def configure(as_json: bool) -> None:
     """Send this program's logs to stderr, in one of the two forms."""
     handler = logging.StreamHandler()
     handler.setFormatter(Json() if as_json else Human())
-    for name in ("service", "training"):
+    for name in ("service", "training", "bentoml"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.INFO)

@@ -25,7 +25,13 @@ def supervisor() -> Supervisor:
     return local.supervisor(settings)
 
 
-@bentoml.service(name="spanloop", workers=1, metrics={"enabled": False}, traffic={"timeout": 120})
+@bentoml.service(
+    name="spanloop",
+    workers=1,
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},  # every probe would be a line
+    traffic={"timeout": 120},
+)
 @bentoml.asgi_app(build(supervisor), path="/")
 class Spanloop:
     """Spanloop as one service; all its routes are in the mounted application."""

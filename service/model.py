@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from gliner import GLiNER
 
 from service import span_head
+from service.gliner import GLiNER
 from service.spans import Extraction, Span, decide
-from service.windows import windows
+from service.windows import MAX_BATCH, MAX_BATCH_TOKENS, Window, windows
 from service.words import Words, split, token_counts
 
 Owner = TypeVar("Owner")
@@ -31,24 +30,9 @@ DEFAULT_POSITIONS = 512
 SPECIAL_TOKENS = 3
 """[CLS], the separator behind the labels, and the closing [SEP]."""
 
-MAX_BATCH = 32
-MAX_BATCH_TOKENS = 8192
-
 
 class ModelError(RuntimeError):
     """A model could not be loaded, or cannot do what was asked; says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A piece of one text with one group of labels: what the model reads at once."""
-
-    words: list[str]
-    starts: list[int]
-    ends: list[int]
-    labels: tuple[str, ...]
-    tokens: int
-    threshold: float
 
 
 class Model:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -15,7 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service import logs, metrics
+from service import logs
+from service.causes import Cause, cause_of
+from service.metrics import errors, requests
 
 log = logging.getLogger(__name__)
 
@@ -24,38 +25,44 @@ BodyT = TypeVar("BodyT")
 
 
 class Refused(Exception):
-    """A request that is answered with an error: its status and what to do."""
+    """A request that is answered with an error: its status, what to do, and its cause for the metrics."""
 
-    def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, reason: str, cause: Cause, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.cause = cause
         self.headers = dict(headers or {})
 
 
 def route(path: str, handler: Handler, method: str = "GET") -> Route:
     """One route, whose handler may raise Refused; whatever else it raises is logged and hidden from who asked."""
+    requests.expect(path)
 
     async def endpoint(request: Request) -> Response:
         token = logs.request_id.set(uuid.uuid4().hex[:8])
-        began = time.monotonic()
-        try:
-            response = await handler(request)
-        except Refused as refused:
-            log.warning("%s answered %d: %s", path, refused.status, refused.reason)
-            response = JSONResponse({"error": refused.reason}, refused.status, refused.headers)
-        except Exception:
-            log.exception("%s failed", path)
-            reason = f"An error of this service; its log has the cause under request {logs.request_id.get()}."
-            response = JSONResponse({"error": reason}, 500)
-        finally:
-            metrics.SECONDS.labels(path).observe(time.monotonic() - began)
-        metrics.REQUESTS.labels(path, str(response.status_code)).inc()
+        with requests.in_flight(path), requests.SECONDS.labels(path).time():
+            response = await _answered(path, handler, request)
+        requests.REQUESTS.labels(path, str(response.status_code)).inc()
         response.headers["X-Request-Id"] = logs.request_id.get()
         logs.request_id.reset(token)
         return response
 
     return Route(path, endpoint, methods=[method])
+
+
+async def _answered(path: str, handler: Handler, request: Request) -> Response:
+    try:
+        return await handler(request)
+    except Refused as refused:
+        log.warning("%s answered %d: %s", path, refused.status, refused.reason)
+        errors.count(refused.cause)
+        return JSONResponse({"error": refused.reason}, refused.status, refused.headers)
+    except Exception as error:
+        log.exception("%s failed", path)
+        errors.count(cause_of(error))
+        reason = f"An error of this service; its log has the cause under request {logs.request_id.get()}."
+        return JSONResponse({"error": reason}, 500)
 
 
 async def no_such_route(request: Request, error: Exception) -> Response:
@@ -68,12 +75,12 @@ async def body_of(request: Request, limit: int) -> bytes:
     """The body, never more than `limit` bytes of it in memory. Raises Refused (413)."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise Refused(413, _too_large(limit))
+        raise _too_large(limit)
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
         if len(received) > limit:
-            raise Refused(413, _too_large(limit))
+            raise _too_large(limit)
     return bytes(received)
 
 
@@ -82,10 +89,11 @@ def decode(body: bytes, kind: type[BodyT]) -> BodyT:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise Refused(400, f"The body does not have the expected shape: {error}.") from error
+        raise Refused(400, f"The body does not have the expected shape: {error}.", Cause.BAD_REQUEST) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"The body is not valid JSON: {error}.") from error
+        raise Refused(400, f"The body is not valid JSON: {error}.", Cause.BAD_REQUEST) from error
 
 
-def _too_large(limit: int) -> str:
-    return f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."
+def _too_large(limit: int) -> Refused:
+    reason = f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."
+    return Refused(413, reason, Cause.TOO_LARGE)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from gliner.modeling.span_rep import SpanMarkerV0
+
+from service.gliner import SpanMarkerV0
 
 
 class TokenwiseSpanHead(SpanMarkerV0):  # type: ignore[misc]

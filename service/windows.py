@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_BATCH = 32
+MAX_BATCH_TOKENS = 8192
+"""What the model reads at once at most: windows, and sub-tokens with their padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of one text with one group of labels."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+    labels: tuple[str, ...]
+    tokens: int
+    threshold: float
 
 
 def windows(tokens_per_word: Sequence[int], max_words: int, max_tokens: int, overlap: int) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ import pytest
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
+from samples import Growth  # noqa: E402
 from studio import Studio, served  # noqa: E402
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -142,6 +143,21 @@ def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "the 
 @pytest.fixture(name="until")
 def until_fixture() -> Callable[..., Any]:
     return until
+
+
+@pytest.fixture
+def no_labels_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has found nothing yet, whatever other tests have found."""
+    from service.extractor import metrics
+    from service.metrics.labels import Capped
+
+    monkeypatch.setattr(metrics, "_label", Capped(metrics.LABELS))
+
+
+@pytest.fixture
+def grown() -> Growth:
+    """What is counted from the beginning of the test on."""
+    return Growth()
 
 
 @pytest.fixture

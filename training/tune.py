@@ -8,6 +8,7 @@ resumed gives the weights of one that was not.
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,11 @@ import torch
 from transformers import PreTrainedModel
 
 from service.model import Model
-from training import checkpoint
+from training import checkpoint, metrics
 from training.dataset import Example
 from training.recipe import Recipe
+
+log = logging.getLogger(__name__)
 
 MAX_BAD_STEPS = 5
 CHECKPOINT = "checkpoint.safetensors"
@@ -120,7 +123,9 @@ class Tuning:
                 self._save()
                 raise Stopped(f"stopped after step {state.step} of {recipe.steps}; a restart goes on from there")
             batch = new.take(state.step, recipe.batch_size - replayed) + old.take(state.step, replayed)
-            loss = self._step(batch)
+            with metrics.STEP_SECONDS.time():
+                loss = self._step(batch)
+            metrics.stepped(len(batch), loss)
             state.step += 1
             if self.evaluate and state.step in due:
                 self.network.eval()
@@ -207,6 +212,7 @@ class Tuning:
         if found is None or found.state.pop("recipe") != self._identity:
             return
         self.state = State(**found.state)
+        log.info("tuning goes on from step %d", self.state.step)
         self.network.load_state_dict(_named(found.tensors, "model."))
         self._best = _named(found.tensors, "best.") or None
         slots: dict[int, dict[str, torch.Tensor]] = {}

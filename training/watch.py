@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from prometheus_client import REGISTRY, generate_latest
-
-from service import metrics
+from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs import Run
+from training import metrics
 
 LONGEST = 4096
 """Bytes that Kubernetes takes of a termination message; of a longer one it keeps the end, which nobody can parse."""
@@ -26,7 +25,7 @@ def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
             if self.path == "/progress":
                 self._answer(200, "application/json", run().model_dump_json().encode())
             elif self.path == "/metrics":
-                self._answer(200, metrics.MEDIA_TYPE, generate_latest(REGISTRY))
+                self._answer(200, MEDIA_TYPE, exposition(metrics.gauges(run())))
             else:
                 self._answer(404, "application/json", b'{"error": "Not Found"}')
 

@@ -35,14 +35,14 @@ class Server:
             start_new_session=True,
         )
 
-    def wait(self, seconds: float = 180) -> None:
-        """Wait until /health answers. Raises ServerFailed where it does not in time, or where the process has ended."""
+    def wait(self, seconds: float = 180, path: str = "/health") -> None:
+        """Wait until `path` answers. Raises ServerFailed where it does not in time, or where the process has ended."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerFailed(f"{self.name} ended with status {self._process.returncode}; its log is {self.log}.")
             try:
-                if httpx.get(f"{self.url}/health", timeout=2).is_success:
+                if httpx.get(f"{self.url}{path}", timeout=2).is_success:
                     return
             except httpx.HTTPError:
                 time.sleep(0.2)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from service.causes import Cause
 from service.settings import Settings
 
 ANNOTATED_LATEST_FIRST = json.dumps(
@@ -29,6 +30,8 @@ ANNOTATED_LATEST_FIRST = json.dumps(
 
 class LabelStudioError(RuntimeError):
     """Label Studio could not be asked; says why and what to do."""
+
+    cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
 class Standing(NamedTuple):

@@ -23,5 +23,5 @@ def supervisor(settings: Settings) -> Supervisor:
     rollout = LocalRollout(settings, registry, LiveFile(settings.folder), engine)
     projects = FileProjects(settings.folder)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), LabelStudio(settings))
-    looks = [[rollout.tick], [retraining.tick]]
+    looks = [[rollout.tick], [retraining.look_after, retraining.start_due]]
     return Supervisor(settings, engine, rollout, registry, runs, projects, retraining, looks)

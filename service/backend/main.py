@@ -17,7 +17,13 @@ def supervisor() -> Supervisor:
     return release.supervisor(settings)
 
 
-@bentoml.service(name="spanloop-backend", workers=1, metrics={"enabled": False}, traffic={"timeout": 120})
+@bentoml.service(
+    name="spanloop-backend",
+    workers=1,
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},  # every probe would be a line
+    traffic={"timeout": 120},
+)
 @bentoml.asgi_app(build(supervisor), path="/")
 class Backend:
     """Label Studio's contract, training Jobs and rollouts; the model is elsewhere."""

@@ -9,13 +9,14 @@ from typing import Any
 
 from anyio import to_thread
 
-from service import metrics
-from service.backend import regions
+from service.backend import metrics, regions
 from service.backend.projects import Projects
 from service.backend.requests import Predict, project_id
+from service.causes import Cause
 from service.extractor.questions import Extractor, Failure, Question, Unavailable
 from service.hypertext import TooDeep
 from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
+from service.metrics import errors
 from service.passages import Passage, passage_of
 from service.routes import Refused
 from service.settings import Settings
@@ -48,7 +49,7 @@ class Predictor:
         try:
             controls = parse(request.label_config or "")
         except LabelConfigError as error:
-            raise Refused(400, str(error)) from error
+            raise Refused(400, str(error), Cause.BAD_CONFIG) from error
         deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
         # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
@@ -56,9 +57,11 @@ class Predictor:
         questions = [Question(reading.texts, reading.control.wordings) for reading in readings]
         try:
             # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
-            answer = await self._extractor.ask(questions, threshold, deadline - time.monotonic())
+            asked = time.monotonic()
+            answer = await self._extractor.ask(questions, threshold, deadline - asked)
         except Unavailable as error:
-            raise Refused(503, str(error)) from error
+            raise Refused(503, str(error), error.cause) from error
+        metrics.EXTRACTOR_WAIT.observe(time.monotonic() - asked)
         items = [Item() for _ in request.tasks]
         for reading, found in zip(readings, answer.items, strict=True):
             for index, part in reading.parts(found, request.regions).items():
@@ -73,11 +76,13 @@ class Predictor:
             source = text_of(task.fields, control)
             if source is not None and len(source) > self._settings.max_text_characters:
                 reading.unread[index] = f"the text is over {self._settings.max_text_characters} characters long"
+                errors.count(Cause.TOO_LARGE)
                 continue
             try:
                 passage = passage_of(task.fields, control)
             except TooDeep as error:
                 reading.unread[index] = str(error)
+                errors.count(Cause.BAD_TEXT)
                 continue
             if passage is not None:
                 reading.passages[index] = passage
@@ -128,5 +133,4 @@ class Item:
             metrics.TEXTS.labels("failed").inc()
             return {"error": self.error, "model_version": version}
         metrics.TEXTS.labels("predicted").inc()
-        metrics.ENTITIES.inc(len(self.regions))
         return regions.item(self.regions, self.certainty, version)

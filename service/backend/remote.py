@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import httpx
 import msgspec
+from prometheus_client.metrics_core import Metric
 
+from service.causes import Cause
 from service.extractor.questions import Answer, Question, Unavailable
 from service.extractor.wire import decode_answer, encode_ask
 
@@ -26,11 +28,17 @@ MARGIN = 1.0
 class RemoteExtractor:
     """An Extractor by URL. While no pod answers (it starts, or there is none) a request waits, up to its deadline.
 
-    `version` names what should answer; `asked` is called with every request, `wake` with every try that reaches no pod.
+    `version` names what should answer; `asked` is called with every request, `wake` with every try that reaches no pod,
+    `ended` with whether a request was answered or its deadline passed without a pod that answers.
     """
 
     def __init__(
-        self, url: str, version: Callable[[], str], asked: Callable[[], None], wake: Callable[[], None]
+        self,
+        url: str,
+        version: Callable[[], str],
+        asked: Callable[[], None],
+        wake: Callable[[], None],
+        ended: Callable[[bool], None],
     ) -> None:
         # A connection of its own for each request: a kept one would stay with one pod, however many there are.
         # No proxy: texts go to the extractor and nowhere else.
@@ -43,6 +51,7 @@ class RemoteExtractor:
         self._version = version
         self._asked = asked
         self._wake = wake
+        self._ended = ended
         self.queued = 0
         self.why_not = ""
 
@@ -61,6 +70,10 @@ class RemoteExtractor:
             self._asked()
             self.queued -= texts
 
+    def gauges(self) -> Iterable[Metric]:
+        """None: the extractor's pods tell how they stand themselves."""
+        return ()
+
     def close(self) -> None:
         """Nothing is held open between requests."""
 
@@ -72,15 +85,19 @@ class RemoteExtractor:
                 response = await self._http.post("/extract", params={"seconds": left}, content=body, timeout=timeout)
                 if response.status_code == httpx.codes.OK:
                     self.why_not = ""
+                    self._ended(True)
                     return decode_answer(response.content)
                 self.why_not = _reason(response)
             except httpx.HTTPError as error:
                 self.why_not = f"the extractor does not answer ({type(error).__name__})"
             except msgspec.MsgspecError as error:
-                raise Unavailable(f"The extractor's answer cannot be read: {error}.") from error
+                reason = f"The extractor's answer cannot be read: {error}."
+                raise Unavailable(reason, Cause.EXTRACTOR_ANSWER) from error
             self._wake()
             await asyncio.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
-        raise Unavailable(f"There is no model to answer with in time: {self.why_not or 'it is starting'}")
+        self._ended(False)
+        reason = f"There is no model to answer with in time: {self.why_not or 'it is starting'}"
+        raise Unavailable(reason, Cause.EXTRACTOR_UNREACHABLE)
 
 
 def _reason(response: httpx.Response) -> str:
@@ -90,5 +107,5 @@ def _reason(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError):
         reason = f"the extractor answered {response.status_code}"
     if response.is_client_error:
-        raise Unavailable(reason)
+        raise Unavailable(reason, Cause.EXTRACTOR_ANSWER)
     return reason

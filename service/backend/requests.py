@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
+from service.causes import Cause
 from service.routes import Refused
 from service.settings import Settings
 
@@ -109,4 +110,5 @@ def authorize(request: Request, settings: Settings) -> None:
         given = b""
     # One comparison of fixed content: neither the length of the prefix nor which half was wrong shows in the time.
     if not hmac.compare_digest(given, f"{username}:{password}".encode()):
-        raise Refused(401, "This backend wants Basic authentication.", {"WWW-Authenticate": 'Basic realm="spanloop"'})
+        wanted = {"WWW-Authenticate": 'Basic realm="spanloop"'}
+        raise Refused(401, "This backend wants Basic authentication.", Cause.UNAUTHORIZED, wanted)

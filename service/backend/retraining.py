@@ -15,6 +15,8 @@ from collections.abc import Callable
 from service.backend.label_studio import LabelStudio, LabelStudioError
 from service.backend.parts import Busy, Launcher, RunStore
 from service.backend.projects import Projects
+from service.causes import Cause, cause_of
+from service.metrics import errors
 from service.runs import Run, id_of, now
 from service.settings import Settings
 
@@ -25,7 +27,8 @@ STEADY = 10
 
 
 class Retraining:
-    """Decides about runs. Methods may be called from any thread; `tick` from one, about every second."""
+    """Decides about runs. Methods may be called from any thread, but `look_after` and `start_due` from one, again and
+    again."""
 
     def __init__(
         self,
@@ -58,11 +61,12 @@ class Retraining:
         starting is told by a run that failed, for the page to show.
         """
         if not self._projects.ids:
-            return self._failed(why, "No Label Studio project has connected this backend as its model yet.")
+            reason = "No Label Studio project has connected this backend as its model yet."
+            return self._failed(why, reason, Cause.RUN_START)
         try:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:
-            return self._failed(why, str(error))
+            return self._failed(why, str(error), error.cause)
         run = Run(
             id=id_of(self._settings.model, standing.fingerprint, self._launcher.conditions()),
             projects=self._projects.ids,
@@ -87,19 +91,25 @@ class Retraining:
         """Whether a run is due once it has become quiet."""
         return self._submitted is not None
 
-    def tick(self) -> None:
-        """Look after runs that ended or died, and start what is due."""
+    def look_after(self) -> None:
+        """See how runs stand, resume those that died, and start one that was asked for while another was active."""
         self._launcher.reap()
         for run in self._runs.died():
             if run.id not in self._given_up:
                 self._resume(run)
-        if self._runs.active() is not None:
-            return
         asked = self._runs.asked_again()
-        if asked:
+        if asked and self._runs.active() is None:
             self.start("asked for while another run was active")
             self._runs.answered(asked)
-        elif self._is_quiet(self._submitted):
+
+    def start_due(self) -> None:
+        """Start the run that annotations made due, once it has become quiet.
+
+        Of several backends whichever was told of them does it: twice is once.
+        """
+        if self._runs.active() is not None:
+            return
+        if self._is_quiet(self._submitted):
             if self._start_if_new(self._settings.retrain_minimum, "annotations were submitted"):
                 self._submitted = None
         elif self._is_quiet(self._hinted) and self._start_if_new(
@@ -121,6 +131,7 @@ class Retraining:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
+            errors.count(error.cause)
             return False
         new = standing.annotations - (last.annotations if last else 0)
         if new >= minimum:
@@ -145,9 +156,10 @@ class Retraining:
         except Busy:
             return self._follow(self._runs.active() or "", run)
         except OSError as error:
-            return self._failed(run.why, f"The run's process could not be started ({error.strerror}).")
+            reason = f"The run's process could not be started ({error.strerror})."
+            return self._failed(run.why, reason, Cause.RUN_START)
         except RuntimeError as error:
-            return self._failed(run.why, f"The run could not be started: {error}")
+            return self._failed(run.why, f"The run could not be started: {error}", cause_of(error, Cause.RUN_START))
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return run
@@ -163,6 +175,7 @@ class Retraining:
             self._died(run)
         except OSError as error:
             log.exception("run %s could not be resumed", run.id)
+            errors.count(Cause.RUN_START)
             self._given_up.add(run.id)
             self.declined = f"Run {run.id} died and could not be resumed ({error.strerror}); start it again."
 
@@ -187,7 +200,8 @@ class Retraining:
             except Busy:
                 log.info("run %s waits: another run is active", run.id)
 
-    def _failed(self, why: str, message: str) -> Run:
+    def _failed(self, why: str, message: str, cause: Cause) -> Run:
+        errors.count(cause)
         run = Run(
             id=f"run-{hashlib.sha256(f'{why}: {message}'.encode()).hexdigest()[:10]}",
             projects=self._projects.ids,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import time
 
+from service.backend import metrics
+from service.causes import Cause
 from service.extractor.engine import Engine, Loaded
 from service.extractor.loading import load
 from service.live import INITIAL, Live, LiveFile
+from service.metrics import errors
 from service.registry import Registry
 from service.settings import Settings
 from service.versions import initial_version
@@ -61,16 +64,20 @@ class LocalRollout:
             self._fail(target, str(error))
             return
         self._engine.swap(loaded)
+        if self._applied is not None:  # the first is no rollout
+            metrics.ROLLOUTS.labels("done").inc()
         self._applied = target
         log.info("version %s answers", loaded.version)
 
     def _fail(self, target: str, why: str) -> None:
+        errors.count(Cause.MODEL_LOAD)
         if target == INITIAL:
             # What fails once may work later (a hub that does not answer): tried again, but not every second.
             self._engine.failed(why)
             self._again = time.monotonic() + AGAIN
         else:
             self._live.undo(target, f"{target} was taken back: {why}")
+            metrics.ROLLOUTS.labels("undone").inc()
 
     def _load(self, target: str) -> Loaded:
         source = self._settings.model if target == INITIAL else str(self._registry.fetch(target))

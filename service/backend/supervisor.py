@@ -14,8 +14,10 @@ from service.backend.parts import Rollout, RunStore, VersionStore
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.retraining import Retraining
+from service.causes import Cause, cause_of
 from service.extractor.questions import Extractor
 from service.lineage import Lineage
+from service.metrics import errors
 from service.routes import Refused
 from service.runs import Run
 from service.settings import Settings
@@ -48,10 +50,12 @@ class Supervisor:
         projects: Projects,
         retraining: Retraining,
         looks: Sequence[Sequence[Callable[[], None]]],
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         """`looks`: what is done again and again, in as many threads as there are sequences.
 
-        A look that waits for a registry or for Label Studio keeps no other thread's from being done.
+        A look that waits for a registry or for Label Studio keeps no other thread's from being done. `leads`: whether
+        this one, of several backends of a release, speaks for it.
         """
         self.settings = settings
         self.extractor = extractor
@@ -61,6 +65,7 @@ class Supervisor:
         self.projects = projects
         self.predictor = Predictor(settings, projects, extractor)
         self.retraining = retraining
+        self.leads = leads
         self.published: list[Lineage] = []
         self._places = asyncio.Semaphore(AT_ONCE)
         self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -101,7 +106,8 @@ class Supervisor:
         try:
             await asyncio.wait_for(places.acquire(), seconds)
         except TimeoutError:
-            raise Refused(503, "Too many predictions are being worked on; retrieve again later.") from None
+            reason = "Too many predictions are being worked on; retrieve again later."
+            raise Refused(503, reason, Cause.BUSY) from None
         try:
             yield
         finally:
@@ -122,7 +128,8 @@ class Supervisor:
             for look in looks:
                 try:
                     look()
-                except Exception:  # the next look may succeed; the backend must go on answering
+                except Exception as error:  # the next look may succeed; the backend must go on answering
+                    errors.count(cause_of(error))
                     log.exception("looking after runs and versions failed and is tried again")
             self._ended.wait(EVERY)
 

@@ -13,11 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service import metrics
-from service.extractor.engine import Engine
-from service.extractor.loading import load
+from service.causes import Cause
+from service.extractor.engine import Engine, Loaded
 from service.extractor.questions import Unavailable
 from service.extractor.wire import Ask, encode_answer
+from service.metrics import errors
+from service.metrics.exposition import MEDIA_TYPE, exposition
+from service.metrics.gauges import live_version
+from service.metrics.requests import running
 from service.routes import Refused, body_of, decode, no_such_route, route
 from service.settings import Settings
 from service.versions import version_of
@@ -48,15 +51,24 @@ class Loader:
         source = served(self._settings)
         while not self._ended.is_set():
             try:
-                loaded = load(source, self._settings.device)
+                loaded = self._loaded(source)
             except Exception as error:  # whatever it is, readiness must say so
                 log.exception("%s cannot be served", source)
+                errors.count(Cause.MODEL_LOAD)
                 self._engine.failed(str(error))
                 self._ended.wait(AGAIN)
             else:
                 self._engine.swap(loaded)
                 log.info("version %s answers", loaded.version)
                 return
+
+    def _loaded(self, source: str) -> Loaded:
+        # Torch takes seconds to import: in this thread, for which nobody waits, and not in the process that starts it.
+        from service.extractor.loading import load
+        from service.model import use_threads
+
+        use_threads(self._settings.compute_threads)
+        return load(source, self._settings.device)
 
 
 def served(settings: Settings) -> str:
@@ -71,7 +83,7 @@ async def extract(request: Request) -> Response:
     try:
         answer = await engine.ask(ask.questions, ask.threshold, _seconds(request))
     except Unavailable as error:
-        raise Refused(503, str(error)) from error
+        raise Refused(503, str(error), error.cause) from error
     return Response(encode_answer(answer), media_type="application/json")
 
 
@@ -80,7 +92,8 @@ def _seconds(request: Request) -> float:
     try:
         return float(request.query_params.get("seconds", ""))
     except ValueError:
-        raise Refused(400, "`seconds` in the query must say how long the answer is waited for.") from None
+        reason = "`seconds` in the query must say how long the answer is waited for."
+        raise Refused(400, reason, Cause.BAD_REQUEST) from None
 
 
 async def ready(request: Request) -> Response:
@@ -91,9 +104,10 @@ async def ready(request: Request) -> Response:
     return JSONResponse({"version": engine.version})
 
 
-async def exposition(request: Request) -> Response:
-    metrics.QUEUED.set(request.app.state.engine.queued)
-    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
+async def metrics(request: Request) -> Response:
+    engine: Engine = request.app.state.engine
+    gauges = [running(), live_version(engine.version), *engine.gauges()]
+    return Response(exposition(gauges), media_type=MEDIA_TYPE)
 
 
 def build(settings: Settings) -> Starlette:
@@ -111,5 +125,5 @@ def build(settings: Settings) -> Starlette:
             await to_thread.run_sync(loader.close)
             await to_thread.run_sync(engine.close)
 
-    routes = [route("/extract", extract, "POST"), route("/ready", ready), route("/metrics", exposition)]
+    routes = [route("/extract", extract, "POST"), route("/ready", ready), route("/metrics", metrics)]
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: no_such_route})

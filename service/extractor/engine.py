@@ -11,14 +11,22 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from prometheus_client.metrics_core import Metric
+
+from service.causes import Cause
+from service.extractor import metrics
 from service.extractor.questions import Answer, Failure, Question, Unavailable
-from service.model import MAX_BATCH_TOKENS, Model, Window
+from service.metrics import errors
 from service.spans import Extraction, Span, decide
+from service.windows import MAX_BATCH_TOKENS, Window
+
+if TYPE_CHECKING:
+    from service.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +38,8 @@ class Loaded(NamedTuple):
 
     version: str
     model: Model
+    seconds: float = 0.0
+    """How long it took to load."""
 
 
 @dataclass(eq=False)
@@ -40,11 +50,14 @@ class Request:
     texts: Sequence[str]
     labels: tuple[str, ...]
     threshold: float
+    arrived: float
     deadline: float
     todo: deque[int] = field(init=False)
     ready: deque[tuple[int, Window]] = field(default_factory=deque)
     running: dict[int, int] = field(default_factory=dict)
     """Windows of a text that are not yet run."""
+    begun: set[int] = field(default_factory=set)
+    """Texts of which a window is, or was, in a batch."""
     found: dict[int, list[Span]] = field(default_factory=dict)
     items: list[Extraction | Failure | None] = field(init=False)
     answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
@@ -64,6 +77,12 @@ class Request:
             self._prepare(self.todo.popleft())
         return self.ready.popleft() if self.ready else None
 
+    def begin(self, index: int) -> None:
+        """A window of a text is in the batch that runs next."""
+        if index not in self.begun:
+            self.begun.add(index)
+            metrics.QUEUE_WAIT.observe(time.monotonic() - self.arrived)
+
     def done(self, index: int, spans: list[Span]) -> None:
         """One window of a text was run."""
         if index not in self.running:
@@ -72,7 +91,8 @@ class Request:
         self.running[index] -= 1
         if not self.running[index]:
             del self.running[index]
-            self.items[index] = decide(self.found.pop(index), self.threshold)
+            self.items[index] = extraction = decide(self.found.pop(index), self.threshold)
+            metrics.found(extraction.spans)
 
     def fail(self, index: int, reason: str) -> None:
         self.items[index] = Failure(reason)
@@ -89,6 +109,7 @@ class Request:
     def resolve(self) -> None:
         late = Failure("not reached in time; retrieve predictions again for the tasks that have none")
         if self.answer.set_running_or_notify_cancel():
+            errors.count(Cause.DEADLINE, self.items.count(None))
             self.answer.set_result([item or late for item in self.items])
 
     def _prepare(self, index: int) -> None:
@@ -96,6 +117,7 @@ class Request:
             windows = self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
         except Exception as error:  # a text must not take others down
             log.exception("a text could not be prepared")
+            errors.count(Cause.BAD_TEXT)
             self.fail(index, f"the text could not be prepared: {error}")
             return
         if not windows:
@@ -149,20 +171,25 @@ class Engine:
         deadline = time.monotonic() + seconds
         while self._current is None:
             if self.why_not or time.monotonic() > deadline:
-                raise Unavailable(f"There is no model to answer with: {self.why_not or 'it is still being loaded'}")
+                reason = f"There is no model to answer with: {self.why_not or 'it is still being loaded'}"
+                raise Unavailable(reason, Cause.NO_MODEL)
             await asyncio.sleep(0.05)
         return self._current
 
     async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
         """Answer all questions by one version and one deadline, whatever is swapped in meanwhile."""
-        deadline = time.monotonic() + seconds
+        arrived = time.monotonic()
         loaded = await self.ready(seconds)
-        requests = [Request(loaded, q.texts, tuple(q.labels), threshold, deadline) for q in questions]
+        requests = [Request(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds) for q in questions]
         with self._changed:
             self._requests.extend(requests)
             self._changed.notify_all()
         items = await asyncio.gather(*(asyncio.wrap_future(request.answer) for request in requests))
         return Answer(loaded.version, list(items))
+
+    def gauges(self) -> Iterable[Metric]:
+        """How it stands, for Prometheus."""
+        return metrics.gauges(self.queued, self._current.seconds if self._current else None)
 
     def close(self) -> None:
         """Stop after the batch that runs; requests that wait are answered with what they have."""
@@ -187,6 +214,7 @@ class Engine:
             except Exception:
                 # Whatever it was, the thread must go on: those that wait are told, the next are served.
                 log.exception("the engine failed")
+                errors.count(Cause.INTERNAL)
                 self._give_up()
 
     def _snapshot(self) -> list[Request]:
@@ -208,6 +236,7 @@ class Engine:
             if batch and longest * (len(batch) + 1) > MAX_BATCH_TOKENS:
                 request.ready.appendleft(entry)
                 break
+            request.begin(entry[0])
             batch.append((request, *entry))
             turn.append(request)
         with self._changed:
@@ -215,18 +244,21 @@ class Engine:
         return batch
 
     def _run(self, batch: list[tuple[Request, int, Window]]) -> None:
-        model = batch[0][0].loaded.model
+        model, windows = batch[0][0].loaded.model, [window for _, _, window in batch]
+        began = time.monotonic()
         try:
-            found = model.run([window for _, _, window in batch])
+            found = model.run(windows)
         except Exception:
             if len(batch) > 1:
                 for entry in batch:
                     self._run([entry])
                 return
             log.exception("the model failed on a text")
+            errors.count(Cause.MODEL_FAILED)
             request, index, _ = batch[0]
             request.fail(index, "the model failed on this text; the service's log has the cause")
             return
+        metrics.ran((window.tokens for window in windows), time.monotonic() - began)
         for (request, index, _), spans in zip(batch, found, strict=True):
             request.done(index, spans)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from service import lineage
@@ -20,12 +21,13 @@ def load(source: str, device: str) -> Loaded:
 
     Raises ModelError, FormatError (published by a newer Spanloop) or CanaryFailed.
     """
+    began = time.monotonic()
     folder = Path(source)
     canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()
     model = Model.load(source, device)
     for canary in canaries:
         check(model, canary, source)
-    return Loaded(initial_version(source), model)
+    return Loaded(initial_version(source), model, time.monotonic() - began)
 
 
 def check(model: Model, canary: Canary, source: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from prometheus_client.metrics_core import Metric
+
+from service.causes import Cause
 from service.spans import Extraction
 
 
@@ -29,7 +32,11 @@ class Answer(NamedTuple):
 
 
 class Unavailable(RuntimeError):
-    """There is no model to answer with; says why."""
+    """There is no answer; says why."""
+
+    def __init__(self, reason: str, cause: Cause) -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Extractor(Protocol):
@@ -53,6 +60,10 @@ class Extractor(Protocol):
     async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
         """Answer all questions by one version within `seconds`. Texts that were not reached, or that the model failed
         on, are Failures. Raises Unavailable without a model."""
+        ...
+
+    def gauges(self) -> Iterable[Metric]:
+        """How it stands, for Prometheus; nothing where it runs elsewhere and tells that itself."""
         ...
 
     def close(self) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from service.causes import Cause
+
 
 class RegistryError(RuntimeError):
     """The registry did not do what was asked."""
+
+    cause = Cause.REGISTRY
 
 
 class Missing(RegistryError):

@@ -1,21 +1,34 @@
-"""A real cluster, a namespace for each test, and an extractor's Deployment of pods that start in a second."""
+"""A real cluster: for a test of one part a namespace of its own, with an extractor's Deployment of pods that start in a
+second; for those of the whole one release that they share, in the order of the files' names.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from end_to_end.studio import Studio
 
+from examples.demo import label_studio
+from examples.demo.server import free_port
 from service.backend.cluster.api import Cluster
 from service.settings import Settings
 
+from .kubectl import kubectl
+from .registry import OwnRegistry
+from .release import IMAGE as SPANLOOP
+from .release import Load, Release, load, released
+
 IMAGE = os.environ.get("SPANLOOP_TEST_BUSYBOX", "k8s.local/busybox:1")
 RELEASE = "loop"
+HOST = os.environ.get("SPANLOOP_TEST_HOST", "10.88.0.1")
+"""This machine as pods reach it."""
+PROGRAM = Path(os.environ.get("LABEL_STUDIO", "label-studio"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,16 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     reason = "no cluster: run `make test-cluster`, with SPANLOOP_TEST_CONTEXT naming a kubeconfig context"
     for item in items:
-        if "cluster" in item.path.parts and item.path.parent.name == "cluster" and "service" not in item.path.parts:
+        if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def kubectl(*arguments: str, given: object = None) -> str:
-    """Run kubectl; `given` goes to it as JSON."""
-    content = None if given is None else json.dumps(given)
-    done = subprocess.run(["kubectl", *arguments], input=content, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture
@@ -86,3 +91,42 @@ def extractor() -> dict[str, Any]:
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
     }
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """The real Label Studio, where pods reach it."""
+    port = free_port(0)
+    server = label_studio.start(PROGRAM, tmp_path_factory.mktemp("label-studio"), port, HOST)
+    try:
+        server.wait()
+        yield Studio(f"http://{HOST}:{port}")
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRegistry]:
+    """A registry, where pods reach it."""
+    registry = OwnRegistry(tmp_path_factory.mktemp("registry"), f"{HOST}:{free_port(0)}")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture(scope="session")
+def release(studio: Studio, registry: OwnRegistry) -> Iterator[Release]:
+    """What `helm install` brought, with a project of annotated tasks that is connected to it."""
+    if not SPANLOOP and not os.environ.get("CI"):
+        pytest.skip("SPANLOOP_TEST_IMAGE names no image")
+    with released(registry.address, studio) as release:
+        release.connect()
+        yield release
+
+
+@pytest.fixture(scope="session")
+def trained(release: Release) -> tuple[dict[str, Any], Load]:
+    """Start Training, and nothing else, until the new version answers; predictions are asked for all the while."""
+    with load(release) as seen:
+        release.start_training()
+        run = release.ended()
+    return run, seen

@@ -178,6 +178,24 @@ def test_the_extractor_rests_when_idle_and_is_woken_by_a_request(rollout, cluste
     until(lambda: is_ready(cluster.deployment()), 60, "the woken pod")
 
 
+def test_the_extractor_does_not_rest_while_a_backend_that_does_not_lead_is_asked(rollout, cluster):
+    seconds = [0.0]
+    leading, other = (Scaling(cluster, rollout, idle_seconds=5, clock=lambda: seconds[0]) for _ in range(2))
+    for _ in range(8):
+        seconds[0] += 1
+        other.asked()
+        other.note()
+        leading.note()
+        leading.rest()
+        assert cluster.deployment()["spec"]["replicas"] == 1
+    for _ in range(7):
+        seconds[0] += 1
+        other.note()
+        leading.note()
+        leading.rest()
+    assert cluster.deployment()["spec"]["replicas"] == 0
+
+
 def test_the_extractor_does_not_rest_during_a_rollout(rollout, cluster):
     seconds = [0.0]
     scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])

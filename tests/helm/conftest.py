@@ -1,4 +1,4 @@
-"""Helm, kubectl, and what the chart renders, each rendering made once."""
+"""Helm, kubectl, promtool, and what the chart renders, each rendering made once."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def chart() -> Chart:
 @pytest.fixture(scope="session")
 def kubectl() -> str:
     return _program("kubectl")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' own judge of rules: Debian's package prometheus has it."""
+    return _program("promtool")

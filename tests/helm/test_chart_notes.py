@@ -43,7 +43,3 @@ def test_the_notes_say_what_is_missing_and_only_that(notes):
     assert "No registry yet" not in complete
     assert "No runs yet" not in complete
     assert "starter" not in complete
-
-
-def test_the_notes_warn_of_metrics_that_an_ingress_opens(notes):
-    assert "leaves /metrics open" in notes("--values", str(CHART / "ci" / "ingress-values.yaml"))

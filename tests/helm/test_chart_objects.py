@@ -10,12 +10,20 @@ import pytest
 from chart import FEATURES, NEWEST, OLDEST, pods_of
 from restricted import violations
 
-CUSTOM = {"ScaledObject", "ServiceMonitor", "PodMonitor"}
+CUSTOM = {"ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 """Kinds that others define: Kubernetes has no schema for them."""
 
 NAMESPACED = {
     *("ConfigMap", "CronJob", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "Pod"),
-    *("PersistentVolumeClaim", "PodDisruptionBudget", "PodMonitor", "Role", "RoleBinding", "ScaledObject"),
+    *(
+        "PersistentVolumeClaim",
+        "PodDisruptionBudget",
+        "PodMonitor",
+        "PrometheusRule",
+        "Role",
+        "RoleBinding",
+        "ScaledObject",
+    ),
     *("Secret", "Service", "ServiceAccount", "ServiceMonitor"),
 }
 

@@ -95,6 +95,9 @@ def test_a_mistyped_value_is_refused_at_the_top(chart):
         {"image__digest": "latest"},
         {"extractor__gpu__count": -1},
         {"networkPolicy__labelStudio__peers": [{}]},
+        {"monitoring__alerts__kind": "prometheus"},
+        {"monitoring__alerts__predictSlow__above": 95},
+        {"monitoring__alerts__runFailed__within": "an hour"},
     ],
     ids=lambda value: next(iter(value)),
 )
@@ -115,6 +118,10 @@ def test_annotations_that_belong_to_the_backend_are_refused(chart, where):
         ({"autoscaling__minReplicas": 5}, "autoscaling.maxReplicas"),
         ({"model__name": "/models/gliner"}, "model.volume"),
         ({"registry__imagePullSecret": True}, "registry.existingSecret"),
+        (
+            {"monitoring__alerts__kind": "configMap", "backend__predictDeadline": 60},
+            "monitoring.alerts.predictSlow.above",
+        ),
     ],
 )
 def test_combinations_that_cannot_work_are_refused_with_what_to_do(chart, values, said):

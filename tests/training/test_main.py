@@ -29,13 +29,13 @@ def call(*arguments):
 
 
 def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
-    publish(Registry(home), "v1")
+    publish(Registry(home), "20261125-182648-859da5")
     publish(Registry(home), "v2", better=False)
-    LiveFile(home).swap(INITIAL, "v1", "")
+    LiveFile(home).swap(INITIAL, "20261125-182648-859da5", "")
     status, output = call("versions")
     assert status == 0
     assert "live" in output
-    assert "v1" in output
+    assert "20261125-182648-859da5" in output
     assert "0.750" in output
     assert "held" in output
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
 import pytest
 import torch
+from samples import counted
 
 from service.model import Model
 from training import checkpoint
@@ -169,6 +171,24 @@ def test_progress_is_told_after_every_step(model_folder, examples):
     assert [progress.step for progress in seen] == list(range(1, 10))
     assert {progress.steps for progress in seen} == {9}
     assert [progress.best for progress in seen] == [-1, -1, -1, -1, -1, 0.1, 0.1, 0.2, 0.3]
+
+
+def test_steps_examples_and_the_last_loss_are_told_to_prometheus(model_folder, examples, grown):
+    seen = []
+    tuned(model_folder, examples, report=seen.append)
+    assert grown("spanloop_training_steps_total") == RECIPE.steps
+    assert grown("spanloop_training_examples_total") == RECIPE.steps * RECIPE.batch_size
+    assert grown("spanloop_training_step_duration_seconds_count") == RECIPE.steps
+    assert counted("spanloop_training_loss") == seen[-1].loss
+
+
+def test_a_loss_that_is_not_finite_is_told_as_it_is(model_folder, examples, monkeypatch):
+    tuned(model_folder, examples, replace(RECIPE, steps=1))
+    assert math.isfinite(counted("spanloop_training_loss"))
+    loss = Tuning._loss
+    monkeypatch.setattr(Tuning, "_loss", lambda self, batch: loss(self, batch) * float("nan"))
+    tuned(model_folder, examples, replace(RECIPE, steps=1))
+    assert math.isnan(counted("spanloop_training_loss"))
 
 
 def test_a_disk_that_fills_up_ends_the_tuning_and_keeps_the_checkpoint_before(

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from samples import Scrape
 
 from service.lineage import Score
-from service.runs import Run
+from service.runs import PHASES, Run
 from training.watch import LONGEST, answering, last_words, leave
 
 RUN = Run(id="run-1", projects=(1, 2), phase="tune", percent=40, fingerprint="f" * 200)
@@ -33,10 +34,25 @@ def test_a_run_answers_how_it_stands_while_it_lives(port):
         assert Run.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text) == RUN
         standing[0] = RUN.model_copy(update={"percent": 50})
         assert Run.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text).percent == 50
-        assert "python_info" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
         assert httpx.get(f"http://127.0.0.1:{port}/other").status_code == 404
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/progress")
+
+
+def test_prometheus_reads_which_phase_a_run_is_in_and_how_far_it_is(port):
+    standing = [RUN]
+
+    def scrape():
+        return Scrape(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+
+    with answering(port, lambda: standing[0]):
+        first = scrape()
+        standing[0] = RUN.model_copy(update={"phase": "judge", "percent": 90})
+        then = scrape()
+    phases = [{phase for (phase,), on in one.of("spanloop_training_phase").items() if on} for one in (first, then)]
+    assert phases == [{"tune"}, {"judge"}]
+    assert [place for (place,) in first.of("spanloop_training_phase")] == list(PHASES)
+    assert [one("spanloop_training_progress_ratio") for one in (first, then)] == [0.4, 0.9]
 
 
 def test_last_words_say_everything_where_there_is_room(tmp_path):

@@ -9,10 +9,13 @@
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas. Nothing was installed." }}
 {{- end }}
-{{- if and (hasPrefix "/" .Values.model.name) (not .Values.model.volume) (not .Values.extraVolumes) }}
-{{- fail "model.name is a path, but no model.volume brings it into the pods. Nothing was installed." }}
+{{- if and (hasPrefix (printf "%s/" .Values.model.mountPath) .Values.model.name) (not .Values.model.volume) (not .Values.extraVolumes) }}
+{{- fail (printf "model.name is a path below %s, but no model.volume brings it into the pods. Nothing was installed." .Values.model.mountPath) }}
 {{- end }}
 {{- if and .Values.registry.imagePullSecret (not .Values.registry.existingSecret) }}
 {{- fail "registry.imagePullSecret needs registry.existingSecret. Nothing was installed." }}
+{{- end }}
+{{- if and (ne .Values.monitoring.alerts.kind "none") (ge (float64 .Values.monitoring.alerts.predictSlow.above) (float64 .Values.backend.predictDeadline)) }}
+{{- fail "monitoring.alerts.predictSlow.above is not below backend.predictDeadline: no answer takes that long, and the alert never fires. Nothing was installed." }}
 {{- end }}
 {{- end }}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from service.causes import Cause
+
 
 class ClusterError(RuntimeError):
     """The API server refused a request or was not reached; says what was asked and what to do."""
+
+    cause = Cause.CLUSTER_API
 
 
 class Exists(ClusterError):

@@ -37,21 +37,27 @@ class Leader:
 
     def tick(self) -> None:
         """Renew or take the Lease. Raises ClusterError where that cannot be known; then this backend does not lead."""
-        led, self._leads = self._leads, False
+        led, leads = self._leads, False
         began = self._clock()
         try:
-            self._leads = self._take()
+            leads = self._take()
             self._renewed = began
         except (Changed, Exists):
             log.info("another backend was quicker to take the Lease")
+        finally:
+            self._leads = leads
         if self._leads != led:
             log.info("this backend %s", "leads" if self._leads else "waits for another that leads")
+
+    def leads(self) -> bool:
+        """Whether this backend leads, now."""
+        return self._leads and self._clock() - self._renewed < SURE
 
     def only(self, act: Callable[[], None]) -> Callable[[], None]:
         """An act that does nothing where this backend does not lead."""
 
         def led() -> None:
-            if self._leads and self._clock() - self._renewed < SURE:
+            if self.leads():
                 act()
 
         return led

@@ -42,17 +42,20 @@ def supervisor(settings: Settings) -> Supervisor:
     atexit.register(leader.release)
     return Supervisor(
         settings,
-        extractor=RemoteExtractor(settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake),
+        extractor=RemoteExtractor(
+            settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
+        ),
         rollout=rollout,
         registry=_versions(settings),
         runs=runs,
         projects=projects,
         retraining=retraining,
         looks=[
-            [leader.tick, rollout.look, scaling.rouse, *map(leader.only, (rollout.tick, scaling.rest))],
+            [leader.tick, rollout.look, scaling.rouse, scaling.note, *map(leader.only, (rollout.tick, scaling.rest))],
             [runs.refresh, *map(leader.only, (runs.mirror, promotion.tick))],
-            [projects.tick, leader.only(retraining.tick)],
+            [projects.tick, retraining.start_due, leader.only(retraining.look_after)],
         ],
+        leads=leader.leads,
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from service.backend import metrics
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import Changed
 from service.backend.cluster.jobs import Manifest
@@ -178,12 +179,14 @@ class ClusterRollout:
         elif not standing.is_over and is_ready(deployment):
             standing = standing.model_copy(update={"good": standing.target})
             self._note(deployment, standing)
+            metrics.ROLLOUTS.labels("done").inc()
             log.info("version %s answers", version_of(standing.good) or self._initial)
         elif not standing.is_over and self._watched(standing) > self._seconds:
             why = f"{version_of(standing.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
             log.error("%s", why)
             standing = standing.undone(why)
             self._patch(deployment, standing)
+            metrics.ROLLOUTS.labels("undone").inc()
         elif not standing.is_over and deployment["spec"].get("replicas", 1) == 0:
             self._cluster.scale(1)  # a version must prove itself, also where nobody asks for it
         self._known = standing

@@ -43,7 +43,7 @@ class JobRuns:
         """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
         jobs = {str(job["metadata"]["name"]): job for job in self._cluster.jobs()}
         runs = {name: self._current(job) for name, job in jobs.items()}
-        self._jobs, self._runs = jobs, runs
+        self._runs, self._jobs = runs, jobs
 
     def mirror(self) -> None:
         """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
@@ -67,8 +67,8 @@ class JobRuns:
     def active(self) -> str | None:
         """The id of the run whose Job may still run."""
         # A run that has told its outcome is over, though its Job may take a moment to be complete.
-        runs = [self._runs[name] for name, job in self._jobs.items() if is_active(job)]
-        return next((run.id for run in runs if not run.ended), None)
+        runs = [self._runs.get(name) for name, job in self._jobs.items() if is_active(job)]
+        return next((run.id for run in runs if run and not run.ended), None)
 
     def died(self) -> list[Run]:
         """None: the Job's controller starts another pod where one has died."""

@@ -5,11 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from uuid import uuid4
 
-from service.backend.cluster.api import Cluster
+from service.backend import metrics
+from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.errors import Changed
+from service.backend.cluster.jobs import Manifest
 from service.backend.cluster.rollout import ClusterRollout
 
 log = logging.getLogger(__name__)
+
+ASKED = "spanloop.dev/asked"
+"""Annotation of the Deployment: a word that changes while a backend is asked for predictions."""
+NOTES = 10
+"""So many times in the idle time the word is changed at most."""
 
 
 class Scaling:
@@ -26,8 +36,12 @@ class Scaling:
         self._rollout = rollout
         self._idle_seconds = idle_seconds
         self._clock = clock
-        self._asked = clock()
+        self._asked = self._noted = self._told = clock()
+        """When this backend was last asked, when it last said so, and when any backend was last seen to say so."""
+        self._word = ""
         self._wanted = False
+        self._waking = False
+        """Whether the extractor was taken from zero, and no request has ended since."""
 
     def wake(self) -> None:
         """A request has reached no pod. Called from the event loop: the next look does something about it."""
@@ -38,19 +52,43 @@ class Scaling:
         """A request is on its way."""
         self._asked = self._clock()
 
+    def ended(self, answered: bool) -> None:
+        """A request was answered, or given up since no pod answered in time."""
+        if self._waking:
+            self._waking = False
+            metrics.WAKEUPS.labels("answered" if answered else "timed_out").inc()
+
     def rouse(self) -> None:
         """Start a pod if a request waits for one: whichever backend has it, twice is once. Raises ClusterError."""
-        if self._wanted and self._replicas() == 0:
+        if self._wanted and replicas_of(self._cluster.deployment()) == 0:
             log.info("the extractor is woken")
             self._cluster.scale(1)
+            self._waking = True
         self._wanted = False
 
+    def note(self) -> None:
+        """Tell the backend that leads, which may be another, that this one was asked. Raises ClusterError."""
+        if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES:
+            deployment = self._cluster.deployment()
+            body = {"metadata": {"annotations": {ASKED: uuid4().hex}}}
+            with suppress(Changed):  # it is tried again at the next look
+                self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
+                self._noted = self._asked
+
     def rest(self) -> None:
-        """Let the extractor go if nobody has asked for long. Raises ClusterError."""
-        idle = bool(self._idle_seconds) and self._clock() - self._asked > self._idle_seconds
-        if idle and self._rollout.is_over and self._replicas() > 0:
+        """Let the extractor go if no backend was asked for long. Raises ClusterError."""
+        if not self._idle_seconds:
+            return
+        deployment = self._cluster.deployment()
+        if annotation(deployment, ASKED) != self._word:
+            self._word, self._told = annotation(deployment, ASKED), self._clock()
+        idle = self._clock() - max(self._asked, self._told) > self._idle_seconds
+        if idle and self._rollout.is_over and replicas_of(deployment) > 0:
             log.info("the extractor was not asked for %.0f s and rests", self._idle_seconds)
             self._cluster.scale(0)
+            metrics.SLEEPS.inc()
 
-    def _replicas(self) -> int:
-        return int(self._cluster.deployment()["spec"].get("replicas", 1))
+
+def replicas_of(deployment: Manifest) -> int:
+    """How many pods a Deployment wants."""
+    return int(deployment["spec"].get("replicas", 1))

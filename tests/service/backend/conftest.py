@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from service.backend.parts import Busy
@@ -53,6 +56,34 @@ class Launches:
         pass
 
 
+class Pod:
+    """An application on a port of its own that can be stopped and started again."""
+
+    def __init__(self, app: Any, until: Callable[..., Any]) -> None:
+        self._app = app
+        self._until = until
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread: threading.Thread | None = None
+
+    @property
+    def started(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        self._server = uvicorn.Server(uvicorn.Config(self._app, port=self.port, log_level="warning"))
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        self._until(lambda: self._server.started)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        assert self._thread
+        self._thread.join()
+
+
 @pytest.fixture
 def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Launches]]:
     """Backends started in this test launch no processes; their launchers are in the list."""
@@ -97,3 +128,18 @@ def backend(
 @pytest.fixture
 def client(backend: Callable[..., TestClient]) -> TestClient:
     return backend()
+
+
+@pytest.fixture
+def pods(until: Callable[..., Any]) -> Iterator[Callable[[Any], Pod]]:
+    """Pods on this machine: they are not started when they are made."""
+    made: list[Pod] = []
+
+    def make(app: Any) -> Pod:
+        made.append(Pod(app, until))
+        return made[-1]
+
+    yield make
+    for pod in made:
+        if pod.started:
+            pod.stop()

@@ -3,11 +3,15 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
+from samples import Scrape
 from studio import KEY, LABEL_CONFIG, RECORDINGS, StudioProject
 
+from service.causes import Cause
+from service.extractor.metrics import LABELS
 from service.runs import Run
 
 SECRET = "xyzzy-secret"
@@ -540,6 +544,13 @@ def test_every_route_wants_credentials_where_some_are_set(guarded, method, path)
     ).status_code in (200, 201, 400, 404)
 
 
+def test_metrics_that_are_open_are_open_to_the_cluster_and_not_through_an_ingress(backend):
+    client = backend(basic_auth_username="anna", basic_auth_password="s3crét:x", metrics_open=True)
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/metrics", headers={"x-forwarded-for": "203.0.113.7"}).status_code == 401
+    assert client.get("/health").status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -719,18 +730,109 @@ def test_an_error_of_the_backend_names_the_request_and_hides_its_cause(client, m
     assert any("private detail" in line or "/setup failed" in line for line in service_log)
 
 
-def test_metrics_have_bounded_labels_whatever_is_asked(client):
-    for number in range(50):
-        client.get(f"/junk-{number}")
-        client.post(f"/predict/junk-{number}", content=b"{}")
-    predict(client, "Alice")
-    text = client.get("/metrics").text
-    assert "junk" not in text
-    families = {family.name: family for family in text_string_to_metric_families(text)}
-    routes = {sample.labels["route"] for sample in families["spanloop_requests"].samples}
-    known = {"/", "/health", "/setup", "/predict", "/webhook", "/train", "/versions", "/job_status", "/metrics"}
-    assert "/predict" in routes <= known
-    assert families["spanloop_extractor_demand"].samples[0].value == 0
+def scrape(client):
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return Scrape(answer.text)
+
+
+def everything_odd(client, storm):
+    """Requests of all kinds with names that have not been seen before, and labels that the model does find."""
+    odd = [f"person {storm} {number} {end}" for number in range(24) for end in ('"', "\\", "\n", "é😀", "x" * 250)]
+    for number, name in enumerate(odd):
+        client.get(f"/{quote(name)}")
+        client.post(f"/predict/{quote(name)}", content=b"{}")
+        client.request(f"M{storm}{number}", "/predict")
+        client.post("/webhook", json={"action": name, "project": {"id": 1}})
+        client.post("/job_status", json={"job": name})
+        client.post("/predict", json={"tasks": [], "label_config": name, "project": name}, params={name: name})
+    for start in range(0, len(odd), 20):
+        controls = "".join(
+            f'<Labels name="l{number}" toName="t"><Label value={quoteattr(name)}/></Labels>'
+            for number, name in enumerate(odd[start : start + 20])
+        )
+        config = f'<View>{controls}<Text name="t" value="$text"/></View>'
+        setup(client, project="7.1", schema=config, extra_params={"threshold": 0.001})
+        (item,) = results(client, "Alice met Bob", label_config=config, project="7.1")
+        assert item["result"]
+
+
+def test_no_request_whatever_makes_more_than_a_bounded_number_of_series(client, no_labels_yet):
+    scrape(client)
+    everything_odd(client, "first")
+    first = scrape(client)
+    everything_odd(client, "second")
+    second = scrape(client)
+    assert second("spanloop_entities_total", label="other") > first("spanloop_entities_total", label="other") > 0
+    assert sum(label.startswith("person ") for (label,) in second.of("spanloop_entities_total")) == LABELS
+    assert second.series == first.series < 1000
+    routes = {route.path for route in client.app.routes} | {"/extract", "/ready"}
+    for name in ("spanloop_requests_total", "spanloop_requests_in_flight", "spanloop_request_duration_seconds_count"):
+        assert {place[0] for place in second.of(name)} <= routes
+    for name in second.own:
+        assert all(len(value) <= 60 for place in second.of(name) for value in place), name
+
+
+# What could not be answered, by cause
+
+
+def causes(grown):
+    found = {cause: grown("spanloop_errors_total", cause=cause) for cause in Cause}
+    return {str(cause): count for cause, count in found.items() if count}
+
+
+@pytest.mark.parametrize(
+    ("path", "request_", "cause"),
+    [
+        ("/predict", {"content": b"{"}, "bad_request"),
+        ("/predict", {"json": {"tasks": 7}}, "bad_request"),
+        ("/job_status", {"json": {"job": "nowhere"}}, "bad_request"),
+        ("/predict", {"json": {"tasks": [], "label_config": "<View/>"}}, "bad_config"),
+        ("/predict", {"content": b" " * (2 << 20)}, "too_large"),
+        ("/setup", {"json": {}, "headers": {"authorization": "Basic bm9ib2R5"}}, "unauthorized"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_a_request_that_is_refused_is_counted_once_by_its_cause(backend, grown, path, request_, cause):
+    client = backend(max_body_mb=1, basic_auth_username="anna", basic_auth_password="x")
+    answer = client.post(path, **{"headers": basic("anna:x"), **request_})
+    assert 400 <= answer.status_code < 500
+    assert causes(grown) == {cause: 1}
+
+
+def test_an_error_of_the_backends_own_is_counted(client, grown, monkeypatch):
+    monkeypatch.setattr(client.app.state.supervisor.predictor, "version", None)
+    assert client.post("/setup", json={}).status_code == 500
+    assert causes(grown) == {"internal": 1}
+
+
+def test_texts_that_cannot_be_answered_are_counted_one_by_one_and_the_rest_is_predicted(backend, grown):
+    client = backend(max_text_characters=4000)
+    deep = {"data": {"text": "<i>" * 1200 + "Alice"}}
+    config = LABEL_CONFIG.replace("Labels ", "HyperTextLabels ").replace("/Labels", "/HyperTextLabels")
+    config = config.replace("<Text ", "<HyperText ")
+    body = {"tasks": [*tasks("Alice", "Bob " * 2000, "Carol"), deep], "label_config": config}
+    found = client.post("/predict", json=body).json()["results"]
+    assert ["error" in item for item in found] == [False, True, False, True]
+    assert causes(grown) == {"too_large": 1, "bad_text": 1}
+    assert [grown("spanloop_texts_total", result=result) for result in ("predicted", "failed")] == [2, 2]
+    assert grown("spanloop_extractor_wait_seconds_count") == 1
+
+
+def test_without_a_model_each_prediction_is_counted_and_no_wait_for_an_answer(backend, grown, tmp_path, until):
+    client = backend(wait=False, model=str(tmp_path / "missing"))
+    until(lambda: client.app.state.supervisor.extractor.why_not)
+    assert [predict(client, "Alice").status_code for _ in range(2)] == [503, 503]
+    assert grown("spanloop_errors_total", cause="no_model") == 2
+    assert grown("spanloop_errors_total", cause="model_load") >= 1
+    assert grown("spanloop_extractor_wait_seconds_count") == 0
+
+
+def test_a_prediction_that_finds_no_place_is_counted(backend, grown, monkeypatch):
+    monkeypatch.setattr("service.backend.supervisor.AT_ONCE", 0)
+    client = backend(predict_deadline=0.1)
+    assert predict(client, "Alice").status_code == 503
+    assert causes(grown) == {"busy": 1}
 
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):

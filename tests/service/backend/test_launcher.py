@@ -7,7 +7,7 @@ import pytest
 
 from service.backend.launcher import LocalLauncher
 from service.backend.parts import Busy
-from service.runs import Run, Runs
+from service.runs import LOG, Run, Runs
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ def test_the_process_is_told_its_run_its_projects_and_that_it_holds_the_lock(lau
     assert log.read_text().strip() == (
         "['-m', 'training', 'run', '--run', 'run-1', '--project', '3', '--project', '5'] True True"
     )
+
+
+def test_what_a_run_counts_does_not_go_into_the_backends_metrics(launcher, tmp_path, monkeypatch, until):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setenv("SPANLOOP_STEPS", "7")
+    one = launcher("print(os.environ.get('PROMETHEUS_MULTIPROC_DIR'), os.environ['SPANLOOP_STEPS'])")
+    one.launch(Run(id="run-1", projects=(1,)))
+    until(lambda: one.runs.active() is None)
+    assert (one.runs.work("run-1") / LOG).read_text().split() == ["None", "7"]
 
 
 def test_the_log_of_a_run_that_is_resumed_goes_on_in_the_same_file(launcher, until):

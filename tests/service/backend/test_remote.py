@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 import time
 
 import httpx
 import pytest
-import uvicorn
+from samples import Scrape
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from service.backend.remote import RemoteExtractor
+from service.causes import Cause
 from service.extractor.app import build
 from service.extractor.questions import Failure, Question, Unavailable
 from service.model import Model
 
 LABELS = ("city", "company", "person")
 TEXTS = ["Alice works at Acme in New York.", "", "😀 then Bob met Alice"]
-
-
-class Pod:
-    """An application on a port of its own that can be stopped and started again."""
-
-    def __init__(self, app, until):
-        self._app = app
-        self._until = until
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def start(self):
-        self._server = uvicorn.Server(uvicorn.Config(self._app, port=self.port, log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run)
-        self._thread.start()
-        self._until(lambda: self._server.started)
-
-    def stop(self):
-        self._server.should_exit = True
-        self._thread.join()
-
-
-@pytest.fixture
-def pods(until):
-    made = []
-
-    def make(app):
-        made.append(Pod(app, until))
-        return made[-1]
-
-    yield make
-    for pod in made:
-        if pod._thread.is_alive():
-            pod.stop()
 
 
 @pytest.fixture
@@ -66,8 +29,8 @@ def extractor(pods, settings):
     return pod
 
 
-def remote(url, wake=lambda: None):
-    return RemoteExtractor(url, lambda: "v", lambda: None, wake)
+def remote(url, wake=lambda: None, ended=lambda answered: None):
+    return RemoteExtractor(url, lambda: "v", lambda: None, wake, ended)
 
 
 def ask(extractor, texts=TEXTS, seconds=60.0, threshold=0.5):
@@ -99,6 +62,16 @@ def test_a_request_waits_for_a_pod_that_starts_and_wakes_it(pods, settings):
     assert len(tries) >= 2
 
 
+def test_a_pod_that_answers_is_told_from_a_deadline_that_passes(pods, extractor):
+    answers = []
+    ask(remote(extractor.url, ended=answers.append))
+    gone = pods(Starlette(routes=[]))
+    with pytest.raises(Unavailable) as told:
+        ask(remote(gone.url, ended=answers.append), seconds=0.3)
+    assert answers == [True, False]
+    assert told.value.cause == Cause.EXTRACTOR_UNREACHABLE
+
+
 def test_past_its_deadline_a_request_is_told_why(pods, settings):
     pod = pods(Starlette(routes=[]))
     pod.start()
@@ -107,16 +80,19 @@ def test_past_its_deadline_a_request_is_told_why(pods, settings):
         ask(remote(pod.url), seconds=0.6)
 
 
-def test_a_pod_whose_model_fails_is_waited_for_and_its_reason_is_told(pods, settings, tmp_path):
+def test_a_pod_whose_model_fails_is_waited_for_and_its_reason_is_told(pods, settings, tmp_path, grown):
     pod = pods(build(settings(model=str(tmp_path))))
     pod.start()
     with pytest.raises(Unavailable, match="could not be loaded"):
         ask(remote(pod.url), seconds=3)
+    assert grown("spanloop_errors_total", cause="model_load") == 1
+    assert grown("spanloop_errors_total", cause="no_model") >= 1
 
 
 def test_what_the_extractor_refuses_is_told_at_once(extractor):
-    with pytest.raises(Unavailable, match="expected shape"):
+    with pytest.raises(Unavailable, match="expected shape") as told:
         ask(remote(extractor.url), threshold="x", seconds=600)
+    assert told.value.cause == Cause.EXTRACTOR_ANSWER
 
 
 def test_an_answer_that_is_none_is_an_error_at_once(pods):
@@ -125,8 +101,9 @@ def test_an_answer_that_is_none_is_an_error_at_once(pods):
 
     pod = pods(Starlette(routes=[Route("/extract", hello, methods=["POST"])]))
     pod.start()
-    with pytest.raises(Unavailable, match="cannot be read"):
+    with pytest.raises(Unavailable, match="cannot be read") as told:
         ask(remote(pod.url), seconds=600)
+    assert told.value.cause == Cause.EXTRACTOR_ANSWER
 
 
 def test_a_broken_connection_is_asked_again(pods, extractor):
@@ -174,3 +151,16 @@ def test_ready_says_the_version_and_until_then_why_not(pods, settings, tmp_path,
     assert httpx.get(f"{good.url}/ready").json()["version"].startswith("tiny-")
     until(lambda: "could not be loaded" in httpx.get(f"{bad.url}/ready").json()["error"])
     assert httpx.get(f"{bad.url}/ready").status_code == 503
+
+
+def test_an_extractor_tells_prometheus_which_version_it_is_once_it_has_a_model(pods, settings, tmp_path, until):
+    good, bad = pods(build(settings())), pods(build(settings(model=str(tmp_path))))
+    good.start()
+    bad.start()
+    until(lambda: httpx.get(f"{good.url}/ready").status_code == 200)
+    until(lambda: "could not be loaded" in httpx.get(f"{bad.url}/ready").json()["error"])
+    found, none = (Scrape(httpx.get(f"{pod.url}/metrics").text) for pod in (good, bad))
+    ((version,),) = found.of("spanloop_live_version_info")
+    assert version.startswith("tiny-")
+    assert none.types["spanloop_live_version_info"] == "gauge"
+    assert none.of("spanloop_live_version_info") == {}

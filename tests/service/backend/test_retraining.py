@@ -43,7 +43,8 @@ class Bench:
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds
-        self.retraining.tick()
+        self.retraining.look_after()
+        self.retraining.start_due()
 
     @property
     def launched(self):
@@ -278,7 +279,7 @@ def test_events_start_a_run_every_so_many_annotations_and_none_where_that_is_off
         assert len(one.launched) == runs
 
 
-def test_a_label_studio_that_is_down_is_a_failed_run_with_a_message(bench, studio):
+def test_a_label_studio_that_is_down_is_a_failed_run_with_a_message(bench, studio, grown):
     one = bench()
     studio.broken = 502
     run = one.click()
@@ -286,16 +287,18 @@ def test_a_label_studio_that_is_down_is_a_failed_run_with_a_message(bench, studi
     assert "502" in run.message
     assert "live version is untouched" in run.message
     assert one.runs.all()[0] == run
+    assert grown("spanloop_errors_total", cause="label_studio_unreachable") == 1
     assert one.launched == []
     studio.broken = 0
     assert one.click().outcome is None
 
 
-def test_a_label_studio_that_is_down_when_it_has_become_quiet_starts_nothing_and_breaks_nothing(bench, studio):
+def test_a_label_studio_that_is_down_when_it_has_become_quiet_starts_nothing_and_breaks_nothing(bench, studio, grown):
     one = bench(retrain_quiet=20, retrain_minimum=1)
     one.retraining.submitted()
     studio.broken = 500
     one.tick(seconds=21)
+    assert grown("spanloop_errors_total", cause="label_studio_unreachable") == 1
     studio.broken = 0
     one.tick()
     assert len(one.launched) <= 1
@@ -330,12 +333,13 @@ def test_without_any_project_no_process_is_launched(settings, studio, launches, 
     assert one.launched == []
 
 
-def test_a_process_that_cannot_be_started_is_a_failed_run_with_the_cause(bench):
+def test_a_process_that_cannot_be_started_is_a_failed_run_with_the_cause(bench, grown):
     one = bench()
     one.launcher.error = OSError(12, "Cannot allocate memory")
     run = one.click()
     assert run.outcome == "failed"
     assert "Cannot allocate memory" in run.message
+    assert grown("spanloop_errors_total", cause="run_start") == 1
     one.launcher.error = None
     assert one.click().outcome is None
     assert len(one.launched) == 1

@@ -54,13 +54,15 @@ def test_with_nothing_promoted_the_base_model_answers(machine):
     assert one.answer() == one.rollout.version
 
 
-def test_a_promoted_version_answers_at_the_next_look(machine, publish):
+def test_a_promoted_version_answers_at_the_next_look(machine, publish, grown):
     one = machine()
     one.rollout.tick()
+    assert grown("spanloop_rollouts_total", outcome="done") == 0, "the first model is no rollout"
     publish(one.registry, "v1", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "better")
     one.rollout.tick()
     assert one.answer() == one.rollout.version == "v1"
+    assert grown("spanloop_rollouts_total", outcome="done") == 1
 
 
 def test_a_live_version_is_loaded_once_and_not_at_every_look(machine, monkeypatch):
@@ -73,7 +75,9 @@ def test_a_live_version_is_loaded_once_and_not_at_every_look(machine, monkeypatc
 
 
 @pytest.mark.parametrize("damage", ["weights", "gone", "canary", "lineage"])
-def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps_answering(machine, publish, damage):
+def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps_answering(
+    machine, publish, damage, grown
+):
     one = machine()
     publish(one.registry, "v1", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "better")
@@ -93,6 +97,9 @@ def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps
     live = one.live.read()
     assert live.version == "v1"
     assert "v2 was taken back" in live.history[-1].why
+    assert grown("spanloop_rollouts_total", outcome="undone") == 1
+    assert grown("spanloop_rollouts_total", outcome="done") == 0
+    assert grown("spanloop_errors_total", cause="model_load") == 1
 
 
 def test_a_restart_on_a_broken_version_ends_with_the_one_before_it(machine, publish):

@@ -77,6 +77,7 @@ template:
         ports:
           - name: http
             containerPort: 9092
+            protocol: TCP
         env:
           {{- include "spanloop.environment" (dict "root" $root "component" "training" "env" (include "spanloop.training.env" $root)) | nindent 10 }}
         resources:

@@ -1,0 +1,106 @@
+"""How a backend stands, for Prometheus: told at each scrape from what the backend knows by then; nobody is asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, get_args
+
+from prometheus_client.metrics_core import Metric
+
+from service.lineage import Lineage
+from service.metrics.gauges import gauge, live_version, single
+from service.metrics.labels import legible
+from service.metrics.requests import running
+from service.runs import PHASES, Outcome, Run
+
+if TYPE_CHECKING:
+    from service.backend.supervisor import Supervisor
+
+HELD_OUT = "held_out"
+"""What the scores of versions are on: the tasks that are held out."""
+
+
+class Gauges:
+    """The gauges of one backend. Of several backends, the one that leads tells of runs, versions and rollouts."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._progress = Progress()
+
+    def families(self) -> Iterator[Metric]:
+        """All of them, as they stand now."""
+        yield running()
+        yield single(
+            "spanloop_extractor_demand",
+            "Texts that this backend waits for the extractor with, also while there is no extractor: what to scale by.",
+            self._supervisor.demand,
+        )
+        yield from self._supervisor.extractor.gauges()
+        if self._supervisor.leads():
+            yield from self._release()
+
+    def _release(self) -> Iterator[Metric]:
+        version = self._supervisor.extractor.version
+        runs, active = self._supervisor.runs.all(), self._supervisor.runs.active()
+        yield live_version(version)
+        yield _standing(runs)
+        yield _last_success(runs)
+        yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
+        yield _scores(runs, [known for known in self._supervisor.published if known.version == version])
+
+    def _active(self, run: Run | None) -> Iterator[Metric]:
+        yield single(
+            "spanloop_run_active_since_timestamp_seconds",
+            "When the active run began.",
+            run.started.timestamp() if run else None,
+        )
+        yield single(
+            "spanloop_run_progressed_timestamp_seconds",
+            "When the active run's phase or percent last changed.",
+            self._progress.of(run) if run else None,
+        )
+
+
+class Progress:
+    """When the active run got on: not every update of a run is progress, and some are only its being looked at."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[str, str, float] | None = None
+        self._at = 0.0
+
+    def of(self, run: Run) -> float:
+        """When the phase or percent of a run last changed, as far as they have been seen, in seconds of the epoch."""
+        stands = (run.id, run.phase, run.percent)
+        if stands != self._seen:
+            self._seen, self._at = stands, run.updated.timestamp()
+        return self._at
+
+
+def _standing(runs: Iterable[Run]) -> Metric:
+    found = Counter(("", run.outcome) if run.outcome else (run.phase, "") for run in runs)
+    known = [*((phase, "") for phase in PHASES), *(("", outcome) for outcome in get_args(Outcome))]
+    return gauge(
+        "spanloop_runs",
+        "Runs that are kept: those that live by phase, those that ended by outcome.",
+        {place: found[place] for place in known},
+        "phase",
+        "outcome",
+    )
+
+
+def _last_success(runs: Iterable[Run]) -> Metric:
+    return single(
+        "spanloop_run_last_success_timestamp_seconds",
+        "When a run last ended without a failure.",
+        max((run.updated.timestamp() for run in runs if run.succeeded), default=None),
+    )
+
+
+def _scores(runs: Iterable[Run], live: Iterable[Lineage]) -> Metric:
+    """The newest run knows a version's scores best: it may have judged it again."""
+    found: dict[tuple[str, str], float] = {}
+    for version, scores in [*((run.version, run.scores) for run in runs), *((one.version, one.scores) for one in live)]:
+        if version and "new" in scores:
+            found.setdefault((legible(version), HELD_OUT), scores["new"].f1)
+    return gauge("spanloop_version_f1", "Strict micro F1 of versions, by what it is on.", found, "version", "on")

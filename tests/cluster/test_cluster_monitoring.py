@@ -1,0 +1,67 @@
+"""Every expression of the dashboards and alerts, asked of a real Prometheus that scrapes a release at work."""
+
+from __future__ import annotations
+
+import os
+
+import httpx
+import pytest
+import yaml
+from end_to_end.backend import until
+from helm.expressions import expressions
+
+from .release import load
+from .runs import another_run
+
+PROMETHEUS = os.environ.get("SPANLOOP_TEST_PROMETHEUS", "")
+
+pytestmark = pytest.mark.skipif(
+    not PROMETHEUS and not os.environ.get("CI"), reason="SPANLOOP_TEST_PROMETHEUS names no Prometheus that scrapes pods"
+)
+
+
+@pytest.fixture(scope="module")
+def asked(release, trained):
+    """The expressions, with the release and its alerts filled in."""
+    release.upgrade(monitoring={"alerts": {"kind": "configMap"}, "dashboards": {"enabled": True}})
+    (rules,) = release.get("configmap", "loop-spanloop-alerts")["data"].values()
+    found = list(expressions(release.namespace, "loop-spanloop", yaml.safe_load(rules)["groups"], window="1m"))
+    assert len(found) > 40
+    return found
+
+
+def test_every_expression_has_data_while_a_run_and_predictions_are_at_work(release, asked):
+    empty = {(expression.where, expression.measured) for expression in asked}
+
+    def all_have_data():
+        empty.difference_update({one for one in empty if has_data(one[1])})
+        return not empty
+
+    another_run(release, seed=21, steps=300)
+    with load(release):
+        try:
+            until(all_have_data, "data for every expression", 240)
+        except AssertionError as error:
+            raise AssertionError(f"without data: {sorted(empty)}") from error
+
+
+def test_no_alert_fires_where_all_is_well(release, asked):
+    release.ended()
+    alerts = [one for one in asked if one.where.startswith("Spanloop") and ":" not in one.where]
+    assert len(alerts) == 7
+    assert [one.where for one in alerts if has_data(one.text)] == []
+
+
+def test_the_dashboards_are_where_grafanas_sidecar_looks(release, asked):
+    found = release.get("configmaps", "--selector", "grafana_dashboard=1")["items"]
+    assert sorted(name for one in found for name in one["data"]) == [
+        "spanloop-serving.json",
+        "spanloop-training.json",
+    ]
+
+
+def has_data(expression):
+    answer = httpx.get(f"{PROMETHEUS}/api/v1/query", params={"query": expression}, timeout=30).json()
+    assert answer["status"] == "success", (expression, answer)
+    samples = answer["data"]["result"]
+    return bool(samples) and any(sample["value"][1] != "NaN" for sample in samples)

@@ -1,0 +1,88 @@
+"""What fails while the loop runs on a cluster: pods, the registry, the backend, a version."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from end_to_end.backend import until
+
+from service.lineage import Canary
+from service.oci.bentos import Bentos
+from service.registry import Registry
+
+from .release import load
+from .runs import another_run, in_phase, pods_of
+
+BACKEND = "app.kubernetes.io/component=backend"
+
+
+@pytest.fixture(autouse=True)
+def _calm(trained):
+    """Each test begins with a release that has trained once."""
+
+
+def test_a_training_pod_that_is_killed_is_resumed_where_it_was(release):
+    run = another_run(release, seed=11, steps=400)
+    until(lambda: in_phase(release, "tune")["percent"] >= 30, "a third of the tuning", 200)
+    killed = running(release, run)
+    release.kubectl("delete", "pod", killed, "--force", "--grace-period=0")
+    assert release.ended()["outcome"] in ("promoted", "held")
+    (successor,) = pods_of(release, run).keys() - {killed}
+    assert "tuning goes on from step" in release.kubectl("logs", successor)
+
+
+def test_a_registry_that_is_down_when_a_version_is_published_is_waited_for(release, registry):
+    run = another_run(release, seed=12)
+    in_phase(release, "tune", "judge")
+    registry.stop()
+    try:
+        in_phase(release, "publish")
+        until(lambda: "again in" in release.kubectl("logs", running(release, run)), "another attempt", 60)
+    finally:
+        registry.start()
+    job = release.ended()
+    assert job["outcome"] in ("promoted", "held")
+    assert job["version"] in release.training("versions")
+    assert len(pods_of(release, run)) == 1
+
+
+def test_a_backend_that_is_killed_during_a_rollout_leaves_it_to_its_successor(release, trained):
+    before = release.version
+    release.training("rollback")
+    release.kubectl("delete", "pod", "--selector", BACKEND, "--force", "--grace-period=0")
+    until(lambda: release.answers and release.version != before, "the version before", 300)
+    release.training("promote", before)
+    release.kubectl("delete", "pod", "--selector", BACKEND, "--force", "--grace-period=0")
+    until(lambda: release.answers and release.version == before, "the version again", 300)
+
+
+def test_a_broken_version_that_is_promoted_by_hand_is_taken_back(release, tmp_path):
+    good, version = release.reference, release.version
+    release.upgrade(rolloutSeconds=45)
+    release.until_version(version)
+    release.training("promote", push_broken(release, tmp_path))
+    with load(release) as seen:
+        until(lambda: release.reference != good, "the broken version on the pods", 30)
+        until(lambda: release.reference == good, "the good version again", 200)
+        release.until_version(version)
+    assert seen.failures == []
+    assert set(seen.versions) == {version}
+
+
+def push_broken(release, folder):
+    """Publish a copy of the live version that promises what it does not find."""
+    bentos, store = Bentos.connect(release.registry, plain_http=True), Registry(folder)
+    lineage = bentos.pull(release.version, store)
+    wrong = Canary(text="there is nobody here", labels=("human",), threshold=0.5, spans=((0, 1, "human"),))
+    broken = lineage.model_copy(update={"version": f"{lineage.version}-broken", "canaries": (wrong,)})
+    model = store.fetch(lineage.version)
+    store.publish(broken, lambda target: shutil.copytree(model, target, dirs_exist_ok=True))
+    bentos.push(store, broken.version)
+    return broken.version
+
+
+def running(release, run):
+    """The name of the run's pod that is at work."""
+    (name,) = [name for name, phase in pods_of(release, run).items() if phase == "Running"]
+    return name

@@ -1,0 +1,240 @@
+"""On which series each alert fires, and on which it does not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+PODS = {
+    "backend": ("here", "spanloop-backend-6d4cf56db6-x7k2p"),
+    "second": ("here", "spanloop-backend-6d4cf56db6-9zq4d"),
+    "extractor": ("here", "spanloop-extractor-7c9d8b5f44-m2n4q"),
+    "elsewhere": ("elsewhere", "spanloop-backend-6d4cf56db6-x7k2p"),
+    "neighbour": ("here", "spanloop-2-backend-6d4cf56db6-x7k2p"),
+    "their_extractor": ("here", "spanloop-2-extractor-7c9d8b5f44-m2n4q"),
+}
+"""Who has a series: `{backend` in the name of one is filled with namespace and pod."""
+
+HOUR = 60
+"""Samples are a minute apart."""
+
+
+def filled(series: str) -> str:
+    """A series with its owner's labels: `a{backend,b="c"}`."""
+    return re.sub(
+        r"\{(\w+)([,}])", lambda found: '{{namespace="{}",pod="{}"{}'.format(*PODS[found[1]], found[2]), series, count=1
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    alert: str
+    why: str
+    at: int
+    """The minute that is looked at."""
+    series: dict[str, str]
+    says: str = ""
+    """The summary of the alert that fires; empty: none does."""
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+VERSION, DEMAND = "spanloop_live_version_info", "spanloop_extractor_demand"
+REQUESTS = "spanloop_requests_total"
+TEXTS = "spanloop_texts_total"
+RUNS = "spanloop_runs"
+PROGRESS = "spanloop_run_progressed_timestamp_seconds"
+UNDONE = 'spanloop_rollouts_total{backend,outcome="undone"}'
+ASLEEP = {"scaleToZero__enabled": True}
+
+NONE_ANSWERS = "No version answers for spanloop; Label Studio gets no predictions."
+FAILED = "A training run of spanloop has failed."
+ROLLED_BACK = "A new version of spanloop was rolled out and undone; the one before serves."
+
+
+def predictions(status: str, values: str, who: str = "backend", route: str = "/predict") -> dict[str, str]:
+    return {f'{REQUESTS}{{{who},route="{route}",status="{status}"}}': values}
+
+
+def durations(histogram: str, of: str, **buckets: int) -> dict[str, str]:
+    """A histogram, by how many observations a minute are up to each bound."""
+    bounds = {name.removeprefix("le").replace("Inf", "+Inf"): a_minute for name, a_minute in buckets.items()}
+    return {f'{histogram}_bucket{{{of},le="{le}"}}': f"0+{a_minute}x40" for le, a_minute in bounds.items()}
+
+
+def predict(of: str = 'backend,route="/predict"', **buckets: int) -> dict[str, str]:
+    return durations("spanloop_request_duration_seconds", of, **buckets)
+
+
+def queue(of: str = "extractor", **buckets: int) -> dict[str, str]:
+    return durations("spanloop_queue_wait_seconds", of, **buckets)
+
+
+def failed(who: str, values: str) -> dict[str, str]:
+    return {f'{RUNS}{{{who},outcome="failed",phase=""}}': values}
+
+
+BACKEND = {f"{DEMAND}{{backend}}": "0x90"}
+ASKED = {f"{DEMAND}{{backend}}": "3x90"}
+EXTRACTOR = {f'{VERSION}{{extractor,version="v1"}}': "1x90"}
+OTHERS = {
+    **{f"{DEMAND}{{{who}}}": "9x90" for who in ("elsewhere", "neighbour")},
+    f'{VERSION}{{their_extractor,version="v1"}}': "1x90",
+}
+
+CASES = [
+    *(
+        Case("SpanloopNoVersionAnswers", why, 20, series, NONE_ANSWERS, values)
+        for why, series, values in [
+            ("nothing of the release is there", OTHERS, {}),
+            ("the backend is gone", EXTRACTOR | OTHERS, {}),
+            ("no extractor is ready", BACKEND | OTHERS, {}),
+            ("texts wait and no extractor wakes", ASKED, ASLEEP),
+            ("the backend is gone and the extractor asleep", OTHERS, ASLEEP),
+        ]
+    ),
+    *(
+        Case("SpanloopNoVersionAnswers", why, 20, series, values=values)
+        for why, series, values in [
+            ("both are there", BACKEND | EXTRACTOR, {}),
+            ("another version answers", BACKEND | {f'{VERSION}{{extractor,version="v2"}}': "_x10 1x80"}, {}),
+            ("it is away for three minutes", BACKEND | {f'{VERSION}{{extractor,version="v1"}}': "1x16 stale"}, {}),
+            ("nobody asks a sleeping one", BACKEND, ASLEEP),
+            ("others ask", BACKEND | OTHERS, ASLEEP),
+        ]
+    ),
+    Case(
+        "SpanloopPredictErrors",
+        "one request of ten",
+        20,
+        {**predictions("200", "0+90x40"), **predictions("503", "0+10x40")},
+        "10% of the predictions that spanloop is asked for fail.",
+    ),
+    Case(
+        "SpanloopPredictErrors",
+        "one text of five, in answers of 200",
+        20,
+        {
+            **predictions("200", "0+10x40"),
+            f'{TEXTS}{{backend,result="predicted"}}': "0+80x40",
+            f'{TEXTS}{{backend,result="failed"}}': "0+20x40",
+        },
+        "20% of the predictions that spanloop is asked for fail.",
+    ),
+    *(
+        Case("SpanloopPredictErrors", why, 20, series)
+        for why, series in [
+            ("one of a hundred", {**predictions("200", "0+99x40"), **predictions("503", "0+1x40")}),
+            ("one, in a quiet hour", {**predictions("200", "0x40"), **predictions("503", "0x15 1x20")}),
+            ("for five minutes", {**predictions("200", "0+9x40"), **predictions("503", "0x15 0+9x20")}),
+            ("mistakes of who asks", {**predictions("200", "0+9x40"), **predictions("400", "0+9x40")}),
+            ("another route", {**predictions("200", "0+9x40"), **predictions("500", "0+9x40", route="/setup")}),
+            ("another release", {**predictions("200", "0+9x40"), **predictions("500", "0+9x40", "neighbour")}),
+            ("no predictions", {**predictions("200", "7x40"), f'{TEXTS}{{backend,result="failed"}}': "7x40"}),
+        ]
+    ),
+    Case(
+        "SpanloopPredictSlow",
+        "most take over a minute",
+        30,
+        predict(le30=1, le60=2, le90=12, leInf=12),
+        "One of twenty predictions of spanloop takes 1m 28s or longer.",
+    ),
+    Case("SpanloopPredictSlow", "most are quick", 30, predict(le30=98, le60=98, le90=100, leInf=100)),
+    Case("SpanloopPredictSlow", "another route", 30, predict('backend,route="/train"', le60=0, le90=9, leInf=9)),
+    Case(
+        "SpanloopPredictSlow", "another namespace", 30, predict('elsewhere,route="/predict"', le60=0, le90=9, leInf=9)
+    ),
+    Case("SpanloopPredictSlow", "not yet for long", 12, predict(le60=0, le90=9, leInf=9)),
+    Case(
+        "SpanloopQueueNearDeadline",
+        "all wait long",
+        20,
+        queue(le60=0, le90=20, leInf=20),
+        "Texts wait 1m 28s in the queue of spanloop; at 90 s they are given up.",
+    ),
+    Case(
+        "SpanloopQueueNearDeadline",
+        "half a minute is long for this deadline",
+        20,
+        queue(le10=0, le30=20, leInf=20),
+        "Texts wait 29s in the queue of spanloop; at 30 s they are given up.",
+        {"backend__predictDeadline": 30, "monitoring__alerts__predictSlow__above": 20},
+    ),
+    Case("SpanloopQueueNearDeadline", "half a minute is not", 20, queue(le10=0, le30=20, le90=20, leInf=20)),
+    Case("SpanloopQueueNearDeadline", "another release's queue", 20, queue("their_extractor", le60=0, le90=9, leInf=9)),
+    *(
+        Case("SpanloopRunFailed", why, at, series, FAILED)
+        for why, at, series in [
+            ("the first", 20, failed("backend", "0x10 1x80")),
+            ("one more", 60, failed("backend", "3x10 4x80")),
+            (
+                "another backend began to lead after it",
+                40,
+                {**failed("backend", "0x10 1x9 stale"), **failed("second", "_x20 1x70")},
+            ),
+        ]
+    ),
+    *(
+        Case("SpanloopRunFailed", why, at, series)
+        for why, at, series in [
+            ("some did long ago", HOUR + 20, failed("backend", "0x10 2x90")),
+            ("the record begins with one", 20, failed("backend", "2x90")),
+            ("an old one was forgotten", 20, failed("backend", "3x10 2x80")),
+            ("a backend that has just begun knew of none", HOUR + 20, failed("backend", "2x70 0 2x80")),
+            ("another backend began to lead", 40, {**failed("backend", "2x20 stale"), **failed("second", "_x20 2x70")}),
+            (
+                "others did",
+                20,
+                {**failed("backend", "0x90"), **failed("elsewhere", "0x10 1x80"), **failed("neighbour", "0x10 1x80")},
+            ),
+            (
+                "one succeeded",
+                20,
+                {**failed("backend", "0x90"), f'{RUNS}{{backend,outcome="promoted",phase=""}}': "0x10 1x80"},
+            ),
+        ]
+    ),
+    Case(
+        "SpanloopRunStuck",
+        "no progress since the start",
+        40,
+        {f"{PROGRESS}{{backend}}": "0x60"},
+        "A training run of spanloop has made no progress for 40m 0s.",
+    ),
+    *(
+        Case("SpanloopRunStuck", why, at, series)
+        for why, at, series in [
+            ("it gets on", 50, {f"{PROGRESS}{{backend}}": "0+60x60"}),
+            (
+                "one of two backends knows that it gets on",
+                50,
+                {f"{PROGRESS}{{backend}}": "0+60x60", f"{PROGRESS}{{second}}": "0x60"},
+            ),
+            ("no run is active", 50, {f"{PROGRESS}{{backend}}": "0x9 stale"}),
+            ("not for long yet", 33, {f"{PROGRESS}{{backend}}": "0x60"}),
+            ("another release's", 50, {f"{PROGRESS}{{neighbour}}": "0x60", f"{PROGRESS}{{elsewhere}}": "0x60"}),
+        ]
+    ),
+    *(
+        Case("SpanloopRolloutUndone", why, at, series, ROLLED_BACK)
+        for why, at, series in [
+            ("the first", 20, {UNDONE: "0x10 1x80"}),
+            ("one more", 20, {UNDONE: "4x10 5x80"}),
+            (
+                "the backend was replaced after it",
+                40,
+                {UNDONE: "0x10 1x9 stale", UNDONE.replace("backend", "second"): "_x20 0x70"},
+            ),
+        ]
+    ),
+    *(
+        Case("SpanloopRolloutUndone", why, at, series)
+        for why, at, series in [
+            ("long ago", HOUR + 20, {UNDONE: "0x10 1x90"}),
+            ("one is done", 20, {UNDONE: "0x90", 'spanloop_rollouts_total{backend,outcome="done"}': "0x10 1x80"}),
+            ("others have", 20, {UNDONE.replace("backend", who): "0x10 1x80" for who in ("elsewhere", "neighbour")}),
+            ("the backend was replaced", 40, {UNDONE: "2x20 stale", UNDONE.replace("backend", "second"): "_x20 0x70"}),
+        ]
+    ),
+]

@@ -1,0 +1,65 @@
+"""Every PromQL expression of the dashboards and the alerts, as a Prometheus can be asked it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DASHBOARDS = Path(__file__).parent.parent.parent / "helm" / "spanloop" / "dashboards"
+
+
+@dataclass(frozen=True)
+class Expression:
+    where: str
+    """The dashboard with the panel or variable, or the alert."""
+    text: str
+
+    @property
+    def measured(self) -> str:
+        """What has data where all is well: without the limit of an alert, and without what only errors have."""
+        return re.sub(r' > [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
+
+    @property
+    def of_a_run(self) -> bool:
+        """Whether it has data only while a run is active."""
+        return bool(re.search(r"spanloop_(training|run_active|run_progressed)_", self.text))
+
+
+def expressions(
+    namespace: str, release: str, groups: Iterable[dict[str, Any]], window: str = "5m"
+) -> Iterator[Expression]:
+    """All of them for one release, by the prefix of its pods.
+
+    `groups` are those of its PrometheusRule or rules file; `window` is what Grafana's $__rate_interval becomes.
+    """
+    for group in groups:
+        for rule in group["rules"]:
+            yield Expression(rule["alert"], rule["expr"])
+    filled = {"$namespace": namespace, "${release}": release, "$__rate_interval": window}
+    for where, text in _of_dashboards():
+        for variable, value in filled.items():
+            text = text.replace(variable, value)
+        assert "$" not in text, f"{where} has a variable that is not filled: {text}"
+        yield Expression(where, text)
+
+
+def _of_dashboards() -> Iterator[tuple[str, str]]:
+    for path in sorted(DASHBOARDS.glob("*.json")):
+        board = json.loads(path.read_text(encoding="utf-8"))
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "query":
+                yield f"{board['title']}: ${variable['name']}", _selector(variable["query"])
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                yield f"{board['title']}: {panel['title']}", target["expr"]
+
+
+def _selector(query: str) -> str:
+    """What `label_values(selector, label)` selects; that function is Grafana's own."""
+    found = re.fullmatch(r"label_values\((.+), \w+\)", query)
+    assert found, f"not a query for the values of a label: {query}"
+    return found[1]

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from samples import Scrape
+
+from service.metrics.gauges import gauge
+from service.metrics.labels import LONGEST, Capped, legible
+
+
+def test_the_first_labels_go_by_their_names_and_all_others_together():
+    label = Capped(3)
+    assert [label(name) for name in ("a", "b", "a", "c", "d", "e", "a", "c")] == [*"abac", "other", "other", *"ac"]
+
+
+def test_labels_that_are_alike_when_cut_are_one():
+    label = Capped(2)
+    assert label("x" * 1000) == label("x" * 2000) == "x" * LONGEST
+    assert label("y") == "y"
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=200))
+@example('a lone surrogate \ud800, "\n" and \\')
+def test_any_text_is_a_label_that_prometheus_can_read(text):
+    class One:
+        def collect(self):
+            return [gauge("one", "", {(legible(text),): 1.0}, "label")]
+
+    registry = CollectorRegistry()
+    registry.register(One())
+    scrape = Scrape(generate_latest(registry).decode("utf-8"))
+    assert list(scrape.of("one")) == [(legible(text),)]
+    assert len(legible(text)) <= LONGEST
