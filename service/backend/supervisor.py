@@ -51,11 +51,12 @@ class Supervisor:
         retraining: Retraining,
         looks: Sequence[Sequence[Callable[[], None]]],
         leads: Callable[[], bool] = lambda: True,
+        resign: Callable[[], None] = lambda: None,
     ) -> None:
         """`looks`: what is done again and again, in as many threads as there are sequences.
 
         A look that waits for a registry or for Label Studio keeps no other thread's from being done. `leads`: whether
-        this one, of several backends of a release, speaks for it.
+        this one, of several backends of a release, speaks for it; `resign`: lets another do so.
         """
         self.settings = settings
         self.extractor = extractor
@@ -66,6 +67,7 @@ class Supervisor:
         self.predictor = Predictor(settings, projects, extractor)
         self.retraining = retraining
         self.leads = leads
+        self._resign = resign
         self.published: list[Lineage] = []
         self._places = asyncio.Semaphore(AT_ONCE)
         self._large_places = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -121,6 +123,7 @@ class Supervisor:
         self._ended.set()
         for thread in self._threads:
             thread.join(CLOSING)
+        self._resign()
         self.extractor.close()
 
     def _watch(self, looks: Sequence[Callable[[], None]]) -> None:

@@ -33,6 +33,11 @@ def in_phase(release: Release, *phases: str) -> dict[str, Any]:
     return until(there, f"a run in {' or '.join(phases)}", 200)
 
 
+def log_of(release: Release, run: str) -> str:
+    """The logs of a run's pods."""
+    return release.kubectl("logs", "--selector", f"spanloop.dev/run={run}", "--tail=-1")
+
+
 def pods_of(release: Release, run: str) -> dict[str, str]:
     """The phases of a run's pods, by their names."""
     found = release.get("pods", "--selector", f"spanloop.dev/run={run}")["items"]

@@ -238,6 +238,16 @@ def test_a_lease_that_is_renewed_is_not_taken(cluster):
     assert acts == []
 
 
+def test_a_backend_that_ends_lets_another_lead_at_once(cluster):
+    one, two = (Leader(cluster, "loop-backend", name) for name in ("one", "two"))
+    one.tick()
+    two.tick()
+    assert (one.leads(), two.leads()) == (True, False)
+    one.release()
+    two.tick()
+    assert (one.leads(), two.leads()) == (False, True)
+
+
 def test_json_of_a_run_survives_kubernetes(cluster, runs, launcher):
     """Annotations hold any text: quotes, line breaks, other scripts."""
     odd = RUN.model_copy(update={"why": 'a "quoted" reason\nof two lines, ぎ 😀'})

@@ -36,6 +36,8 @@ def scaled(release):
     """A release that an autoscaler scales on the texts that wait."""
     if not PROMETHEUS and not os.environ.get("CI"):
         pytest.skip("SPANLOOP_TEST_PROMETHEUS names no Prometheus that an autoscaler's metrics come from")
+    # The backend that the upgrade before has replaced may have sent the extractor to rest once more.
+    release.predict()
     quick = {"scaleDown": {"stabilizationWindowSeconds": 5}}
     release.upgrade(autoscaling={"kind": "hpa", "target": 2, "maxReplicas": 3, "behavior": quick})
     yield

@@ -12,7 +12,7 @@ from service.oci.bentos import Bentos
 from service.registry import Registry
 
 from .release import load
-from .runs import another_run, in_phase, pods_of
+from .runs import another_run, in_phase, log_of, pods_of
 
 BACKEND = "app.kubernetes.io/component=backend"
 
@@ -29,16 +29,17 @@ def test_a_training_pod_that_is_killed_is_resumed_where_it_was(release):
     release.kubectl("delete", "pod", killed, "--force", "--grace-period=0")
     assert release.ended()["outcome"] in ("promoted", "held")
     (successor,) = pods_of(release, run).keys() - {killed}
-    assert "tuning goes on from step" in release.kubectl("logs", successor)
+    log = release.kubectl("logs", successor)
+    assert "tuning goes on from step" in log, log
 
 
 def test_a_registry_that_is_down_when_a_version_is_published_is_waited_for(release, registry):
     run = another_run(release, seed=12)
-    in_phase(release, "tune", "judge")
+    in_phase(release, "tune")
     registry.stop()
     try:
-        in_phase(release, "publish")
-        until(lambda: "again in" in release.kubectl("logs", running(release, run)), "another attempt", 60)
+        in_phase(release, "judge", "publish")
+        until(lambda: "again in" in log_of(release, run), "another attempt", 60)
     finally:
         registry.start()
     job = release.ended()

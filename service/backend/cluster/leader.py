@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.errors import Changed, Exists, Missing
+from service.backend.cluster.errors import Changed, ClusterError, Exists, Missing
 from service.backend.cluster.jobs import Manifest
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,15 @@ class Leader:
         return led
 
     def release(self) -> None:
-        """Let the Lease go, so that a successor need not wait for it. Raises ClusterError."""
-        if self._leads:
-            self._leads = False
+        """Let the Lease go, so that a successor need not wait for it."""
+        if not self._leads:
+            return
+        self._leads = False
+        try:
             lease = self._cluster.lease(self._lease)
             self._cluster.replace_lease(self._manifest(lease["metadata"], holder=""))
+        except ClusterError as error:
+            log.warning("the Lease runs out by itself: %s", error)
 
     def _take(self) -> bool:
         try:

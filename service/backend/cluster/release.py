@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 
 from service.backend.cluster.api import Cluster
@@ -39,7 +38,6 @@ def supervisor(settings: Settings) -> Supervisor:
     retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
-    atexit.register(leader.release)
     return Supervisor(
         settings,
         extractor=RemoteExtractor(
@@ -56,6 +54,7 @@ def supervisor(settings: Settings) -> Supervisor:
             [projects.tick, retraining.start_due, leader.only(retraining.look_after)],
         ],
         leads=leader.leads,
+        resign=leader.release,
     )
 
 
