@@ -55,17 +55,21 @@ train: $(BIN)/.installed ## a training run by hand (PROJECT=3)
 	@test -n "$(PROJECT)" || { echo "Say which project: make train PROJECT=3"; exit 2; }
 	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
 
-test: $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed ## all tests but the slow ones: a real Label Studio, a real browser, a real cluster
+READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
+WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
+
+test: $(READY) ## all tests but the slow ones: a real Label Studio, a real browser, a real cluster
 	$(BIN)/python -m pytest -m "not slow" tests/service tests/training $(ARGS)
-	PATH=$(HELM_TOOLS):$$PATH $(BIN)/python -m pytest tests/helm $(ARGS)
-	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
-	PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
+	$(WITH_TOOLS) $(BIN)/python -m pytest tests/helm $(ARGS)
+	$(WITH_TOOLS) $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
+	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
 
-test-slow: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## the slow tests
-	LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio $(BIN)/python -m pytest -m slow $(ARGS)
+test-slow: $(READY) ## the slow tests
+	$(WITH_TOOLS) $(BIN)/python -m pytest -m slow --ignore tests/cluster $(ARGS)
+	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m slow tests/cluster $(ARGS)
 
-test-cluster: $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed ## tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
-	PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
+test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
+	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
 lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

@@ -128,7 +128,10 @@ class Release:
 
     def training(self, *arguments: str) -> str:
         """`python -m training` where it has the rights: in the backend's pod."""
-        return self.kubectl("exec", "deployment/loop-spanloop-backend", "--", "python", "-m", "training", *arguments)
+        # Not by the Deployment's name: that may be a pod which an upgrade has just replaced.
+        found = self.get("pods", "--selector", "app.kubernetes.io/component=backend")["items"]
+        staying = [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return self.kubectl("exec", staying[0], "--", "python", "-m", "training", *arguments)
 
     @property
     def version(self) -> str:

@@ -17,6 +17,9 @@ from .runs import another_run, in_phase, log_of, pods_of
 BACKEND = "app.kubernetes.io/component=backend"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(autouse=True)
 def _calm(trained):
     """Each test begins with a release that has trained once."""
