@@ -12,6 +12,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 PORT ?= 9090
 HOST ?= 127.0.0.1
 DATA ?= ../shared/data
+IMAGE ?= spanloop
 
 export SPANLOOP_HOME ?= $(HOME)/.spanloop
 export BENTOML_HOME = $(SPANLOOP_HOME)/bentoml
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster image lint starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +71,9 @@ test-slow: $(READY) ## the slow tests
 
 test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
+
+image: ## build the image (IMAGE=spanloop, BASE=…) with docker, or podman
+	$(or $(shell command -v docker),podman) build -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) .
 
 lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

@@ -1,0 +1,73 @@
+"""What the image is built from, without any registry of images: a copy of the checkout, wheels, Debian's packages."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from containers import Podman
+
+ROOT = Path(__file__).parent.parent.parent
+CONTEXT = (
+    "Dockerfile",
+    ".dockerignore",
+    "LICENSE",
+    "constraints.txt",
+    "pyproject.toml",
+    "service",
+    "starter",
+    "training",
+)
+DEBIAN = "bookworm"
+"""It has the Python that these tests run with."""
+CPU = "https://download.pytorch.org/whl/cpu"
+
+
+def snapshot(source: Path, folder: Path) -> Path:
+    """Copy what the image is made of."""
+    folder.mkdir(exist_ok=True)
+    for name in CONTEXT:
+        (shutil.copytree if (source / name).is_dir() else shutil.copy2)(source / name, folder / name)
+    return folder
+
+
+def fetch(folder: Path) -> Path:
+    """Fetch every package of the image, with pip as it is configured here."""
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "-q",
+        f"--dest={folder}",
+        f"--constraint={ROOT / 'constraints.txt'}",
+    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    # PyPI's torch serves as well, but is larger by 3 GB.
+    subprocess.run([*pip, "--no-deps", "--retries=0", "--timeout=15", f"--index-url={CPU}", "torch"])
+    subprocess.run([*pip, f"--find-links={folder}", "pip", "setuptools", *project["dependencies"]], check=True)
+    return folder
+
+
+def make_base(podman: Podman, wheels: Path) -> str:
+    """Make what python:3.11-slim is: Debian, Python and pip."""
+    archive = podman.folder / "base.tar"
+    (pip,) = wheels.glob("pip-*.whl")
+    into = '"$1"/usr/local/lib/python3.11/dist-packages'
+    hook = f'{sys.executable} -m zipfile -e {pip} {into} && rm "$1"/usr/lib/python3.11/EXTERNALLY-MANAGED'
+    options = ["--quiet", "--variant=minbase", "--include=python3,ca-certificates", f"--customize-hook={hook}"]
+    subprocess.run(["mmdebstrap", *options, DEBIAN, str(archive)], check=True, timeout=900)
+    podman("import", str(archive), "localhost/base:test")
+    archive.unlink()
+    return "localhost/base:test"
+
+
+def arguments(folder: Path, wheels: Path, base: str, version: str) -> list[str]:
+    """The arguments of a build that takes packages from the wheels alone, as a pip.conf says that only it sees."""
+    configuration = folder / "pip.conf"
+    configuration.write_text("[global]\nno-index = true\nfind-links = /wheels\n", encoding="utf-8")
+    secret = f"--secret=id=pip.conf,src={configuration}"
+    return [f"--build-arg=BASE={base}", f"--build-arg=VERSION={version}", secret, f"--volume={wheels}:/wheels:ro"]

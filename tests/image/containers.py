@@ -1,0 +1,111 @@
+"""Podman with images of its own, and containers that may do as little as the chart's pods."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+RESTRICTED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges")
+CLONE_NEWNET = 0x40000000
+
+
+class Podman:
+    """Podman, with all that it keeps in one directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # What works without systemd, and where control groups are of both versions.
+        self._command = ["podman", f"--root={folder / 'images'}", f"--runroot={folder / 'run'}"]
+        self._command += ["--cgroup-manager=cgroupfs", "--runtime=runc"]
+        # Else podman raises these limits, which not every root may.
+        self._limits = [f"--ulimit=nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[0]}", "--ulimit=nproc=4096"]
+
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run podman, whatever comes of it. All that it prints is in `stdout`."""
+        command = [*self._command, *arguments]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.attempt(*arguments)
+        assert done.returncode == 0, f"podman {' '.join(arguments)}:\n{done.stdout}"
+        return done.stdout
+
+    def build(self, context: Path, tag: str, *arguments: str) -> None:
+        """Build an image where nothing can be fetched."""
+        self("build", *self._limits, "--network=none", f"--tag={tag}", *arguments, str(context))
+
+    def run(self, *arguments: str) -> str:
+        """Run a program to its end, restricted: options, the image, the command. What it printed."""
+        return self("run", "--rm", *self._limits, "--network=none", *RESTRICTED, *arguments)
+
+    @contextmanager
+    def started(self, *arguments: str, network: str = "none") -> Iterator[Container]:
+        """A restricted container that runs for as long as the context lasts."""
+        started = self("run", "--detach", *self._limits, f"--network={network}", *RESTRICTED, *arguments)
+        container = Container(self, started.strip())
+        try:
+            yield container
+        except BaseException:
+            print(container.log)
+            raise
+        finally:
+            self("rm", "--force", "--time=0", container.id)
+
+    def close(self) -> None:
+        """Delete all of it."""
+        self.attempt("rm", "--all", "--force", "--time=0")
+        self.attempt("image", "umount", "--all", "--force")
+        subprocess.run(["umount", self.folder / "images" / "overlay"], capture_output=True)
+        shutil.rmtree(self.folder)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container that was started."""
+
+    podman: Podman
+    id: str
+
+    @property
+    def log(self) -> str:
+        return self.podman.attempt("logs", self.id).stdout
+
+    @contextmanager
+    def network(self) -> Iterator[None]:
+        """This thread in the container's network: what it connects to and listens at is there."""
+        pid = self.podman("inspect", "--format={{.State.Pid}}", self.id).strip()
+        with Path("/proc/thread-self/ns/net").open() as here, Path(f"/proc/{pid}/ns/net").open() as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(here.fileno())
+
+    def stop(self) -> int:
+        """Ask it to end, as Kubernetes does. Its status."""
+        self.podman("stop", "--time=60", self.id)
+        return int(self.podman("inspect", "--format={{.State.ExitCode}}", self.id))
+
+
+def empty_dirs(folder: Path, *paths: str) -> list[str]:
+    """Options for directories that a container may write to, as the kubelet makes them."""
+    options = []
+    for path in paths:
+        made = folder / path.strip("/").replace("/", "-")
+        made.mkdir()
+        made.chmod(0o777)
+        options.append(f"--volume={made}:{path}")
+    return options
+
+
+def _enter(namespace: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
