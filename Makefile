@@ -12,7 +12,9 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 PORT ?= 9090
 HOST ?= 127.0.0.1
 DATA ?= ../shared/data
-IMAGE ?= spanloop
+RELEASE := $(shell sed -n 's/^RELEASE = "\(.*\)"/\1/p' service/__init__.py)
+IMAGE ?= spanloop:$(RELEASE)
+ENGINE ?= $(or $(shell command -v docker),$(shell command -v podman),$(shell command -v buildah))
 
 export SPANLOOP_HOME ?= $(HOME)/.spanloop
 export BENTOML_HOME = $(SPANLOOP_HOME)/bentoml
@@ -72,8 +74,10 @@ test-slow: $(READY) ## the slow tests
 test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
-image: ## build the image (IMAGE=spanloop, BASE=…) with docker, or podman
-	$(or $(shell command -v docker),podman) build -t $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) .
+image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
+	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah: one of them builds the image."; exit 2; }
+	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
 lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/ruff format --check .

@@ -17,7 +17,7 @@ from service.oci.reference import Reference
 from service.registry import UnknownVersion
 from service.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("service.pull")  # __name__ is __main__
 
 
 def main(

@@ -122,5 +122,5 @@ def _stage(folder: Path, lineage: Lineage) -> None:
             shutil.copy2(source, target)
     lineages.write(folder, lineage)
     needed = [Requirement(text) for text in requires("spanloop") or ()]
-    pins = sorted(f"{r.name}=={version(r.name)}" for r in needed if r.marker is None)
+    pins = sorted(f"{r.name}=={version(r.name).partition('+')[0]}" for r in needed if r.marker is None)
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")

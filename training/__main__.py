@@ -186,7 +186,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     finally:
         reporter.close()
         _leave(settings, reporter.run)
-    logging.getLogger(__name__).info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
+    logging.getLogger("training").info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
     return FAILED if reporter.run.outcome == "failed" else 0
 
 

@@ -26,7 +26,7 @@ from .release import Load, Release, load, released
 
 IMAGE = os.environ.get("SPANLOOP_TEST_BUSYBOX", "k8s.local/busybox:1")
 RELEASE = "loop"
-HOST = os.environ.get("SPANLOOP_TEST_HOST", "10.88.0.1")
+HOST = os.environ.get("SPANLOOP_TEST_HOST", "127.0.0.1")
 """This machine as pods reach it."""
 PROGRAM = Path(os.environ.get("LABEL_STUDIO", "label-studio"))
 

@@ -47,6 +47,9 @@ def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(
     assert (source / "training" / "__main__.py").is_file()
     assert json.loads((source / lineages.FILE).read_text())["version"] == "v1"
     assert not list(source.rglob("*.pyc"))
+    pins = (source / "requirements.txt").read_text().split()
+    assert [pin for pin in pins if pin.startswith("torch==")]
+    assert not [pin for pin in pins if "+" in pin], "a build that no index has"
 
 
 def test_versions_are_listed_newest_first(registry, publish):
