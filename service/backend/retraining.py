@@ -105,7 +105,8 @@ class Retraining:
     def start_due(self) -> None:
         """Start the run that annotations made due, once it has become quiet.
 
-        Of several backends whichever was told of them does it: twice is once.
+        Of several backends whichever was told of them does it, once it is quiet as far as that one knows: twice is
+        once.
         """
         if self._runs.active() is not None:
             return
@@ -154,7 +155,11 @@ class Retraining:
         try:
             self._launcher.launch(run)
         except Busy:
-            return self._follow(self._runs.active() or "", run)
+            active = self._runs.active() or ""
+            started = self._runs.get(run.id)
+            if active == run.id and started and not started.ended:
+                return started  # by another backend, a moment ago
+            return self._follow(active, run)
         except OSError as error:
             reason = f"The run's process could not be started ({error.strerror})."
             return self._failed(run.why, reason, Cause.RUN_START)

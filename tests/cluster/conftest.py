@@ -32,13 +32,15 @@ PROGRAM = Path(os.environ.get("LABEL_STUDIO", "label-studio"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a cluster these tests are skipped and say how to have one; where CI is set they fail instead."""
-    if os.environ.get("SPANLOOP_TEST_CLUSTER") or os.environ.get("CI"):
+    """Without a cluster these tests are skipped and say how to have one; where CI is set that is an error instead."""
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    if os.environ.get("SPANLOOP_TEST_CLUSTER") or not here:
         return
     reason = "no cluster: run `make test-cluster`, with SPANLOOP_TEST_CONTEXT naming a kubeconfig context"
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    if os.environ.get("CI"):
+        raise pytest.UsageError(reason)
+    for item in here:
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def test_a_training_pod_that_is_killed_is_resumed_where_it_was(release):
     until(lambda: in_phase(release, "tune")["percent"] >= 30, "a third of the tuning", 200)
     killed = running(release, run)
     release.kubectl("delete", "pod", killed, "--force", "--grace-period=0")
-    assert release.ended()["outcome"] in ("promoted", "held")
+    job = release.ended()
+    assert job["outcome"] in ("promoted", "held"), job
     (successor,) = pods_of(release, run).keys() - {killed}
     log = release.kubectl("logs", successor)
     assert "tuning goes on from step" in log, log
@@ -46,7 +47,7 @@ def test_a_registry_that_is_down_when_a_version_is_published_is_waited_for(relea
     finally:
         registry.start()
     job = release.ended()
-    assert job["outcome"] in ("promoted", "held")
+    assert job["outcome"] in ("promoted", "held"), job
     assert job["version"] in release.training("versions")
     assert len(pods_of(release, run)) == 1
 

@@ -43,3 +43,8 @@ def test_the_notes_say_what_is_missing_and_only_that(notes):
     assert "No registry yet" not in complete
     assert "No runs yet" not in complete
     assert "starter" not in complete
+
+
+def test_the_notes_warn_of_metrics_that_a_service_opens_to_the_outside(notes):
+    assert "leaves /metrics open" not in notes()
+    assert "leaves /metrics open" in notes("--set", "backend.service.type=NodePort")

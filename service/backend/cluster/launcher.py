@@ -36,6 +36,7 @@ class JobLauncher:
         try:
             self._cluster.create_job(job)
         except Exists as error:
+            self._runs.refresh()
             raise Busy(f"Run {run.id} is being started already.") from error
         self._runs.refresh()
 

@@ -33,16 +33,17 @@ def supervisor(settings: Settings) -> Supervisor:
     launcher = JobLauncher(cluster, runs, settings)
     rollout = ClusterRollout(cluster, initial_version(settings.model), settings.rollout_seconds)
     rollout.look()
-    scaling = Scaling(cluster, rollout, settings.idle_seconds)
+    scaling = Scaling(cluster, rollout, settings.idle_seconds, lambda: extractor.queued)
+    extractor = RemoteExtractor(
+        settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
+    )
     projects = ClusterProjects(cluster)
     retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     return Supervisor(
         settings,
-        extractor=RemoteExtractor(
-            settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
-        ),
+        extractor=extractor,
         rollout=rollout,
         registry=_versions(settings),
         runs=runs,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 import httpx
 from pydantic import ValidationError
@@ -23,6 +25,13 @@ SECONDS = 1.0
 """How long a training pod is waited for; it is asked again at the next look."""
 
 
+class Known(NamedTuple):
+    """A Job, and the run that it is."""
+
+    job: Manifest
+    run: Run
+
+
 class JobRuns:
     """What the launcher and the page know of runs.
 
@@ -33,22 +42,22 @@ class JobRuns:
     def __init__(self, cluster: Cluster, keep: int) -> None:
         self._cluster = cluster
         self._keep = keep
-        self._jobs: dict[str, Manifest] = {}
-        self._runs: dict[str, Run] = {}
-        """By the Job's name."""
+        self._known: dict[str, Known] = {}
+        """By the Job's name. Replaced whole, never changed: several threads read it."""
+        self._refreshing = threading.Lock()
         self._declined: dict[str, Run] = {}
         """Runs that never became a Job, with the reason."""
 
     def refresh(self) -> None:
         """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
-        jobs = {str(job["metadata"]["name"]): job for job in self._cluster.jobs()}
-        runs = {name: self._current(job) for name, job in jobs.items()}
-        self._runs, self._jobs = runs, jobs
+        with self._refreshing:  # what is older must not replace what is newer
+            jobs = self._cluster.jobs()
+            self._known = {str(job["metadata"]["name"]): Known(job, self._current(job)) for job in jobs}
 
     def mirror(self) -> None:
         """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
-        for name, run in list(self._runs.items()):
-            known = {key: annotation(self._jobs[name], key) for key in (PHASE, PERCENT, F1)}
+        for name, (job, run) in self._known.items():
+            known = {key: annotation(job, key) for key in (PHASE, PERCENT, F1)}
             if known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(Missing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
@@ -56,7 +65,7 @@ class JobRuns:
     def all(self) -> list[Run]:
         """The last attempt of each run, the newest first."""
         newest: dict[str, Run] = {}
-        for run in [*self._declined.values(), *self._runs.values()]:
+        for run in [*self._declined.values(), *(run for _, run in self._known.values())]:
             if run.id not in newest or newest[run.id].attempt < run.attempt:
                 newest[run.id] = run
         return sorted(newest.values(), key=lambda run: run.started, reverse=True)
@@ -67,8 +76,7 @@ class JobRuns:
     def active(self) -> str | None:
         """The id of the run whose Job may still run."""
         # A run that has told its outcome is over, though its Job may take a moment to be complete.
-        runs = [self._runs.get(name) for name, job in self._jobs.items() if is_active(job)]
-        return next((run.id for run in runs if run and not run.ended), None)
+        return next((run.id for job, run in self._known.values() if is_active(job) and not run.ended), None)
 
     def died(self) -> list[Run]:
         """None: the Job's controller starts another pod where one has died."""
@@ -76,7 +84,7 @@ class JobRuns:
 
     def attempts(self, run_id: str) -> int:
         """How many Jobs this run has had."""
-        return max((run.attempt for run in self._runs.values() if run.id == run_id), default=0)
+        return max((run.attempt for _, run in self._known.values() if run.id == run_id), default=0)
 
     def save(self, run: Run) -> None:
         """Note a run on its Job; one without a Job is kept in memory."""
@@ -85,7 +93,7 @@ class JobRuns:
             self._declined = {**self._declined, run.id: run}
             return
         self._cluster.annotate_job(name, notes(run))
-        self._runs = {**self._runs, name: run}
+        self._known = {**self._known, name: Known(self._known[name].job, run)}
 
     def ask_again(self, run_id: str) -> None:
         name = self._job_of(run_id)
@@ -93,17 +101,17 @@ class JobRuns:
             self._cluster.annotate_job(name, {FOLLOW_UP: "wanted"})
 
     def asked_again(self) -> list[str]:
-        return [self._runs[name].id for name, job in self._jobs.items() if annotation(job, FOLLOW_UP) == "wanted"]
+        return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP) == "wanted"]
 
     def answered(self, run_ids: Iterable[str]) -> None:
-        for name, run in self._runs.items():
-            if run.id in run_ids and annotation(self._jobs[name], FOLLOW_UP) == "wanted":
+        for name, (job, run) in self._known.items():
+            if run.id in run_ids and annotation(job, FOLLOW_UP) == "wanted":
                 self._cluster.annotate_job(name, {FOLLOW_UP: "answered"})
 
     def prune(self) -> None:
         """Delete the Jobs of all but the newest runs that have ended; the last that succeeded stays."""
         ended = sorted(
-            ((run, name) for name, run in self._runs.items() if run.ended),
+            ((run, name) for name, (_, run) in self._known.items() if run.ended),
             key=lambda pair: pair[0].started,
             reverse=True,
         )
@@ -115,7 +123,7 @@ class JobRuns:
 
     def _job_of(self, run_id: str) -> str | None:
         """The Job of a run's last attempt."""
-        found = [(run.attempt, name) for name, run in self._runs.items() if run.id == run_id]
+        found = [(run.attempt, name) for name, (_, run) in self._known.items() if run.id == run_id]
         return max(found)[1] if found else None
 
     def _current(self, job: Manifest) -> Run:

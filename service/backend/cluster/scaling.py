@@ -30,11 +30,13 @@ class Scaling:
         cluster: Cluster,
         rollout: ClusterRollout,
         idle_seconds: float,
+        queued: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster = cluster
         self._rollout = rollout
         self._idle_seconds = idle_seconds
+        self._queued = queued
         self._clock = clock
         self._asked = self._noted = self._told = clock()
         """When this backend was last asked, when it last said so, and when any backend was last seen to say so."""
@@ -68,6 +70,8 @@ class Scaling:
 
     def note(self) -> None:
         """Tell the backend that leads, which may be another, that this one was asked. Raises ClusterError."""
+        if self._queued():
+            self._asked = self._clock()  # a question that takes long is still being asked
         if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES:
             deployment = self._cluster.deployment()
             body = {"metadata": {"annotations": {ASKED: uuid4().hex}}}

@@ -6,7 +6,6 @@ import asyncio
 import json
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import api_server
 import pytest
@@ -177,8 +176,6 @@ def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
     monkeypatch.setattr("service.backend.supervisor.EVERY", 0.05)
     with ExitStack() as running:
-        # The Lease is let go while there is still somebody to tell.
-        monkeypatch.setattr(release, "atexit", SimpleNamespace(register=running.callback))
 
         def start(name, **overrides):
             monkeypatch.setenv("HOSTNAME", name)
