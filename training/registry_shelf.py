@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,11 @@ from service.registry import Registry, UnknownVersion
 from service.runs import Outcome
 from training.settings import TrainingSettings
 
+log = logging.getLogger(__name__)
+
+AGAIN = 2.0
+"""Seconds between two tries to reach the backend."""
+
 
 class BackendSilent(RuntimeError):
     """The backend does not say which version is live."""
@@ -23,7 +30,9 @@ class BackendSilent(RuntimeError):
 class RegistryShelf:
     """Bentos are made in the local store and pushed from there."""
 
-    def __init__(self, settings: TrainingSettings, bentos: Bentos) -> None:
+    def __init__(self, settings: TrainingSettings, bentos: Bentos, patience: float = 120) -> None:
+        """`patience`: so many seconds a backend that does not answer is asked again: an upgrade may be replacing it."""
+        self._patience = patience
         self._store = Registry(settings.folder)
         self._bentos = bentos
         self._backend_url = settings.backend_url.rstrip("/")
@@ -35,6 +44,17 @@ class RegistryShelf:
 
     def champion(self) -> str:
         """Raises BackendSilent."""
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._live()
+            except BackendSilent as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("%s; it is asked again", error.__cause__)
+                time.sleep(AGAIN)
+
+    def _live(self) -> str:
         try:
             auth = self._login if any(self._login) else None
             answer = httpx.get(f"{self._backend_url}/live", auth=auth, timeout=10, trust_env=False)

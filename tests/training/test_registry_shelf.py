@@ -1,0 +1,72 @@
+"""What a run on a cluster asks of the backend."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from service.oci.bentos import Bentos
+from training.registry_shelf import BackendSilent, RegistryShelf
+from training.settings import TrainingSettings
+
+REFERENCE = "registry.example.com/bentos:v1@sha256:" + "1" * 64
+
+
+class Backend:
+    """A backend that is being replaced: it refuses so many requests, then says what is live."""
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals = refusals
+
+    def answer(self) -> tuple[int, dict[str, str]]:
+        self.refusals -= 1
+        return (503, {}) if self.refusals >= 0 else (200, {"version": "v1", "reference": REFERENCE})
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    """A shelf beside a backend that refuses so many requests."""
+    servers = []
+
+    def make(refusals, **options):
+        backend = Backend(refusals)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body = backend.answer()
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def log_message(self, format, *args):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        servers.append(server)
+        settings = TrainingSettings(home=tmp_path, backend_url=f"http://127.0.0.1:{server.server_address[1]}")
+        return RegistryShelf(settings, Bentos.connect("127.0.0.1:1/none", plain_http=True), **options)
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch) -> Iterator[None]:
+    monkeypatch.setattr("training.registry_shelf.AGAIN", 0.01)
+    yield
+
+
+def test_a_backend_that_is_being_replaced_is_asked_again(shelf):
+    assert shelf(refusals=3).champion() == REFERENCE
+
+
+def test_a_backend_that_stays_silent_ends_the_run_and_the_error_says_what_to_do(shelf):
+    with pytest.raises(BackendSilent, match=r"503.*live version is untouched.*SPANLOOP_BACKEND_URL"):
+        shelf(refusals=10**6, patience=0.1).champion()
