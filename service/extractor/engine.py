@@ -249,6 +249,7 @@ class Engine:
         try:
             found = model.run(windows)
         except Exception:
+            # Whatever a text does to a model, it must not take the texts beside it down: each is tried alone.
             if len(batch) > 1:
                 for entry in batch:
                     self._run([entry])

@@ -41,9 +41,11 @@ def scaled(release):
     # The backend that the upgrade before has replaced may have sent the extractor to rest once more.
     release.predict()
     quick = {"scaleDown": {"stabilizationWindowSeconds": 5}}
-    release.upgrade(autoscaling={"kind": "hpa", "target": 2, "maxReplicas": 3, "behavior": quick})
-    yield
-    release.upgrade(autoscaling={"kind": "none"})
+    try:
+        release.upgrade(autoscaling={"kind": "hpa", "target": 2, "maxReplicas": 3, "behavior": quick})
+        yield
+    finally:
+        release.upgrade(autoscaling={"kind": "none"})
 
 
 def test_an_autoscaler_adds_extractors_for_those_who_wait_and_takes_them_away(release, trained, scaled):
