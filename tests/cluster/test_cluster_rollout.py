@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from clock import Clock
 
 from service.backend.cluster.rollout import ClusterRollout, is_ready, reference_of
 from service.backend.cluster.scaling import Scaling
@@ -15,15 +16,6 @@ from .conftest import kubectl
 GOOD = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
 BETTER = "registry.example.com/spanloop:v2@sha256:" + "2" * 64
 BROKEN = "registry.example.com/spanloop:v3-broken@sha256:" + "3" * 64
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import api_server
 import pytest
+from clock import Clock
 from samples import Scrape
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -57,13 +58,6 @@ def on_cluster(settings):
         return settings(**{**names, "extractor_url": "http://127.0.0.1:9", **overrides})
 
     return make
-
-
-class Clock:
-    seconds = 0.0
-
-    def __call__(self):
-        return self.seconds
 
 
 @pytest.fixture
