@@ -46,6 +46,7 @@ class Gauges:
         yield live_version(version)
         yield _standing(runs)
         yield _last_success(runs)
+        yield _last_failure(runs)
         yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
         yield _scores(runs, [known for known in self._supervisor.published if known.version == version])
 
@@ -94,6 +95,14 @@ def _last_success(runs: Iterable[Run]) -> Metric:
         "spanloop_run_last_success_timestamp_seconds",
         "When a run last ended without a failure.",
         max((run.updated.timestamp() for run in runs if run.succeeded), default=None),
+    )
+
+
+def _last_failure(runs: Iterable[Run]) -> Metric:
+    return single(
+        "spanloop_run_last_failure_timestamp_seconds",
+        "When one of the kept runs last failed; 0 for none.",
+        max((run.updated.timestamp() for run in runs if run.outcome == "failed"), default=0.0),
     )
 
 

@@ -42,7 +42,7 @@ class Case:
 VERSION, DEMAND = "spanloop_live_version_info", "spanloop_extractor_demand"
 REQUESTS = "spanloop_requests_total"
 TEXTS = "spanloop_texts_total"
-RUNS = "spanloop_runs"
+SUCCESS, FAILURE = "spanloop_run_last_success_timestamp_seconds", "spanloop_run_last_failure_timestamp_seconds"
 PROGRESS = "spanloop_run_progressed_timestamp_seconds"
 UNDONE = 'spanloop_rollouts_total{backend,outcome="undone"}'
 ASLEEP = {"scaleToZero__enabled": True}
@@ -71,7 +71,7 @@ def queue(of: str = "extractor", **buckets: int) -> dict[str, str]:
 
 
 def failed(who: str, values: str) -> dict[str, str]:
-    return {f'{RUNS}{{{who},outcome="failed",phase=""}}': values}
+    return {f"{FAILURE}{{{who}}}": values}
 
 
 BACKEND = {f"{DEMAND}{{backend}}": "0x90"}
@@ -166,33 +166,26 @@ CASES = [
     *(
         Case("SpanloopRunFailed", why, at, series, FAILED)
         for why, at, series in [
-            ("the first", 20, failed("backend", "0x10 1x80")),
-            ("one more", 60, failed("backend", "3x10 4x80")),
+            ("the first", 20, failed("backend", "0x10 600x80")),
+            ("another, after others", 60, failed("backend", "0x40 2400x80")),
+            ("again, before the alert for the one before has ended", HOUR + 20, failed("backend", "600x30 1800x80")),
+            ("before the record begins", 20, failed("backend", "600x90")),
+            ("nobody leads for a moment", 23, failed("backend", "600x20 stale _x10")),
             (
                 "another backend began to lead after it",
                 40,
-                {**failed("backend", "0x10 1x9 stale"), **failed("second", "_x20 1x70")},
+                {**failed("backend", "_x10 600x9 stale"), **failed("second", "_x20 600x70")},
             ),
         ]
     ),
     *(
         Case("SpanloopRunFailed", why, at, series)
         for why, at, series in [
-            ("some did long ago", HOUR + 20, failed("backend", "0x10 2x90")),
-            ("the record begins with one", 20, failed("backend", "2x90")),
-            ("an old one was forgotten", 20, failed("backend", "3x10 2x80")),
-            ("a backend that has just begun knew of none", HOUR + 20, failed("backend", "2x70 0 2x80")),
-            ("another backend began to lead", 40, {**failed("backend", "2x20 stale"), **failed("second", "_x20 2x70")}),
-            (
-                "others did",
-                20,
-                {**failed("backend", "0x90"), **failed("elsewhere", "0x10 1x80"), **failed("neighbour", "0x10 1x80")},
-            ),
-            (
-                "one succeeded",
-                20,
-                {**failed("backend", "0x90"), f'{RUNS}{{backend,outcome="promoted",phase=""}}': "0x10 1x80"},
-            ),
+            ("one did long ago", HOUR + 20, failed("backend", "0x10 600x90")),
+            ("none has yet", HOUR + 20, failed("backend", "0x90")),
+            ("it was forgotten", HOUR + 5, failed("backend", "600x50 0x40")),
+            ("others did", 20, {**failed("elsewhere", "600x90"), **failed("neighbour", "600x90")}),
+            ("one succeeded", 20, {f"{SUCCESS}{{backend}}": "600x90"}),
         ]
     ),
     Case(

@@ -97,11 +97,9 @@ groups:
       {{- with $alerts.runFailed }}
       {{- if .severity }}
       - alert: SpanloopRunFailed
-        # A gauge over the runs that are kept: not its value tells of a new failure, but that it has risen. Not over the least that it was:
-        # a backend that has just begun to lead tells of no runs until it has looked.
+        # Also of the last minutes: no backend tells of runs while the lead goes from one to another, and the alert goes on meanwhile.
         expr: |-
-          max(spanloop_runs{ {{- $backend }},outcome="failed"})
-          - quantile_over_time(0.1, max(spanloop_runs{ {{- $backend }},outcome="failed"})[{{ .within }}:1m]) > 0
+          time() - max(last_over_time(spanloop_run_last_failure_timestamp_seconds{ {{- $backend }}}[5m])) < {{ int .within }}
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}

@@ -203,6 +203,7 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
         "spanloop_live_version_info",
         "spanloop_runs",
         "spanloop_run_last_success_timestamp_seconds",
+        "spanloop_run_last_failure_timestamp_seconds",
         "spanloop_run_active_since_timestamp_seconds",
         "spanloop_run_progressed_timestamp_seconds",
         "spanloop_version_f1",
