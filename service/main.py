@@ -9,6 +9,7 @@ import bentoml
 from service import logs
 from service.backend.app import build
 from service.backend.supervisor import Supervisor
+from service.bentoml_options import OPTIONS
 from service.settings import Settings
 
 
@@ -25,13 +26,7 @@ def supervisor() -> Supervisor:
     return local.supervisor(settings)
 
 
-@bentoml.service(
-    name="spanloop",
-    workers=1,
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},  # every probe would be a line
-    traffic={"timeout": 120},
-)
+@bentoml.service(name="spanloop", **OPTIONS)
 @bentoml.asgi_app(build(supervisor), path="/")
 class Spanloop:
     """Spanloop as one service; all its routes are in the mounted application."""

@@ -70,7 +70,7 @@ class RegistryShelf:
     def fetch(self, champion: str) -> Path:
         reference = Reference.parse(champion)
         folder = self._champions / reference.version
-        for old in self._champions.glob("*"):
+        for old in self._champions.glob("[!.]*"):  # hidden is what another run may be pulling, and its lock
             if old != folder:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from service import logs
 from service.backend.app import build
 from service.backend.cluster import release
 from service.backend.supervisor import Supervisor
+from service.bentoml_options import OPTIONS
 from service.settings import Settings
 
 
@@ -17,13 +18,7 @@ def supervisor() -> Supervisor:
     return release.supervisor(settings)
 
 
-@bentoml.service(
-    name="spanloop-backend",
-    workers=1,
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},  # every probe would be a line
-    traffic={"timeout": 120},
-)
+@bentoml.service(name="spanloop-backend", **OPTIONS)
 @bentoml.asgi_app(build(supervisor), path="/")
 class Backend:
     """Label Studio's contract, training Jobs and rollouts; the model is elsewhere."""

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import bentoml
+from starlette.applications import Starlette
 
 from service import logs
+from service.bentoml_options import OPTIONS
 from service.extractor.app import build
 from service.settings import Settings
 
 
-def application() -> object:
+def application() -> Starlette:
     settings = Settings()
     logs.configure(settings.log_json)
     return build(settings)
 
 
-@bentoml.service(
-    name="spanloop-extractor",
-    workers=1,
-    metrics={"enabled": False},
-    logging={"access": {"enabled": False}},  # every probe would be a line
-    traffic={"timeout": 120},
-)
+@bentoml.service(name="spanloop-extractor", **OPTIONS)
 @bentoml.asgi_app(application(), path="/")
 class Extractor:
     """The model of one version behind /extract."""

@@ -78,8 +78,9 @@ class Release:
         self.login = user, password
 
     def upgrade(self, **values: Any) -> None:
-        """`helm upgrade` with other values beside those of the installation."""
+        """`helm upgrade` with other values beside those of the installation, to the end of the backend before it."""
         self._helm("upgrade", "--reuse-values", **values)
+        until(lambda: len(self._backends()) == len(self._backends(staying=True)) == 1, "the one new backend", 90)
 
     def kubectl(self, *arguments: str, given: object = None) -> str:
         return kubectl("--namespace", self.namespace, *arguments, given=given)
@@ -117,6 +118,11 @@ class Release:
             self.extractor["spec"]["template"]["metadata"].get("annotations", {}).get("spanloop.dev/version", "")
         )
 
+    def _backends(self, staying: bool = False) -> list[str]:
+        """The names of the backend's pods; of those that are to stay."""
+        pods = self.get("pods", "--selector", "app.kubernetes.io/component=backend")["items"]
+        return [pod["metadata"]["name"] for pod in pods if not staying or "deletionTimestamp" not in pod["metadata"]]
+
     def _helm(self, *command: str, **values: Any) -> None:
         given = [part for name, value in values.items() for part in ("--set-json", f"{name}={json.dumps(value)}")]
         # What an older cluster needs beside the chart; see where it comes from.
@@ -128,10 +134,8 @@ class Release:
 
     def training(self, *arguments: str) -> str:
         """`python -m training` where it has the rights: in the backend's pod."""
-        # Not by the Deployment's name: that may be a pod which an upgrade has just replaced.
-        found = self.get("pods", "--selector", "app.kubernetes.io/component=backend")["items"]
-        staying = [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
-        return self.kubectl("exec", staying[0], "--", "python", "-m", "training", *arguments)
+        # Not by the Deployment's name: that may be a pod which has just been replaced.
+        return self.kubectl("exec", self._backends(staying=True)[0], "--", "python", "-m", "training", *arguments)
 
     @property
     def version(self) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lacking import missing
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from examples.demo import label_studio
@@ -33,13 +34,6 @@ OPTIONS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-
-
-def missing(what: str) -> None:
-    """Skip what needs a component that this machine lacks; where everything must be tested, fail."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from oci_registry import docker_registry
 
 from service.oci.bentos import Bentos
+from service.registry import Registry
 from training.registry_shelf import BackendSilent, RegistryShelf
 from training.settings import TrainingSettings
 
@@ -61,6 +63,20 @@ def shelf(tmp_path):
 def _at_once(monkeypatch) -> Iterator[None]:
     monkeypatch.setattr("training.registry_shelf.AGAIN", 0.01)
     yield
+
+
+def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
+    settings = TrainingSettings(home=tmp_path)
+    with docker_registry(tmp_path / "registry") as host:
+        bentos = Bentos.connect(f"{host}/bentos", plain_http=True)
+        here = RegistryShelf(settings, bentos)
+        for version in ("v1", "v2"):
+            publish(Registry(tmp_path), version)
+            bentos.push(Registry(tmp_path), version)
+        first, second = (here.fetch(here.reference(version)) for version in ("v1", "v2"))
+        assert here.fetch(here.reference("v2")) == second
+    assert (second / "gliner_config.json").exists()
+    assert not first.exists()
 
 
 def test_a_backend_that_is_being_replaced_is_asked_again(shelf):

@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from samples import Scrape
+from asking import scrape
 from studio import LABEL_CONFIG
 
 from service.lineage import Score
@@ -20,12 +20,6 @@ SINCE = "spanloop_run_active_since_timestamp_seconds"
 PROGRESSED = "spanloop_run_progressed_timestamp_seconds"
 SUCCESS = "spanloop_run_last_success_timestamp_seconds"
 FAILURE = "spanloop_run_last_failure_timestamp_seconds"
-
-
-def scrape(client):
-    answer = client.get("/metrics")
-    assert answer.status_code == 200
-    return Scrape(answer.text)
 
 
 def run(number, **facts):

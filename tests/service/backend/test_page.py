@@ -1,0 +1,40 @@
+"""The status page."""
+
+from __future__ import annotations
+
+from asking import setup
+
+from service.runs import Run
+
+
+def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):
+    runs = client.app.state.supervisor.runs
+    runs.save(Run(id="run-a", projects=(1,), why="Start Training", phase="tune", percent=40, detail="step 7 of 10"))
+    runs.save(Run(id="run-b", projects=(1,), outcome="held", message="Not better: the live version stays."))
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert client.app.state.supervisor.extractor.version in page.text
+    for shown in ("run-a", "step 7 of 10", 'value="40', "run-b", "Not better: the live version stays."):
+        assert shown in page.text
+    fragment = client.get("/?fragment").text
+    assert "run-a" in fragment
+    assert "<html" not in fragment
+
+
+def test_the_page_escapes_what_strangers_wrote(client):
+    attack = "<script>alert(1)</script>"
+    client.app.state.supervisor.runs.save(Run(id="run-a", projects=(1,), why=attack, outcome="failed", message=attack))
+    setup(client, schema=f'<View><Labels name="l" toName="t"><Label value="{"&lt;script&gt;" * 3}" hint="{"x" * 400}"/>'
+          '</Labels><Text name="t" value="$t"/></View>')  # fmt: skip
+    for path in ("/", "/?fragment"):
+        text = client.get(path).text
+        assert attack not in text
+        assert "&lt;script&gt;" in text
+        assert text.count("<script>") == (path == "/")
+
+
+def test_the_page_says_what_is_wrong_with_a_projects_config(client):
+    setup(client, schema="<View/>")
+    assert "Project 1" in client.get("/").text
+    setup(client)
+    assert "Project 1" not in client.get("/").text
