@@ -15,10 +15,11 @@ import yaml
 
 CHART = Path(__file__).parent / "spanloop"
 
-COLUMNS = r"RUN:.metadata.name,{phase},{percent},{f1}".format(
+COLUMNS = r"RUN:.metadata.name,{phase},{percent},{f1},{waits}".format(
     phase=r"PHASE:.metadata.annotations.spanloop\.dev/phase",
     percent=r"PERCENT:.metadata.annotations.spanloop\.dev/percent",
     f1=r"F1:.metadata.annotations.spanloop\.dev/f1",
+    waits=r"WAITS:.metadata.annotations.spanloop\.dev/waits",
 )
 """Where the backend notes on a Job how its run stands."""
 
@@ -44,9 +45,24 @@ address. A namespace of its own is wanted: whoever can create Jobs in a namespac
 Secret in it.
 `ci/` in the sources has a values file for every feature.
 
+`registry.url` must be a repository of this release alone: two releases that share one delete each other's versions,
+since pruning knows only what its own release uses.
+
 Runs:
 
     kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns={columns}
+
+## Upgrading and uninstalling
+
+`helm upgrade` keeps the live version. One upgrade wants `--force-conflicts`, once: the one after which neither
+`scaleToZero` nor `autoscaling` is on. The chart then sets the extractor's replicas again, which the backend or the
+autoscaler set last and still owns, and Kubernetes refuses that otherwise (`conflict ... .spec.replicas`).
+
+`helm uninstall` leaves the Jobs of runs, which the backend created. A new release of the same name takes them for its
+own: it shows their runs, and does not do anew what one of them has done. So delete them after it:
+
+    helm uninstall spanloop -n spanloop
+    kubectl -n spanloop delete jobs -l app.kubernetes.io/component=training,spanloop.dev/release=spanloop
 
 ## Dashboards and alerts
 

@@ -26,6 +26,20 @@ def _absent(*packages: str) -> Iterator[None]:
 
 with _absent("scipy", "sklearn"):
     from gliner import GLiNER, GLiNERConfig
+    from gliner.modeling.base import BiEncoderSpanModel, UniEncoderSpanModel
+    from gliner.modeling.context_encoders import IdentityContextEncoder
+    from gliner.modeling.outputs import GLiNERBaseOutput
     from gliner.modeling.span_rep import SpanMarkerV0
+    from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfAttention, make_log_bucket_position
 
-__all__ = ["GLiNER", "GLiNERConfig", "SpanMarkerV0"]
+__all__ = [
+    "BiEncoderSpanModel",
+    "DisentangledSelfAttention",
+    "GLiNER",
+    "GLiNERBaseOutput",
+    "GLiNERConfig",
+    "IdentityContextEncoder",
+    "SpanMarkerV0",
+    "UniEncoderSpanModel",
+    "make_log_bucket_position",
+]

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from service import span_head
 from service.gliner import GLiNER
 from service.spans import Extraction, Span, decide
+from service.surgery import operate
 from service.windows import MAX_BATCH, MAX_BATCH_TOKENS, Window, windows
 from service.words import Words, split, token_counts
 
@@ -43,7 +43,7 @@ class Model:
 
     def __init__(self, gliner: Any) -> None:
         self.gliner = gliner.eval()
-        span_head.split(gliner.model)
+        operate(gliner.model)
         self.tokenizer = gliner.data_processor.transformer_tokenizer
         self.splitter = gliner.data_processor.words_splitter
         self.max_words: int = gliner.config.max_len

@@ -74,6 +74,8 @@ class Run(BaseModel):
     phase: Phase = "waiting"
     percent: float = 0
     detail: str = ""
+    waits: str = ""
+    """Why nothing of it runs on the cluster just now; empty where something does, and where it has ended."""
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None

@@ -30,8 +30,10 @@ app = typer.Typer(help="Training runs and versions of Spanloop.", no_args_is_hel
 screen = Console(width=None if sys.stdout.isatty() else 200)
 """Wide where nobody says how wide (a pipe, `kubectl exec`): a version's name that is cut is of no use."""
 
-FAILED = 3
-"""The run has failed and said why: another try would fail the same way, unlike after a crash or a lost node."""
+FAILED = 1
+"""The run has failed; another try may not: Label Studio, the registry or the backend may have been away."""
+HOPELESS = 3
+"""The run has failed, and another try would fail the same way."""
 
 STOPPED = 143
 """What a shell reports for a process ended by SIGTERM."""
@@ -166,11 +168,11 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     """Run to the end and record how it ended. Returns the exit status."""
     from service.model import use_threads  # torch: only a run pays for it
     from training.progress import Reporter
-    from training.run import TrainingRun
-    from training.tune import Stopped
+    from training.run import TooFew, TrainingRun
+    from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
-    reporter = Reporter(runs, state, bar)
+    reporter, status = Reporter(runs, state, bar), 0
     watched = watch.answering(settings.progress_port, lambda: reporter.run) if settings.progress_port else nullcontext()
     try:
         with watched:
@@ -183,11 +185,12 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
         reporter.fail(f"{error}")
+        status = HOPELESS if isinstance(error, (TooFew, Diverged)) else FAILED
     finally:
         reporter.close()
         _leave(settings, reporter.run)
     logging.getLogger("training").info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
-    return FAILED if reporter.run.outcome == "failed" else 0
+    return status
 
 
 def _shelf(settings: TrainingSettings) -> Shelf:

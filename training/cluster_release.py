@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.rollout import ClusterRollout
+from service.backend.cluster.rollout import ClusterRollout, standing_of
 from service.lineage import Lineage
+from service.live import INITIAL
 from service.oci.bentos import Bentos
+from service.registry import UnknownVersion
 from service.settings import Settings
 from service.versions import version_of
-from training.release import not_initial, not_live_already
+from training.release import Refused, not_initial, not_live_already
 
 
 class ClusterRelease:
@@ -18,7 +20,8 @@ class ClusterRelease:
 
     def __init__(self, settings: Settings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
-        self._rollout = ClusterRollout(Cluster(settings), "the initial model", settings.rollout_seconds)
+        self._cluster = Cluster(settings)
+        self._rollout = ClusterRollout(self._cluster, "the initial model", settings.rollout_seconds)
 
     def versions(self) -> Sequence[Lineage]:
         return [published.lineage for published in self._bentos.versions()]
@@ -38,7 +41,21 @@ class ClusterRelease:
     def rollback(self) -> str:
         live = self.live()
         not_initial(live)
+        self._still_published(standing_of(self._cluster.deployment()).previous, live)
         return version_of(self._rollout.rollback(f"Rolled back by hand from {live}."))
+
+    def _still_published(self, previous: str, live: str) -> None:
+        """Pods of a version that is gone never start. Raises Refused; the initial model is never gone."""
+        if previous == INITIAL:
+            return
+        try:
+            self._bentos.get(previous)
+        except UnknownVersion as error:
+            raise Refused(
+                f"The version before {live} was {version_of(previous)}, and {self._bentos.repository} no longer has "
+                f"it: it was deleted, and its pods would never start. {live} stays live. `python -m training versions` "
+                "lists what is there; promote one of those."
+            ) from error
 
     def prune(self, keep: int) -> list[str]:
         self._rollout.look()

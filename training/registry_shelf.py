@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -15,6 +16,7 @@ from service.oci.bentos import Bentos
 from service.oci.reference import Reference
 from service.registry import Registry, UnknownVersion
 from service.runs import Outcome
+from service.versions import version_of
 from training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,13 @@ class BackendSilent(RuntimeError):
     """The backend does not say which version is live."""
 
 
+class Standing(NamedTuple):
+    """What the backend says of versions, by their references."""
+
+    live: str
+    given_up: tuple[str, ...]
+
+
 class RegistryShelf:
     """Bentos are made in the local store and pushed from there."""
 
@@ -35,6 +44,7 @@ class RegistryShelf:
         self._patience = patience
         self._store = Registry(settings.folder)
         self._bentos = bentos
+        self._plain_http = settings.registry_plain_http
         self._backend_url = settings.backend_url.rstrip("/")
         self._login = (settings.basic_auth_username, settings.basic_auth_password.get_secret_value())
         self._champions = settings.folder / "champions"
@@ -44,22 +54,30 @@ class RegistryShelf:
 
     def champion(self) -> str:
         """Raises BackendSilent."""
+        return self._standing().live
+
+    def was_taken_back(self, version: str) -> bool:
+        """Raises BackendSilent."""
+        return any(version_of(reference) == version for reference in self._standing().given_up)
+
+    def _standing(self) -> Standing:
         until = time.monotonic() + self._patience
         while True:
             try:
-                return self._live()
+                return self._asked()
             except BackendSilent as error:
                 if time.monotonic() > until:
                     raise
                 log.warning("%s; it is asked again", error.__cause__)
                 time.sleep(AGAIN)
 
-    def _live(self) -> str:
+    def _asked(self) -> Standing:
         try:
             auth = self._login if any(self._login) else None
             answer = httpx.get(f"{self._backend_url}/live", auth=auth, timeout=10, trust_env=False)
             answer.raise_for_status()
-            return str(answer.json()["reference"])
+            told = answer.json()
+            return Standing(str(told["reference"]), tuple(told["given_up"]))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
             raise BackendSilent(
                 f"The backend at {self._backend_url!r} does not say which version is live ({error}), and a version is "
@@ -74,8 +92,14 @@ class RegistryShelf:
             if old != folder:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._bentos.pull_model(reference, folder)
+        self._holding(reference).pull_model(reference, folder)
         return folder
+
+    def _holding(self, reference: Reference) -> Bentos:
+        """Where a version is: what serves may still be in the repository that was set before."""
+        if reference.repository in (None, self._bentos.repository):
+            return self._bentos
+        return Bentos.connect(str(reference.repository), self._plain_http)
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
         """Make the Bento here and push it. A Bento that an earlier attempt made is pushed as it is."""

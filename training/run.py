@@ -79,6 +79,13 @@ class TrainingRun:
             # Killed after the version went live: it must not be judged against itself.
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
             return
+        elif self.shelf.was_taken_back(known.version):
+            message = (
+                f"Version {known.version} was made from exactly these annotations, and was taken back when it served. "
+                f"`python -m training promote {known.version}` lets it serve all the same."
+            )
+            self._finish("held", message, version=known.version)
+            return
         else:
             model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")

@@ -23,6 +23,10 @@ class Shelf(Protocol):
         """What is live: its version, or its reference in a registry; empty for the initial model."""
         ...
 
+    def was_taken_back(self, version: str) -> bool:
+        """Whether a version was live, or was to be, and was taken back."""
+        ...
+
     def fetch(self, champion: str) -> Path:
         """The directory of a version's model, by its version or reference. Raises UnknownVersion."""
         ...
@@ -55,6 +59,9 @@ class LocalShelf:
 
     def champion(self) -> str:
         return self._live.read().version
+
+    def was_taken_back(self, version: str) -> bool:
+        return False  # a run on one machine knows how it ended, and does not begin again
 
     def fetch(self, champion: str) -> Path:
         return self._registry.fetch(champion)

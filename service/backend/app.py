@@ -83,9 +83,11 @@ async def train(supervisor: Supervisor, request: Request) -> Response:
 
 
 async def live(supervisor: Supervisor, request: Request) -> Response:
-    """Which version is live: what a run judges its own against."""
+    """Which version is live, which a run judges its own against, and which ones were taken back."""
     rollout = supervisor.rollout
-    return JSONResponse({"version": rollout.version, "reference": rollout.reference})
+    return JSONResponse(
+        {"version": rollout.version, "reference": rollout.reference, "given_up": list(rollout.given_up)}
+    )
 
 
 async def versions(supervisor: Supervisor, request: Request) -> Response:
@@ -106,6 +108,7 @@ async def job_status(supervisor: Supervisor, request: Request) -> Response:
             "phase": run.phase,
             "percent": run.percent,
             "detail": run.detail,
+            "waits": run.waits,
             "error": run.message if run.outcome == "failed" else None,
             "message": run.message,
             "version": run.version,

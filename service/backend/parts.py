@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from service.lineage import Lineage
@@ -81,6 +81,11 @@ class Rollout(Protocol):
     @property
     def reference(self) -> str:
         """The live version as a run names it to be judged against; empty for the initial model."""
+        ...
+
+    @property
+    def given_up(self) -> Sequence[str]:
+        """References of versions that were taken back, so that no run brings them back by itself."""
         ...
 
     @property

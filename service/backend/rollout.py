@@ -43,6 +43,10 @@ class LocalRollout:
         return self._live.read().version
 
     @property
+    def given_up(self) -> tuple[str, ...]:
+        return ()  # a run on one machine knows how it ended
+
+    @property
     def is_over(self) -> bool:
         """Always: a swap is one step."""
         return True

@@ -51,6 +51,10 @@ class Bentos:
         """All versions, the newest first. What is none, or cannot be read, is passed over and logged once."""
         return self._catalogue.survey().published
 
+    def tags(self) -> list[str]:
+        """What the registry lists: the names of all versions, and of anything else that is there."""
+        return self._client.tags()
+
     def get(self, version: str | Reference) -> Published:
         """One version. Raises UnknownVersion, and FormatError for one of a newer format."""
         return self._catalogue.find(version)[0]

@@ -195,3 +195,17 @@ def test_the_extractor_does_not_rest_during_a_rollout(rollout, cluster):
     seconds[0] = 301
     scaling.rest()
     assert cluster.deployment()["spec"]["replicas"] == 1
+
+
+def test_what_was_taken_back_is_remembered_until_somebody_promotes_it(rollout, successor, cluster, clock, until):
+    rolled(rollout, GOOD, until)
+    rollout.promote(GOOD, BROKEN, "better")
+    rollout.tick()
+    clock.seconds += 61
+    until(lambda: over(rollout) and rollout.reference == GOOD, 60, "the good version again")
+    rolled(rollout, BETTER, until, expected=GOOD)
+    rollout.rollback("by hand")
+    until(lambda: over(rollout), 60, "the rollback")
+    assert successor().given_up == (BROKEN, BETTER)
+    rolled(rollout, BETTER, until, expected=GOOD)
+    assert successor().given_up == (BROKEN,)

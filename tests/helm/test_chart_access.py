@@ -150,6 +150,19 @@ def test_the_registry_is_reached_at_the_peers_and_ports_of_the_values(chart):
     assert allowed(policies, Peer("here", {"app": "gateway"}), pods["backend"], 9090)
 
 
+def test_a_label_studio_outside_the_cluster_is_reached_at_its_address(chart):
+    release = chart.render("existing-secrets")
+    policies = list(release.of("NetworkPolicy").values())
+    pods = {
+        pod.metadata["labels"]["app.kubernetes.io/component"]: Peer("here", pod.metadata["labels"])
+        for pod in release.pods
+    }
+    for component in ("backend", "training"):
+        assert allowed(policies, pods[component], Peer(address="203.0.113.7"), 443)
+        assert not allowed(policies, pods[component], Peer(address="203.0.113.7"), 80)
+    assert allowed(policies, Peer("ingress-nginx", {}), pods["backend"], 9090)
+
+
 @pytest.mark.parametrize(("feature", "reached"), [("complete", True), ("default", False)])
 def test_the_model_hub_is_reached_only_for_a_model_that_is_there(chart, feature, reached):
     release = chart.render(feature)

@@ -110,6 +110,16 @@ def test_without_a_gpu_nothing_of_its_class_is_rendered(chart):
         assert not any("nvidia.com/gpu" in one["resources"]["limits"] for one in pod.containers)
 
 
+@pytest.mark.parametrize("component", ["backend", "extractor", "training"])
+def test_requests_and_limits_may_be_unset(chart, component):
+    assert chart.render(**{f"{component}__resources": None}).container(component)["resources"] == {}
+
+
+def test_a_gpu_is_asked_for_where_other_requests_and_limits_are_unset(chart):
+    extractor = chart.render(extractor__resources=None, extractor__gpu__count=1).container("extractor")
+    assert extractor["resources"] == {"limits": {"nvidia.com/gpu": 1}}
+
+
 def test_the_backend_gets_no_gpu(chart):
     assert "nvidia.com/gpu" not in chart.render("gpu").container("backend")["resources"]["limits"]
 
@@ -209,7 +219,9 @@ def test_the_ingress_leads_to_the_backend(chart):
     (ingress,) = chart.render("ingress").of("Ingress").values()
     (rule,) = ingress["spec"]["rules"]
     assert rule["host"] == "spanloop.example.com"
-    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "spanloop-backend", "port": {"name": "http"}}
+    (path,) = rule["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "spanloop-backend", "port": {"name": "http"}}
+    assert (path["path"], path["pathType"]) == ("/", "Prefix"), "the backend knows no prefix"
     assert ingress["spec"]["tls"] == [{"hosts": ["spanloop.example.com"], "secretName": "spanloop-tls"}]
 
 

@@ -96,6 +96,7 @@ def test_a_mistyped_value_is_refused_at_the_top(chart):
         {"extractor__gpu__count": -1},
         {"networkPolicy__labelStudio__peers": [{}]},
         {"monitoring__alerts__kind": "prometheus"},
+        {"backend__predictDeadline": 96},
         {"monitoring__alerts__predictSlow__above": 95},
         {"monitoring__alerts__runFailed__within": "an hour"},
     ],

@@ -138,6 +138,13 @@ def test_a_run_is_kept_under_the_id_that_it_is_given(with_studio, tmp_path, monk
     assert (left.id, left.outcome, left.message) == ("run-9", "failed", run.message)
 
 
+def test_a_run_that_failed_for_what_may_pass_ends_so_that_another_pod_tries_again(with_studio, studio, monkeypatch):
+    monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_URL", "http://127.0.0.1:1")
+    status, _ = call("run", "--project", "1", "--run", "run-9")
+    assert status == 1
+    assert Runs(with_studio).get("run-9").outcome == "failed"
+
+
 def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it(home, publish):
     for number in range(5):
         publish(Registry(home), f"v{number}", created=f"2026-11-2{number}T00:00:00Z")

@@ -26,7 +26,8 @@ class Backend:
 
     def answer(self) -> tuple[int, dict[str, str]]:
         self.refusals -= 1
-        return (503, {}) if self.refusals >= 0 else (200, {"version": "v1", "reference": REFERENCE})
+        told = {"version": "v1", "reference": REFERENCE, "given_up": [REFERENCE.replace(":v1", ":v0")]}
+        return (503, {}) if self.refusals >= 0 else (200, told)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def _at_once(monkeypatch) -> Iterator[None]:
 
 
 def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
-    settings = TrainingSettings(home=tmp_path)
+    settings = TrainingSettings(home=tmp_path, registry_plain_http=True)
     with docker_registry(tmp_path / "registry") as host:
         bentos = Bentos.connect(f"{host}/bentos", plain_http=True)
         here = RegistryShelf(settings, bentos)
@@ -75,12 +76,20 @@ def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
             bentos.push(Registry(tmp_path), version)
         first, second = (here.fetch(here.reference(version)) for version in ("v1", "v2"))
         assert here.fetch(here.reference("v2")) == second
+        elsewhere = RegistryShelf(settings, Bentos.connect(f"{host}/moved", plain_http=True))
+        assert elsewhere.fetch(here.reference("v2")) == second
     assert (second / "gliner_config.json").exists()
     assert not first.exists()
 
 
 def test_a_backend_that_is_being_replaced_is_asked_again(shelf):
     assert shelf(refusals=3).champion() == REFERENCE
+
+
+def test_a_version_that_was_taken_back_is_known_by_its_name(shelf):
+    here = shelf(refusals=1)
+    assert here.was_taken_back("v0")
+    assert not here.was_taken_back("v1")
 
 
 def test_a_backend_that_stays_silent_ends_the_run_and_the_error_says_what_to_do(shelf):

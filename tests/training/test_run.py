@@ -212,6 +212,17 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
     assert one.live.read().version == run.version
 
 
+def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench, monkeypatch):
+    here = bench()
+    first = here.execute()
+    here.live.undo(first.version, "its pods were not ready")
+    monkeypatch.setattr(LocalShelf, "was_taken_back", lambda shelf, version: version == first.version)
+    again = here.execute()
+    assert (again.outcome, again.version) == ("held", first.version)
+    assert f"promote {first.version}" in again.message
+    assert here.live.read().version == INITIAL
+
+
 def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):
     one = bench()
     tuned, steps = TrainingRun._tuned, []

@@ -134,7 +134,7 @@ securityContext:
 {{/* Requests and limits, with the GPUs: they are asked for by their limit. */}}
 {{- define "spanloop.resources" -}}
 {{- $values := index .root.Values .component }}
-{{- $resources := deepCopy $values.resources }}
+{{- $resources := deepCopy ($values.resources | default dict) }}
 {{- with $values.gpu }}
 {{- if gt (int .count) 0 }}
 {{- $limits := merge (dict .resourceName (int .count)) ($resources.limits | default dict) }}

@@ -23,6 +23,7 @@ RUN = "spanloop.dev/run"
 PHASE = "spanloop.dev/phase"
 PERCENT = "spanloop.dev/percent"
 F1 = "spanloop.dev/f1"
+WAITS = "spanloop.dev/waits"
 """Annotations for `kubectl get jobs -o custom-columns=…`."""
 RUN_LABEL = "spanloop.dev/run"
 """Label: the run's id, by which the attempts of one run are found."""
@@ -76,11 +77,12 @@ def notes(run: Run) -> dict[str, str]:
         PHASE: run.outcome or run.phase,
         PERCENT: f"{run.percent:.0f}",
         F1: f"{new.f1:.3f}" if new else "",
+        WAITS: run.waits,
     }
 
 
-def run_of(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]] = ()) -> Run:
-    """The run that a Job is, whoever created it, as it stands by the Job's own status and that of its pods."""
+def run_of(job: Mapping[str, Any]) -> Run:
+    """The run that a Job is, whoever created it, as it stands by the Job's own status."""
     run = noted(job) or _by_hand(job)
     if run.ended:
         return run
@@ -89,8 +91,6 @@ def run_of(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]] = ()) -> Ru
         return _ended(run, "failed", _why_failed(failed))
     if _condition(job, "Complete"):
         return _ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
-    if run.phase == "waiting":
-        return run.model_copy(update={"detail": why_waiting(job, pods)})
     return run
 
 
@@ -100,20 +100,28 @@ def is_active(job: Mapping[str, Any]) -> bool:
 
 
 def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> str:
-    """Why a Job's run has not begun, in words: a queue, no room on any node, an image that cannot be pulled."""
+    """Why a Job's run does not go on, in words: a queue, no room on any node, an image that cannot be pulled.
+
+    Empty while it does. `pods`: the newest first; that counts, the others have ended.
+    """
     if job["spec"].get("suspend"):
         return "suspended: it waits in a queue"
-    for pod in pods:
-        status = pod.get("status", {})
-        for condition in status.get("conditions", []):
-            if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                return f"no node takes it: {condition.get('message') or condition.get('reason', '')}"
-        for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-            waiting = container.get("state", {}).get("waiting")
-            if waiting and waiting.get("reason") not in (None, "PodInitializing"):
-                return f"its container waits: {waiting['reason']} {waiting.get('message', '')}".strip()
-        return "its pod starts"
-    return "its pod is not there yet: the namespace's quota may be used up"
+    newest = next(iter(pods), None)
+    if newest is None:
+        return "its pod is not there yet: the namespace's quota may be used up"
+    status = newest.get("status", {})
+    if status.get("phase") in ("Running", "Succeeded"):
+        return ""
+    if status.get("phase") == "Failed":
+        return "its pod has failed: another one is made after a pause"
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"no node takes it: {condition.get('message') or condition.get('reason', '')}"
+    for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        waiting = container.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in (None, "PodInitializing"):
+            return f"its container waits: {waiting['reason']} {waiting.get('message', '')}".strip()
+    return "its pod starts"
 
 
 def noted(job: Mapping[str, Any]) -> Run | None:
@@ -158,4 +166,4 @@ def _why_failed(condition: Mapping[str, Any]) -> str:
 
 
 def _ended(run: Run, outcome: Outcome, message: str) -> Run:
-    return run.model_copy(update={"outcome": outcome, "message": message})
+    return run.model_copy(update={"outcome": outcome, "message": message, "waits": ""})

@@ -59,6 +59,8 @@ class Standing(BaseModel):
     since: datetime = Field(default_factory=now)
     history: tuple[Step, ...] = ()
     """Oldest first; the last is the target. What was undone is not in it."""
+    given_up: tuple[str, ...] = ()
+    """References that were undone or rolled back, and not promoted again since."""
 
     @property
     def previous(self) -> str:
@@ -68,16 +70,21 @@ class Standing(BaseModel):
     def to(self, target: str, why: str) -> Standing:
         """A rollout to another reference begins."""
         step = Step(reference=target, at=now(), why=why)
-        return self.model_copy(update={"target": target, "since": step.at, "history": (*self.history, step)[-KEPT:]})
+        given_up = tuple(reference for reference in self.given_up if reference != target)
+        history = (*self.history, step)[-KEPT:]
+        return self.model_copy(update={"target": target, "since": step.at, "history": history, "given_up": given_up})
 
     def back(self, why: str) -> Standing:
         """The target is left for the reference before it."""
-        return self.model_copy(update={"history": self.history[:-2]}).to(self.previous, why)
+        return self._without_target(self.history[:-2]).to(self.previous, why)
 
     def undone(self, why: str) -> Standing:
         """The target is given up for the last good one; what came after that leaves the history."""
         places = [place for place, step in enumerate(self.history) if step.reference == self.good]
-        return self.model_copy(update={"history": self.history[: places[-1] if places else 0]}).to(self.good, why)
+        return self._without_target(self.history[: places[-1] if places else 0]).to(self.good, why)
+
+    def _without_target(self, history: tuple[Step, ...]) -> Standing:
+        return self.model_copy(update={"history": history, "given_up": (*self.given_up, self.target)[-KEPT:]})
 
     @property
     def is_over(self) -> bool:
@@ -117,6 +124,11 @@ class ClusterRollout:
     def target(self) -> str:
         """The reference that the pods are, or are to become, of."""
         return self._known.target
+
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """References that were undone or rolled back: no run brings them back by itself."""
+        return self._known.given_up
 
     @property
     def in_use(self) -> set[str]:

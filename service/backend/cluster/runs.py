@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 
 import httpx
@@ -13,7 +14,18 @@ from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import Missing
-from service.backend.cluster.jobs import F1, PERCENT, PHASE, Manifest, is_active, noted, notes, run_of
+from service.backend.cluster.jobs import (
+    F1,
+    PERCENT,
+    PHASE,
+    WAITS,
+    Manifest,
+    is_active,
+    noted,
+    notes,
+    run_of,
+    why_waiting,
+)
 from service.runs import Run
 
 log = logging.getLogger(__name__)
@@ -57,18 +69,16 @@ class JobRuns:
     def mirror(self) -> None:
         """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
         for name, (job, run) in self._known.items():
-            known = {key: annotation(job, key) for key in (PHASE, PERCENT, F1)}
+            known = {key: annotation(job, key) for key in (PHASE, PERCENT, F1, WAITS)}
             if known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(Missing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
 
     def all(self) -> list[Run]:
         """The last attempt of each run, the newest first."""
-        newest: dict[str, Run] = {}
-        for run in [*self._declined.values(), *(run for _, run in self._known.values())]:
-            if run.id not in newest or newest[run.id].attempt < run.attempt:
-                newest[run.id] = run
-        return sorted(newest.values(), key=lambda run: run.started, reverse=True)
+        runs = sorted([*self._declined.values(), *(run for _, run in self._known.values())], key=_age)
+        newest = {run.id: run for run in runs}
+        return sorted(newest.values(), key=_age, reverse=True)
 
     def get(self, run_id: str) -> Run | None:
         return next((run for run in self.all() if run.id == run_id), None)
@@ -123,7 +133,7 @@ class JobRuns:
 
     def _job_of(self, run_id: str) -> str | None:
         """The Job of a run's last attempt."""
-        found = [(run.attempt, name) for name, (_, run) in self._known.items() if run.id == run_id]
+        found = [(_age(run), name) for name, (_, run) in self._known.items() if run.id == run_id]
         return max(found)[1] if found else None
 
     def _current(self, job: Manifest) -> Run:
@@ -134,7 +144,13 @@ class JobRuns:
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
         told = next((run for pod in pods if (run := _told(pod))), None)
-        return _with_job(told, job, known) if told else run_of(job, pods)
+        run = _with_job(told, job, known) if told else known
+        return run if run.ended else run.model_copy(update={"waits": why_waiting(job, pods)})
+
+
+def _age(run: Run) -> tuple[datetime, int]:
+    """Which of two attempts is the later one: Jobs made by hand or by schedule are all first attempts."""
+    return run.started, run.attempt
 
 
 def _told(pod: Manifest) -> Run | None:
@@ -163,8 +179,16 @@ def _read(text: str) -> Run | None:
 
 
 def _with_job(told: Run, job: Manifest, known: Run) -> Run:
-    """What a pod told, as the run of its Job: which attempt it is, the Job knows; a Job that failed has failed."""
-    run = told.model_copy(update={"attempt": known.attempt, "why": known.why or told.why, "started": known.started})
+    """What a pod told, as the run of its Job: why and on what, the Job knows; a Job that failed has failed."""
+    run = told.model_copy(
+        update={
+            "attempt": known.attempt,
+            "why": known.why or told.why,
+            "started": known.started,
+            "fingerprint": known.fingerprint or told.fingerprint,
+            "annotations": known.annotations or told.annotations,
+        }
+    )
     if run.outcome == "failed" and is_active(job):
         # Another pod of the Job may try again, and succeed.
         return run.model_copy(update={"outcome": None, "detail": f"a pod has failed: {run.message}", "message": ""})

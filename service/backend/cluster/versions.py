@@ -9,7 +9,9 @@ from service.lineage import Lineage
 from service.oci.bentos import Bentos
 
 EVERY = 30.0
-"""Seconds for which an answer of the registry is good enough."""
+"""Seconds after which the registry is asked again which versions there are."""
+ALL_ANEW = 3600.0
+"""Seconds after which each is read again where none has come or gone: registries limit reads of manifests."""
 
 
 class NoVersions:
@@ -25,12 +27,16 @@ class PublishedVersions:
     def __init__(self, bentos: Bentos, clock: Callable[[], float] = time.monotonic) -> None:
         self._bentos = bentos
         self._clock = clock
-        self._until = 0.0
+        self._until = self._all_until = 0.0
+        self._tags: list[str] = []
         self._known: list[Lineage] = []
 
     def versions(self) -> list[Lineage]:
         """The newest first. Raises RegistryError; it is asked again after a while."""
         if self._clock() >= self._until:
             self._until = self._clock() + EVERY
-            self._known = [published.lineage for published in self._bentos.versions()]
+            tags = self._bentos.tags()
+            if tags != self._tags or self._clock() >= self._all_until:
+                self._known = [published.lineage for published in self._bentos.versions()]
+                self._tags, self._all_until = tags, self._clock() + ALL_ANEW
         return self._known

@@ -37,7 +37,7 @@ podFailurePolicy:
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # Wrong arguments stay wrong, and a run that says why it failed (3) would say it again.
+    # Wrong arguments stay wrong (2), and so do too few annotations or a tuning that diverged (3). Anything else may pass.
     - action: FailJob
       onExitCodes:
         containerName: training

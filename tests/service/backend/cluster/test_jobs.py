@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from service.backend.cluster.jobs import LONGEST, is_active, manifest, name_of, notes, run_of
+from service.backend.cluster.jobs import LONGEST, is_active, manifest, name_of, notes, run_of, why_waiting
 from service.lineage import Score
 from service.runs import Run
 
@@ -44,6 +44,7 @@ def test_the_manifest_of_a_run_is_the_template_with_its_name_labels_and_projects
                 "spanloop.dev/phase": "waiting",
                 "spanloop.dev/percent": "0",
                 "spanloop.dev/f1": "",
+                "spanloop.dev/waits": "",
             },
         },
         "spec": {
@@ -77,9 +78,7 @@ def test_names_fit_a_label_and_differ_where_releases_do(length):
 
 
 def test_a_run_is_found_again_on_its_job():
-    assert run_of(job()) == RUN.model_copy(
-        update={"detail": "its pod is not there yet: the namespace's quota may be used up"}
-    )
+    assert run_of(job()) == RUN
 
 
 def test_what_a_finished_run_left_on_its_job_stays_whatever_the_job_says():
@@ -116,9 +115,10 @@ def test_a_failed_job_says_why_and_what_to_do(reason, said):
     assert not is_active(made)
 
 
-def pod(conditions=(), containers=(), init=()):
+def pod(conditions=(), containers=(), init=(), phase="Pending"):
     return {
         "status": {
+            "phase": phase,
             "conditions": [{"type": kind, "status": status, "message": said} for kind, status, said in conditions],
             "containerStatuses": [{"state": {"waiting": {"reason": r, "message": m}}} for r, m in containers],
             "initContainerStatuses": [{"state": {"waiting": {"reason": r, "message": m}}} for r, m in init],
@@ -135,7 +135,21 @@ def pod(conditions=(), containers=(), init=()):
         ({}, [pod(containers=[("ImagePullBackOff", "Back-off pulling image")])], "ImagePullBackOff Back-off"),
         ({}, [pod([("PodScheduled", "True", "")])], "its pod starts"),
         ({}, [pod(containers=[("PodInitializing", "")])], "its pod starts"),
+        ({}, [pod([("PodScheduled", "False", "No room.")]), pod(phase="Failed")], "No room."),
+        ({}, [pod(phase="Failed")], "another one is made"),
     ],
 )
 def test_a_run_that_waits_says_what_for(spec, pods, said):
-    assert said in run_of(job(**spec), pods).detail
+    assert said in why_waiting(job(**spec), pods)
+
+
+@pytest.mark.parametrize("phase", ["Running", "Succeeded"])
+def test_a_run_whose_newest_pod_runs_waits_for_nothing(phase):
+    assert why_waiting(job(), [pod(phase=phase), pod([("PodScheduled", "False", "No room.")])]) == ""
+
+
+def test_what_a_run_waits_for_is_a_column_of_its_own_until_it_has_ended():
+    waiting = RUN.model_copy(update={"phase": "tune", "waits": "no node takes it"})
+    assert notes(waiting)["spanloop.dev/waits"] == "no node takes it"
+    failed = run_of(job(waiting, [("Failed", "DeadlineExceeded")]))
+    assert notes(failed)["spanloop.dev/waits"] == ""

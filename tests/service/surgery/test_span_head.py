@@ -6,7 +6,7 @@ import pytest
 import torch
 from gliner.modeling.span_rep import SpanMarkerV0
 
-from service.span_head import TokenwiseSpanHead, split
+from service.surgery.span_head import WordwiseSpanHead, split
 
 SIZE, WIDTHS, WORDS = 16, 4, 9
 
@@ -36,7 +36,7 @@ def test_every_span_inside_the_text_is_represented_as_by_gliner(heads, words):
     own, fast = heads
     h = torch.randn(1, words, SIZE)
     wanted, found = own(h, spans(words)), fast(h, spans(words))
-    assert isinstance(fast, TokenwiseSpanHead)
+    assert isinstance(fast, WordwiseSpanHead)
     assert found.shape == wanted.shape
     assert torch.allclose(found[0][inside(words)], wanted[0][inside(words)], atol=1e-6)
 

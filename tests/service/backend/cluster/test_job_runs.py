@@ -1,0 +1,97 @@
+"""What a release's Jobs and their pods make known of its runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from service.backend.cluster.jobs import manifest
+from service.backend.cluster.runs import JobRuns
+from service.runs import Run
+
+LAUNCHED = Run(id="run-1", projects=(1,), why="Start Training", fingerprint="f", annotations=300)
+TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}
+
+
+class Jobs:
+    """A cluster that holds Jobs, and what the last pod of each has said."""
+
+    def __init__(self):
+        self.held, self.words, self.pods = {}, {}, {}
+
+    def add(self, name, run=None, words=None, created="2026-11-01T00:00:00Z"):
+        job = manifest(TEMPLATE, "loop", run or LAUNCHED)
+        job["metadata"] |= {"name": name, "creationTimestamp": created}
+        if run is None:
+            job["metadata"]["annotations"] = {}
+        self.held[name] = job
+        if words:
+            self.words[name] = words.model_dump_json()
+
+    def jobs(self):
+        return list(self.held.values())
+
+    def pods_of(self, name):
+        if name in self.pods:
+            return self.pods[name]
+        ended = {"terminated": {"message": self.words.get(name, "")}}
+        return [
+            {"metadata": {"name": "pod"}, "status": {"phase": "Succeeded", "containerStatuses": [{"state": ended}]}}
+        ]
+
+    def annotate_job(self, name, notes):
+        self.held[name]["metadata"]["annotations"] |= notes
+
+
+@pytest.fixture
+def cluster():
+    return Jobs()
+
+
+@pytest.fixture
+def runs(cluster):
+    def look():
+        known = JobRuns(cluster, keep=5)
+        known.refresh()
+        known.mirror()
+        return known
+
+    return look
+
+
+def told(**facts):
+    """What a pod says: it knows its id and its projects, and nothing of why it was started."""
+    return Run(id="run-1", projects=(1,), **facts)
+
+
+def test_on_how_much_a_run_was_started_is_known_after_its_pod_has_spoken(cluster, runs):
+    cluster.add("job", LAUNCHED, told(outcome="held"))
+    for known in (runs(), runs()):  # from the pod, and from what was mirrored onto the Job
+        run = known.get("run-1")
+        assert (run.outcome, run.annotations, run.fingerprint, run.why) == ("held", 300, "f", "Start Training")
+
+
+def test_of_two_jobs_of_a_run_the_later_one_counts_whatever_their_names(cluster, runs):
+    cluster.add("a-night-2", words=told(outcome="published", version="v2"), created="2026-11-02T00:00:00Z")
+    cluster.add("b-night-1", words=told(outcome="failed"), created="2026-11-01T00:00:00Z")
+    known = runs()
+    run = known.get("run-1")
+    assert (run.outcome, run.version) == ("published", "v2")
+    known.save(run.model_copy(update={"outcome": "promoted"}))
+    assert runs().get("run-1").outcome == "promoted"
+
+
+def test_a_run_whose_pod_waits_again_says_why_and_keeps_its_phase(cluster, runs):
+    cluster.add("job", LAUNCHED.model_copy(update={"phase": "tune", "percent": 43}))
+    unscheduled = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available."}
+    cluster.pods["job"] = [{"metadata": {"name": "pod"}, "status": {"phase": "Pending", "conditions": [unscheduled]}}]
+    run = runs().get("run-1")
+    assert (run.phase, run.percent) == ("tune", 43)
+    assert "0/3 nodes" in run.waits
+    assert "0/3 nodes" in cluster.held["job"]["metadata"]["annotations"]["spanloop.dev/waits"]
+
+
+def test_when_a_run_was_started_is_when_its_job_was_made(cluster, runs):
+    cluster.add("by-hand", words=told(outcome="held"), created="2026-11-01T06:30:00Z")
+    assert runs().get("run-1").started == datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
