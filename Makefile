@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster image lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster bench image lint starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ test-slow: $(READY) ## the slow tests
 
 test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
+
+bench: $(BIN)/.installed ## how fast texts get their spans, against GLiNER's own ways (DATA: the data sets)
+	$(BIN)/python -m benchmarks.engine --data $(DATA)
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah: one of them builds the image."; exit 2; }

@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import torch
 
@@ -29,6 +29,20 @@ FLOOR = 0.02
 DEFAULT_POSITIONS = 512
 SPECIAL_TOKENS = 3
 """[CLS], the separator behind the labels, and the closing [SEP]."""
+
+
+SETS = 64
+"""So many label sets are remembered in groups."""
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class Group(NamedTuple):
+    """Labels that a text is asked at once."""
+
+    labels: tuple[str, ...]
+    tokens: int
+    """Sub-tokens of their prompt, special ones included."""
 
 
 class ModelError(RuntimeError):
@@ -53,6 +67,8 @@ class Model:
         self.by_span = getattr(gliner.config, "span_mode", "") != "token_level"
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
         self._collator = gliner.create_collator()
+        self._asked: dict[tuple[str, ...], list[Group]] = {}
+        """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
 
     @classmethod
     def load(cls, source: str, device: str = "auto") -> Model:
@@ -75,6 +91,15 @@ class Model:
             ) from error
         return cls(gliner)
 
+    def use(self, precision: Precision) -> None:
+        """Compute in this precision from now on; auto: in bf16 where the device multiplies it in hardware, else fp32.
+
+        Scores stay fp32. A model that is to learn stays in fp32.
+        """
+        device = self.gliner.device
+        bf16 = precision == "bf16" or (precision == "auto" and bf16_is_native(device))
+        self.gliner.model.to(torch.bfloat16 if bf16 else torch.float32)
+
     def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
         """Split a label set so that its wordings leave the text at least half of the window.
 
@@ -91,7 +116,7 @@ class Model:
         parts = max(1, math.ceil(len(unique) / self.max_types))
         while True:
             groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]
-            if all(self._prompt_tokens(group) <= self.max_tokens // 2 for group in groups):
+            if all(self.prompt_tokens(group) <= self.max_tokens // 2 for group in groups):
                 return [tuple(group) for group in groups if group]
             parts += 1
 
@@ -100,13 +125,13 @@ class Model:
         words = split(text, self.splitter, self.tokenizer)
         return [
             self._window(words, group, piece, threshold)
-            for group in self.groups(labels)
-            for piece in self.windows(words, group)
+            for group in self._groups(tuple(labels))
+            for piece in self.windows(words, group.tokens)
         ]
 
-    def windows(self, words: Words, labels: tuple[str, ...]) -> list[slice]:
-        """Where to cut a text's words, for one group of labels."""
-        room = self.max_tokens - self._prompt_tokens(labels)
+    def windows(self, words: Words, prompt_tokens: int) -> list[slice]:
+        """Where to cut a text's words, beside a prompt of so many sub-tokens."""
+        room = self.max_tokens - prompt_tokens
         overlap = max(self.max_width, self.max_words // 8)
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
 
@@ -118,6 +143,7 @@ class Model:
             self._collator,
         )
         output = self.gliner.run_batch(inputs)
+        output.logits = output.logits.float()
         thresholds = [window.threshold for window in batch]
         found = self.gliner.decode_batch(output, inputs, threshold=[min(FLOOR, t) for t in thresholds])
         if not self.by_span:
@@ -148,19 +174,29 @@ class Model:
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
 
-    def _prompt_tokens(self, labels: Iterable[str]) -> int:
+    def prompt_tokens(self, labels: Iterable[str]) -> int:
+        """How many sub-tokens of a window a group of labels takes, special ones included."""
         if not self.prompted:
             return SPECIAL_TOKENS
         labels = list(labels)
         return sum(token_counts(labels, self.tokenizer)) + len(labels) + SPECIAL_TOKENS
 
-    def _window(self, words: Words, labels: tuple[str, ...], piece: slice, threshold: float) -> Window:
+    def _groups(self, labels: tuple[str, ...]) -> list[Group]:
+        found = self._asked.get(labels)
+        if found is None:
+            found = [Group(group, self.prompt_tokens(group)) for group in self.groups(labels)]
+            if len(self._asked) >= SETS:
+                self._asked.clear()
+            self._asked[labels] = found
+        return found
+
+    def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
         return Window(
             words=words.asked[piece],
             starts=words.starts[piece],
             ends=words.ends[piece],
-            labels=labels,
-            tokens=sum(words.tokens[piece]) + self._prompt_tokens(labels),
+            labels=group.labels,
+            tokens=sum(words.tokens[piece]) + group.tokens,
             threshold=threshold,
         )
 

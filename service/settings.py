@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service import processors
 
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / "starter" / "model"
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     """The base model: a local directory, or the name of a GLiNER on the hub."""
     device: str = "auto"
     """What the model computes on, as torch names it; auto: a GPU where torch finds one."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What the model serves in; auto: bf16 where the device multiplies it in hardware. Runs learn and judge in fp32."""
     threshold: Probability = 0.5
     home: Path = Path("~/.spanloop")
     """Where state is kept: the store of versions, the runs, which version is live."""
@@ -84,7 +87,7 @@ class Settings(BaseSettings):
     run_attempts: int = Field(3, ge=1)
     """How often a run whose process died is started again; it goes on from its checkpoint."""
     threads: int = Field(0, ge=0)
-    """Threads the model computes with; 0: one for each processor."""
+    """Threads the model computes with; 0: one for each processor that the container is granted."""
     log_json: bool = False
 
     @field_validator("label_studio_api_key", "basic_auth_password", mode="before")
@@ -108,7 +111,4 @@ class Settings(BaseSettings):
 
     @property
     def compute_threads(self) -> int:
-        if self.threads:
-            return self.threads
-        # The processors this process may use; macOS knows only how many there are.
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return self.threads or processors.available()

@@ -83,7 +83,7 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
         spans, unfit = align(document.spans, words, model.max_width)
         dataset.left_out.update(unfit)
         for labels in _label_sets(document, model, seed):
-            for window in model.windows(words, labels):
+            for window in model.windows(words, model.prompt_tokens(labels)):
                 dataset.examples.append(
                     Example(
                         words=words.asked[window.start : window.stop],

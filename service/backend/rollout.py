@@ -85,4 +85,4 @@ class LocalRollout:
 
     def _load(self, target: str) -> Loaded:
         source = self._settings.model if target == INITIAL else str(self._registry.fetch(target))
-        return load(source, self._settings.device)
+        return load(source, self._settings.device, self._settings.precision)

@@ -68,7 +68,7 @@ class Loader:
         from service.model import use_threads
 
         use_threads(self._settings.compute_threads)
-        return load(source, self._settings.device)
+        return load(source, self._settings.device, self._settings.precision)
 
 
 def served(settings: Settings) -> str:

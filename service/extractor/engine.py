@@ -20,17 +20,19 @@ from prometheus_client.metrics_core import Metric
 
 from service.causes import Cause
 from service.extractor import metrics
+from service.extractor.pace import Pace
 from service.extractor.questions import Answer, Failure, Question, Unavailable
 from service.metrics import errors
 from service.spans import Extraction, Span, decide
-from service.windows import MAX_BATCH_TOKENS, Window
+from service.windows import Window
 
 if TYPE_CHECKING:
     from service.model import Model
 
 log = logging.getLogger(__name__)
 
-BATCH = 16
+BATCH = 32
+"""Windows in a batch at most; how many tokens, its pace says."""
 
 
 class Loaded(NamedTuple):
@@ -140,6 +142,7 @@ class Engine:
         self._changed = threading.Condition()
         self._requests: deque[Request] = deque()
         self._closed = False
+        self._pace = Pace()
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
         self._thread.start()
 
@@ -233,7 +236,7 @@ class Engine:
             if entry is None:
                 continue
             longest = max(longest, entry[1].tokens)
-            if batch and longest * (len(batch) + 1) > MAX_BATCH_TOKENS:
+            if batch and longest * (len(batch) + 1) > self._pace.tokens:
                 request.ready.appendleft(entry)
                 break
             request.begin(entry[0])
@@ -259,7 +262,9 @@ class Engine:
             request, index, _ = batch[0]
             request.fail(index, "the model failed on this text; the service's log has the cause")
             return
-        metrics.ran((window.tokens for window in windows), time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._pace.ran(len(windows) * max(window.tokens for window in windows), seconds)
+        metrics.ran((window.tokens for window in windows), seconds)
         for (request, index, _), spans in zip(batch, found, strict=True):
             request.done(index, spans)
 

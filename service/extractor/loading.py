@@ -8,7 +8,7 @@ from pathlib import Path
 from service import lineage
 from service.extractor.engine import Loaded
 from service.lineage import Canary
-from service.model import Model
+from service.model import Model, Precision
 from service.versions import initial_version
 
 
@@ -16,7 +16,7 @@ class CanaryFailed(RuntimeError):
     """A version does not find what it must find."""
 
 
-def load(source: str, device: str) -> Loaded:
+def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     """Load a directory, or a model of the hub; a published version must find the spans of its canary texts.
 
     Raises ModelError, FormatError (published by a newer Spanloop) or CanaryFailed.
@@ -25,6 +25,7 @@ def load(source: str, device: str) -> Loaded:
     folder = Path(source)
     canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()
     model = Model.load(source, device)
+    model.use(precision)
     for canary in canaries:
         check(model, canary, source)
     return Loaded(initial_version(source), model, time.monotonic() - began)

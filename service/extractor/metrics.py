@@ -19,7 +19,7 @@ QUEUE_WAIT = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 75, 90, 120),
 )
 BATCH_ITEMS = Histogram(
-    "spanloop_batch_items", "Windows (a text, or a piece of a long one) in a batch.", buckets=(1, 2, 4, 8, 12, 16)
+    "spanloop_batch_items", "Windows (a text, or a piece of a long one) in a batch.", buckets=(1, 2, 4, 8, 16, 24, 32)
 )
 BATCH_TOKENS = Histogram(
     "spanloop_batch_tokens",

@@ -107,10 +107,10 @@ def test_a_run_that_no_node_takes_says_why(runs, launcher, until):
 
     def said():
         runs.refresh()
-        return "nvidia.com/gpu" in runs.get(RUN.id).detail
+        return "nvidia.com/gpu" in runs.get(RUN.id).waits
 
     until(said, 60, "the reason")
-    assert "no node takes it" in runs.get(RUN.id).detail
+    assert "no node takes it" in runs.get(RUN.id).waits
 
 
 def test_a_run_whose_image_cannot_be_pulled_says_so(runs, launcher, until):
@@ -120,7 +120,7 @@ def test_a_run_whose_image_cannot_be_pulled_says_so(runs, launcher, until):
 
     def said():
         runs.refresh()
-        return "Image" in runs.get(RUN.id).detail
+        return "Image" in runs.get(RUN.id).waits
 
     until(said, 60, "the reason")
 

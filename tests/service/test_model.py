@@ -5,6 +5,7 @@ import shutil
 import warnings
 
 import pytest
+import torch
 
 from service.model import Model, ModelError
 from service.spans import Span, without_overlaps
@@ -99,7 +100,7 @@ def test_150_labels_do_not_crowd_the_text_out(shared_model):
 def test_long_wordings_leave_half_of_the_window_to_the_text(shared_model):
     labels = [f"{'a very long wording of ' * 6} {number}" for number in range(20)]
     for group in shared_model.groups(labels):
-        assert shared_model._prompt_tokens(group) <= shared_model.max_tokens // 2
+        assert shared_model.prompt_tokens(group) <= shared_model.max_tokens // 2
 
 
 def test_a_wording_longer_than_the_window_is_an_error_that_names_it(shared_model):
@@ -200,3 +201,30 @@ def test_a_model_that_cannot_be_loaded_says_where_and_what_to_do(model_folder, t
         (folder / name).write_bytes(b"damaged")
     with pytest.raises(ModelError, match=r"broken.*SPANLOOP_MODEL"):
         Model.load(str(folder))
+
+
+def test_in_bf16_the_same_names_are_found_with_scores_of_full_precision(model_folder, shared_model):
+    made = Model.load(str(model_folder), "cpu")
+    made.use("bf16")
+    texts = sentences(60)
+    few, many = (one.extract(texts, LABELS, 0.5) for one in (made, shared_model))
+    assert {parameter.dtype for parameter in made.gliner.model.parameters()} == {torch.bfloat16}
+    assert [[s[:3] for s in one.spans] for one in few] == [[s[:3] for s in one.spans] for one in many]
+    for one, other in zip(few, many, strict=True):
+        assert [s.score for s in one.spans] == pytest.approx([s.score for s in other.spans], abs=0.03)
+    assert len({s.score for one in few for s in one.spans}) > 20
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_left_to_itself_a_model_computes_in_bf16_where_that_is_native(model_folder, monkeypatch, native):
+    monkeypatch.setattr("service.model.bf16_is_native", lambda device: native)
+    made = Model.load(str(model_folder), "cpu")
+    made.use("auto")
+    assert next(made.gliner.model.parameters()).dtype is (torch.bfloat16 if native else torch.float32)
+
+
+def test_a_label_set_is_put_into_groups_once(shared_model, monkeypatch):
+    labels = ("city", "planet", "river")
+    first = shared_model.prepare("Alice lives in Paris", labels, 0.5)
+    monkeypatch.setattr(Model, "groups", lambda model, labels: pytest.fail("asked again"))
+    assert shared_model.prepare("Alice lives in Paris", labels, 0.5) == first
