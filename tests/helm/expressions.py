@@ -21,7 +21,7 @@ class Expression:
     @property
     def measured(self) -> str:
         """What has data where all is well: without the limit of an alert, and without what only errors have."""
-        return re.sub(r' > [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
+        return re.sub(r' [<>] [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
 
     @property
     def of_a_run(self) -> bool:
