@@ -117,6 +117,7 @@ def measure(setting: Setting, texts: Sequence[str], rounds: int) -> Measured:
         naive = SHAPES[setting.shape](Path(folder) / "naive")
         model = Model(SHAPES[setting.shape](Path(folder) / "ours"))
     model.use("auto")
+    model.gliner.model.requires_grad_(False)  # the counter of operations follows gradients where there are some
     few = texts[: max(8, len(texts) // 4)]  # the slow ways need fewer texts to be known
     ways: dict[str, tuple[Sequence[str], Callable[[Sequence[str]], Any]]] = {
         NAIVE: (few, lambda some: [naive.predict_entities(text, labels) for text in some]),

@@ -18,7 +18,7 @@ import torch
 from service.gliner import GLiNER
 from service.spans import Extraction, Span, decide
 from service.surgery import operate
-from service.windows import MAX_BATCH, MAX_BATCH_TOKENS, Window, windows
+from service.windows import CPU_BATCH_TOKENS, MAX_BATCH, MAX_BATCH_TOKENS, Window, windows
 from service.words import Words, split, token_counts
 
 Owner = TypeVar("Owner")
@@ -66,6 +66,8 @@ class Model:
         self.max_tokens = _positions(gliner, self.tokenizer)
         self.by_span = getattr(gliner.config, "span_mode", "") != "token_level"
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
+        self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
+        """Sub-tokens, padding included, that are quickest to run at once."""
         self._collator = gliner.create_collator()
         self._asked: dict[tuple[str, ...], list[Group]] = {}
         """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
@@ -169,7 +171,7 @@ class Model:
         ]
         candidates: list[list[Span]] = [[] for _ in questions]
         owners.sort(key=lambda owner: owner[1].tokens)
-        for batch in batches(owners):
+        for batch in batches(owners, self.batch_tokens):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
@@ -201,14 +203,14 @@ class Model:
         )
 
 
-def batches(owners: Sequence[tuple[Owner, Window]]) -> Iterator[Sequence[tuple[Owner, Window]]]:
-    """Cut a sequence of windows into batches by count and by padded sub-tokens."""
+def batches(owners: Sequence[tuple[Owner, Window]], tokens: int) -> Iterator[Sequence[tuple[Owner, Window]]]:
+    """Cut a sequence of windows into batches of at most so many sub-tokens, padding included; one at least."""
     start = 0
     while start < len(owners):
         end, longest = start, 0
         while end < len(owners) and end - start < MAX_BATCH:
             longest = max(longest, owners[end][1].tokens)
-            if end > start and longest * (end + 1 - start) > MAX_BATCH_TOKENS:
+            if end > start and longest * (end + 1 - start) > tokens:
                 break
             end += 1
         yield owners[start:end]

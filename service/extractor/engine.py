@@ -229,14 +229,14 @@ class Engine:
         batch: list[tuple[Request, int, Window]] = []
         requests = self._snapshot()
         turn = deque(request for request in requests if request.loaded is requests[0].loaded)
-        longest = 0
+        longest, most = 0, min(self._pace.tokens, requests[0].loaded.model.batch_tokens) if requests else 0
         while turn and len(batch) < BATCH:
             request = turn.popleft()
             entry = request.next_window()
             if entry is None:
                 continue
             longest = max(longest, entry[1].tokens)
-            if batch and longest * (len(batch) + 1) > self._pace.tokens:
+            if batch and longest * (len(batch) + 1) > most:
                 request.ready.appendleft(entry)
                 break
             request.begin(entry[0])

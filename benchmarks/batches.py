@@ -1,0 +1,53 @@
+"""How many sub-tokens a batch should have on this machine: texts a second for each size.
+
+python -m benchmarks.batches --data ../shared/data
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.engine import read, wordings
+from benchmarks.shapes import SHAPES
+from service.model import Model, use_threads
+
+SIZES = (256, 512, 768, 1024, 2048, 8192)
+screen = Console()
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
+    shape: Annotated[str, typer.Option(help="The model's shape.")] = "gliner_small",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each size is run, in turn.")] = 5,
+) -> None:
+    """Print the median of rounds for each size."""
+    use_threads(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Model(SHAPES[shape](Path(folder)))
+    model.use("auto")
+    texts, labels = read(data, "short", 96), wordings(5)
+    speeds: dict[int, list[float]] = {size: [] for size in SIZES}
+    for number in range(rounds + 1):
+        for size in SIZES:
+            model.batch_tokens = size
+            began = time.perf_counter()
+            model.extract(texts, labels, 0.5)
+            if number:
+                speeds[size].append(len(texts) / (time.perf_counter() - began))
+    made = Table("sub-tokens a batch", "texts/s", "lowest to highest", title=f"{shape}, {threads} threads")
+    for size, found in speeds.items():
+        made.add_row(str(size), f"{median(found):.1f}", f"{min(found):.1f} to {max(found):.1f}")
+    screen.print(made)
+
+
+if __name__ == "__main__":
+    typer.run(main)
