@@ -104,7 +104,8 @@ def settings(tmp_path: Path, model_folder: Path) -> Callable[..., Any]:
     from service.settings import Settings
 
     def make(**overrides: Any) -> Settings:
-        return Settings(**{"model": str(model_folder), "home": tmp_path / "home", "threads": 1, **overrides})
+        alike = {"threads": 1, "precision": "fp32"}  # scores that are the same on any machine
+        return Settings(**{"model": str(model_folder), "home": tmp_path / "home", **alike, **overrides})
 
     return make
 

@@ -6,6 +6,8 @@ import pytest
 from asking import TWO_CONTROLS, assert_item, results, tasks
 from studio import LABEL_CONFIG
 
+from service.extractor.engine import BATCH
+
 
 def test_entities_come_back_as_regions_in_code_points(client):
     text = "😀 Alice works at Acme in New York."
@@ -83,8 +85,8 @@ def test_past_the_deadline_items_say_so_and_what_was_done_is_there(backend, monk
         return run(batch)
 
     monkeypatch.setattr(model, "run", slow)
-    found = results(client, *["Alice"] * 64)
-    assert len(found) == 64
+    found = results(client, *["Alice"] * (4 * BATCH))
+    assert len(found) == 4 * BATCH
     done = [item for item in found if "result" in item]
     late = [item for item in found if "error" in item]
     assert done
