@@ -63,3 +63,16 @@ def assert_item(item, texts, version=None):
         assert texts[region["to_name"]][value["start"] : value["end"]] == value["text"] != ""
         assert isinstance(value[region["type"]], list)
         assert 0 <= value["score"] <= 1
+
+
+def fail_on_poison(client, monkeypatch):
+    """Let the backend's own model run out of memory on texts with the word poison."""
+    model = client.app.state.supervisor.extractor._current.model
+    run = model.run
+
+    def failing(batch):
+        if any("poison" in window.words for window in batch):
+            raise RuntimeError("no memory")
+        return run(batch)
+
+    monkeypatch.setattr(model, "run", failing)

@@ -18,6 +18,11 @@ LABELS = (
     *("labels_embeds", "labels_input_ids", "labels_attention_mask", "labels_gather_indices"),
     "prompts_embedding_mask",
 )
+LOSS = (
+    *("alpha", "gamma", "prob_margin", "label_smoothing", "reduction", "negatives", "masking", "loss_type"),
+    *("use_span_width_weight", "dice_gamma"),
+)
+"""What a caller may say of the loss."""
 
 
 def scores(head: WordwiseSpanHead, words: torch.Tensor, labels: torch.Tensor, starts: int) -> torch.Tensor:
@@ -52,13 +57,6 @@ def _forward(model: Any, inputs: dict[str, Any], known: tuple[str, ...]) -> GLiN
         words_embedding=words,
         mask=mask,
     )
-
-
-LOSS = (
-    *("alpha", "gamma", "prob_margin", "label_smoothing", "reduction", "negatives", "masking", "loss_type"),
-    *("use_span_width_weight", "dice_gamma"),
-)
-"""What a caller may say of the loss."""
 
 
 class FoldedUniEncoder(UniEncoderSpanModel):  # type: ignore[misc]

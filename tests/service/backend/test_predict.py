@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import TWO_CONTROLS, assert_item, results, tasks
+from asking import TWO_CONTROLS, assert_item, fail_on_poison, results, tasks
 from studio import LABEL_CONFIG
 
 from service.extractor.engine import BATCH
@@ -48,15 +48,7 @@ def test_no_tasks_no_results(client):
 
 
 def test_a_text_that_the_model_fails_on_is_an_error_item_and_the_rest_is_answered(client, monkeypatch):
-    model = client.app.state.supervisor.extractor._current.model
-    run = model.run
-
-    def failing(batch):
-        if any("poison" in window.words for window in batch):
-            raise RuntimeError("no memory")
-        return run(batch)
-
-    monkeypatch.setattr(model, "run", failing)
+    fail_on_poison(client, monkeypatch)
     found = results(client, "Alice", "Bob and poison", "Acme")
     assert "error" in found[1]
     assert "result" not in found[1]

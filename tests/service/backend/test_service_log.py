@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from asking import SECRET, basic, predict, results, setup
+from asking import SECRET, basic, fail_on_poison, predict, results, setup
 
 
 def test_logs_hold_no_text_no_token_and_no_body(backend, service_log, monkeypatch):
     client = backend(basic_auth_username="anna", basic_auth_password="hush-hush")
     anna = basic("anna:hush-hush")
-    model = client.app.state.supervisor.extractor._current.model
-    run = model.run
-
-    def failing(batch):
-        if any("poison" in window.words for window in batch):
-            raise RuntimeError("no memory")
-        return run(batch)
-
-    monkeypatch.setattr(model, "run", failing)
+    fail_on_poison(client, monkeypatch)
     client.headers.update(anna)
     assert len(results(client, f"Alice {SECRET}", f"poison {SECRET}")) == 2
     setup(client, hostname=f"http://{SECRET}", extra_params={"key": SECRET})
