@@ -9,12 +9,10 @@ one round, and what is told is the median of rounds with the lowest and the high
 from __future__ import annotations
 
 import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -25,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.bars import RESULTS, Bar, at_least, write
 from benchmarks.shapes import SHAPES
 from service.model import Model, bf16_is_native, use_threads
 
@@ -80,7 +79,7 @@ SETTINGS = [
 
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = Path("benchmarks/results"),
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
     rounds: Annotated[int, typer.Option(min=1, help="How often each way is run.")] = 5,
     texts: Annotated[int, typer.Option(min=8, help="Short texts a round; of notes an eighth.")] = 96,
     shape: Annotated[str, typer.Option(help="Only settings of this shape.")] = "",
@@ -91,12 +90,7 @@ def main(
         if shape in ("", setting.shape):
             found.append(measure(setting, read(data, setting.words, texts), rounds))
             screen.print(table(found[-1]))
-    out.mkdir(parents=True, exist_ok=True)
-    machine = {"processor": processor(), "date": date.today().isoformat(), "torch": torch.__version__}
-    figures = [{**asdict(one), "useful share of peak": one.useful} for one in found]
-    (out / "engine.json").write_text(json.dumps({"machine": machine, "measured": figures}, indent=1) + "\n")
-    if not shape:
-        (out / "bars.json").write_text(json.dumps(list(bars(found)), indent=1) + "\n")
+    write(out, "engine", [{**asdict(one), "useful share of peak": one.useful} for one in found], bars(found))
 
 
 def read(data: Path, words: str, count: int) -> list[str]:
@@ -175,8 +169,8 @@ def table(one: Measured) -> Table:
     return made
 
 
-def bars(found: Sequence[Measured]) -> Iterator[dict[str, object]]:
-    """What the engine is held to, and whether it is met."""
+def bars(found: Sequence[Measured]) -> Iterator[Bar]:
+    """What the engine is held to, of what was measured."""
     known = {one.setting: one for one in found}
     for setting, bar in (
         (Setting("gliner_small", "short", 5, 1), 6.0),
@@ -185,22 +179,16 @@ def bars(found: Sequence[Measured]) -> Iterator[dict[str, object]]:
         (Setting("gliner_small", "notes", 5, 1), 3.0),
         (Setting("gliner_small", "short", 100, 1), 4.0),
     ):
-        value = known[setting].ratio(OURS)[0]
-        name = f"{setting.shape}, {setting.words}, {setting.labels} labels, {setting.threads} threads"
-        yield {"name": name, "value": round(value, 2), "unit": "× naive", "bar": bar, "met": value >= bar}
+        if setting in known:
+            name = f"{setting.shape}, {setting.words}, {setting.labels} labels, {setting.threads} threads"
+            yield at_least(name, known[setting].ratio(OURS)[0], "× naive", bar)
     for threads, bar in ((1, 0.7), (2, 0.6)):
+        setting = Setting("gliner_small", "short", 5, threads)
         name = f"gliner_small, useful share of the bf16 peak, {threads} threads"
         if not bf16_is_native(torch.device("cpu")):
-            yield {"name": name, "value": None, "unit": "bf16 is not native here", "bar": bar, "met": None}
-            continue
-        value = known[Setting("gliner_small", "short", 5, threads)].useful
-        yield {"name": name, "value": round(value, 3), "unit": "share", "bar": bar, "met": value >= bar}
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+            yield Bar(name, None, "bf16 is not native here", bar, None)
+        elif setting in known:
+            yield at_least(name, known[setting].useful, "share", bar)
 
 
 if __name__ == "__main__":
