@@ -30,10 +30,17 @@ with _absent("scipy", "sklearn"):
     from gliner.modeling.context_encoders import IdentityContextEncoder
     from gliner.modeling.outputs import GLiNERBaseOutput
     from gliner.modeling.span_rep import SpanMarkerV0
-    from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfAttention, make_log_bucket_position
+    from transformers.models.bert.modeling_bert import BertModel
+    from transformers.models.deberta_v2.modeling_deberta_v2 import (
+        DebertaV2Model,
+        DisentangledSelfAttention,
+        make_log_bucket_position,
+    )
 
 __all__ = [
+    "BertModel",
     "BiEncoderSpanModel",
+    "DebertaV2Model",
     "DisentangledSelfAttention",
     "GLiNER",
     "GLiNERBaseOutput",

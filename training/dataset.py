@@ -79,7 +79,7 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
     """Turn documents into examples, window by window, as the serving code would cut them."""
     dataset = Dataset()
     for document in documents:
-        words = split(document.text, model.splitter, model.tokenizer)
+        words = split(document.text, model.splitter, model.subtokens)
         spans, unfit = align(document.spans, words, model.max_width)
         dataset.left_out.update(unfit)
         for labels in _label_sets(document, model, seed):

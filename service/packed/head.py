@@ -1,0 +1,59 @@
+"""A span model's head over the words of many texts that stand one behind another: every span's score for every label.
+
+The two exact rewrites of `service.surgery` in one place: the first wide layer runs once a word for a span's start and
+once for its end, and the last layer is folded into the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from service.packed.linear import PackedLinear
+
+
+class Projection:
+    """GLiNER's projection layer: a linear layer, a ReLU (and a dropout, for learning), and another linear layer."""
+
+    def __init__(self, layer: Any, activation: str | None = None) -> None:
+        """`activation` is what is done to the result."""
+        self._wide = PackedLinear.of(layer[0], activation="relu")
+        self._narrow = PackedLinear.of(layer[-1], activation=activation)
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        return self._narrow(self._wide(rows))
+
+
+class SpanHead:
+    """A known span head's weights, laid out for inference on a processor."""
+
+    def __init__(self, head: Any) -> None:
+        """See `is_known` for what `head` may be."""
+        self._width = head.max_width
+        self._project_start = Projection(head.project_start, activation="relu")
+        self._project_end = Projection(head.project_end, activation="relu")
+        wide, self._last = head.out_project[0], head.out_project[-1]
+        of_start, of_end = wide.weight.chunk(2, dim=1)
+        self._start, self._end = PackedLinear(of_start, wide.bias), PackedLinear(of_end, None)
+
+    def __call__(
+        self, words: torch.Tensor, texts: Sequence[slice], labels: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Logits [words, width, labels] of each text, of all `words` [words, size] and its labels [labels, size].
+
+        Spans that end behind their text hold no meaning.
+        """
+        starts = self._start(self._project_start(words))
+        ends = self._end(self._project_end(words))
+        ends = torch.cat([ends, ends.new_zeros(self._width - 1, ends.size(1))])
+        # [words, width, size]: the ends of a word's spans, a view
+        ends = ends.unfold(0, self._width, 1).transpose(1, 2)
+        return [self._scores(starts[text], ends[text], own) for text, own in zip(texts, labels, strict=True)]
+
+    def _scores(self, starts: torch.Tensor, ends: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        spans = (starts.unsqueeze(1) + ends).relu_()
+        folded = (labels @ self._last.weight).t()
+        scored: torch.Tensor = spans.flatten(0, 1) @ folded + labels @ self._last.bias
+        return scored.view(*spans.shape[:2], -1)
