@@ -10,12 +10,13 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from service.gliner import make_log_bucket_position
 from service.packed.linear import PackedLinear
 
 ROWS = 64
-"""Queries at once, where positions are relative: each takes part of a table that grows with their number."""
+"""Queries at once: their scores stay in a processor's cache, however long the text is."""
 
 
 class Attention(Protocol):
@@ -29,16 +30,19 @@ class AbsoluteAttention:
 
     def __init__(self, layer: Any) -> None:
         self._heads = layer.num_attention_heads
+        self._scale = layer.attention_head_size**-0.5
         self._projections = PackedLinear.of(layer.query, layer.key, layer.value)
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
-        # [3, heads, tokens, size of a head]
-        projected = self._projections(states).view(len(states), 3, self._heads, -1).permute(1, 2, 0, 3)
+        projected = by_head(self._projections(states), self._heads)
         found = torch.empty_like(states)
         for text in texts:
-            query, key, value = projected[:, None, :, text]
-            attended = F.scaled_dot_product_attention(query, key, value)
-            found[text] = attended[0].transpose(0, 1).flatten(1)
+            query, key, value = projected[:, :, text].contiguous()
+            for rows in blocks(query.size(1)):
+                asked = query[:, rows]
+                nothing = asked.new_empty(1)
+                scores = torch.baddbmm(nothing, asked, key.transpose(1, 2), beta=0, alpha=self._scale)
+                attend(scores, value, found[text][rows])
         return found
 
 
@@ -55,45 +59,69 @@ class DisentangledAttention:
         self._scale = (3 * layer.attention_head_size) ** -0.5
         self._projections = PackedLinear.of(layer.query_proj, layer.key_proj, layer.value_proj)
         self._middle = longest - 1
-        rows = distances[_rows(layer, longest)].to(layer.query_proj.weight.dtype)
+        rows = distances[_rows(layer, longest)]
         as_key, as_query = (
             (layer.key_proj, layer.query_proj) if layer.share_att_key else (layer.pos_key_proj, layer.pos_query_proj)
         )
-        # [heads, size of a head, distances]; a key's distances run the other way
-        self._keys = self._by_head(as_key(rows.flip(0)) * self._scale)
-        self._queries = self._by_head(as_query(rows) * self._scale)
-
-    def _by_head(self, rows: torch.Tensor) -> torch.Tensor:
-        return rows.detach().view(len(rows), self._heads, -1).permute(1, 2, 0).contiguous()
+        # A query is met by keys at falling distances, a key by queries at rising ones.
+        self._keys = self._table(rows.flip(0), as_key)
+        self._queries = self._table(rows, as_query)
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
-        projected = self._projections(states).view(len(states), 3, self._heads, -1).permute(1, 2, 0, 3)
+        projected = by_head(self._projections(states), self._heads)
         found = torch.empty_like(states)
         for text in texts:
-            query, key, value = projected[:, :, text]
-            count = text.stop - text.start
-            for start in range(0, count, ROWS):
-                stop = min(start + ROWS, count)
-                asked = query[:, start:stop]
-                bias = self._bias(asked, key, start)
-                attended = F.scaled_dot_product_attention(
-                    asked[None], key[None], value[None], attn_mask=bias[None], scale=self._scale
-                )
-                found[text.start + start : text.start + stop] = attended[0].transpose(0, 1).flatten(1)
+            query, key, value = projected[:, :, text].contiguous()
+            by_keys = self._by_keys(key)
+            for rows in blocks(query.size(1)):
+                scores = self._by_queries(query[:, rows], key, rows.start) + by_keys[:, rows]
+                attend(scores, value, found[text][rows])
         return found
 
-    def _bias(self, query: torch.Tensor, key: torch.Tensor, start: int) -> torch.Tensor:
-        """What distances add to the scores [heads, queries, keys] of the queries from `start` on."""
+    def _table(self, rows: torch.Tensor, projection: nn.Linear) -> torch.Tensor:
+        """Distances as a projection sees them, scaled as scores are: [heads, size of a head, distances]."""
+        projected = F.linear(rows.float(), projection.weight.float(), projection.bias.float()) * self._scale
+        heads = projected.detach().view(len(rows), self._heads, -1).permute(1, 2, 0)
+        return heads.to(projection.weight.dtype, memory_format=torch.contiguous_format)
+
+    def _by_queries(self, query: torch.Tensor, key: torch.Tensor, start: int) -> torch.Tensor:
+        """[heads, queries, keys] of the queries from `start` on: query · key, and query · distance."""
         queries, keys = query.size(1), key.size(1)
-        span = queries + keys - 1
-        # Query i and key j, counted within their slices, are start + i - j apart.
-        of_query = shifted(query @ self._keys[..., slice_of(self._middle - (start + queries - 1), span)], keys)
-        of_key = shifted(key @ self._queries[..., slice_of(self._middle - (keys - 1 - start), span)], queries)
-        return of_query + of_key.transpose(1, 2)
+        # Query i and key j are start + i - j apart.
+        first = self._middle - (start + queries - 1)
+        of_distances = query @ self._keys[..., first : first + queries + keys - 1]
+        scores: torch.Tensor = torch.baddbmm(shifted(of_distances, keys), query, key.transpose(1, 2), alpha=self._scale)
+        return scores
+
+    def _by_keys(self, key: torch.Tensor) -> torch.Tensor:
+        """[heads, queries, keys] of a whole text: key · distance."""
+        heads, count, _ = key.shape
+        found = key.new_empty(heads, count, count)
+        for rows in blocks(count):
+            keys = rows.stop - rows.start
+            # Query i and key j of these are i - (start + j) apart.
+            first = self._middle - (rows.start + keys - 1)
+            of_distances = key[:, rows] @ self._queries[..., first : first + keys + count - 1]
+            found[..., rows] = shifted(of_distances, count).transpose(1, 2)
+        return found
 
 
-def slice_of(first: int, count: int) -> slice:
-    return slice(first, first + count)
+def by_head(projected: torch.Tensor, heads: int) -> torch.Tensor:
+    """Queries, keys and values side by side [tokens, 3 size] as [3, heads, tokens, size of a head]: a view."""
+    return projected.view(len(projected), 3, heads, -1).permute(1, 2, 0, 3)
+
+
+def blocks(count: int) -> list[slice]:
+    """`count` rows in blocks of ROWS."""
+    return [slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS)]
+
+
+def attend(scores: torch.Tensor, value: torch.Tensor, out: torch.Tensor) -> None:
+    """Write into `out` [queries, size] the values [heads, keys, size of a head] by scores [heads, queries, keys]."""
+    # In bf16 a softmax over a number of keys that fills no vector takes twice as long as in fp32.
+    shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
+    heads, queries, _ = scores.shape
+    torch.bmm(shares, value, out=out.view(queries, heads, -1).transpose(0, 1))
 
 
 def shifted(scores: torch.Tensor, columns: int) -> torch.Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from service.packed.linear import PackedLinear
 
@@ -30,13 +31,13 @@ class SpanHead:
     """A known span head's weights, laid out for inference on a processor."""
 
     def __init__(self, head: Any) -> None:
-        """See `is_known` for what `head` may be."""
         self._width = head.max_width
         self._project_start = Projection(head.project_start, activation="relu")
         self._project_end = Projection(head.project_end, activation="relu")
-        wide, self._last = head.out_project[0], head.out_project[-1]
+        wide, last = head.out_project[0], head.out_project[-1]
         of_start, of_end = wide.weight.chunk(2, dim=1)
         self._start, self._end = PackedLinear(of_start, wide.bias), PackedLinear(of_end, None)
+        self._fold, self._bias = PackedLinear(last.weight.t(), None), last.bias.detach()
 
     def __call__(
         self, words: torch.Tensor, texts: Sequence[slice], labels: Sequence[torch.Tensor]
@@ -50,10 +51,18 @@ class SpanHead:
         ends = torch.cat([ends, ends.new_zeros(self._width - 1, ends.size(1))])
         # [words, width, size]: the ends of a word's spans, a view
         ends = ends.unfold(0, self._width, 1).transpose(1, 2)
-        return [self._scores(starts[text], ends[text], own) for text, own in zip(texts, labels, strict=True)]
+        together = torch.cat(list(labels))
+        counts = [len(own) for own in labels]
+        folded = torch.split(self._fold(together), counts)
+        biases = torch.split(together @ self._bias, counts)
+        return [
+            self._scores(starts[text], ends[text], weight, bias)
+            for text, weight, bias in zip(texts, folded, biases, strict=True)
+        ]
 
-    def _scores(self, starts: torch.Tensor, ends: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def _scores(
+        self, starts: torch.Tensor, ends: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        """[words, width, labels] of words [words, size], their ends [words, width, size] and labels [labels, size]."""
         spans = (starts.unsqueeze(1) + ends).relu_()
-        folded = (labels @ self._last.weight).t()
-        scored: torch.Tensor = spans.flatten(0, 1) @ folded + labels @ self._last.bias
-        return scored.view(*spans.shape[:2], -1)
+        return F.linear(spans, weight, bias)
