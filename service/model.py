@@ -7,6 +7,7 @@ every span comes back as code points of the text it was found in.
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from service.subtokens import Subtokens
 from service.surgery import operate
 from service.windows import CPU_BATCH_TOKENS, MAX_BATCH, MAX_BATCH_TOKENS, Group, Window, windows
 from service.words import Words, split
+
+log = logging.getLogger(__name__)
 
 Owner = TypeVar("Owner")
 
@@ -63,7 +66,7 @@ class Model:
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
         self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         """Sub-tokens, padding included, that are quickest to run at once."""
-        self._run: Callable[[Sequence[Window], float], list[list[Span]]] = Padded(gliner)
+        self.runner: Callable[[Sequence[Window], float], list[list[Span]]] = Padded(gliner)
         self._asked: dict[tuple[str, ...], list[Group]] = {}
         """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
 
@@ -97,7 +100,10 @@ class Model:
         bf16 = precision == "bf16" or (precision == "auto" and bf16_is_native(device))
         self.gliner.model.to(torch.bfloat16 if bf16 else torch.float32)
         probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
-        self._run = pack(self.gliner, self.subtokens.closing, self.max_tokens, probe) or Padded(self.gliner)
+        packed = pack(self.gliner, self.subtokens.closing, self.max_tokens, probe)
+        if packed is None and device.type == "cpu":
+            log.info("%s is not known without padding: it is run by GLiNER", type(self.gliner).__name__)
+        self.runner = packed or Padded(self.gliner)
 
     def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
         """Split a label set so that its wordings leave the text at least half of the window.
@@ -136,7 +142,7 @@ class Model:
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans of each window, doubts below the threshold included, in code points of its text."""
-        return self._run(batch, FLOOR)
+        return self.runner(batch, FLOOR)
 
     def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
         """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""

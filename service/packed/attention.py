@@ -82,7 +82,8 @@ class DisentangledAttention:
         """Distances as a projection sees them, scaled as scores are: [heads, size of a head, distances]."""
         projected = F.linear(rows.float(), projection.weight.float(), projection.bias.float()) * self._scale
         heads = projected.detach().view(len(rows), self._heads, -1).permute(1, 2, 0)
-        return heads.to(projection.weight.dtype, memory_format=torch.contiguous_format)
+        table: torch.Tensor = heads.to(projection.weight.dtype).contiguous()
+        return table
 
     def _by_queries(self, query: torch.Tensor, key: torch.Tensor, start: int) -> torch.Tensor:
         """[heads, queries, keys] of the queries from `start` on: query · key, and query · distance."""
