@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 
@@ -43,6 +43,18 @@ PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", 
 Precision = Literal["auto", "fp32", "bf16"]
 
 
+class Runner(Protocol):
+    """A way from windows to spans."""
+
+    def cost(self, tokens: Sequence[int]) -> int:
+        """Sub-tokens that are computed for windows of so many each."""
+        ...
+
+    def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
+        """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
+        ...
+
+
 class ModelError(RuntimeError):
     """A model could not be loaded, or cannot do what was asked; says what to do."""
 
@@ -66,7 +78,7 @@ class Model:
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
         self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         """Sub-tokens, padding included, that are quickest to run at once."""
-        self.runner: Callable[[Sequence[Window], float], list[list[Span]]] = Padded(gliner)
+        self.runner: Runner = Padded(gliner)
         self._asked: dict[tuple[str, ...], list[Group]] = {}
         """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
 
@@ -144,6 +156,10 @@ class Model:
         """The candidate spans of each window, doubts below the threshold included, in code points of its text."""
         return self.runner(batch, FLOOR)
 
+    def cost(self, tokens: Sequence[int]) -> int:
+        """Sub-tokens that are computed for windows of so many each, in one batch."""
+        return self.runner.cost(tokens)
+
     def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
         """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""
         return self.extract_each([(text, labels) for text in texts], threshold)
@@ -157,10 +173,22 @@ class Model:
         ]
         candidates: list[list[Span]] = [[] for _ in questions]
         owners.sort(key=lambda owner: owner[1].tokens)
-        for batch in batches(owners, self.batch_tokens):
+        for batch in self._batches(owners):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
+
+    def _batches(self, owners: Sequence[tuple[Owner, Window]]) -> Iterator[Sequence[tuple[Owner, Window]]]:
+        """Cut a sequence of windows into batches of what is quickest to run at once; one window at least."""
+        start = 0
+        while start < len(owners):
+            end = start + 1
+            while end < len(owners) and end - start < MAX_BATCH:
+                if self.cost([window.tokens for _, window in owners[start : end + 1]]) > self.batch_tokens:
+                    break
+                end += 1
+            yield owners[start:end]
+            start = end
 
     def prompt_tokens(self, labels: Sequence[str]) -> int:
         """How many sub-tokens of a window a group of labels takes, special ones included."""
@@ -201,20 +229,6 @@ class Model:
             tokens=len(group.prompt) + tokens + len(self.subtokens.closing),
             threshold=threshold,
         )
-
-
-def batches(owners: Sequence[tuple[Owner, Window]], tokens: int) -> Iterator[Sequence[tuple[Owner, Window]]]:
-    """Cut a sequence of windows into batches of at most so many sub-tokens, padding included; one at least."""
-    start = 0
-    while start < len(owners):
-        end, longest = start, 0
-        while end < len(owners) and end - start < MAX_BATCH:
-            longest = max(longest, owners[end][1].tokens)
-            if end > start and longest * (end + 1 - start) > tokens:
-                break
-            end += 1
-        yield owners[start:end]
-        start = end
 
 
 def _positions(gliner: Any, tokenizer: Any) -> int:

@@ -20,6 +20,10 @@ class Padded:
         self._collator = gliner.create_collator()
         self._by_span = getattr(gliner.config, "span_mode", "") != "token_level"
 
+    def cost(self, tokens: Sequence[int]) -> int:
+        """What windows of so many sub-tokens take together: each as much as the longest."""
+        return len(tokens) * max(tokens)
+
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
         """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
         inputs = self._gliner.collate_batch(

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from service import lineage
-from service.extractor.engine import Loaded
+from service.extractor.loaded import Loaded
 from service.lineage import Canary
 from service.model import Model, Precision
 from service.versions import initial_version

@@ -30,6 +30,10 @@ class Packed:
         self._network = PackedNetwork(gliner, longest)
         self._closing = closing
 
+    def cost(self, tokens: Sequence[int]) -> int:
+        """What windows of so many sub-tokens take together."""
+        return sum(tokens)
+
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
         """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
         logits = self._network(Sequences.of(windows, self._closing))

@@ -139,9 +139,9 @@ def test_a_window_costs_exactly_the_sub_tokens_that_are_counted_for_it(shared_mo
     for labels in (LABELS, [f"zoo kind {n}" for n in range(60)]):
         for text in texts:
             for window in shared_model.prepare(text, labels, 0.5):
-                inputs = shared_model.gliner.collate_batch(
-                    [{"tokenized_text": window.words, "ner": None}], [list(window.labels)], shared_model._collator
-                )
+                entry = {"tokenized_text": window.words, "ner": None}
+                collator = shared_model.gliner.create_collator()
+                inputs = shared_model.gliner.collate_batch([entry], [list(window.group.labels)], collator)
                 assert inputs["input_ids"].shape[1] == window.tokens <= shared_model.max_tokens
 
 
