@@ -19,6 +19,8 @@ import torch
 
 from service.gliner import GLiNER
 from service.packed import pack
+from service.packed.linear import PackedLinear
+from service.packed.quantized import QuantizedLinear
 from service.padded import Padded
 from service.spans import Extraction, Span, decide
 from service.subtokens import Subtokens
@@ -40,7 +42,9 @@ SETS = 64
 PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", "two")
 """A text that a model's own collator and ours must read alike."""
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
+"""What a model computes in for each precision, its linear layers excepted in int8."""
 
 
 class Runner(Protocol):
@@ -104,15 +108,22 @@ class Model:
         return cls(gliner)
 
     def use(self, precision: Precision) -> None:
-        """Serve from now on, in this precision; auto: in bf16 where the device multiplies it in hardware, else fp32.
+        """Serve from now on, in this precision; auto: in half precision where the device has one, else fp32.
 
-        Scores stay fp32. A model that is to learn is not to serve.
+        Scores are fp32 in any. A model that is to learn is not to serve. Raises ModelError where int8 is not known.
         """
         device = self.gliner.device
-        bf16 = precision == "bf16" or (precision == "auto" and bf16_is_native(device))
-        self.gliner.model.to(torch.bfloat16 if bf16 else torch.float32)
+        if precision == "auto":
+            precision = best_precision(device)
+        self.gliner.model.to(DTYPES[precision])
         probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
-        packed = pack(self.gliner, self.subtokens.closing, self.max_tokens, probe)
+        linear = QuantizedLinear if precision == "int8" else PackedLinear
+        packed = pack(self.gliner, linear, self.subtokens.closing, self.max_tokens, probe)
+        if packed is None and precision == "int8":
+            raise ModelError(
+                "This model cannot be served in int8: that is known for span models over BERT and DeBERTa, on a "
+                "processor. Set SPANLOOP_PRECISION to auto."
+            )
         if packed is None and device.type == "cpu":
             log.info("%s is not known without padding: it is run by GLiNER", type(self.gliner).__name__)
         self.runner = packed or Padded(self.gliner)
@@ -153,8 +164,21 @@ class Model:
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window, doubts below the threshold included, in code points of its text."""
-        return self.runner(batch, FLOOR)
+        """The candidate spans of each window, doubts below the threshold included, in code points of its text.
+
+        Where the device has no memory for the batch, its halves are run, and later batches are to be of half the size.
+        """
+        try:
+            return self.runner(batch, FLOOR)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        # Behind the except clause, whose error holds on to what was computed.
+        torch.cuda.empty_cache()
+        self.batch_tokens = max(1, self.batch_tokens // 2)
+        log.warning("out of memory: batches are of %s sub-tokens from now on", self.batch_tokens)
+        half = len(batch) // 2
+        return self.run(batch[:half]) + self.run(batch[half:])
 
     def cost(self, tokens: Sequence[int]) -> int:
         """Sub-tokens that are computed for windows of so many each, in one batch."""
@@ -236,6 +260,13 @@ def _positions(gliner: Any, tokenizer: Any) -> int:
     encoder = getattr(gliner.config, "encoder_config", None)
     positions = getattr(encoder, "max_position_embeddings", None) or DEFAULT_POSITIONS
     return int(min(tokenizer.model_max_length, positions))
+
+
+def best_precision(device: torch.device) -> Precision:
+    """bf16 where that is native; on other GPUs fp16."""
+    if bf16_is_native(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
 
 
 def bf16_is_native(device: torch.device) -> bool:

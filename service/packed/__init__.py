@@ -15,6 +15,7 @@ import torch
 from service.gliner import BiEncoderSpanModel, IdentityContextEncoder, SpanMarkerV0, UniEncoderSpanModel
 from service.packed import encoder
 from service.packed.entities import entities
+from service.packed.linear import PackedLinear
 from service.packed.network import PackedNetwork
 from service.packed.pooling import POOLINGS
 from service.packed.sequences import Sequences
@@ -25,9 +26,9 @@ from service.windows import Window
 class Packed:
     """A known model on a processor."""
 
-    def __init__(self, gliner: Any, closing: Sequence[int], longest: int) -> None:
+    def __init__(self, gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int) -> None:
         """`closing` ends each text's sub-tokens; `longest` counts them at most."""
-        self._network = PackedNetwork(gliner, longest)
+        self._network = PackedNetwork(gliner, linear, longest)
         self._closing = closing
 
     def cost(self, tokens: Sequence[int]) -> int:
@@ -43,11 +44,11 @@ class Packed:
         ]
 
 
-def pack(gliner: Any, closing: Sequence[int], longest: int, probe: Window) -> Packed | None:
+def pack(gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int, probe: Window) -> Packed | None:
     """A model as `Packed`; None where it is not known, or reads the `probe` by other sub-tokens than it should."""
     if not (_is_here(gliner) and _is_known(gliner) and _reads(gliner, Sequences.of([probe], closing), probe)):
         return None
-    return Packed(gliner, closing, longest)
+    return Packed(gliner, linear, closing, longest)
 
 
 def _is_here(gliner: Any) -> bool:

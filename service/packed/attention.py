@@ -28,10 +28,10 @@ class Attention(Protocol):
 class AbsoluteAttention:
     """BERT's: positions are in the embeddings."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, linear: type[PackedLinear]) -> None:
         self._heads = layer.num_attention_heads
         self._scale = layer.attention_head_size**-0.5
-        self._projections = PackedLinear.of(layer.query, layer.key, layer.value)
+        self._projections = linear.of(layer.query, layer.key, layer.value)
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
         projected = by_head(self._projections(states), self._heads)
@@ -53,11 +53,11 @@ class DisentangledAttention:
     a slice of them; and [token, distance] becomes [token, token] by a view, where the original gathers by index.
     """
 
-    def __init__(self, layer: Any, distances: torch.Tensor, longest: int) -> None:
+    def __init__(self, layer: Any, linear: type[PackedLinear], distances: torch.Tensor, longest: int) -> None:
         """`distances` is the layer's table as the encoder gives it; `longest` counts a text's tokens at most."""
         self._heads = layer.num_attention_heads
         self._scale = (3 * layer.attention_head_size) ** -0.5
-        self._projections = PackedLinear.of(layer.query_proj, layer.key_proj, layer.value_proj)
+        self._projections = linear.of(layer.query_proj, layer.key_proj, layer.value_proj)
         self._middle = longest - 1
         rows = distances[_rows(layer, longest)]
         as_key, as_query = (

@@ -16,14 +16,14 @@ from service.packed.linear import ACTIVATIONS, PackedLinear
 class Encoder:
     """A known encoder's weights, laid out for inference on a processor."""
 
-    def __init__(self, model: Any, longest: int) -> None:
+    def __init__(self, model: Any, linear: type[PackedLinear], longest: int) -> None:
         """`longest` counts a text's tokens at most. See `is_known` for what `model` may be."""
         self._embeddings = model.embeddings
         self._has_positions = getattr(model.embeddings, "position_embeddings", None) is not None
         activation = model.config.hidden_act
         self._layers = [
-            Layer(layer, attention, activation)
-            for layer, attention in zip(model.encoder.layer, _attentions(model, longest), strict=True)
+            Layer(layer, linear, attention, activation)
+            for layer, attention in zip(model.encoder.layer, _attentions(model, linear, longest), strict=True)
         ]
 
     def __call__(self, ids: torch.Tensor, texts: Sequence[slice], wanted: torch.Tensor) -> torch.Tensor:
@@ -45,12 +45,12 @@ class Encoder:
 class Layer:
     """One layer: attention, then two wide layers, each with what it read added and normalized."""
 
-    def __init__(self, layer: Any, attention: Attention, activation: str) -> None:
+    def __init__(self, layer: Any, linear: type[PackedLinear], attention: Attention, activation: str) -> None:
         self._attention = attention
-        self._attended = PackedLinear.of(layer.attention.output.dense)
+        self._attended = linear.of(layer.attention.output.dense)
         self._attended_norm = layer.attention.output.LayerNorm
-        self._wide = PackedLinear.of(layer.intermediate.dense, activation=activation)
-        self._narrow = PackedLinear.of(layer.output.dense)
+        self._wide = linear.of(layer.intermediate.dense, activation=activation)
+        self._narrow = linear.of(layer.output.dense)
         self._norm = layer.output.LayerNorm
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice], wanted: slice | torch.Tensor) -> torch.Tensor:
@@ -74,9 +74,9 @@ def is_known(model: Any) -> bool:
     return encoder.conv is None and attention.relative_attention and set(attention.pos_att_type) == {"c2p", "p2c"}
 
 
-def _attentions(model: Any, longest: int) -> list[Attention]:
+def _attentions(model: Any, linear: type[PackedLinear], longest: int) -> list[Attention]:
     layers = [layer.attention.self for layer in model.encoder.layer]
     if type(model) is BertModel:
-        return [AbsoluteAttention(layer) for layer in layers]
+        return [AbsoluteAttention(layer, linear) for layer in layers]
     distances = model.encoder.get_rel_embedding()
-    return [DisentangledAttention(layer, distances, longest) for layer in layers]
+    return [DisentangledAttention(layer, linear, distances, longest) for layer in layers]

@@ -18,10 +18,10 @@ from service.packed.linear import PackedLinear
 class Projection:
     """GLiNER's projection layer: a linear layer, a ReLU (and a dropout, for learning), and another linear layer."""
 
-    def __init__(self, layer: Any, activation: str | None = None) -> None:
+    def __init__(self, layer: Any, linear: type[PackedLinear], activation: str | None = None) -> None:
         """`activation` is what is done to the result."""
-        self._wide = PackedLinear.of(layer[0], activation="relu")
-        self._narrow = PackedLinear.of(layer[-1], activation=activation)
+        self._wide = linear.of(layer[0], activation="relu")
+        self._narrow = linear.of(layer[-1], activation=activation)
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
         return self._narrow(self._wide(rows))
@@ -30,14 +30,14 @@ class Projection:
 class SpanHead:
     """A known span head's weights, laid out for inference on a processor."""
 
-    def __init__(self, head: Any) -> None:
+    def __init__(self, head: Any, linear: type[PackedLinear]) -> None:
         self._width = head.max_width
-        self._project_start = Projection(head.project_start, activation="relu")
-        self._project_end = Projection(head.project_end, activation="relu")
+        self._project_start = Projection(head.project_start, linear, activation="relu")
+        self._project_end = Projection(head.project_end, linear, activation="relu")
         wide, last = head.out_project[0], head.out_project[-1]
         of_start, of_end = wide.weight.chunk(2, dim=1)
-        self._start, self._end = PackedLinear(of_start, wide.bias), PackedLinear(of_end, None)
-        self._fold, self._bias = PackedLinear(last.weight.t(), None), last.bias.detach()
+        self._start, self._end = linear(of_start, wide.bias), linear(of_end, None)
+        self._fold, self._bias = linear(last.weight.t(), None), last.bias.detach()
 
     def __call__(
         self, words: torch.Tensor, texts: Sequence[slice], labels: Sequence[torch.Tensor]

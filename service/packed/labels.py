@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from service.packed.head import Projection
+from service.packed.linear import PackedLinear
 from service.windows import Group
 
 REMEMBERED = 64
@@ -23,8 +24,8 @@ class Labels(Protocol):
 class ReadLabels:
     """A uni-encoder's: labels are read together with each text."""
 
-    def __init__(self, gliner: Any) -> None:
-        self._project = Projection(gliner.model.prompt_rep_layer)
+    def __init__(self, gliner: Any, linear: type[PackedLinear]) -> None:
+        self._project = Projection(gliner.model.prompt_rep_layer, linear)
 
     def __call__(self, states: torch.Tensor, groups: Sequence[Group]) -> Sequence[torch.Tensor]:
         return torch.split(self._project(states), [len(group.labels) for group in groups])

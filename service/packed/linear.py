@@ -8,6 +8,8 @@ torch's own compiler does the same, by the same operators.
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import nn
 
@@ -25,7 +27,7 @@ class PackedLinear:
         self._activation, self._variant = ACTIVATIONS[activation] if activation else ("none", "")
 
     @classmethod
-    def of(cls, *layers: nn.Linear, activation: str | None = None) -> PackedLinear:
+    def of(cls, *layers: nn.Linear, activation: str | None = None) -> Self:
         """Of one layer, or of several that read the same input: their outputs then stand side by side."""
         weight = torch.cat([layer.weight.data for layer in layers])
         biases = [layer.bias.data for layer in layers if layer.bias is not None]

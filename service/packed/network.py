@@ -19,16 +19,16 @@ from service.packed.sequences import Sequences
 class PackedNetwork:
     """A known network's weights, laid out for inference on a processor."""
 
-    def __init__(self, gliner: Any, longest: int) -> None:
+    def __init__(self, gliner: Any, linear: type[PackedLinear], longest: int) -> None:
         """`longest` counts a window's sub-tokens at most."""
         network = gliner.model
         layer = network.token_rep_layer
-        self._encoder = Encoder(layer.bert_layer.model, longest)
+        self._encoder = Encoder(layer.bert_layer.model, linear, longest)
         self._pooling = POOLINGS[getattr(gliner.config, "subtoken_pooling", "first")]()
-        self._projection = PackedLinear.of(layer.projection) if hasattr(layer, "projection") else None
+        self._projection = linear.of(layer.projection) if hasattr(layer, "projection") else None
         self._rnn = network.rnn.lstm if hasattr(network, "rnn") else None
-        self._head = SpanHead(network.span_rep_layer.span_rep_layer)
-        self._labels: Labels = EncodedLabels(gliner) if hasattr(layer, "labels_encoder") else ReadLabels(gliner)
+        self._head = SpanHead(network.span_rep_layer.span_rep_layer, linear)
+        self._labels: Labels = EncodedLabels(gliner) if hasattr(layer, "labels_encoder") else ReadLabels(gliner, linear)
 
     @torch.inference_mode()
     def __call__(self, sequences: Sequences) -> list[torch.Tensor]:

@@ -8,6 +8,7 @@ from networks import random_gliner
 
 from service.model import Model
 from service.packed import Packed
+from service.packed.linear import PackedLinear
 from service.packed.network import PackedNetwork
 from service.packed.sequences import Sequences
 from service.padded import Padded
@@ -47,7 +48,7 @@ def inside(logits):
 
 
 def assert_alike(model, windows):
-    packed = PackedNetwork(model.gliner, model.max_tokens)(Sequences.of(windows, model.subtokens.closing))
+    packed = PackedNetwork(model.gliner, PackedLinear, model.max_tokens)(Sequences.of(windows, model.subtokens.closing))
     for window, found in zip(windows, packed, strict=True):
         wanted = own_logits(model, window)
         assert found.shape == wanted.shape
@@ -84,7 +85,7 @@ def test_a_label_is_read_behind_its_marker_where_a_model_wants_that(made):
 def test_markers_in_a_text_are_no_labels(made):
     model = made("bert")
     model.use("fp32")
-    logits = PackedNetwork(model.gliner, model.max_tokens)(
+    logits = PackedNetwork(model.gliner, PackedLinear, model.max_tokens)(
         Sequences.of(windows_of(model, TEXTS[-1:]), model.subtokens.closing)
     )
     assert logits[0].shape[-1] == len(LABELS)
