@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from training.annotations import Source, read
+from training.dataset import build, divide, is_held_out
+
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -33,14 +36,16 @@ def peak() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
-def main(url: str, tasks: int) -> None:
-    """Export, read and convert, stage by stage."""
+def starter() -> Any:
+    """The embedded model; torch is imported here and not before."""
     from service.model import Model
     from service.settings import STARTER
-    from training.annotations import Source, read
-    from training.dataset import build, divide, is_held_out
 
-    model = Model.load(str(STARTER), "cpu")
+    return Model.load(str(STARTER), "cpu")
+
+
+def main(url: str, tasks: int) -> None:
+    """Export, read and convert, stage by stage."""
     stages: dict[str, dict[str, float]] = {}
     clock = time.perf_counter()
 
@@ -52,7 +57,7 @@ def main(url: str, tasks: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "project.json"
-        done("loaded")
+        done("imported")
         source = Source(url, KEY)
         label_config = source.label_config(tasks)
         source.download(tasks, path)
@@ -60,6 +65,8 @@ def main(url: str, tasks: int) -> None:
         documents = read(path, 1, label_config).documents
         done("read")
         training, _ = divide([document for document in documents if not is_held_out(document.text)])
+        model = starter()
+        done("model loaded")
         examples = build(training, model).examples
         done("built")
     sys.stdout.write(json.dumps({"tasks": tasks, "examples": len(examples), "stages": stages}) + "\n")

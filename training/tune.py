@@ -143,9 +143,13 @@ class Tuning:
 
     def _identify(self, *parts: Sequence[Example]) -> str:
         """What is tuned, how and on what: only a tuning of the same may go on from a checkpoint."""
-        content = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        content = hashlib.sha256()
+        for part in parts:
+            content.update(f"{len(part)}\n".encode())
+            for example in part:
+                content.update(repr(example).encode("utf-8", "surrogatepass"))
         shapes = [tuple(parameter.shape) for parameter in self.network.parameters()]
-        return f"{shapes} {self.recipe} {content}"
+        return f"{shapes} {self.recipe} {content.hexdigest()}"
 
     def _step(self, batch: Sequence[Example]) -> float:
         """One step of the optimizer; a step whose loss is not finite changes nothing."""
