@@ -19,7 +19,6 @@ from random import Random
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from service.model import Model
 from training import checkpoint, metrics
@@ -270,11 +269,7 @@ def _size(example: Example) -> int:
 def _plain_attention(network: torch.nn.Module) -> Iterator[None]:
     """Let encoders on a CPU do without fused attention, which takes twice the time backwards there."""
     on_cpu = next(network.parameters()).device.type == "cpu"
-    fused = [
-        module
-        for module in network.modules()
-        if on_cpu and isinstance(module, PreTrainedModel) and module.config._attn_implementation == "sdpa"
-    ]
+    fused: list[Any] = [module for module in network.modules() if on_cpu and _has_fused_attention(module)]
     for module in fused:
         module.set_attn_implementation("eager")
     try:
@@ -282,6 +277,10 @@ def _plain_attention(network: torch.nn.Module) -> Iterator[None]:
     finally:
         for module in fused:
             module.set_attn_implementation("sdpa")
+
+
+def _has_fused_attention(module: Any) -> bool:
+    return hasattr(module, "set_attn_implementation") and module.config._attn_implementation == "sdpa"
 
 
 def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:

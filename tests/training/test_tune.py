@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -236,3 +238,9 @@ def test_epochs_are_shuffled_complete_and_addressed_by_step():
     assert first[:10] != first[10:]
     assert Shuffled(list(range(10)), seed=3).take(4, 4) == first[16:]
     assert Shuffled([], seed=3).take(0, 0) == []
+
+
+def test_a_run_starts_without_the_packages_that_it_has_no_use_for():
+    asked = "import sys, training.tune, training.run; print(sorted({'scipy', 'sklearn'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
