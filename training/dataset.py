@@ -26,6 +26,9 @@ FEWEST_VALIDATION = 40
 """Early stopping on fewer texts stops by chance, and costs an eighth of what is learnt from: on 200 tasks 0.03 of F1
 (benchmarks/learning.py). Then all are learnt from, to the schedule's end."""
 
+MOST_VALIDATION = 500
+"""More texts hardly tell more, and every evaluation reads all of them: those beyond are learnt from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -73,10 +76,12 @@ def is_for_validation(text: str) -> bool:
 
 def divide(documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:
     """What is learnt from, and what serves early stopping: the latter empty where it would be too few to tell."""
-    validation = [document for document in documents if is_for_validation(document.text)]
-    if len(validation) < FEWEST_VALIDATION:
+    texts = [document.text for document in documents if is_for_validation(document.text)]
+    if len(texts) < FEWEST_VALIDATION:
         return list(documents), []
-    return [document for document in documents if not is_for_validation(document.text)], validation
+    kept = set(sorted(set(texts), key=lambda text: _bucket(text, 2**64, "validation"))[:MOST_VALIDATION])
+    training = [document for document in documents if document.text not in kept]
+    return training, [document for document in documents if document.text in kept]
 
 
 def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset:
