@@ -4,10 +4,13 @@
 
 Both fine-tune the starter on the same examples of BC5CDR: train and dev, less the texts that are held out of dev. For
 every seed one runs after the other (A B A B …), with equal steps, batches, peak learning rates, warmup, cosine, weight
-decay, clipping and focal loss. There are as many examples as the steps read, so both read each of them once; the order
-differs, since each shuffles in its own way. `train_model` runs as it does by default on a processor: in fp32, with a
-process beside it that prepares the batches, which has a core of its own where there is one. Neither scores, writes
-checkpoints or logs meanwhile. What is timed is the whole call, and both are scored by the code that serves.
+decay, clipping and focal loss. There are as many examples as the steps read, so both read each of them once. What both
+cannot be told alike: the order (each shuffles in its own way), the rate of the layer between encoder and head (GLiNER
+gives it the encoder's, this project the head's), and that GLiNER lets biases and norms not decay.
+
+`train_model` runs as it does by default on a processor: in fp32, with a process beside it that prepares the batches,
+which has a core of its own where there is one. Neither scores, writes checkpoints or logs meanwhile. What is timed is
+the whole call, and both are scored by the code that serves.
 """
 
 from __future__ import annotations
