@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx
 import msgspec
@@ -21,6 +22,11 @@ from service.spans import Span
 from training.dataset import Document
 
 PAGE = 100
+
+CHUNK = 1 << 20
+"""Characters of an export that are read at a time, at least."""
+BETWEEN = re.compile(r"[\s,\[]*")
+"""What stands before an element of an array of objects."""
 
 UNANNOTATED = json.dumps(
     {
@@ -127,11 +133,11 @@ def read(path: Path, project: int, label_config: str) -> Export:
     """Turn a downloaded export into documents: one per task and labelling control. Raises LabelConfigError.
 
     Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
-    ones are not.
+    ones are not. Tasks are read one by one, so that memory holds the documents and no more.
     """
     controls = parse(label_config)
     export = Export()
-    for task in msgspec.json.decode(path.read_bytes(), type=list[AnnotatedTask]):
+    for task in tasks(path):
         chosen = choose(task.annotations)
         if chosen is None:
             continue
@@ -148,10 +154,17 @@ def read(path: Path, project: int, label_config: str) -> Export:
     return export
 
 
+def tasks(path: Path) -> Iterator[AnnotatedTask]:
+    """The tasks of a downloaded export, one by one."""
+    with path.open(encoding="utf-8") as opened:
+        for element in _elements(opened):
+            yield msgspec.convert(element, AnnotatedTask)
+
+
 def read_texts(path: Path, label_config: str) -> list[str]:
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
-    tasks = json.loads(path.read_text(encoding="utf-8"))
-    passages = (passage_of(data, control) for control in parse(label_config) for data in tasks)
+    unannotated = json.loads(path.read_text(encoding="utf-8"))
+    passages = (passage_of(data, control) for control in parse(label_config) for data in unannotated)
     return [passage.text for passage in passages if passage]
 
 
@@ -159,6 +172,26 @@ def choose(annotations: Sequence[Annotation]) -> Annotation | None:
     """The annotation that counts: ground truth first, then the one changed last; never a cancelled one."""
     usable = [annotation for annotation in annotations if not annotation.was_cancelled]
     return max(usable, key=lambda a: (a.ground_truth, a.updated_at, a.id), default=None)
+
+
+def _elements(opened: TextIO) -> Iterator[Any]:
+    """The elements of a JSON array of objects, one by one. Raises JSONDecodeError where it is cut off."""
+    decode = json.JSONDecoder().raw_decode
+    text, at = "", 0
+    while True:
+        match = BETWEEN.match(text, at)
+        at = match.end() if match else at
+        try:
+            element, at = decode(text, at)
+        except json.JSONDecodeError:
+            if text[at:].rstrip() == "]":
+                return
+            more = opened.read(max(CHUNK, len(text) - at))
+            if not more:
+                raise
+            text, at = text[at:] + more, 0
+        else:
+            yield element
 
 
 def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: Counter[str]) -> Iterator[Span]:

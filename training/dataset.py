@@ -6,11 +6,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
+from typing import TYPE_CHECKING
 
-from service.model import Model
 from service.spans import Span
 from service.words import Words, split
+
+if TYPE_CHECKING:  # what reads annotations needs no torch
+    from service.model import Model
 
 HELD_OUT_OF = 5
 """One text of five is held out."""
@@ -21,6 +25,9 @@ VALIDATION_OF = 8
 FEWEST_VALIDATION = 40
 """Early stopping on fewer texts stops by chance, and costs an eighth of what is learnt from: on 200 tasks 0.03 of F1
 (benchmarks/learning.py). Then all are learnt from, to the schedule's end."""
+
+MOST_VALIDATION = 500
+"""More texts hardly tell more, and every evaluation reads all of them: those beyond are learnt from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +76,29 @@ def is_for_validation(text: str) -> bool:
 
 def divide(documents: Sequence[Document]) -> tuple[list[Document], list[Document]]:
     """What is learnt from, and what serves early stopping: the latter empty where it would be too few to tell."""
-    validation = [document for document in documents if is_for_validation(document.text)]
-    if len(validation) < FEWEST_VALIDATION:
+    texts = [document.text for document in documents if is_for_validation(document.text)]
+    if len(texts) < FEWEST_VALIDATION:
         return list(documents), []
-    return [document for document in documents if not is_for_validation(document.text)], validation
+    kept = set(sorted(set(texts), key=lambda text: _bucket(text, 2**64, "validation"))[:MOST_VALIDATION])
+    training = [document for document in documents if document.text not in kept]
+    return training, [document for document in documents if document.text in kept]
 
 
 def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset:
     """Turn documents into examples, window by window, as the serving code would cut them."""
     dataset = Dataset()
+    groups, prompt_tokens = cache(model.groups), cache(model.prompt_tokens)
+    known: dict[str, str] = {}  # texts share their words: of each one copy is kept
     for document in documents:
         words = split(document.text, model.splitter, model.subtokens)
+        asked = [known.setdefault(word, word) for word in words.asked]
         spans, unfit = align(document.spans, words, model.max_width)
         dataset.left_out.update(unfit)
-        for labels in _label_sets(document, model, seed):
-            for window in model.windows(words, model.prompt_tokens(labels)):
+        for labels in _label_sets(document, groups(document.labels), seed):
+            for window in model.windows(words, prompt_tokens(labels)):
                 dataset.examples.append(
                     Example(
-                        words=words.asked[window.start : window.stop],
+                        words=asked[window.start : window.stop],
                         labels=labels,
                         spans=[
                             (first - window.start, last - window.start, label)
@@ -120,12 +132,11 @@ def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tup
     return aligned, unfit
 
 
-def _label_sets(document: Document, model: Model, seed: int) -> list[tuple[str, ...]]:
+def _label_sets(document: Document, groups: Sequence[tuple[str, ...]], seed: int) -> list[tuple[str, ...]]:
     """The label sets to learn a document with: its control's groups, exactly as serving asks them.
 
     Of many groups, only those with an annotated label and one of the others, drawn by the text, as negatives.
     """
-    groups = model.groups(document.labels)
     used = {span.label for span in document.spans}
     positive = [group for group in groups if used.intersection(group)]
     others = [group for group in groups if not used.intersection(group)]

@@ -19,7 +19,6 @@ from random import Random
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
 from service.model import Model
 from training import checkpoint, metrics
@@ -30,6 +29,9 @@ log = logging.getLogger(__name__)
 
 MAX_BAD_STEPS = 5
 CHECKPOINT = "checkpoint.safetensors"
+
+POOL = 8
+"""Batches that are drawn together and dealt out by length: of more, the same examples would meet again and again."""
 
 PADDING = 1.5
 FEW_WORDS = 16
@@ -115,14 +117,15 @@ class Tuning:
         self._resume()
         recipe, state = self.recipe, self.state
         replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
-        new, old = Shuffled(examples, recipe.seed), Shuffled(replay, recipe.seed + 1)
+        new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
+        old = Shuffled(replay, replayed, recipe.seed + 1)
         due = _evaluations(recipe)
         saved = time.monotonic()
         while state.step < recipe.steps and state.stale < recipe.patience:
             if self.stopping():
                 self._save()
                 raise Stopped(f"stopped after step {state.step} of {recipe.steps}; a restart goes on from there")
-            batch = new.take(state.step, recipe.batch_size - replayed) + old.take(state.step, replayed)
+            batch = new.take(state.step) + old.take(state.step)
             with metrics.STEP_SECONDS.time():
                 loss = self._step(batch)
             metrics.stepped(len(batch), loss)
@@ -143,9 +146,13 @@ class Tuning:
 
     def _identify(self, *parts: Sequence[Example]) -> str:
         """What is tuned, how and on what: only a tuning of the same may go on from a checkpoint."""
-        content = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        content = hashlib.sha256()
+        for part in parts:
+            content.update(f"{len(part)}\n".encode())
+            for example in part:
+                content.update(repr(example).encode("utf-8", "surrogatepass"))
         shapes = [tuple(parameter.shape) for parameter in self.network.parameters()]
-        return f"{shapes} {self.recipe} {content}"
+        return f"{shapes} {self.recipe} {content.hexdigest()}"
 
     def _step(self, batch: Sequence[Example]) -> float:
         """One step of the optimizer; a step whose loss is not finite changes nothing."""
@@ -223,25 +230,43 @@ class Tuning:
 
 
 class Shuffled:
-    """Epochs of shuffled examples, addressed by step: the same for the same seed, whatever ran before."""
+    """Epochs of shuffled examples in batches of like length: the same for the same seed, whatever ran before.
 
-    def __init__(self, examples: Sequence[Example], seed: int) -> None:
+    A batch is padded to its longest example. So of every 8 batches' examples the shortest come into one batch, the next
+    into another, and the batches are shuffled again.
+    """
+
+    def __init__(self, examples: Sequence[Example], size: int, seed: int) -> None:
         self.examples = examples
+        self.size = size
         self.seed = seed
         self._epoch = -1
-        self._order: list[int] = []
+        self._order: list[Example] = []
 
-    def take(self, step: int, size: int) -> list[Example]:
+    def take(self, step: int) -> list[Example]:
         """The `size` examples of a step."""
-        return [self._at(index) for index in range(step * size, (step + 1) * size)]
+        return [self._at(index) for index in range(step * self.size, (step + 1) * self.size)]
 
     def _at(self, index: int) -> Example:
         epoch, place = divmod(index, len(self.examples))
         if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = list(range(len(self.examples)))
-            Random(f"{self.seed}:{epoch}").shuffle(self._order)
-        return self.examples[self._order[place]]
+            self._epoch, self._order = epoch, list(self._shuffled(epoch))
+        return self._order[place]
+
+    def _shuffled(self, epoch: int) -> Iterator[Example]:
+        """An epoch. Its first examples complete the batch that the epoch before has begun."""
+        random = Random(f"{self.seed}:{epoch}")
+        order = random.sample(self.examples, len(self.examples))
+        begun = -epoch * len(order) % self.size
+        yield from order[:begun]
+        for start in range(begun, len(order), POOL * self.size):
+            pool = sorted(order[start : start + POOL * self.size], key=_size)
+            batches = [pool[at : at + self.size] for at in range(0, len(pool), self.size)]
+            last = batches.pop() if len(pool) % self.size else []  # what is too few for a batch ends the epoch
+            random.shuffle(batches)
+            for batch in batches:
+                yield from batch
+            yield from last
 
 
 def alike(batch: Sequence[Example]) -> list[list[Example]]:
@@ -266,11 +291,7 @@ def _size(example: Example) -> int:
 def _plain_attention(network: torch.nn.Module) -> Iterator[None]:
     """Let encoders on a CPU do without fused attention, which takes twice the time backwards there."""
     on_cpu = next(network.parameters()).device.type == "cpu"
-    fused = [
-        module
-        for module in network.modules()
-        if on_cpu and isinstance(module, PreTrainedModel) and module.config._attn_implementation == "sdpa"
-    ]
+    fused: list[Any] = [module for module in network.modules() if on_cpu and _has_fused_attention(module)]
     for module in fused:
         module.set_attn_implementation("eager")
     try:
@@ -278,6 +299,10 @@ def _plain_attention(network: torch.nn.Module) -> Iterator[None]:
     finally:
         for module in fused:
             module.set_attn_implementation("sdpa")
+
+
+def _has_fused_attention(module: Any) -> bool:
+    return hasattr(module, "set_attn_implementation") and module.config._attn_implementation == "sdpa"
 
 
 def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:

@@ -194,3 +194,26 @@ def test_a_label_studio_that_is_down_is_said_with_its_address(tmp_path):
 def test_missing_settings_are_named(url, key):
     with pytest.raises(ExportFailed, match="SPANLOOP_LABEL_STUDIO_URL"):
         Source(url, key)
+
+
+def test_an_export_longer_than_what_is_read_at_a_time_is_read_whole_whatever_is_cut(tmp_path, monkeypatch):
+    texts = ['"[{', "😀 \\ , ]}", "x" * 400, "Alice"]
+    path = exported(tmp_path, *(task(n, text, done(n, region(0, 2, "PER"))) for n, text in enumerate(texts)))
+    for size in (1, 7, 100, 10_000):
+        monkeypatch.setattr("training.annotations.CHUNK", size)
+        assert [document.text for document in read(path, 1, CONFIG).documents] == texts
+
+
+@pytest.mark.parametrize("written", ['[{"id": 1, "data": {"text": "Alice"}}', '[{"id": 1, "da', "[", "", "[]x"])
+def test_an_export_that_is_cut_off_or_goes_on_is_no_export(tmp_path, written):
+    path = tmp_path / "export.json"
+    path.write_text(written)
+    with pytest.raises(json.JSONDecodeError):
+        read(path, 1, CONFIG)
+
+
+def test_an_empty_export_has_no_documents(tmp_path):
+    for written in ("[]", " [ ] \n"):
+        path = tmp_path / "export.json"
+        path.write_text(written)
+        assert read(path, 1, CONFIG).documents == []

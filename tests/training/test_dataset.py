@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 
 from service.spans import Span
 from service.words import split
-from training.dataset import FEWEST_VALIDATION, Document, align, build, divide, is_for_validation, is_held_out
+from training.dataset import (
+    FEWEST_VALIDATION,
+    MOST_VALIDATION,
+    Document,
+    align,
+    build,
+    divide,
+    is_for_validation,
+    is_held_out,
+)
 
 TEXTS = st.text(st.sampled_from([*"abc .,-\n", "‍", "‏", "é", "́", "😀", "中"]), min_size=1, max_size=60)
 
@@ -150,3 +159,11 @@ def test_few_texts_are_all_learned_from_and_many_give_a_part_to_early_stopping()
     assert len(validation) >= FEWEST_VALIDATION
     assert sorted([*training, *validation], key=many.index) == many
     assert all(is_for_validation(document.text) for document in validation)
+
+
+def test_of_very_many_texts_no_more_than_some_hundreds_serve_early_stopping_the_same_in_any_order():
+    many = [Document(f"text {number}", ("a",), ()) for number in range(6_000)]
+    training, validation = divide(many)
+    assert len(validation) == MOST_VALIDATION
+    assert len(training) + len(validation) == len(many)
+    assert {document.text for document in divide(many[::-1])[1]} == {document.text for document in validation}

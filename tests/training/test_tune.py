@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -229,10 +231,27 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(model_folder, exampl
     )
 
 
-def test_epochs_are_shuffled_complete_and_addressed_by_step():
-    shuffled = Shuffled(list(range(10)), seed=3)
-    first = [one for step in range(5) for one in shuffled.take(step, 4)]
-    assert sorted(first[:10]) == sorted(first[10:]) == list(range(10))
+def test_epochs_are_shuffled_complete_and_addressed_by_step(examples):
+    shuffled = Shuffled(examples[:10], 4, seed=3)
+    first = [id(one) for step in range(5) for one in shuffled.take(step)]
+    assert sorted(first[:10]) == sorted(first[10:]) == sorted(map(id, examples[:10]))
     assert first[:10] != first[10:]
-    assert Shuffled(list(range(10)), seed=3).take(4, 4) == first[16:]
-    assert Shuffled([], seed=3).take(0, 0) == []
+    assert [id(one) for one in Shuffled(examples[:10], 4, seed=3).take(4)] == first[16:]
+    assert Shuffled([], 0, seed=3).take(0) == []
+
+
+def test_batches_hold_examples_of_like_length_in_no_order_of_length():
+    examples = [Example(["w"] * (1 + 7 * n % 64), KINDS, [], 1) for n in range(64)]
+    shuffled = Shuffled(examples, 8, seed=3)
+    batches = [[len(example.words) for example in shuffled.take(step)] for step in range(8)]
+    assert all(max(batch) - min(batch) == 7 for batch in batches)
+    shortest = [min(batch) for batch in batches]
+    assert shortest != sorted(shortest)
+    again = [[len(example.words) for example in shuffled.take(step)] for step in range(8, 16)]
+    assert again != batches
+
+
+def test_a_run_starts_without_the_packages_that_it_has_no_use_for():
+    asked = "import sys, training.tune, training.run; print(sorted({'scipy', 'sklearn'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,76 @@
+"""One project exported and converted as a run does it, in a process of its own: `python -m benchmarks.conversion`.
+
+Prints one JSON object: seconds of every stage, and the most memory that the process has had by its end.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from training.annotations import Source, read
+from training.dataset import build, divide, is_held_out
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+
+
+def converted(url: str, tasks: int) -> dict[str, Any]:
+    """Convert the project of so many tasks in a new process; what it printed."""
+    command = [sys.executable, "-m", "benchmarks.conversion", url, str(tasks)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def peak() -> float:
+    """The most memory that this process has had resident, in MB of 10^6 bytes.
+
+    By Linux's own count for this program: that of getrusage begins with the process that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+
+
+def starter() -> Any:
+    """The embedded model; torch is imported here and not before."""
+    from service.model import Model
+    from service.settings import STARTER
+
+    return Model.load(str(STARTER), "cpu")
+
+
+def main(url: str, tasks: int) -> None:
+    """Export, read and convert, stage by stage."""
+    stages: dict[str, dict[str, float]] = {}
+    clock = time.perf_counter()
+
+    def done(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        stages[stage] = {"seconds": now - clock, "peak_mb": peak()}
+        clock = now
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "project.json"
+        done("imported")
+        source = Source(url, KEY)
+        label_config = source.label_config(tasks)
+        source.download(tasks, path)
+        done("exported")
+        documents = read(path, 1, label_config).documents
+        done("read")
+        training, _ = divide([document for document in documents if not is_held_out(document.text)])
+        model = starter()
+        done("model loaded")
+        examples = build(training, model).examples
+        done("built")
+    sys.stdout.write(json.dumps({"tasks": tasks, "examples": len(examples), "stages": stages}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,129 @@
+"""How cost grows: with texts, words of a text and labels for what serves, with tasks for what converts an export.
+
+    python -m benchmarks.growth --data ../shared/data
+
+An exponent of 1 is growth in proportion; it is the slope between the two largest sizes, both axes logarithmic.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bars import RESULTS, Bar, less_than, write
+from benchmarks.conversion import converted
+from benchmarks.engine import wordings
+from benchmarks.studio import serving
+from service.model import Model, use_threads
+from service.settings import STARTER
+
+TEXTS = (8, 32, 128, 512)
+WORDS = (100, 400, 1_600, 6_400)
+LABELS = (5, 20, 80, 320)
+TASKS = (10, 100, 1_000, 10_000, 100_000)
+CONVERSION = ("exported", "read", "built")
+"""The stages that tasks cost; importing packages and loading the model are none of them."""
+SOME = 8
+"""Texts that are asked many labels."""
+screen = Console()
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Cost against size: seconds, and what else is known of each size."""
+
+    of: str
+    sizes: list[int]
+    seconds: list[float]
+    details: list[dict[str, Any]]
+
+    @property
+    def exponent(self) -> float:
+        """The slope of seconds over size, both logarithmic, between the two largest sizes."""
+        return math.log(self.seconds[-1] / self.seconds[-2]) / math.log(self.sizes[-1] / self.sizes[-2])
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+    rounds: Annotated[int, typer.Option(min=1, help="How often the model is asked; the median counts.")] = 3,
+    tasks: Annotated[int, typer.Option(help="Most tasks that are converted.")] = TASKS[-1],
+    threads: Annotated[int, typer.Option(min=1, help="Threads that torch computes with.")] = 1,
+) -> None:
+    """Measure, print tables, write the figures and the bars that they are held against."""
+    use_threads(threads)
+    sentences = data / "bc5cdr" / "dev.jsonl"
+    found = []
+    for growth in (*serving_costs(sentences, rounds), conversion(sentences, [n for n in TASKS if n <= tasks])):
+        screen.print(table(growth))
+        found.append(growth)
+    write(out, "growth", [{**asdict(one), "exponent": one.exponent} for one in found], bars(found))
+
+
+def serving_costs(sentences: Path, rounds: int) -> Iterator[Growth]:
+    """Seconds of the starter for more texts, longer texts and more labels, one at a time."""
+    model = Model.load(str(STARTER), "cpu")
+    model.use("auto")
+    texts = [json.loads(line)["text"] for line in sentences.read_text(encoding="utf-8").splitlines()]
+    words = " ".join(texts).split()
+    few = wordings(5)
+    yield growth("texts", TEXTS, rounds, lambda count: model.extract(texts[:count], few, 0.5))
+    yield growth("words of a text", WORDS, rounds, lambda count: model.extract([" ".join(words[:count])], few, 0.5))
+    yield growth("labels", LABELS, rounds, lambda count: model.extract(texts[:SOME], wordings(count), 0.5))
+
+
+def growth(of: str, sizes: Sequence[int], rounds: int, run: Callable[[int], Any]) -> Growth:
+    """The median of rounds for each size, the sizes in turn; the first round warms up."""
+    times: dict[int, list[float]] = {size: [] for size in sizes}
+    for number in range(rounds + 1):
+        for size in sizes:
+            began = time.perf_counter()
+            run(size)
+            if number:
+                times[size].append(time.perf_counter() - began)
+    return Growth(of, list(sizes), [median(times[size]) for size in sizes], [{} for _ in sizes])
+
+
+def conversion(sentences: Path, sizes: Sequence[int]) -> Growth:
+    """Seconds and peak memory of exporting and converting a project, each size in a process of its own."""
+    with serving(sentences) as url:
+        found = [converted(url, size) for size in sizes]
+    seconds = [sum(stage["seconds"] for name, stage in one["stages"].items() if name in CONVERSION) for one in found]
+    return Growth("tasks of a project", list(sizes), seconds, found)
+
+
+def bars(found: Sequence[Growth]) -> Iterator[Bar]:
+    for one in found:
+        yield less_than(
+            f"seconds against {one.of}, from {one.sizes[-2]:,} to {one.sizes[-1]:,}", one.exponent, "exponent", 1.1
+        )
+    most = found[-1].details[-1]
+    if most["tasks"] == TASKS[-1]:
+        peaks = {name: stage["peak_mb"] for name, stage in most["stages"].items()}
+        yield less_than("100,000 tasks exported and read, peak memory", peaks["read"], "MB", 400)
+        yield less_than("100,000 tasks cut into examples beside the model, peak memory", peaks["built"], "MB", 400)
+
+
+def table(one: Growth) -> Table:
+    made = Table(one.of, "seconds", "peak MB, stage by stage", title=f"exponent {one.exponent:.2f}")
+    for size, seconds, detail in zip(one.sizes, one.seconds, one.details, strict=True):
+        peaks = ", ".join(
+            f"{name} {stage['peak_mb']:.0f} ({stage['seconds']:.1f} s)"
+            for name, stage in detail.get("stages", {}).items()
+        )
+        made.add_row(f"{size:,}", f"{seconds:.3f}", peaks)
+    return made
+
+
+if __name__ == "__main__":
+    typer.run(main)
