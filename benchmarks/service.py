@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
-from benchmarks.engine import read, wordings
 from benchmarks.processes import resident
+from benchmarks.texts import read, wordings
 from examples.demo.server import Server, free_port
 from service.extractor.engine import Engine
 from service.extractor.loading import load
