@@ -73,7 +73,8 @@ SETTINGS = [
     *(Setting("MiniLM", "short", 5, threads) for threads in (1, 2)),
     *(Setting("bi-encoder", "short", labels, 1) for labels in (5, 100)),
     *(Setting(shape, "notes", 5, threads) for shape in ("gliner_small", "starter") for threads in (1, 2)),
-    *(Setting(shape, "short", labels, 1) for shape in ("gliner_small", "starter") for labels in (25, 100)),
+    *(Setting("gliner_small", "short", labels, 1) for labels in (25, 100)),
+    Setting("starter", "short", 25, 1),  # of more than 30 it asks in groups, which GLiNER alone does not
 ]
 
 
@@ -143,8 +144,8 @@ def correctness(
     if setting.shape != "starter":
         return f"logits at most {apart:.0e} apart in fp32"
     model.use("fp32")
-    alike = texts_alike(naive, model, texts, labels)
-    return f"logits at most {apart:.0e} apart in fp32; entities alike in {alike} of {len(texts)} texts"
+    alike, whole = texts_alike(naive, model, texts, labels)
+    return f"logits at most {apart:.0e} apart in fp32; entities alike in {alike} of {whole} texts read whole by GLiNER"
 
 
 def operations(model: Model, texts: Sequence[str], labels: Sequence[str]) -> float:
@@ -179,13 +180,8 @@ def peak(dtype: torch.dtype, size: int = 1024, seconds: float = 1.0) -> float:
 def table(one: Measured) -> Table:
     setting = one.setting
     title = f"{setting.shape}, {setting.words} texts, {setting.labels} labels, {setting.threads} threads"
-    made = Table(
-        "way",
-        "texts/s",
-        "× naive (lowest to highest)",
-        title=title,
-        caption=f"{one.useful:.0%} of peak useful; {one.correct}",
-    )
+    caption = f"{one.useful:.0%} of peak useful; {one.correct}"
+    made = Table("way", "texts/s", "× naive (lowest to highest)", title=title, caption=caption)
     for way, speeds in one.speeds.items():
         middle, lowest, highest = one.ratio(way)
         made.add_row(way, f"{median(speeds):.1f}", f"{middle:.2f} ({lowest:.2f} to {highest:.2f})")

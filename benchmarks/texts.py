@@ -24,8 +24,11 @@ def read(data: Path, words: str, count: int) -> list[str]:
 
 
 def wordings(count: int) -> list[str]:
-    """So many labels of one sub-token, as most are in a full vocabulary: words of the starter's, which is small."""
+    """So many labels of one sub-token, as most are in a full vocabulary: words of the starter's, which is small.
+
+    Sorted, since their order changes what GLiNER finds.
+    """
     kinds = ["chemical", "disease", "gene", "person", "city"]
     known = AutoTokenizer.from_pretrained(STARTER).get_vocab()
     words = sorted(word for word in known if word.isalpha() and len(word) > 4 and word not in kinds)
-    return [*kinds, *words[:: len(words) // count]][:count]
+    return sorted([*kinds, *words[:: len(words) // count]][:count])
