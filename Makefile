@@ -80,6 +80,7 @@ bench: $(BIN)/.installed ## how fast texts get their spans, a model learns and a
 	$(BIN)/python -m benchmarks.growth --data $(DATA)
 	$(BIN)/python -m benchmarks.service --data $(DATA)
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.plots
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah: one of them builds the image."; exit 2; }

@@ -31,9 +31,7 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     for canary in canaries:
         check(model, canary, source)
     if not canaries:
-        model.extract(
-            [FIRST], ["name"], 0.5
-        )  # a model's first text takes several times as long: nobody waits for it here
+        model.extract([FIRST], ["name"], 0.5)  # it takes several times as long: nobody waits for it here
     return Loaded(initial_version(source), model, time.monotonic() - began)
 
 
