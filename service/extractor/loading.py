@@ -11,6 +11,8 @@ from service.lineage import Canary
 from service.model import Model, Precision
 from service.versions import initial_version
 
+FIRST = "A text of its own, before anybody else's."
+
 
 class CanaryFailed(RuntimeError):
     """A version does not find what it must find."""
@@ -28,6 +30,8 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     model.use(precision)
     for canary in canaries:
         check(model, canary, source)
+    if not canaries:  # a model's first text takes several times as long: nobody waits for it here
+        model.extract([FIRST], ["name"], 0.5)
     return Loaded(initial_version(source), model, time.monotonic() - began)
 
 
