@@ -14,6 +14,7 @@ from torch import nn
 
 from service.gliner import make_log_bucket_position
 from service.packed.linear import PackedLinear
+from service.packed.shapes import filled_rows, rounded
 
 ROWS = 64
 """Queries at once: their scores stay in a processor's cache, however long the text is."""
@@ -37,12 +38,12 @@ class AbsoluteAttention:
         projected = by_head(self._projections(states), self._heads)
         found = torch.empty_like(states)
         for text in texts:
-            query, key, value = projected[:, :, text].contiguous()
+            query, key, value = of_text(projected, text)
             for rows in blocks(query.size(1)):
                 asked = query[:, rows]
                 nothing = asked.new_empty(1)
                 scores = torch.baddbmm(nothing, asked, key.transpose(1, 2), beta=0, alpha=self._scale)
-                attend(scores, value, found[text][rows])
+                attend(scores, value, found[text], rows)
         return found
 
 
@@ -58,6 +59,7 @@ class DisentangledAttention:
         self._heads = layer.num_attention_heads
         self._scale = (3 * layer.attention_head_size) ** -0.5
         self._projections = linear.of(layer.query_proj, layer.key_proj, layer.value_proj)
+        longest = rounded(longest)
         self._middle = longest - 1
         rows = distances[_rows(layer, longest)]
         as_key, as_query = (
@@ -71,11 +73,11 @@ class DisentangledAttention:
         projected = by_head(self._projections(states), self._heads)
         found = torch.empty_like(states)
         for text in texts:
-            query, key, value = projected[:, :, text].contiguous()
+            query, key, value = of_text(projected, text)
             by_keys = self._by_keys(key)
             for rows in blocks(query.size(1)):
                 scores = self._by_queries(query[:, rows], key, rows.start) + by_keys[:, rows]
-                attend(scores, value, found[text][rows])
+                attend(scores, value, found[text], rows)
         return found
 
     def _table(self, rows: torch.Tensor, projection: nn.Linear) -> torch.Tensor:
@@ -112,17 +114,27 @@ def by_head(projected: torch.Tensor, heads: int) -> torch.Tensor:
     return projected.view(len(projected), 3, heads, -1).permute(1, 2, 0, 3)
 
 
+def of_text(projected: torch.Tensor, text: slice) -> torch.Tensor:
+    """A text's part of [3, heads, tokens, size of a head], its tokens filled up to a number that recurs."""
+    return filled_rows(projected[:, :, text], rounded(text.stop - text.start)).contiguous()
+
+
 def blocks(count: int) -> list[slice]:
     """`count` rows in blocks of ROWS."""
     return [slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS)]
 
 
-def attend(scores: torch.Tensor, value: torch.Tensor, out: torch.Tensor) -> None:
-    """Write into `out` [queries, size] the values [heads, keys, size of a head] by scores [heads, queries, keys]."""
+def attend(scores: torch.Tensor, value: torch.Tensor, out: torch.Tensor, rows: slice) -> None:
+    """Write into those `rows` of `out` [tokens, size] the values [heads, keys, size of a head] by the rows' scores.
+
+    Scores are [heads, rows, keys]; of the rows and the keys those beyond `out` were only added.
+    """
+    scores[..., len(out) :] = -torch.inf
     # In bf16 a softmax over a number of keys that fills no vector takes twice as long as in fp32.
     shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
-    heads, queries, _ = scores.shape
-    torch.bmm(shares, value, out=out.view(queries, heads, -1).transpose(0, 1))
+    attended = (shares @ value).transpose(0, 1)
+    written = out[rows]
+    written.view(len(written), *attended.shape[1:]).copy_(attended[: len(written)])
 
 
 def shifted(scores: torch.Tensor, columns: int) -> torch.Tensor:

@@ -27,7 +27,7 @@ class Encoder:
         ]
 
     def __call__(self, ids: torch.Tensor, texts: Sequence[slice], wanted: torch.Tensor) -> torch.Tensor:
-        """The last states [wanted, size] of the `wanted` among the token `ids` of `texts`."""
+        """The last states [wanted, size] of the `wanted` among the `ids` of `texts`, behind which there may be others."""
         states = self._embed(ids, texts)
         everything: slice | torch.Tensor = slice(None)
         for layer in self._layers[:-1]:
@@ -35,11 +35,18 @@ class Encoder:
         return self._layers[-1](states, texts, wanted)
 
     def _embed(self, ids: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
-        places = torch.cat([torch.arange(text.stop - text.start) for text in texts]) if self._has_positions else None
+        places = self._places(len(ids), texts) if self._has_positions else None
         embedded: torch.Tensor = self._embeddings(
             input_ids=ids[None], position_ids=None if places is None else places[None]
         )
         return embedded[0]
+
+    def _places(self, count: int, texts: Sequence[slice]) -> torch.Tensor:
+        """Each token's place in its text."""
+        found = torch.zeros(count, dtype=torch.long)
+        for text in texts:
+            torch.arange(text.stop - text.start, out=found[text])
+        return found
 
 
 class Layer:

@@ -13,6 +13,11 @@ import torch
 import torch.nn.functional as F
 
 from service.packed.linear import PackedLinear
+from service.packed.sequences import parts
+from service.packed.shapes import filled_rows, rounded
+
+BLOCK = 16
+"""Words whose spans are scored at once: they stay in a processor's cache."""
 
 
 class Projection:
@@ -46,19 +51,27 @@ class SpanHead:
 
         Spans that end behind their text hold no meaning.
         """
+        words = filled_rows(words, rounded(len(words) + BLOCK))
         starts = self._start(self._project_start(words))
         ends = self._end(self._project_end(words))
-        ends = torch.cat([ends, ends.new_zeros(self._width - 1, ends.size(1))])
+        ends = filled_rows(ends, len(ends) + self._width - 1)
         # [words, width, size]: the ends of a word's spans, a view
         ends = ends.unfold(0, self._width, 1).transpose(1, 2)
         together = torch.cat(list(labels))
-        counts = [len(own) for own in labels]
-        folded = torch.split(self._fold(together), counts)
-        biases = torch.split(together @ self._bias, counts)
+        folded = self._fold(filled_rows(together, rounded(len(together))))
+        biases = together @ self._bias
         return [
-            self._scores(starts[text], ends[text], weight, bias)
-            for text, weight, bias in zip(texts, folded, biases, strict=True)
+            self._text(starts, ends, text, folded[own], biases[own])
+            for text, own in zip(texts, parts(map(len, labels)), strict=True)
         ]
+
+    def _text(
+        self, starts: torch.Tensor, ends: torch.Tensor, text: slice, weight: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        """[words, width, labels] of one text among all starts and ends, in blocks that may reach into the next text."""
+        count = text.stop - text.start
+        blocks = [slice(at, at + BLOCK) for at in range(text.start, text.stop, BLOCK)]
+        return torch.cat([self._scores(starts[block], ends[block], weight, bias) for block in blocks])[:count]
 
     def _scores(
         self, starts: torch.Tensor, ends: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor

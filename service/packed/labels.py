@@ -9,6 +9,7 @@ import torch
 
 from service.packed.head import Projection
 from service.packed.linear import PackedLinear
+from service.packed.shapes import filled_rows, rounded
 from service.windows import Group
 
 REMEMBERED = 64
@@ -28,7 +29,9 @@ class ReadLabels:
         self._project = Projection(gliner.model.prompt_rep_layer, linear)
 
     def __call__(self, states: torch.Tensor, groups: Sequence[Group]) -> Sequence[torch.Tensor]:
-        return torch.split(self._project(states), [len(group.labels) for group in groups])
+        counts = [len(group.labels) for group in groups]
+        projected = self._project(filled_rows(states, rounded(len(states))))
+        return torch.split(projected[: len(states)], counts)
 
 
 class EncodedLabels:

@@ -14,6 +14,7 @@ from service.packed.labels import EncodedLabels, Labels, ReadLabels
 from service.packed.linear import PackedLinear
 from service.packed.pooling import POOLINGS
 from service.packed.sequences import Sequences
+from service.packed.shapes import filled
 
 
 class PackedNetwork:
@@ -34,10 +35,10 @@ class PackedNetwork:
     def __call__(self, sequences: Sequences) -> list[torch.Tensor]:
         """Logits [words, width, labels] of each window, fp32. Spans that end behind their window hold no meaning."""
         pieces = self._pooling.places(sequences)
-        states = self._encoder(torch.tensor(sequences.ids), sequences.texts, torch.tensor(pieces + sequences.labels))
+        states = self._encoder(filled(sequences.ids), sequences.texts, filled(pieces + sequences.labels))
         if self._projection:
             states = self._projection(states)
-        words, labels = torch.split(states, [len(pieces), len(sequences.labels)])
+        words, labels = torch.split(states[: len(pieces) + len(sequences.labels)], [len(pieces), len(sequences.labels)])
         words = self._read(self._pooling(words, sequences), sequences.of_words)
         asked = self._labels(labels, sequences.groups)
         return [logits.float() for logits in self._head(words, sequences.of_words, asked)]
