@@ -74,10 +74,13 @@ test-slow: $(READY) ## the slow tests
 test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
-bench: $(BIN)/.installed ## how fast texts get their spans and a model learns, and how cost grows (DATA: the data sets)
+bench: $(BIN)/.installed ## how fast texts get their spans, a model learns and a service starts, and how cost grows (DATA: the data sets)
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.training --data $(DATA)
 	$(BIN)/python -m benchmarks.growth --data $(DATA)
+	$(BIN)/python -m benchmarks.service --data $(DATA)
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.plots
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah: one of them builds the image."; exit 2; }

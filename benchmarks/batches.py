@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine import read, wordings
 from benchmarks.shapes import SHAPES
+from benchmarks.texts import read, wordings
 from service.model import Model, use_threads
 
 SIZES = (256, 512, 768, 1024, 2048, 8192)

@@ -22,8 +22,8 @@ from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, less_than, write
 from benchmarks.conversion import converted
-from benchmarks.engine import wordings
 from benchmarks.studio import serving
+from benchmarks.texts import wordings
 from service.model import Model, use_threads
 from service.settings import STARTER
 

@@ -18,8 +18,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.engine import read, wordings
 from benchmarks.shapes import SHAPES
+from benchmarks.texts import read, wordings
 from service.gliner import GLiNER
 from service.model import use_threads
 

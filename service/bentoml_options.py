@@ -9,4 +9,5 @@ OPTIONS: dict[str, Any] = {
     "metrics": {"enabled": False},  # ours have labels that bound their number
     "logging": {"access": {"enabled": False}},  # every probe would be a line
     "traffic": {"timeout": 120},
+    "tracing": {"excluded_urls": ".*"},  # nobody collects spans, and each request would make some
 }

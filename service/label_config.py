@@ -99,6 +99,7 @@ def in_words(label: str) -> str:
     return " ".join(part.lower() if part[1:].islower() else part for part in parts)
 
 
+@lru_cache(maxsize=256)
 def fingerprint(controls: tuple[Control, ...]) -> str:
     """What of a config decides predictions, as canonical JSON."""
     return json.dumps([astuple(control) for control in controls], ensure_ascii=False)

@@ -5,28 +5,29 @@ from __future__ import annotations
 import os
 
 import bentoml
+from starlette.applications import Starlette
 
-from service import logs
-from service.backend.app import build
-from service.backend.supervisor import Supervisor
 from service.bentoml_options import OPTIONS
-from service.settings import Settings
+from service.deferred import deferred
 
 
-def supervisor() -> Supervisor:
+def application() -> Starlette:
     """The backend of this machine; torch is imported here, in the serving process alone."""
+    from service import logs
     from service.backend import local
+    from service.backend.app import build
     from service.model import use_threads
+    from service.settings import Settings
 
     settings = Settings()
     # A run resolves the same base model, though its store and its working directory are others.
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)
-    return local.supervisor(settings)
+    return build(lambda: local.supervisor(settings))
 
 
 @bentoml.service(name="spanloop", **OPTIONS)
-@bentoml.asgi_app(build(supervisor), path="/")
+@bentoml.asgi_app(deferred(application), path="/")
 class Spanloop:
     """Spanloop as one service; all its routes are in the mounted application."""

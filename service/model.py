@@ -7,19 +7,28 @@ every span comes back as code points of the text it was found in.
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 
 from service.gliner import GLiNER
+from service.packed import pack
+from service.packed.linear import PackedLinear
+from service.packed.quantized import QuantizedLinear
+from service.padded import Padded
 from service.spans import Extraction, Span, decide
+from service.subtokens import Subtokens
 from service.surgery import operate
-from service.windows import CPU_BATCH_TOKENS, MAX_BATCH, MAX_BATCH_TOKENS, Window, windows
-from service.words import Words, split, token_counts
+from service.windows import CPU_BATCH_TOKENS, MAX_BATCH, MAX_BATCH_TOKENS, Group, Window, windows
+from service.words import Words, split
+
+log = logging.getLogger(__name__)
 
 Owner = TypeVar("Owner")
 
@@ -27,22 +36,27 @@ FLOOR = 0.02
 """Candidates below this probability are not looked at: they are no doubts worth a person's time."""
 
 DEFAULT_POSITIONS = 512
-SPECIAL_TOKENS = 3
-"""[CLS], the separator behind the labels, and the closing [SEP]."""
-
-
 SETS = 64
 """So many label sets are remembered in groups."""
 
-Precision = Literal["auto", "fp32", "bf16"]
+PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", "two")
+"""A text that a model's own collator and ours must read alike."""
+
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
+"""What a model computes in for each precision, its linear layers excepted in int8."""
 
 
-class Group(NamedTuple):
-    """Labels that a text is asked at once."""
+class Runner(Protocol):
+    """A way from windows to spans."""
 
-    labels: tuple[str, ...]
-    tokens: int
-    """Sub-tokens of their prompt, special ones included."""
+    def cost(self, tokens: Sequence[int]) -> int:
+        """Sub-tokens that are computed for windows of so many each."""
+        ...
+
+    def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
+        """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
+        ...
 
 
 class ModelError(RuntimeError):
@@ -58,17 +72,17 @@ class Model:
     def __init__(self, gliner: Any) -> None:
         self.gliner = gliner.eval()
         operate(gliner.model)
-        self.tokenizer = gliner.data_processor.transformer_tokenizer
+        tokenizer = gliner.data_processor.transformer_tokenizer
+        self.subtokens = Subtokens(tokenizer)
         self.splitter = gliner.data_processor.words_splitter
         self.max_words: int = gliner.config.max_len
         self.max_width: int = gliner.config.max_width
         self.max_types: int = gliner.config.max_types
-        self.max_tokens = _positions(gliner, self.tokenizer)
-        self.by_span = getattr(gliner.config, "span_mode", "") != "token_level"
+        self.max_tokens = _positions(gliner, tokenizer)
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
         self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         """Sub-tokens, padding included, that are quickest to run at once."""
-        self._collator = gliner.create_collator()
+        self.runner: Runner = Padded(gliner)
         self._asked: dict[tuple[str, ...], list[Group]] = {}
         """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
 
@@ -94,13 +108,25 @@ class Model:
         return cls(gliner)
 
     def use(self, precision: Precision) -> None:
-        """Compute in this precision from now on; auto: in bf16 where the device multiplies it in hardware, else fp32.
+        """Serve from now on, in this precision; auto: in half precision where the device has one, else fp32.
 
-        Scores stay fp32. A model that is to learn stays in fp32.
+        Scores are fp32 in any. A model that is to learn is not to serve. Raises ModelError where int8 is not known.
         """
         device = self.gliner.device
-        bf16 = precision == "bf16" or (precision == "auto" and bf16_is_native(device))
-        self.gliner.model.to(torch.bfloat16 if bf16 else torch.float32)
+        if precision == "auto":
+            precision = best_precision(device)
+        self.gliner.model.to(DTYPES[precision])
+        probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
+        linear = QuantizedLinear if precision == "int8" else PackedLinear
+        packed = pack(self.gliner, linear, self.subtokens.closing, self.max_tokens, probe)
+        if packed is None and precision == "int8":
+            raise ModelError(
+                "This model cannot be served in int8: that is known for span models over BERT and DeBERTa, on a "
+                "processor. Set SPANLOOP_PRECISION to auto."
+            )
+        if packed is None and device.type == "cpu":
+            log.info("%s is not known without padding: it is run by GLiNER", type(self.gliner).__name__)
+        self.runner = packed or Padded(self.gliner)
 
     def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
         """Split a label set so that its wordings leave the text at least half of the window.
@@ -111,8 +137,8 @@ class Model:
         unique = sorted(set(labels))
         if not self.prompted:
             return [tuple(unique)] if unique else []
-        costs = [count + 1 for count in token_counts(unique, self.tokenizer)]
-        if costs and max(costs) > self.max_tokens // 2:
+        _, costs = self.subtokens.of(unique)
+        if costs and max(costs) >= self.max_tokens // 2:
             worst = unique[costs.index(max(costs))]
             raise ModelError(f"The label wording {worst[:60]!r}… is too long for the model: shorten its hint.")
         parts = max(1, math.ceil(len(unique) / self.max_types))
@@ -124,11 +150,11 @@ class Model:
 
     def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
         """All windows of one text, for all groups of its labels. None for a text without words."""
-        words = split(text, self.splitter, self.tokenizer)
+        words = split(text, self.splitter, self.subtokens)
         return [
             self._window(words, group, piece, threshold)
             for group in self._groups(tuple(labels))
-            for piece in self.windows(words, group.tokens)
+            for piece in self.windows(words, len(group.prompt) + len(self.subtokens.closing))
         ]
 
     def windows(self, words: Words, prompt_tokens: int) -> list[slice]:
@@ -138,25 +164,25 @@ class Model:
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window, doubts below the threshold included, in code points of its text."""
-        inputs = self.gliner.collate_batch(
-            [{"tokenized_text": window.words, "ner": None} for window in batch],
-            [list(window.labels) for window in batch],
-            self._collator,
-        )
-        output = self.gliner.run_batch(inputs)
-        output.logits = output.logits.float()
-        thresholds = [window.threshold for window in batch]
-        found = self.gliner.decode_batch(output, inputs, threshold=[min(FLOOR, t) for t in thresholds])
-        if not self.by_span:
-            # A token model puts spans together from tokens above the threshold: below it they are other spans.
-            taken = self.gliner.decode_batch(output, inputs, threshold=thresholds)
-            doubts = [[s for s in spans if s.score <= t] for spans, t in zip(found, thresholds, strict=True)]
-            found = [spans + doubt for spans, doubt in zip(taken, doubts, strict=True)]
-        return [
-            [Span(window.starts[s.start], window.ends[s.end], s.entity_type, float(s.score)) for s in spans]
-            for window, spans in zip(batch, found, strict=True)
-        ]
+        """The candidate spans of each window, doubts below the threshold included, in code points of its text.
+
+        Where the device has no memory for the batch, its halves are run, and later batches are to be of half the size.
+        """
+        try:
+            return self.runner(batch, FLOOR)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+        # Behind the except clause, whose error holds on to what was computed.
+        torch.cuda.empty_cache()
+        self.batch_tokens = max(1, self.batch_tokens // 2)
+        log.warning("out of memory: batches are of %s sub-tokens from now on", self.batch_tokens)
+        half = len(batch) // 2
+        return self.run(batch[:half]) + self.run(batch[half:])
+
+    def cost(self, tokens: Sequence[int]) -> int:
+        """Sub-tokens that are computed for windows of so many each, in one batch."""
+        return self.runner.cost(tokens)
 
     def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
         """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""
@@ -171,50 +197,62 @@ class Model:
         ]
         candidates: list[list[Span]] = [[] for _ in questions]
         owners.sort(key=lambda owner: owner[1].tokens)
-        for batch in batches(owners, self.batch_tokens):
+        for batch in self._batches(owners):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
 
-    def prompt_tokens(self, labels: Iterable[str]) -> int:
+    def _batches(self, owners: Sequence[tuple[Owner, Window]]) -> Iterator[Sequence[tuple[Owner, Window]]]:
+        """Cut a sequence of windows into batches of what is quickest to run at once; one window at least."""
+        start = 0
+        while start < len(owners):
+            end = start + 1
+            while end < len(owners) and end - start < MAX_BATCH:
+                if self.cost([window.tokens for _, window in owners[start : end + 1]]) > self.batch_tokens:
+                    break
+                end += 1
+            yield owners[start:end]
+            start = end
+
+    def prompt_tokens(self, labels: Sequence[str]) -> int:
         """How many sub-tokens of a window a group of labels takes, special ones included."""
-        if not self.prompted:
-            return SPECIAL_TOKENS
-        labels = list(labels)
-        return sum(token_counts(labels, self.tokenizer)) + len(labels) + SPECIAL_TOKENS
+        return len(self._group(tuple(labels)).prompt) + len(self.subtokens.closing)
 
     def _groups(self, labels: tuple[str, ...]) -> list[Group]:
         found = self._asked.get(labels)
         if found is None:
-            found = [Group(group, self.prompt_tokens(group)) for group in self.groups(labels)]
+            found = [self._group(group) for group in self.groups(labels)]
             if len(self._asked) >= SETS:
                 self._asked.clear()
             self._asked[labels] = found
         return found
 
+    def _group(self, labels: tuple[str, ...]) -> Group:
+        opening = self.subtokens.opening
+        if not self.prompted:
+            return Group(labels, tuple(opening), ())
+        processor = self.gliner.data_processor
+        words = [word for label in labels for word in (processor.ent_token, label)]
+        ids, counts = self.subtokens.of([*words, processor.sep_token])
+        places = [len(opening) + place for place in accumulate(counts, initial=0)]
+        # A label is read at the token that announces it, or at the one behind that.
+        behind = 0 if self.gliner.config.embed_ent_token else 1
+        return Group(labels, (*opening, *ids), tuple(place + behind for place in places[: 2 * len(labels) : 2]))
+
     def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
+        first = sum(words.tokens[: piece.start])
+        counts = words.tokens[piece]
+        tokens = sum(counts)
         return Window(
             words=words.asked[piece],
             starts=words.starts[piece],
             ends=words.ends[piece],
-            labels=group.labels,
-            tokens=sum(words.tokens[piece]) + group.tokens,
+            ids=words.ids[first : first + tokens],
+            counts=counts,
+            group=group,
+            tokens=len(group.prompt) + tokens + len(self.subtokens.closing),
             threshold=threshold,
         )
-
-
-def batches(owners: Sequence[tuple[Owner, Window]], tokens: int) -> Iterator[Sequence[tuple[Owner, Window]]]:
-    """Cut a sequence of windows into batches of at most so many sub-tokens, padding included; one at least."""
-    start = 0
-    while start < len(owners):
-        end, longest = start, 0
-        while end < len(owners) and end - start < MAX_BATCH:
-            longest = max(longest, owners[end][1].tokens)
-            if end > start and longest * (end + 1 - start) > tokens:
-                break
-            end += 1
-        yield owners[start:end]
-        start = end
 
 
 def _positions(gliner: Any, tokenizer: Any) -> int:
@@ -222,6 +260,13 @@ def _positions(gliner: Any, tokenizer: Any) -> int:
     encoder = getattr(gliner.config, "encoder_config", None)
     positions = getattr(encoder, "max_position_embeddings", None) or DEFAULT_POSITIONS
     return int(min(tokenizer.model_max_length, positions))
+
+
+def best_precision(device: torch.device) -> Precision:
+    """bf16 where that is native; on other GPUs fp16."""
+    if bf16_is_native(device):
+        return "bf16"
+    return "fp16" if device.type == "cuda" else "fp32"
 
 
 def bf16_is_native(device: torch.device) -> bool:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_BATCH = 32
 MAX_BATCH_TOKENS = 8192
 """What the model reads at once at most: windows, and sub-tokens with their padding."""
-CPU_BATCH_TOKENS = 768
+CPU_BATCH_TOKENS = 1024
 """The same on a processor, whose caches hold no more: past it a token takes longer (`python -m benchmarks.batches`)."""
+
+
+class Group(NamedTuple):
+    """Labels that a text is asked at once, and what stands before the text's own sub-tokens for that."""
+
+    labels: tuple[str, ...]
+    prompt: tuple[int, ...]
+    """Sub-tokens, the one that opens every text included."""
+    places: tuple[int, ...]
+    """Where in the prompt each label's embedding is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +30,13 @@ class Window:
     words: list[str]
     starts: list[int]
     ends: list[int]
-    labels: tuple[str, ...]
+    ids: list[int]
+    """The words' sub-tokens."""
+    counts: list[int]
+    """How many each word has."""
+    group: Group
     tokens: int
+    """Sub-tokens of the whole, prompt and special ones included."""
     threshold: float
 
 

@@ -90,7 +90,7 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
     groups, prompt_tokens = cache(model.groups), cache(model.prompt_tokens)
     known: dict[str, str] = {}  # texts share their words: of each one copy is kept
     for document in documents:
-        words = split(document.text, model.splitter, model.tokenizer)
+        words = split(document.text, model.splitter, model.subtokens)
         asked = [known.setdefault(word, word) for word in words.asked]
         spans, unfit = align(document.spans, words, model.max_width)
         dataset.left_out.update(unfit)

@@ -35,6 +35,11 @@ class Server:
             start_new_session=True,
         )
 
+    @property
+    def process(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
     def wait(self, seconds: float = 180, path: str = "/health") -> None:
         """Wait until `path` answers. Raises ServerFailed where it does not in time, or where the process has ended."""
         deadline = time.monotonic() + seconds

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -64,7 +65,7 @@ async def predict(supervisor: Supervisor, request: Request) -> Response:
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)
     log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)
-    return JSONResponse({"results": items})
+    return Response(msgspec.json.encode({"results": items}), media_type="application/json")
 
 
 async def webhook(supervisor: Supervisor, request: Request) -> Response:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import bentoml
+from starlette.applications import Starlette
 
-from service import logs
-from service.backend.app import build
-from service.backend.cluster import release
-from service.backend.supervisor import Supervisor
 from service.bentoml_options import OPTIONS
-from service.settings import Settings
+from service.deferred import deferred
 
 
-def supervisor() -> Supervisor:
+def application() -> Starlette:
+    from service import logs
+    from service.backend.app import build
+    from service.backend.cluster import release
+    from service.settings import Settings
+
     settings = Settings()
     logs.configure(settings.log_json)
-    return release.supervisor(settings)
+    return build(lambda: release.supervisor(settings))
 
 
 @bentoml.service(name="spanloop-backend", **OPTIONS)
-@bentoml.asgi_app(build(supervisor), path="/")
+@bentoml.asgi_app(deferred(application), path="/")
 class Backend:
     """Label Studio's contract, training Jobs and rollouts; the model is elsewhere."""

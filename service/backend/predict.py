@@ -52,8 +52,7 @@ class Predictor:
             raise Refused(400, str(error), Cause.BAD_CONFIG) from error
         deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
-        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
-        readings = [await to_thread.run_sync(self._read, request, control) for control in controls]
+        readings = [await self._reading(request, control) for control in controls]
         questions = [Question(reading.texts, reading.control.wordings) for reading in readings]
         try:
             # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
@@ -68,6 +67,12 @@ class Predictor:
                 items[index].add(part)
         version = seen_version(answer.version, fingerprint(controls), threshold)
         return [item.as_json(version) for item in items]
+
+    async def _reading(self, request: Predict, control: Control) -> Reading:
+        if not control.is_hypertext:
+            return self._read(request, control)
+        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
+        return await to_thread.run_sync(self._read, request, control)
 
     def _read(self, request: Predict, control: Control) -> Reading:
         """What there is to read for one control."""

@@ -7,7 +7,8 @@ import time
 
 from service.backend import metrics
 from service.causes import Cause
-from service.extractor.engine import Engine, Loaded
+from service.extractor.engine import Engine
+from service.extractor.loaded import Loaded
 from service.extractor.loading import load
 from service.live import INITIAL, Live, LiveFile
 from service.metrics import errors

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.causes import Cause
-from service.extractor.engine import Engine, Loaded
+from service.extractor.engine import Engine
+from service.extractor.loaded import Loaded
 from service.extractor.questions import Unavailable
 from service.extractor.wire import Ask, encode_answer
 from service.metrics import errors

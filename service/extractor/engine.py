@@ -1,4 +1,4 @@
-"""Extraction for many requests at once: one thread runs the model, requests take turns.
+"""Extraction for many requests at once: one thread makes windows of texts, one runs the model; requests take turns.
 
 A request is answered whole by the version that was current when it came: a swap changes what the next request
 gets and touches none that runs.
@@ -12,22 +12,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.metrics_core import Metric
 
 from service.causes import Cause
 from service.extractor import metrics
+from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
-from service.extractor.questions import Answer, Failure, Question, Unavailable
+from service.extractor.questions import Answer, Question, Unavailable
+from service.extractor.request import Request
 from service.metrics import errors
-from service.spans import Extraction, Span, decide
 from service.windows import Window
-
-if TYPE_CHECKING:
-    from service.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -35,104 +30,11 @@ BATCH = 32
 """Windows in a batch at most; how many tokens, its pace says."""
 
 
-class Loaded(NamedTuple):
-    """A model and the version that it is."""
-
-    version: str
-    model: Model
-    seconds: float = 0.0
-    """How long it took to load."""
-
-
-@dataclass(eq=False)
-class Request:
-    """One request in the engine: texts not yet begun, windows not yet run, and what was found."""
-
-    loaded: Loaded
-    texts: Sequence[str]
-    labels: tuple[str, ...]
-    threshold: float
-    arrived: float
-    deadline: float
-    todo: deque[int] = field(init=False)
-    ready: deque[tuple[int, Window]] = field(default_factory=deque)
-    running: dict[int, int] = field(default_factory=dict)
-    """Windows of a text that are not yet run."""
-    begun: set[int] = field(default_factory=set)
-    """Texts of which a window is, or was, in a batch."""
-    found: dict[int, list[Span]] = field(default_factory=dict)
-    items: list[Extraction | Failure | None] = field(init=False)
-    answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
-
-    def __post_init__(self) -> None:
-        # Texts of like length run together: a batch is padded to its longest.
-        self.todo = deque(sorted(range(len(self.texts)), key=lambda index: len(self.texts[index])))
-        self.items = [None] * len(self.texts)
-
-    @property
-    def over(self) -> bool:
-        return self.answer.cancelled() or (not self.todo and not self.ready and not self.running)
-
-    def next_window(self) -> tuple[int, Window] | None:
-        """The next window to run; prepares one text where none is at hand. None: nothing left to start."""
-        while not self.ready and self.todo:
-            self._prepare(self.todo.popleft())
-        return self.ready.popleft() if self.ready else None
-
-    def begin(self, index: int) -> None:
-        """A window of a text is in the batch that runs next."""
-        if index not in self.begun:
-            self.begun.add(index)
-            metrics.QUEUE_WAIT.observe(time.monotonic() - self.arrived)
-
-    def done(self, index: int, spans: list[Span]) -> None:
-        """One window of a text was run."""
-        if index not in self.running:
-            return  # another window of this text failed
-        self.found[index].extend(spans)
-        self.running[index] -= 1
-        if not self.running[index]:
-            del self.running[index]
-            self.items[index] = extraction = decide(self.found.pop(index), self.threshold)
-            metrics.found(extraction.spans)
-
-    def fail(self, index: int, reason: str) -> None:
-        self.items[index] = Failure(reason)
-        self.running.pop(index, None)
-        self.found.pop(index, None)
-        self.ready = deque(entry for entry in self.ready if entry[0] != index)
-
-    def expire(self) -> None:
-        """Give up what was not reached in time; what was, is kept."""
-        self.todo.clear()
-        self.ready.clear()
-        self.running.clear()
-
-    def resolve(self) -> None:
-        late = Failure("not reached in time; retrieve predictions again for the tasks that have none")
-        if self.answer.set_running_or_notify_cancel():
-            errors.count(Cause.DEADLINE, self.items.count(None))
-            self.answer.set_result([item or late for item in self.items])
-
-    def _prepare(self, index: int) -> None:
-        try:
-            windows = self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
-        except Exception as error:  # a text must not take others down
-            log.exception("a text could not be prepared")
-            errors.count(Cause.BAD_TEXT)
-            self.fail(index, f"the text could not be prepared: {error}")
-            return
-        if not windows:
-            self.items[index] = decide([], self.threshold)
-            return
-        self.running[index], self.found[index] = len(windows), []
-        self.ready.extend((index, window) for window in windows)
-
-
 class Engine:
     """An Extractor in this process: runs the current version for everybody who asks.
 
-    `ask` may be called from any event loop; the model runs in one thread of the engine's own.
+    `ask` may be called from any event loop; texts become windows in one thread of the engine's own, and the model runs
+    in another.
     """
 
     def __init__(self) -> None:
@@ -143,8 +45,12 @@ class Engine:
         self._requests: deque[Request] = deque()
         self._closed = False
         self._pace = Pace()
-        self._thread = threading.Thread(target=self._work, name="model", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._prepare, name="windows", daemon=True),
+            threading.Thread(target=self._work, name="model", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def version(self) -> str | None:
@@ -154,7 +60,8 @@ class Engine:
     @property
     def queued(self) -> int:
         """Texts that wait or run."""
-        return sum(len(request.todo) + len(request.running) for request in self._snapshot())
+        with self._changed:
+            return sum(request.queued for request in self._requests)
 
     def swap(self, loaded: Loaded) -> None:
         """Answer with another version from the next request on."""
@@ -199,51 +106,71 @@ class Engine:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._give_up()
+
+    def _prepare(self) -> None:
+        """Make windows of the next text of each request in turn, until each has some ahead."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or any(request.hungry for request in self._requests))
+                if self._closed:
+                    return
+                taken = [(request, request.take()) for request in self._requests if request.hungry]
+            for request, index in taken:
+                windows = request.windows_of(index)
+                with self._changed:
+                    request.prepared(index, windows)
+                    self._changed.notify_all()
 
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._requests or self._closed)
+                self._changed.wait_for(self._due, timeout=self._patience())
                 if self._closed:
                     return
             try:
-                self._retire()
                 batch = self._collect()
                 if batch:
                     self._run(batch)
-                self._retire()
             except Exception:
                 # Whatever it was, the thread must go on: those that wait are told, the next are served.
                 log.exception("the engine failed")
                 errors.count(Cause.INTERNAL)
                 self._give_up()
 
-    def _snapshot(self) -> list[Request]:
-        with self._changed:
-            return list(self._requests)
+    def _due(self) -> bool:
+        """Whether there is something to run, or to answer."""
+        return self._closed or any(request.ready or request.over for request in self._requests)
+
+    def _patience(self) -> float | None:
+        """Seconds until a request that waits for its windows must be answered all the same."""
+        deadlines = [request.deadline for request in self._requests]
+        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def _collect(self) -> list[tuple[Request, int, Window]]:
         """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
         batch: list[tuple[Request, int, Window]] = []
-        requests = self._snapshot()
-        turn = deque(request for request in requests if request.loaded is requests[0].loaded)
-        longest, most = 0, min(self._pace.tokens, requests[0].loaded.model.batch_tokens) if requests else 0
-        while turn and len(batch) < BATCH:
-            request = turn.popleft()
-            entry = request.next_window()
-            if entry is None:
-                continue
-            longest = max(longest, entry[1].tokens)
-            if batch and longest * (len(batch) + 1) > most:
-                request.ready.appendleft(entry)
-                break
-            request.begin(entry[0])
-            batch.append((request, *entry))
-            turn.append(request)
+        tokens: list[int] = []
         with self._changed:
+            self._retire()
+            waiting = [request for request in self._requests if request.ready]
+            turn = deque(request for request in waiting if request.loaded is waiting[0].loaded)
+            while turn and len(batch) < BATCH:
+                request = turn.popleft()
+                index, window = request.ready[0]
+                model = request.loaded.model
+                tokens.append(window.tokens)
+                if batch and model.cost(tokens) > min(self._pace.tokens, model.batch_tokens):
+                    break
+                request.ready.popleft()
+                request.begin(index)
+                batch.append((request, index, window))
+                if request.ready:
+                    turn.append(request)
             self._requests.rotate(-1)
+            self._changed.notify_all()  # there is room for windows
         return batch
 
     def _run(self, batch: list[tuple[Request, int, Window]]) -> None:
@@ -260,28 +187,30 @@ class Engine:
             log.exception("the model failed on a text")
             errors.count(Cause.MODEL_FAILED)
             request, index, _ = batch[0]
-            request.fail(index, "the model failed on this text; the service's log has the cause")
+            with self._changed:
+                request.fail(index, "the model failed on this text; the service's log has the cause")
             return
         seconds = time.monotonic() - began
-        self._pace.ran(len(windows) * max(window.tokens for window in windows), seconds)
-        metrics.ran((window.tokens for window in windows), seconds)
-        for (request, index, _), spans in zip(batch, found, strict=True):
-            request.done(index, spans)
+        tokens = [window.tokens for window in windows]
+        self._pace.ran(model.cost(tokens), seconds)
+        metrics.ran(tokens, seconds)
+        with self._changed:
+            for (request, index, _), spans in zip(batch, found, strict=True):
+                request.done(index, spans)
+            self._retire()
 
     def _retire(self) -> None:
+        """Answer what is done, or due. Under the lock."""
         now = time.monotonic()
-        for request in self._snapshot():
+        for request in list(self._requests):
             if now > request.deadline:
                 request.expire()
             if request.over:
-                self._end(request)
+                self._requests.remove(request)
+                request.resolve()
 
     def _give_up(self) -> None:
-        for request in self._snapshot():
-            request.expire()
-            self._end(request)
-
-    def _end(self, request: Request) -> None:
         with self._changed:
-            self._requests.remove(request)
-        request.resolve()
+            for request in self._requests:
+                request.expire()
+            self._retire()

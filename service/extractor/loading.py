@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 
 from service import lineage
-from service.extractor.engine import Loaded
+from service.extractor.loaded import Loaded
 from service.lineage import Canary
 from service.model import Model, Precision
 from service.versions import initial_version
+
+FIRST = "A text of its own, before anybody else's."
 
 
 class CanaryFailed(RuntimeError):
@@ -28,6 +30,8 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     model.use(precision)
     for canary in canaries:
         check(model, canary, source)
+    if not canaries:
+        model.extract([FIRST], ["name"], 0.5)  # it takes several times as long: nobody waits for it here
     return Loaded(initial_version(source), model, time.monotonic() - began)
 
 

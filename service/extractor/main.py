@@ -5,19 +5,21 @@ from __future__ import annotations
 import bentoml
 from starlette.applications import Starlette
 
-from service import logs
 from service.bentoml_options import OPTIONS
-from service.extractor.app import build
-from service.settings import Settings
+from service.deferred import deferred
 
 
 def application() -> Starlette:
+    from service import logs
+    from service.extractor.app import build
+    from service.settings import Settings
+
     settings = Settings()
     logs.configure(settings.log_json)
     return build(settings)
 
 
 @bentoml.service(name="spanloop-extractor", **OPTIONS)
-@bentoml.asgi_app(application(), path="/")
+@bentoml.asgi_app(deferred(application), path="/")
 class Extractor:
     """The model of one version behind /extract."""

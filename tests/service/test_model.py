@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 import torch
+from networks import random_gliner
 
 from service.model import Model, ModelError
 from service.spans import Span, without_overlaps
@@ -139,9 +140,9 @@ def test_a_window_costs_exactly_the_sub_tokens_that_are_counted_for_it(shared_mo
     for labels in (LABELS, [f"zoo kind {n}" for n in range(60)]):
         for text in texts:
             for window in shared_model.prepare(text, labels, 0.5):
-                inputs = shared_model.gliner.collate_batch(
-                    [{"tokenized_text": window.words, "ner": None}], [list(window.labels)], shared_model._collator
-                )
+                entry = {"tokenized_text": window.words, "ner": None}
+                collator = shared_model.gliner.create_collator()
+                inputs = shared_model.gliner.collate_batch([entry], [list(window.group.labels)], collator)
                 assert inputs["input_ids"].shape[1] == window.tokens <= shared_model.max_tokens
 
 
@@ -228,3 +229,60 @@ def test_a_label_set_is_put_into_groups_once(shared_model, monkeypatch):
     first = shared_model.prepare("Alice lives in Paris", labels, 0.5)
     monkeypatch.setattr(Model, "groups", lambda model, labels: pytest.fail("asked again"))
     assert shared_model.prepare("Alice lives in Paris", labels, 0.5) == first
+
+
+class Small:
+    """A way to run windows on a device that has memory for two at once."""
+
+    def __init__(self, runner):
+        self.runner = runner
+        self.sizes = []
+
+    def cost(self, tokens):
+        return self.runner.cost(tokens)
+
+    def __call__(self, windows, floor):
+        self.sizes.append(len(windows))
+        if len(windows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.runner(windows, floor)
+
+
+def test_a_batch_that_the_device_has_no_memory_for_is_run_in_halves(model_folder, shared_model):
+    made = Model.load(str(model_folder), "cpu")
+    made.runner = small = Small(made.runner)
+    texts, before = sentences(7), made.batch_tokens
+    assert made.extract(texts, LABELS, 0.5) == shared_model.extract(texts, LABELS, 0.5)
+    assert max(small.sizes) == 7
+    assert made.batch_tokens < before
+    small.sizes.clear()
+    made.batch_tokens = 1
+    made.extract(texts, LABELS, 0.5)
+    assert set(small.sizes) == {1}
+
+
+def test_a_single_window_that_the_device_has_no_memory_for_fails(shared_model, monkeypatch):
+    def full(windows, floor):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(shared_model, "runner", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        shared_model.run(shared_model.prepare("Alice", LABELS, 0.5))
+
+
+def test_in_int8_most_of_the_same_names_are_found(model_folder, shared_model):
+    made = Model.load(str(model_folder), "cpu")
+    made.use("int8")
+    texts = sentences(60)
+    few, many = (
+        {(n, *s[:3]) for n, one in enumerate(m.extract(texts, LABELS, 0.5)) for s in one.spans}
+        for m in (made, shared_model)
+    )
+    assert len(few & many) > 0.9 * len(many) > 50
+    assert {parameter.dtype for parameter in made.gliner.model.parameters()} == {torch.float32}
+
+
+def test_int8_for_a_model_that_it_is_not_known_for_is_refused(tmp_path):
+    made = Model(random_gliner(tmp_path, "bert", span_mode="token_level"))
+    with pytest.raises(ModelError, match="SPANLOOP_PRECISION"):
+        made.use("int8")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.words import MAX_TOKENS_OF_A_WORD, split, token_counts
+from service.words import MAX_TOKENS_OF_A_WORD, split
 
 JOINER, RIGHT_TO_LEFT = "‍", "‏"
 BLOB = base64.b64encode(bytes(range(256)) * 4).decode()
@@ -22,7 +22,7 @@ TEXTS = st.text(
 
 @given(text=TEXTS)
 def test_offsets_are_slices_in_order_and_miss_nothing_but_whitespace(shared_model, text):
-    words = split(text, shared_model.splitter, shared_model.tokenizer)
+    words = split(text, shared_model.splitter, shared_model.subtokens)
     covered = set()
     end = 0
     for asked, start, stop in zip(words.asked, words.starts, words.ends, strict=True):
@@ -35,23 +35,23 @@ def test_offsets_are_slices_in_order_and_miss_nothing_but_whitespace(shared_mode
 
 @given(text=TEXTS)
 def test_every_word_the_model_reads_has_sub_tokens(shared_model, text):
-    words = split(text, shared_model.splitter, shared_model.tokenizer)
-    assert token_counts(words.asked, shared_model.tokenizer) == words.tokens
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    assert shared_model.subtokens.of(words.asked) == (words.ids, words.tokens)
     assert all(0 < count <= MAX_TOKENS_OF_A_WORD for count in words.tokens)
 
 
 @pytest.mark.parametrize("dropped", [JOINER, RIGHT_TO_LEFT, "​", "﻿"], ids=["joiner", "rtl-mark", "zero-space", "bom"])
 def test_a_word_that_the_tokenizer_drops_has_a_stand_in_of_its_own(shared_model, dropped):
     text = f"Alice {dropped} met Bob"
-    assert token_counts([dropped], shared_model.tokenizer) == [0]
-    words = split(text, shared_model.splitter, shared_model.tokenizer)
+    assert shared_model.subtokens.of([dropped]) == ([], [0])
+    words = split(text, shared_model.splitter, shared_model.subtokens)
     assert words.asked == ["Alice", ".", "met", "Bob"]
     assert [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)] == ["Alice", dropped, "met", "Bob"]
 
 
 def test_emoji_and_combining_accents_keep_code_point_offsets(shared_model):
     text = "👩‍⚕️ José saw 😀 Bob"
-    words = split(text, shared_model.splitter, shared_model.tokenizer)
+    words = split(text, shared_model.splitter, shared_model.subtokens)
     slices = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
     assert slices[-1] == "Bob"
     assert words.starts[-1] == text.index("Bob")
@@ -60,7 +60,7 @@ def test_emoji_and_combining_accents_keep_code_point_offsets(shared_model):
 
 def test_a_base64_blob_becomes_pieces_that_cover_it_and_no_more(shared_model):
     text = f"Alice sent {BLOB} to Bob"
-    words = split(text, shared_model.splitter, shared_model.tokenizer)
+    words = split(text, shared_model.splitter, shared_model.subtokens)
     pieces = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
     assert pieces[:2] == ["Alice", "sent"]
     assert pieces[-2:] == ["to", "Bob"]
@@ -69,5 +69,5 @@ def test_a_base64_blob_becomes_pieces_that_cover_it_and_no_more(shared_model):
 
 
 def test_an_empty_text_has_no_words(shared_model):
-    assert len(split("", shared_model.splitter, shared_model.tokenizer)) == 0
-    assert len(split(" \n\t ", shared_model.splitter, shared_model.tokenizer)) == 0
+    assert len(split("", shared_model.splitter, shared_model.subtokens)) == 0
+    assert len(split(" \n\t ", shared_model.splitter, shared_model.subtokens)) == 0

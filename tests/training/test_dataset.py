@@ -28,7 +28,7 @@ def annotated(draw):
 
 
 def words_of(model, text):
-    return split(text, model.splitter, model.tokenizer)
+    return split(text, model.splitter, model.subtokens)
 
 
 @given(given_document=annotated())

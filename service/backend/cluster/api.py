@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,9 +18,16 @@ from service.settings import Settings
 SECONDS = 10
 """How long one request may take."""
 
+CONTENT = {"PATCH": "application/strategic-merge-patch+json"}
+CREDENTIALS = ["BearerToken"]
+
 
 class Cluster:
-    """The objects of one release in one namespace."""
+    """The objects of one release in one namespace.
+
+    Asked by path, not by the client's classes of each kind: those bring the models of all kinds, 27 MB and most of a
+    second, to make objects of which plain dicts are made again.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.namespace = settings.namespace
@@ -28,88 +36,76 @@ class Cluster:
         # The chart's own labels, which every training Job has, whoever created it.
         self._training = f"app.kubernetes.io/component=training,spanloop.dev/release={settings.release}"
         self._client = connect()
-        self._apps = client.AppsV1Api(self._client)
-        self._batch = client.BatchV1Api(self._client)
-        self._core = client.CoreV1Api(self._client)
-        self._coordination = client.CoordinationV1Api(self._client)
+        self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+        self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
+        self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     def jobs(self) -> list[Manifest]:
         """The release's training Jobs."""
-        with _asked("list Jobs"):
-            found = self._batch.list_namespaced_job(
-                self.namespace, label_selector=self._training, _request_timeout=SECONDS
-            )
-        return [self._plain(job) for job in found.items]
+        return self._list("list Jobs", self._jobs, self._training)
 
     def pods_of(self, job: str) -> list[Manifest]:
         """A Job's pods, the newest first."""
-        with _asked(f"list the pods of Job {job}"):
-            found = self._core.list_namespaced_pod(
-                self.namespace, label_selector=f"job-name={job}", _request_timeout=SECONDS
-            )
-        pods = [self._plain(pod) for pod in found.items]
+        pods = self._list(f"list the pods of Job {job}", self._pods, f"job-name={job}")
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
     def create_job(self, manifest: Manifest) -> None:
         """Raises Exists where the Job is there already."""
-        with _asked(f"create Job {manifest['metadata']['name']}"):
-            self._batch.create_namespaced_job(self.namespace, manifest, _request_timeout=SECONDS)  # type: ignore[arg-type]
+        self._ask(f"create Job {manifest['metadata']['name']}", "POST", self._jobs, manifest)
 
     def annotate_job(self, name: str, annotations: dict[str, str]) -> None:
         body = {"metadata": {"annotations": annotations}}
-        with _asked(f"annotate Job {name}"):
-            self._batch.patch_namespaced_job(name, self.namespace, body, _request_timeout=SECONDS)
+        self._ask(f"annotate Job {name}", "PATCH", f"{self._jobs}/{name}", body)
 
     def delete_job(self, name: str) -> None:
         """Delete a Job and its pods."""
-        with _asked(f"delete Job {name}"):
-            self._batch.delete_namespaced_job(
-                name, self.namespace, propagation_policy="Background", _request_timeout=SECONDS
-            )
+        self._ask(f"delete Job {name}", "DELETE", f"{self._jobs}/{name}", propagationPolicy="Background")
 
     def deployment(self) -> Manifest:
         """The extractor's Deployment."""
-        with _asked(f"read Deployment {self.extractor}"):
-            return self._plain(
-                self._apps.read_namespaced_deployment(self.extractor, self.namespace, _request_timeout=SECONDS)
-            )
+        return self._ask(f"read Deployment {self.extractor}", "GET", self._deployment)
 
     def patch_deployment(self, body: Manifest, resource_version: str) -> Manifest:
         """Change the extractor's Deployment if it is still what it was when it was read. Raises Changed."""
         guarded = {**body, "metadata": {**body.get("metadata", {}), "resourceVersion": resource_version}}
-        with _asked(f"patch Deployment {self.extractor}"):
-            return self._plain(
-                self._apps.patch_namespaced_deployment(
-                    self.extractor, self.namespace, guarded, _request_timeout=SECONDS
-                )
-            )
+        return self._ask(f"patch Deployment {self.extractor}", "PATCH", self._deployment, guarded)
 
     def scale(self, replicas: int) -> None:
         """Set the extractor's number of pods, by the scale subresource."""
-        with _asked(f"scale Deployment {self.extractor}"):
-            self._apps.patch_namespaced_deployment_scale(
-                self.extractor, self.namespace, {"spec": {"replicas": replicas}}, _request_timeout=SECONDS
-            )
+        body = {"spec": {"replicas": replicas}}
+        self._ask(f"scale Deployment {self.extractor}", "PATCH", f"{self._deployment}/scale", body)
 
     def lease(self, name: str) -> Manifest:
         """Raises Missing."""
-        with _asked(f"read Lease {name}"):
-            return self._plain(self._coordination.read_namespaced_lease(name, self.namespace, _request_timeout=SECONDS))
+        return self._ask(f"read Lease {name}", "GET", f"{self._leases}/{name}")
 
     def create_lease(self, manifest: Manifest) -> None:
         """Raises Exists."""
-        with _asked("create the Lease"):
-            self._coordination.create_namespaced_lease(self.namespace, manifest, _request_timeout=SECONDS)  # type: ignore[arg-type]
+        self._ask("create the Lease", "POST", self._leases, manifest)
 
     def replace_lease(self, manifest: Manifest) -> None:
         """Raises Changed where another backend was quicker."""
         name = manifest["metadata"]["name"]
-        with _asked(f"renew Lease {name}"):
-            self._coordination.replace_namespaced_lease(name, self.namespace, manifest, _request_timeout=SECONDS)  # type: ignore[arg-type]
+        self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
 
-    def _plain(self, found: object) -> Manifest:
-        plain: Manifest = self._client.sanitize_for_serialization(found)  # type: ignore[no-untyped-call]
-        return plain
+    def _list(self, what: str, path: str, selector: str) -> list[Manifest]:
+        found: list[Manifest] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []
+        return found
+
+    def _ask(self, what: str, method: str, path: str, body: Manifest | None = None, **query: str) -> Manifest:
+        """Ask the API server; `what` says of an error what it was asked for."""
+        headers = {"Accept": "application/json", "Content-Type": CONTENT.get(method, "application/json")}
+        request = self._client.param_serialize(
+            method, path, query_params=list(query.items()), header_params=headers, body=body, auth_settings=CREDENTIALS
+        )
+        with _asked(what):
+            response = self._client.call_api(*request, _request_timeout=SECONDS)
+            text = response.read().decode()  # type: ignore[no-untyped-call]
+            if not 200 <= response.status < 300:
+                raise ApiException.from_response(http_resp=response, body=text, data=None)
+        found: Manifest = json.loads(text)
+        return found
 
 
 def connect() -> client.ApiClient:

@@ -88,7 +88,7 @@ def test_past_the_deadline_items_say_so_and_what_was_done_is_there(backend, monk
 
 def test_several_controls_share_one_deadline_and_one_version(backend, monkeypatch):
     """Label Studio waits 100 s for all of them together, and stores one version for the item."""
-    from service.extractor.engine import Loaded
+    from service.extractor.loaded import Loaded
 
     client = backend()
     engine = client.app.state.supervisor.extractor

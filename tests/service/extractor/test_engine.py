@@ -26,6 +26,7 @@ class Hooked:
         self.model = model
         self.before = before
         self.prepare = model.prepare
+        self.cost = model.cost
         self.batch_tokens = model.batch_tokens
 
     def run(self, batch):

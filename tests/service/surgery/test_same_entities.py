@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import torch
 
 from service.gliner import GLiNER
 from service.model import Model
 from service.settings import ROOT, STARTER
-from service.words import token_counts
 
 LABELS = ["chemical", "company", "disease", "location", "person"]
 THRESHOLD = 0.5
@@ -27,11 +27,14 @@ def texts(model: Model) -> list[str]:
 
 def _is_whole(text: str, model: Model) -> bool:
     words = [word for word, _, _ in model.splitter(text)]
-    return len(words) <= model.max_words and all(token_counts(words, model.tokenizer))
+    return len(words) <= model.max_words and all(model.subtokens.of(words)[1])
 
 
-def test_the_same_entities_on_500_texts():
+@pytest.mark.parametrize("serving", [False, True], ids=["padded", "packed"])
+def test_the_same_entities_on_500_texts(serving):
     fast = Model.load(str(STARTER), "cpu")
+    if serving:
+        fast.use("fp32")
     asked = texts(fast)
     assert len(asked) == 500
     own = GLiNER.from_pretrained(str(STARTER), local_files_only=True, dtype="fp32").eval()

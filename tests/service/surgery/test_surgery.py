@@ -4,43 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer, BertConfig, DebertaV2Config
+from networks import ENCODERS, random_gliner
 
-from service.gliner import GLiNER, GLiNERConfig
-from service.settings import STARTER
 from service.surgery import operate
 
-SIZES: dict[str, Any] = {
-    "hidden_size": 48,
-    "num_hidden_layers": 2,
-    "intermediate_size": 96,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 512,
-    "initializer_range": 0.2,
-}
-DEBERTA: dict[str, Any] = {
-    "relative_attention": True,
-    "position_buckets": 32,
-    "norm_rel_ebd": "layer_norm",
-    "share_att_key": True,
-    "pos_att_type": ["p2c", "c2p"],
-    "max_relative_positions": -1,
-    "position_biased_input": False,
-    "type_vocab_size": 0,
-}
-ENCODERS = {
-    "bert": lambda: BertConfig(**SIZES),
-    "deberta": lambda: DebertaV2Config(**SIZES, **DEBERTA),
-    "deberta, positions of their own": lambda: DebertaV2Config(**SIZES, **{**DEBERTA, "share_att_key": False}),
-    "deberta, all distances": lambda: DebertaV2Config(**SIZES, **{**DEBERTA, "position_buckets": -1}),
-    "deberta, with a convolution": lambda: DebertaV2Config(**SIZES, **DEBERTA, conv_kernel_size=3),
-    "deberta, one term": lambda: DebertaV2Config(**SIZES, **{**DEBERTA, "pos_att_type": ["c2p"]}),
-}
 TEXTS = [
     "Alice met Bob at Acme in Paris .",
     "Naloxone reverses the antihypertensive effect of clonidine .",
@@ -53,34 +23,7 @@ LABELS = ["person", "company", "chemical substance", "city"]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A GLiNER with random weights."""
-    tokenizer = AutoTokenizer.from_pretrained(STARTER)
-
-    def make(encoder: str, bi: bool = False, **options: Any) -> Any:
-        torch.manual_seed(3)
-        folder: Path = tmp_path_factory.mktemp("model")
-        config = ENCODERS[encoder]()
-        config.vocab_size = len(tokenizer)
-        config.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        gliner = GLiNER.from_config(
-            GLiNERConfig(
-                model_name=str(folder),
-                labels_encoder=str(folder) if bi else None,
-                encoder_config=config.to_dict(),
-                labels_encoder_config=config.to_dict() if bi else None,
-                hidden_size=32,
-                max_width=5,
-                **{"span_mode": "markerV0", **options},
-            ),
-            backbone_from_pretrained=False,
-        )
-        with torch.no_grad():  # scores that differ, as those of a trained model do
-            for name, parameter in gliner.model.named_parameters():
-                if parameter.dim() > 1 and "rep_layer.model" not in name and "bert_layer" not in name:
-                    parameter.mul_(1.4)
-        return gliner.eval()
-
-    return make
+    return lambda encoder, **options: random_gliner(tmp_path_factory.mktemp("model"), encoder, **options)
 
 
 def inputs_of(gliner, texts):

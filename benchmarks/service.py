@@ -1,0 +1,374 @@
+"""What HTTP, Label Studio's tasks and BentoML cost around the engine: the service as `make serve` starts it, and the
+engine in this process, asked for the same texts by as many at once.
+
+    python -m benchmarks.service --data ../shared/data
+
+Every round asks the engine, then the service (A B A B …), for each setting; while one is asked the other rests. Ratios
+and differences are of one round, and what is told is the median of rounds with the lowest and the highest. Every answer
+is checked against the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
+from benchmarks.processes import resident
+from benchmarks.texts import read, wordings
+from examples.demo.server import Server, free_port
+from service.extractor.engine import Engine
+from service.extractor.loading import load
+from service.extractor.questions import Question
+from service.model import use_threads
+from service.settings import ROOT, STARTER
+from service.spans import Extraction
+
+TEXTS = 1200
+"""Different texts; so many are in the largest request, too."""
+LABELS = wordings(5)
+THRESHOLD = 0.5
+DOUBT = 0.05
+"""An entity this close to the threshold may be missing: in bf16 a score depends on what stands beside its text."""
+PATIENCE = 80.0
+"""Seconds that an answer is waited for."""
+THINKING = 0.05
+"""Seconds between an annotator's tasks."""
+screen = Console()
+
+
+class Setting(NamedTuple):
+    """How many ask at once, and for how many texts each time."""
+
+    concurrency: int
+    batch: int
+
+    @property
+    def asks(self) -> int:
+        """How many times is asked in a round: 200 texts at least, and each that asks twice."""
+        return max(2 * self.concurrency, 200 // self.batch)
+
+
+SETTINGS = [Setting(concurrency, batch) for concurrency in (1, 8, 32) for batch in (1, 25, 200)]
+
+
+@dataclass
+class Timed:
+    """What was measured of one way: texts a second round by round, and each round's seconds of every ask."""
+
+    speeds: list[float] = field(default_factory=list)
+    seconds: list[list[float]] = field(default_factory=list)
+
+    @property
+    def medians(self) -> list[float]:
+        """Each round's median, in milliseconds."""
+        return [1000 * median(one) for one in self.seconds]
+
+    def told(self) -> dict[str, object]:
+        found = sorted(1000 * one for round_ in self.seconds for one in round_)
+        return {"texts a second": self.speeds, "ms": {f"p{part}": percentile(found, part) for part in (50, 95, 99)}}
+
+
+@dataclass
+class Measured:
+    """Both ways of one setting."""
+
+    setting: Setting
+    engine: Timed = field(default_factory=Timed)
+    service: Timed = field(default_factory=Timed)
+
+    @property
+    def ratios(self) -> list[float]:
+        """The service's share of the engine's texts a second, round by round."""
+        return [ours / bare for ours, bare in zip(self.service.speeds, self.engine.speeds, strict=True)]
+
+    @property
+    def overheads(self) -> list[float]:
+        """Milliseconds by which the service's median answer is later than the engine's, round by round."""
+        return [ours - bare for ours, bare in zip(self.service.medians, self.engine.medians, strict=True)]
+
+
+class Client:
+    """Asks a running service as Label Studio does. Used by one thread at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+    def predict(self, body: bytes) -> bytes:
+        self._connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != http.client.OK:
+            raise RuntimeError(f"/predict answered {response.status}: {content[:200]!r}")
+        return content
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Material:
+    """The texts, how they are asked for, and what the engine finds in them."""
+
+    def __init__(self, texts: Sequence[str], engine: Engine) -> None:
+        self.texts = texts
+        answer = asyncio.run(engine.ask([Question(texts, LABELS)], THRESHOLD, 10 * PATIENCE))
+        self._found: list[Any] = list(answer.items[0])
+        self.differences = 0
+        """Answers, of all that were checked, that have other entities of little certainty."""
+
+    def batches(self, setting: Setting) -> list[range]:
+        """Which texts each ask of a round is for."""
+        return [self._batch(number, setting.batch) for number in range(setting.asks)]
+
+    def _batch(self, number: int, size: int) -> range:
+        start = number * size % (len(self.texts) - size + 1)
+        return range(start, start + size)
+
+    def check(self, batch: Sequence[int], items: Sequence[dict[str, Any]]) -> None:
+        """Raises AssertionError where a task has no prediction, or has other entities than the engine finds."""
+        assert len(items) == len(batch)
+        for index, item in zip(batch, items, strict=True):
+            expected: Extraction = self._found[index]
+            known = {(span.start, span.end, span.label): span.score for span in expected.spans}
+            found = {_entity(region): region["score"] for region in item["result"]}
+            others = {**known, **found}.keys() - (known.keys() & found.keys())
+            assert all(abs({**known, **found}[one] - THRESHOLD) < DOUBT for one in others), (item, expected)
+            self.differences += bool(others)
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
+    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way is asked.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that each model computes with.")] = 1,
+    batch: Annotated[int, typer.Option(help="Only settings with batches of so many texts; 0: all.")] = 0,
+    concurrency: Annotated[int, typer.Option(help="Only settings where so many ask; 0: all.")] = 0,
+) -> None:
+    """Measure all settings, print a table, write the figures and the bars that they are held against."""
+    use_threads(threads)
+    chosen = [one for one in SETTINGS if batch in (0, one.batch) and concurrency in (0, one.concurrency)]
+    with closing(Engine()) as engine, served(threads) as (process, port):
+        engine.swap(load(str(STARTER), "cpu", "auto"))
+        material = Material(read(data, "short", TEXTS), engine)
+        idle = resident(process)
+        measured = [measure(setting, engine, port, material, rounds) for setting in chosen]
+        singles = [annotate(port, material) for _ in range(rounds)]
+        memory = {"MB before the first task": idle, "MB behind the last": resident(process)}
+    screen.print(table(measured))
+    screen.print(f"an annotator's p95 beside {TEXTS} tasks: {spread([p95(one) for one in singles])} ms")
+    screen.print(f"memory of the service's processes, MB: {memory}; answers with other doubts: {material.differences}")
+    figures = [
+        {**one.setting._asdict(), "engine": one.engine.told(), "service": one.service.told()} for one in measured
+    ]
+    beside = {"annotator's ms beside a large request": singles, "memory": memory}
+    write(out, "service", [*figures, beside], bars(measured, singles))
+
+
+@contextmanager
+def served(threads: int) -> Iterator[tuple[int, int]]:
+    """The service with the starter and a home of its own, for as long as the context lasts: its process and port."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port(0)
+        environment = {
+            "SPANLOOP_HOME": folder,
+            "BENTOML_HOME": str(Path(folder) / "bentoml"),
+            "BENTOML_DO_NOT_TRACK": "True",
+            "PYTHONPATH": str(ROOT),
+            "SPANLOOP_MODEL": str(STARTER),
+            "SPANLOOP_DEVICE": "cpu",
+            "SPANLOOP_THREADS": str(threads),
+        }
+        Path(environment["BENTOML_HOME"]).mkdir()
+        program = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
+        options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
+        log = Path(folder) / "log.txt"
+        server = Server("Spanloop", [*program, *options], environment, f"http://127.0.0.1:{port}", log)
+        try:
+            server.wait()
+            with closing(Client(port)) as client:
+                client.predict(body(["The first task waits for the model."]))
+            yield server.process, port
+        finally:
+            server.stop()
+
+
+def body(texts: Sequence[str]) -> bytes:
+    """A request for predictions as Label Studio sends it, with all that it says of a task."""
+    tasks = [{**TASK, "id": number, "inner_id": number, "data": {"text": text}} for number, text in enumerate(texts)]
+    request = {"tasks": tasks, "project": "1.1795459342", "label_config": LABEL_CONFIG, "params": PARAMS}
+    return json.dumps(request).encode()
+
+
+def measure(setting: Setting, engine: Engine, port: int, material: Material, rounds: int) -> Measured:
+    """Ask each way in turn; the first round warms both up and is not counted."""
+    found = Measured(setting)
+    batches = material.batches(setting)
+    bodies = [body([material.texts[index] for index in batch]) for batch in batches]
+    for number in range(rounds + 1):
+        warming = Timed()
+        ask_engine(setting, engine, material, batches, found.engine if number else warming)
+        for batch, answer in zip(
+            batches, ask_service(setting, port, bodies, found.service if number else warming), strict=True
+        ):
+            material.check(batch, json.loads(answer)["results"])
+    return found
+
+
+def ask_engine(setting: Setting, engine: Engine, material: Material, batches: Sequence[range], timed: Timed) -> None:
+    seconds: list[float] = []
+    waiting = deque([material.texts[index] for index in batch] for batch in batches)
+
+    async def ask() -> None:
+        while waiting:
+            texts = waiting.popleft()
+            began = time.perf_counter()
+            await engine.ask([Question(texts, LABELS)], THRESHOLD, PATIENCE)
+            seconds.append(time.perf_counter() - began)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(ask() for _ in range(setting.concurrency)))
+
+    began = time.perf_counter()
+    asyncio.run(all_of_them())
+    timed.speeds.append(sum(map(len, batches)) / (time.perf_counter() - began))
+    timed.seconds.append(seconds)
+
+
+def ask_service(setting: Setting, port: int, bodies: Sequence[bytes], timed: Timed) -> list[bytes]:
+    """Ask for all bodies, each of those who ask in a thread with a connection of its own. Returns the answers."""
+    seconds: list[float] = []
+    answers = [b""] * len(bodies)
+    waiting = deque(enumerate(bodies))
+
+    def ask() -> None:
+        with closing(Client(port)) as client:
+            while True:
+                try:
+                    number, asked = waiting.popleft()
+                except IndexError:
+                    return
+                began = time.perf_counter()
+                answers[number] = client.predict(asked)
+                seconds.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(setting.concurrency) as those_who_ask:
+        for one in [those_who_ask.submit(ask) for _ in range(setting.concurrency)]:
+            one.result()
+    timed.speeds.append(setting.asks * setting.batch / (time.perf_counter() - began))
+    timed.seconds.append(seconds)
+    return answers
+
+
+def annotate(port: int, material: Material) -> list[float]:
+    """Milliseconds of an annotator's single tasks, one after another, while a request for all texts is answered."""
+    waits: list[float] = []
+    with ThreadPoolExecutor(1) as other, closing(Client(port)) as client, closing(Client(port)) as large:
+        everything = other.submit(large.predict, body(material.texts))
+        while not everything.done():
+            time.sleep(THINKING)
+            index = len(waits) % len(material.texts)
+            asked = body([material.texts[index]])
+            began = time.perf_counter()
+            answer = client.predict(asked)
+            waits.append(1000 * (time.perf_counter() - began))
+            material.check([index], json.loads(answer)["results"])
+        material.check(range(len(material.texts)), json.loads(everything.result())["results"])
+    return waits[:-1]  # the last may have been asked when all was over
+
+
+def percentile(values: Sequence[float], part: int) -> float:
+    """The value that `part` of 100 are at or below."""
+    return quantiles(values, n=100, method="inclusive")[part - 1] if len(values) > 1 else values[0]
+
+
+def p95(values: Sequence[float]) -> float:
+    return percentile(values, 95)
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def table(measured: Sequence[Measured]) -> Table:
+    made = Table(
+        *("at once", "texts an ask", "engine texts/s", "service texts/s", "share of the engine's"),
+        *("service ms p50 / p95 / p99", "ms over the engine's median"),
+        title="the service and the engine; median of rounds (lowest to highest)",
+    )
+    for one in measured:
+        late = sorted(1000 * seconds for round_ in one.service.seconds for seconds in round_)
+        made.add_row(
+            *(str(one.setting.concurrency), str(one.setting.batch)),
+            *(f"{median(way.speeds):.1f}" for way in (one.engine, one.service)),
+            spread(one.ratios),
+            " / ".join(f"{percentile(late, part):.1f}" for part in (50, 95, 99)),
+            spread(one.overheads),
+        )
+    return made
+
+
+def bars(measured: Sequence[Measured], singles: Sequence[Sequence[float]]) -> Iterator[Bar]:
+    """What the service is held to, of what was measured."""
+    known = {one.setting: one for one in measured}
+    if many := known.get(Setting(8, 25)):
+        name = "/predict, batches of 25, 8 at once, against the engine's texts a second"
+        yield at_least(name, median(many.ratios), "share", 0.85)
+    if single := known.get(Setting(1, 1)):
+        name = "/predict, one task, one at a time, median over the engine's"
+        yield less_than(name, median(single.overheads), "ms", 3.0)
+    name = f"/predict, an annotator's task beside a request for {TEXTS}, p95"
+    yield less_than(name, median([p95(one) for one in singles]), "ms", 300.0)
+
+
+def _entity(region: dict[str, Any]) -> tuple[int, int, str]:
+    value = region["value"]
+    return value["start"], value["end"], value["labels"][0]
+
+
+LABEL_CONFIG = (
+    '<View><Labels name="label" toName="text">'
+    + "".join(f'<Label value="{label}"/>' for label in LABELS)
+    + '</Labels><Text name="text" value="$text"/></View>'
+)
+PARAMS = {"login": None, "password": None, "context": None}
+TASK = {
+    "meta": {},
+    "created_at": "2026-11-23T18:42:22.842424Z",
+    "updated_at": "2026-11-23T18:42:22.842462Z",
+    "is_labeled": False,
+    "overlap": 1,
+    "total_annotations": 0,
+    "cancelled_annotations": 0,
+    "total_predictions": 0,
+    "comment_count": 0,
+    "unresolved_comment_count": 0,
+    "last_comment_updated_at": None,
+    "project": 1,
+    "updated_by": None,
+    "file_upload": None,
+    "comment_authors": [],
+    "annotations": [],
+    "predictions": [],
+}
+"""What Label Studio sends of a task that nobody has annotated, as it was recorded."""
+
+
+if __name__ == "__main__":
+    typer.run(main)

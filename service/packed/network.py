@@ -1,0 +1,50 @@
+"""A whole span model over the windows of many texts that stand one behind another, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn.utils.rnn import pack_sequence, unpack_sequence
+
+from service.packed.encoder import Encoder
+from service.packed.head import SpanHead
+from service.packed.labels import EncodedLabels, Labels, ReadLabels
+from service.packed.linear import PackedLinear
+from service.packed.pooling import POOLINGS
+from service.packed.sequences import Sequences
+
+
+class PackedNetwork:
+    """A known network's weights, laid out for inference on a processor."""
+
+    def __init__(self, gliner: Any, linear: type[PackedLinear], longest: int) -> None:
+        """`longest` counts a window's sub-tokens at most."""
+        network = gliner.model
+        layer = network.token_rep_layer
+        self._encoder = Encoder(layer.bert_layer.model, linear, longest)
+        self._pooling = POOLINGS[getattr(gliner.config, "subtoken_pooling", "first")]()
+        self._projection = linear.of(layer.projection) if hasattr(layer, "projection") else None
+        self._rnn = network.rnn.lstm if hasattr(network, "rnn") else None
+        self._head = SpanHead(network.span_rep_layer.span_rep_layer, linear)
+        self._labels: Labels = EncodedLabels(gliner) if hasattr(layer, "labels_encoder") else ReadLabels(gliner, linear)
+
+    @torch.inference_mode()
+    def __call__(self, sequences: Sequences) -> list[torch.Tensor]:
+        """Logits [words, width, labels] of each window, fp32. Spans that end behind their window hold no meaning."""
+        pieces = self._pooling.places(sequences)
+        states = self._encoder(torch.tensor(sequences.ids), sequences.texts, torch.tensor(pieces + sequences.labels))
+        if self._projection:
+            states = self._projection(states)
+        words, labels = torch.split(states, [len(pieces), len(sequences.labels)])
+        words = self._read(self._pooling(words, sequences), sequences.of_words)
+        asked = self._labels(labels, sequences.groups)
+        return [logits.float() for logits in self._head(words, sequences.of_words, asked)]
+
+    def _read(self, words: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
+        """The words as the head reads them: where there is an LSTM, behind it."""
+        if self._rnn is None:
+            return words
+        packed, _ = self._rnn(pack_sequence([words[text] for text in texts], enforce_sorted=False))
+        return torch.cat(unpack_sequence(packed))
