@@ -27,7 +27,7 @@ class Encoder:
         ]
 
     def __call__(self, ids: torch.Tensor, texts: Sequence[slice], wanted: torch.Tensor) -> torch.Tensor:
-        """The last states [wanted, size] of the `wanted` among the `ids` of `texts`, behind which there may be others."""
+        """The last states [wanted, size] of the `wanted` among the `ids` of `texts`, others may follow those."""
         states = self._embed(ids, texts)
         everything: slice | torch.Tensor = slice(None)
         for layer in self._layers[:-1]:
