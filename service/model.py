@@ -25,7 +25,7 @@ from service.padded import Padded
 from service.spans import Extraction, Span, decide
 from service.subtokens import Subtokens
 from service.surgery import operate
-from service.windows import CPU_BATCH_TOKENS, MAX_BATCH, MAX_BATCH_TOKENS, Group, Window, windows
+from service.windows import MAX_BATCH, Group, Window, windows
 from service.words import Words, split
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,9 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, 
 
 class Runner(Protocol):
     """A way from windows to spans."""
+
+    batch_tokens: int
+    """Sub-tokens that are quickest to run at once."""
 
     def cost(self, tokens: Sequence[int]) -> int:
         """Sub-tokens that are computed for windows of so many each."""
@@ -80,9 +83,8 @@ class Model:
         self.max_types: int = gliner.config.max_types
         self.max_tokens = _positions(gliner, tokenizer)
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
-        self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
-        """Sub-tokens, padding included, that are quickest to run at once."""
         self.runner: Runner = Padded(gliner)
+        self.batch_tokens = self.runner.batch_tokens
         self._asked: dict[tuple[str, ...], list[Group]] = {}
         """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
 
@@ -127,6 +129,7 @@ class Model:
         if packed is None and device.type == "cpu":
             log.info("%s is not known without padding: it is run by GLiNER", type(self.gliner).__name__)
         self.runner = packed or Padded(self.gliner)
+        self.batch_tokens = self.runner.batch_tokens
 
     def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
         """Split a label set so that its wordings leave the text at least half of the window.

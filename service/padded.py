@@ -11,7 +11,10 @@ from typing import Any
 import torch
 
 from service.spans import Span
-from service.windows import Window
+from service.windows import MAX_BATCH_TOKENS, Window
+
+PROCESSOR_TOKENS = 768
+"""Sub-tokens at once on a processor: of more, what is between two layers leaves its caches."""
 
 
 class Padded:
@@ -19,6 +22,7 @@ class Padded:
 
     def __init__(self, gliner: Any) -> None:
         self._gliner = gliner
+        self.batch_tokens = PROCESSOR_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         self._collator = gliner.create_collator()
         self._by_span = getattr(gliner.config, "span_mode", "") != "token_level"
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 MAX_BATCH = 32
 MAX_BATCH_TOKENS = 8192
 """What the model reads at once at most: windows, and sub-tokens with their padding."""
-CPU_BATCH_TOKENS = 1024
-"""The same on a processor, whose caches hold no more: past it a token takes longer (`python -m benchmarks.batches`)."""
 
 
 class Group(NamedTuple):

@@ -22,6 +22,9 @@ from service.packed.sequences import Sequences
 from service.spans import Span
 from service.windows import Window
 
+BATCH_TOKENS = 2048
+"""Sub-tokens at once: more is no quicker (`python -m benchmarks.batches`)."""
+
 
 class Packed:
     """A known model on a processor."""
@@ -30,6 +33,7 @@ class Packed:
         """`closing` ends each text's sub-tokens; `longest` counts them at most."""
         self._network = PackedNetwork(gliner, linear, longest)
         self._closing = closing
+        self.batch_tokens = BATCH_TOKENS
 
     def cost(self, tokens: Sequence[int]) -> int:
         """What windows of so many sub-tokens take together."""

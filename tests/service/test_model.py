@@ -236,6 +236,7 @@ class Small:
 
     def __init__(self, runner):
         self.runner = runner
+        self.batch_tokens = runner.batch_tokens
         self.sizes = []
 
     def cost(self, tokens):
