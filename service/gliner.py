@@ -36,7 +36,7 @@ def _absent(*packages: str) -> Iterator[None]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Within it torch says that it cannot work on several machines, which it is asked before that part is imported."""
+    """Within it torch says that it cannot work on several machines, which transformers asks once and remembers."""
     known = torch.distributed.is_available
     torch.distributed.is_available = lambda: False
     try:
@@ -61,7 +61,8 @@ def _uncompiled() -> Iterator[None]:
     try:
         yield
     finally:
-        del sys.modules[COMPILER], sys.modules[INDEXING]  # whoever needs the compiler from now on imports it
+        for name in (COMPILER, INDEXING):  # whoever needs the compiler from now on imports it
+            sys.modules.pop(name, None)
 
 
 def _marked(function: FunctionT) -> FunctionT:

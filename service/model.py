@@ -112,11 +112,13 @@ class Model:
     def use(self, precision: Precision) -> None:
         """Serve from now on, in this precision; auto: in half precision where the device has one, else fp32.
 
-        Scores are fp32 in any. A model that is to learn is not to serve. Raises ModelError where int8 is not known.
+        Scores are fp32 in any. A model that is to learn is not to serve. Raises ModelError for one that it has not.
         """
         device = self.gliner.device
         if precision == "auto":
             precision = best_precision(device)
+        if precision == "fp16" and device.type == "cpu":
+            raise ModelError("fp16 is for GPUs. Set SPANLOOP_PRECISION to auto, fp32 or bf16.")
         self.gliner.model.to(DTYPES[precision])
         probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
         linear = QuantizedLinear if precision == "int8" else PackedLinear
@@ -140,10 +142,9 @@ class Model:
         unique = sorted(set(labels))
         if not self.prompted:
             return [tuple(unique)] if unique else []
-        _, costs = self.subtokens.of(unique)
-        if costs and max(costs) >= self.max_tokens // 2:
-            worst = unique[costs.index(max(costs))]
-            raise ModelError(f"The label wording {worst[:60]!r}… is too long for the model: shorten its hint.")
+        for one in unique:
+            if self.prompt_tokens([one]) > self.max_tokens // 2:
+                raise ModelError(f"The label wording {one[:60]!r}… is too long for the model: shorten its hint.")
         parts = max(1, math.ceil(len(unique) / self.max_types))
         while True:
             groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]
@@ -178,7 +179,7 @@ class Model:
                 raise
         # Behind the except clause, whose error holds on to what was computed.
         torch.cuda.empty_cache()
-        self.batch_tokens = max(1, self.batch_tokens // 2)
+        self.batch_tokens = min(self.batch_tokens, max(1, self.cost([window.tokens for window in batch]) // 2))
         log.warning("out of memory: batches are of %s sub-tokens from now on", self.batch_tokens)
         half = len(batch) // 2
         return self.run(batch[:half]) + self.run(batch[half:])
@@ -243,17 +244,15 @@ class Model:
         return Group(labels, (*opening, *ids), tuple(place + behind for place in places[: 2 * len(labels) : 2]))
 
     def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
-        first = sum(words.tokens[: piece.start])
-        counts = words.tokens[piece]
-        tokens = sum(counts)
+        ids = words.ids[words.offsets[piece.start] : words.offsets[piece.stop]]
         return Window(
             words=words.asked[piece],
             starts=words.starts[piece],
             ends=words.ends[piece],
-            ids=words.ids[first : first + tokens],
-            counts=counts,
+            ids=ids,
+            counts=words.tokens[piece],
             group=group,
-            tokens=len(group.prompt) + tokens + len(self.subtokens.closing),
+            tokens=len(group.prompt) + len(ids) + len(self.subtokens.closing),
             threshold=threshold,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 from service.subtokens import Subtokens
 
@@ -24,7 +25,8 @@ class Words:
     """The words of one text, in order: parallel lists, and the sub-tokens of all of them.
 
     `asked` is what the model reads (a stand-in where the tokenizer would drop the word), `starts` and `ends` are
-    code points of the text, end exclusive; `tokens` counts the sub-tokens of each word, `ids` are they.
+    code points of the text, end exclusive; `tokens` counts the sub-tokens of each word, `ids` are they, and
+    `offsets` says where in `ids` each word begins, and where the last ends.
     """
 
     asked: list[str]
@@ -32,6 +34,7 @@ class Words:
     ends: list[int]
     tokens: list[int]
     ids: list[int]
+    offsets: list[int]
 
     def __len__(self) -> int:
         return len(self.asked)
@@ -53,7 +56,8 @@ def split(text: str, splitter: Splitter, subtokens: Subtokens) -> Words:
     if not all(counts):
         asked = [word if count else STAND_IN for word, count in zip(asked, counts, strict=True)]
         ids, counts = subtokens.of(asked)
-    return Words(asked, [start for _, start, _ in found], [end for _, _, end in found], counts, ids)
+    starts, ends = [start for _, start, _ in found], [end for _, _, end in found]
+    return Words(asked, starts, ends, counts, ids, [*accumulate(counts, initial=0)])
 
 
 def _pieces(word: tuple[str, int, int], count: int) -> list[tuple[str, int, int]]:

@@ -260,9 +260,10 @@ class Shuffled:
         begun = -epoch * len(order) % self.size
         yield from order[:begun]
         for start in range(begun, len(order), POOL * self.size):
-            pool = sorted(order[start : start + POOL * self.size], key=_size)
+            pool = order[start : start + POOL * self.size]
+            last = pool[len(pool) - len(pool) % self.size :]  # what is too few for a batch ends the epoch
+            pool = sorted(pool[: len(pool) - len(last)], key=_size)
             batches = [pool[at : at + self.size] for at in range(0, len(pool), self.size)]
-            last = batches.pop() if len(pool) % self.size else []  # what is too few for a batch ends the epoch
             random.shuffle(batches)
             for batch in batches:
                 yield from batch

@@ -92,6 +92,8 @@ class Engine:
         loaded = await self.ready(seconds)
         requests = [Request(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds) for q in questions]
         with self._changed:
+            if self._closed:
+                raise Unavailable("The extractor is being stopped.", Cause.NO_MODEL)
             self._requests.extend(requests)
             self._changed.notify_all()
         items = await asyncio.gather(*(asyncio.wrap_future(request.answer) for request in requests))
@@ -127,7 +129,8 @@ class Engine:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._due, timeout=self._patience())
+                while not self._due():
+                    self._changed.wait(self._patience())
                 if self._closed:
                     return
             try:
@@ -142,7 +145,8 @@ class Engine:
 
     def _due(self) -> bool:
         """Whether there is something to run, or to answer."""
-        return self._closed or any(request.ready or request.over for request in self._requests)
+        now = time.monotonic()
+        return self._closed or any(r.ready or r.over or now > r.deadline for r in self._requests)
 
     def _patience(self) -> float | None:
         """Seconds until a request that waits for its windows must be answered all the same."""
@@ -169,7 +173,7 @@ class Engine:
                 batch.append((request, index, window))
                 if request.ready:
                     turn.append(request)
-            self._requests.rotate(-1)
+            self._requests.rotate(-len({id(request) for request, _, _ in batch}))
             self._changed.notify_all()  # there is room for windows
         return batch
 

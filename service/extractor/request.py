@@ -77,7 +77,7 @@ class Request:
         """The windows of a text, or why there are none; changes nothing."""
         try:
             return self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
-        except Exception as error:  # a text must not take others down
+        except BaseException as error:  # a text must not take others down; what tokenizers panics with is no Exception
             log.exception("a text could not be prepared")
             errors.count(Cause.BAD_TEXT)
             return Failure(f"the text could not be prepared: {error}")

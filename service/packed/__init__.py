@@ -20,10 +20,16 @@ from service.packed.network import PackedNetwork
 from service.packed.pooling import POOLINGS
 from service.packed.sequences import Sequences
 from service.spans import Span
+from service.surgery.folded_scores import FOLDED
 from service.windows import Window
 
 BATCH_TOKENS = 2048
 """Sub-tokens at once: more is no quicker (`python -m benchmarks.batches`)."""
+
+
+NETWORKS = {UniEncoderSpanModel, BiEncoderSpanModel, *FOLDED.values()}
+AGREEMENT = 0.2
+"""What is left out of a network moves its scores by as much as they differ among themselves; rounding by far less."""
 
 
 class Packed:
@@ -31,7 +37,7 @@ class Packed:
 
     def __init__(self, gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int) -> None:
         """`closing` ends each text's sub-tokens; `longest` counts them at most."""
-        self._network = PackedNetwork(gliner, linear, longest)
+        self.network = PackedNetwork(gliner, linear, longest)
         self._closing = closing
         self.batch_tokens = BATCH_TOKENS
 
@@ -41,7 +47,7 @@ class Packed:
 
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
         """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
-        logits = self._network(Sequences.of(windows, self._closing))
+        logits = self.network(Sequences.of(windows, self._closing))
         return [
             entities(window, scores, min(floor, window.threshold))
             for window, scores in zip(windows, logits, strict=True)
@@ -49,10 +55,12 @@ class Packed:
 
 
 def pack(gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int, probe: Window) -> Packed | None:
-    """A model as `Packed`; None where it is not known, or reads the `probe` by other sub-tokens than it should."""
-    if not (_is_here(gliner) and _is_known(gliner) and _reads(gliner, Sequences.of([probe], closing), probe)):
+    """A model as `Packed`; None where it is not known, or does with the `probe` what GLiNER itself does not."""
+    sequences = Sequences.of([probe], closing)
+    if not (_is_here(gliner) and _is_known(gliner) and _reads(gliner, sequences, probe)):
         return None
-    return Packed(gliner, linear, closing, longest)
+    packed = Packed(gliner, linear, closing, longest)
+    return packed if _agrees(gliner, packed.network(sequences)[0], probe) else None
 
 
 def _is_here(gliner: Any) -> bool:
@@ -60,13 +68,16 @@ def _is_here(gliner: Any) -> bool:
     if gliner.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     precision = next(gliner.model.parameters()).dtype
-    return precision == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if precision == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return bool(precision == torch.float32)
 
 
 def _is_known(gliner: Any) -> bool:
     network, config = gliner.model, gliner.config
     return (
-        isinstance(network, UniEncoderSpanModel | BiEncoderSpanModel)
+        type(network) in NETWORKS
+        and not hasattr(network, "cross_fuser")
         and isinstance(network.span_rep_layer.span_rep_layer, SpanMarkerV0)
         and type(network.span_rep_layer.context_encoder) is IdentityContextEncoder
         and getattr(config, "subtoken_pooling", "first") in POOLINGS
@@ -78,8 +89,22 @@ def _is_known(gliner: Any) -> bool:
 
 def _reads(gliner: Any, sequences: Sequences, probe: Window) -> bool:
     """Whether GLiNER's own collator makes the same sub-tokens, and the same words of them."""
-    examples = [{"tokenized_text": probe.words, "ner": None}]
-    inputs = gliner.collate_batch(examples, [list(probe.group.labels)], gliner.create_collator())
+    inputs = _collated(gliner, probe)
     return bool(
         inputs["input_ids"][0].tolist() == sequences.ids and int(inputs["text_lengths"].item()) == len(sequences.counts)
     )
+
+
+def _agrees(gliner: Any, logits: torch.Tensor, probe: Window) -> bool:
+    """Whether GLiNER's own forward gives about the same logits [words, width, labels] of the probe."""
+    with torch.inference_mode():
+        own = gliner.run_batch(_collated(gliner, probe)).logits[0].float()
+    words, widths, _ = own.shape
+    inside = torch.arange(words).unsqueeze(1) + torch.arange(widths) < words
+    apart = (logits - own)[inside].abs().mean()
+    return bool(apart < AGREEMENT * own[inside].std())
+
+
+def _collated(gliner: Any, probe: Window) -> Any:
+    examples = [{"tokenized_text": probe.words, "ner": None}]
+    return gliner.collate_batch(examples, [list(probe.group.labels)], gliner.create_collator())

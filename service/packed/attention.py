@@ -36,7 +36,7 @@ class AbsoluteAttention:
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
         projected = by_head(self._projections(states), self._heads)
-        found = torch.empty_like(states)
+        found = unwritten(states, texts)
         for text in texts:
             query, key, value = of_text(projected, text)
             for rows in blocks(query.size(1)):
@@ -71,7 +71,7 @@ class DisentangledAttention:
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
         projected = by_head(self._projections(states), self._heads)
-        found = torch.empty_like(states)
+        found = unwritten(states, texts)
         for text in texts:
             query, key, value = of_text(projected, text)
             by_keys = self._by_keys(key)
@@ -107,6 +107,13 @@ class DisentangledAttention:
             of_distances = key[:, rows] @ self._queries[..., first : first + keys + count - 1]
             found[..., rows] = shifted(of_distances, count).transpose(1, 2)
         return found
+
+
+def unwritten(states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
+    """Where attended values go, shaped as `states`. Rows behind the texts are 0: in int8 all rows share a range."""
+    found = torch.empty_like(states)
+    found[texts[-1].stop :] = 0
+    return found
 
 
 def by_head(projected: torch.Tensor, heads: int) -> torch.Tensor:

@@ -24,12 +24,14 @@ class PackedNetwork:
         """`longest` counts a window's sub-tokens at most."""
         network = gliner.model
         layer = network.token_rep_layer
+        bi_encoder = hasattr(layer, "labels_encoder")
         self._encoder = Encoder(layer.bert_layer.model, linear, longest)
         self._pooling = POOLINGS[getattr(gliner.config, "subtoken_pooling", "first")]()
         self._projection = linear.of(layer.projection) if hasattr(layer, "projection") else None
-        self._rnn = network.rnn.lstm if hasattr(network, "rnn") else None
+        # A bi-encoder has an LSTM where its config wants one, and does not use it.
+        self._rnn = None if bi_encoder else getattr(network, "rnn", None)
         self._head = SpanHead(network.span_rep_layer.span_rep_layer, linear)
-        self._labels: Labels = EncodedLabels(gliner) if hasattr(layer, "labels_encoder") else ReadLabels(gliner, linear)
+        self._labels: Labels = EncodedLabels(gliner) if bi_encoder else ReadLabels(gliner, linear)
 
     @torch.inference_mode()
     def __call__(self, sequences: Sequences) -> list[torch.Tensor]:
@@ -47,5 +49,5 @@ class PackedNetwork:
         """The words as the head reads them: where there is an LSTM, behind it."""
         if self._rnn is None:
             return words
-        packed, _ = self._rnn(pack_sequence([words[text] for text in texts], enforce_sorted=False))
+        packed, _ = self._rnn.lstm(pack_sequence([words[text] for text in texts], enforce_sorted=False))
         return torch.cat(unpack_sequence(packed))

@@ -13,6 +13,9 @@ import torch.nn.functional as F
 
 from service.packed.linear import PackedLinear
 
+REDUCED = not torch.cpu.get_capabilities().get("avx512_vnni", False)
+"""Whether inputs are of 7 bits: without VNNI a sum of two products of 8 bits may not fit in 16."""
+
 
 class QuantizedLinear(PackedLinear):
     """A PackedLinear that reads and gives fp32."""
@@ -32,7 +35,7 @@ class QuantizedLinear(PackedLinear):
             self._multiply = torch.ops.quantized.linear_relu_dynamic
 
     def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = self._multiply(rows, self._packed)
+        made: torch.Tensor = self._multiply(rows, self._packed, REDUCED)
         return made if self._gelu is None else F.gelu(made, approximate=self._gelu)
 
     def plus(self, rows: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -255,7 +255,8 @@ def test_a_batch_that_the_device_has_no_memory_for_is_run_in_halves(model_folder
     texts, before = sentences(7), made.batch_tokens
     assert made.extract(texts, LABELS, 0.5) == shared_model.extract(texts, LABELS, 0.5)
     assert max(small.sizes) == 7
-    assert made.batch_tokens < before
+    tokens = [window.tokens for text in texts for window in made.prepare(text, LABELS, 0.5)]
+    assert 2 * min(tokens) <= made.batch_tokens <= made.cost(sorted(tokens)[-4:]) // 2 < before
     small.sizes.clear()
     made.batch_tokens = 1
     made.extract(texts, LABELS, 0.5)
@@ -287,3 +288,17 @@ def test_int8_for_a_model_that_it_is_not_known_for_is_refused(tmp_path):
     made = Model(random_gliner(tmp_path, "bert", span_mode="token_level"))
     with pytest.raises(ModelError, match="SPANLOOP_PRECISION"):
         made.use("int8")
+
+
+def test_fp16_on_a_processor_is_refused(model_folder):
+    with pytest.raises(ModelError, match="GPUs"):
+        Model.load(str(model_folder), "cpu").use("fp16")
+
+
+def test_a_wording_that_leaves_a_text_no_room_is_refused_and_a_shorter_one_is_asked(shared_model):
+    half = shared_model.max_tokens // 2
+    beside = shared_model.prompt_tokens(["a"]) - 1
+    assert shared_model.groups([" ".join("a" * (half - beside))])
+    for more in range(1, 6):
+        with pytest.raises(ModelError, match="shorten"):
+            shared_model.groups([" ".join("a" * (half - beside + more))])

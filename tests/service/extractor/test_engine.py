@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from service.causes import Cause
-from service.extractor.engine import BATCH, Engine, Loaded
+from service.extractor.engine import BATCH, Engine
+from service.extractor.loaded import Loaded
 from service.extractor.loading import load
 from service.extractor.questions import Failure, Question, Unavailable
 from service.spans import Extraction
@@ -447,3 +448,45 @@ def test_the_time_that_loading_took_is_told_once_there_is_a_model(engine, model_
     engine.swap(load(str(model_folder), "cpu"))
     (seconds,) = told()["spanloop_model_load_seconds"]
     assert seconds > 0
+
+
+def test_a_deadline_is_kept_while_a_text_is_prepared(engine, shared_model):
+    """An engine that had nothing to do does not know the deadline of what comes next."""
+    go_on = threading.Event()
+    slow = Hooked(shared_model, lambda batch: None)
+
+    def prepare(text, labels, threshold):
+        go_on.wait(30)
+        return shared_model.prepare(text, labels, threshold)
+
+    slow.prepare = prepare
+    engine.swap(Loaded("one", slow))
+    try:
+        answer = asyncio.run(asyncio.wait_for(engine.ask([Question(["Alice"], LABELS)], 0.5, 0.2), 20))
+        assert not go_on.is_set()
+        assert isinstance(answer.items[0][0], Failure)
+    finally:
+        go_on.set()
+
+
+def test_a_text_that_the_tokenizer_panics_on_fails_alone(engine, shared_model):
+    """What a library of Rust panics with is no Exception."""
+    fragile = Hooked(shared_model, lambda batch: None)
+
+    def prepare(text, labels, threshold):
+        if text == "panic":
+            raise BaseException("PanicException")
+        return shared_model.prepare(text, labels, threshold)
+
+    fragile.prepare = prepare
+    engine.swap(Loaded("one", fragile))
+    answer = asyncio.run(engine.ask([Question(["panic", "Alice"], LABELS)], 0.5, 20))
+    assert [type(item) for item in answer.items[0]] == [Failure, Extraction]
+
+
+def test_an_engine_that_is_closed_answers_nothing(shared_model):
+    engine = Engine()
+    engine.swap(Loaded("one", shared_model))
+    engine.close()
+    with pytest.raises(Unavailable, match="stopped"):
+        asyncio.run(engine.ask([Question(["Alice"], LABELS)], 0.5, 5))

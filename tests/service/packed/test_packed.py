@@ -10,6 +10,7 @@ from service.model import Model
 from service.packed import Packed
 from service.packed.linear import PackedLinear
 from service.packed.network import PackedNetwork
+from service.packed.quantized import QuantizedLinear
 from service.packed.sequences import Sequences
 from service.padded import Padded
 
@@ -67,8 +68,9 @@ def test_each_window_gets_the_logits_it_gets_alone(made, encoder, rnn, pooling):
 
 
 @pytest.mark.parametrize("encoder", ["bert", "deberta"])
-def test_a_bi_encoders_windows_too(made, encoder):
-    model = made(encoder, bi=True, num_rnn_layers=0)
+@pytest.mark.parametrize("rnn", [0, 1], ids=["no rnn", "rnn"])
+def test_a_bi_encoders_windows_too(made, encoder, rnn):
+    model = made(encoder, bi=True, num_rnn_layers=rnn)
     assert_alike(model, windows_of(model))
 
 
@@ -96,7 +98,9 @@ def test_what_serves_finds_what_gliners_own_way_finds(model_folder, precision):
     model = Model.load(str(model_folder), "cpu")
     model.use(precision)
     windows = windows_of(model, ["Alice met Bob in Paris.", "Carol lives in Rome", "Nothing here."], ["city", "person"])
-    assert isinstance(model.runner, Packed) or precision == "bf16"
+    if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this processor does not multiply bf16")
+    assert isinstance(model.runner, Packed)
     own, found = Padded(model.gliner)(windows, 0.02), model.run(windows)
     assert sum(map(len, own)) > 2
     for some, others in zip(own, found, strict=True):
@@ -112,6 +116,7 @@ def test_what_serves_finds_what_gliners_own_way_finds(model_folder, precision):
         ("bert", {"span_mode": "markerV1"}),
         ("bert", {"span_mode": "token_level"}),
         ("bert", {"subtoken_pooling": "max"}),
+        ("bert", {"bi": True, "num_rnn_layers": 0, "post_fusion_schema": "l2l-l2t-t2t"}),
     ],
 )
 def test_a_model_that_is_not_known_is_run_by_gliner(made, encoder, options):
@@ -127,3 +132,22 @@ def test_a_model_that_reads_other_sub_tokens_is_run_by_gliner(made, monkeypatch)
     monkeypatch.setattr(type(model.gliner.data_processor), "_extra_prompt_tokens", lambda *_: ["extra"])
     model.use("fp32")
     assert isinstance(model.runner, Padded)
+
+
+def test_a_network_that_answers_otherwise_is_run_by_gliner(made, monkeypatch):
+    """Whatever a network of GLiNER does that is not known here shows in the scores of one text."""
+    model = made("bert", num_rnn_layers=1)
+    monkeypatch.setattr(PackedNetwork, "_read", lambda network, words, texts: words)
+    model.use("fp32")
+    assert isinstance(model.runner, Padded)
+
+
+def test_in_int8_rows_that_were_only_added_change_nothing(made, monkeypatch):
+    """All rows of a batch are rounded by their common range."""
+    model = made("bert")
+    windows = windows_of(model, TEXTS[:1])
+    network = PackedNetwork(model.gliner, QuantizedLinear, model.max_tokens)
+    wanted = network(Sequences.of(windows, model.subtokens.closing))[0]
+    monkeypatch.setattr(torch, "empty_like", lambda like, **_: torch.full_like(like, 1e4))
+    found = network(Sequences.of(windows, model.subtokens.closing))[0]
+    assert torch.equal(inside(found), inside(wanted))
