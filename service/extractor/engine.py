@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +27,8 @@ from service.windows import Window
 
 log = logging.getLogger(__name__)
 
+SWITCH = 0.0005
+"""Seconds after which a thread that runs Python lets another do so: the model's asks for it behind every operation."""
 BATCH = 32
 """Windows in a batch at most; how many tokens, its pace says."""
 
@@ -49,6 +52,7 @@ class Engine:
             threading.Thread(target=self._prepare, name="windows", daemon=True),
             threading.Thread(target=self._work, name="model", daemon=True),
         ]
+        sys.setswitchinterval(SWITCH)
         for thread in self._threads:
             thread.start()
 
