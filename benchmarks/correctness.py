@@ -11,28 +11,31 @@ import torch
 
 from service.label_config import in_words
 from service.model import Model
+from service.packed.linear import PackedLinear
+from service.packed.network import PackedNetwork
+from service.packed.sequences import Sequences
 from service.spans import Span
 
 Found = set[tuple[int, int, str]]
 
 
 def logits_apart(naive: Any, model: Model, texts: Sequence[str], labels: Sequence[str]) -> float:
-    """The largest difference of a logit in fp32, of all spans of the texts' windows, each asked alone by GLiNER."""
-    from service.packed.linear import PackedLinear
-    from service.packed.network import PackedNetwork
-    from service.packed.sequences import Sequences
+    """The largest difference of a logit in fp32, of all spans of the texts' windows, each asked alone by GLiNER.
 
+    As a share of the largest logit, where that is above 1: that is how far fp32 can tell.
+    """
     windows = [window for text in texts for window in model.prepare(text, labels, 0.5)]
     network = PackedNetwork(model.gliner, PackedLinear, model.max_tokens)
     found = network(Sequences.of(windows, model.subtokens.closing))
-    collator, worst = naive.create_collator(), 0.0
+    collator, worst, largest = naive.create_collator(), 0.0, 1.0
     for window, ours in zip(windows, found, strict=True):
         entry = {"tokenized_text": window.words, "ner": None}
         theirs = naive.run_batch(naive.collate_batch([entry], [list(window.group.labels)], collator)).logits[0]
         words, widths, _ = theirs.shape
         inside = torch.arange(words).unsqueeze(1) + torch.arange(widths) < words
         worst = max(worst, float((ours - theirs)[inside].abs().max()))
-    return worst
+        largest = max(largest, float(theirs[inside].abs().max()))
+    return worst / largest
 
 
 def texts_alike(naive: Any, model: Model, texts: Sequence[str], labels: Sequence[str]) -> tuple[int, int]:

@@ -177,7 +177,8 @@ def main(
         {**one.setting._asdict(), "engine": one.engine.told(), "service": one.service.told()} for one in measured
     ]
     beside = {"annotator's ms beside a large request": singles, "memory": memory}
-    write(out, "service", [*figures, beside], bars(measured, singles))
+    if not batch and not concurrency:  # bars are of the whole
+        write(out, "service", [*figures, beside], bars(measured, singles))
 
 
 @contextmanager

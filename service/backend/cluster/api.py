@@ -104,7 +104,7 @@ class Cluster:
             text = response.read().decode()  # type: ignore[no-untyped-call]
             if not 200 <= response.status < 300:
                 raise ApiException.from_response(http_resp=response, body=text, data=None)
-        found: Manifest = json.loads(text)
+            found: Manifest = json.loads(text)
         return found
 
 
@@ -132,6 +132,8 @@ def _asked(what: str) -> Iterator[None]:
             kind = Exists
         sure = "Nothing was changed." if (error.status or 500) < 500 else "Whether it was done is not known."
         raise kind(f"The API server answered {error.status} {error.reason} to: {what}. {sure}") from error
+    except json.JSONDecodeError as error:
+        raise ClusterError(f"What answered to: {what}, is no API server: it sent no JSON.") from error
     except HTTPError as error:
         raise ClusterError(f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
 
