@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SWITCH = 0.0005
 """Seconds after which a thread that runs Python lets another do so: the model's asks for it behind every operation."""
+GATHER = 0.01
+"""Seconds that a batch waits for windows that are being made: alone, the first of a request would be a batch."""
 BATCH = 32
 """Windows in a batch at most; how many tokens, its pace says."""
 
@@ -135,6 +137,7 @@ class Engine:
             with self._changed:
                 while not self._due():
                     self._changed.wait(self._patience())
+                self._changed.wait_for(self._enough, GATHER)
                 if self._closed:
                     return
             try:
@@ -151,6 +154,12 @@ class Engine:
         """Whether there is something to run, or to answer."""
         now = time.monotonic()
         return self._closed or any(r.ready or r.over or now > r.deadline for r in self._requests)
+
+    def _enough(self) -> bool:
+        """Whether there are windows for a batch, or no more are being made."""
+        ready = sum(len(request.ready) for request in self._requests)
+        making = any(request.hungry or request.preparing is not None for request in self._requests)
+        return self._closed or ready >= BATCH or not making
 
     def _patience(self) -> float | None:
         """Seconds until a request that waits for its windows must be answered all the same."""

@@ -42,6 +42,12 @@ def engine():
     made.close()
 
 
+@pytest.fixture
+def gathering(monkeypatch):
+    """A batch begins with all that it has room for, however slow the machine makes windows."""
+    monkeypatch.setattr("service.extractor.engine.GATHER", 20.0)
+
+
 @pytest.fixture(scope="module")
 def texts():
     import tiny
@@ -188,7 +194,7 @@ def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, share
     assert all("not reached in time" in item.reason for item in late)
 
 
-def test_a_closed_engine_answers_those_that_wait(shared_model, until):
+def test_a_closed_engine_answers_those_that_wait(shared_model, until, gathering):
     begun, go_on = threading.Event(), threading.Event()
 
     def hold(batch):
@@ -244,7 +250,7 @@ def test_a_small_request_overtakes_a_big_one(engine, shared_model):
     assert ended == ["small", "big"]
 
 
-def test_requests_that_wait_share_every_batch(engine, shared_model):
+def test_requests_that_wait_share_every_batch(engine, shared_model, gathering):
     begun, go_on = threading.Event(), threading.Event()
     batches = []
 
@@ -371,7 +377,7 @@ def test_what_waits_is_counted(engine, shared_model, until):
     until(lambda: engine.queued == 0)
 
 
-def test_batches_are_measured_without_their_padding(engine, shared_model, grown):
+def test_batches_are_measured_without_their_padding(engine, shared_model, grown, gathering):
     """A long text and a short one in a batch: the short one's padding is no work."""
     engine.swap(Loaded("one", shared_model))
     asked = ["Alice", "Bob met " + "Carol in the house " * 20]
@@ -393,7 +399,7 @@ def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_mo
     assert grown("spanloop_batch_items_sum") > 4
 
 
-def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch):
+def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch, gathering):
     """A text that a batch had no room for waits on, though it is prepared already."""
     monkeypatch.setattr("service.extractor.pace.FIRST", 1)
     begun, go_on = threading.Event(), threading.Event()
