@@ -1,9 +1,30 @@
-"""What a server's processes hold in memory, as Linux tells it."""
+"""A service as its user starts it, and what its processes hold in memory, as Linux tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from examples.demo.server import Server
+from service.settings import ROOT, STARTER
+
+
+def started(service: str, port: int, folder: Path, environment: Mapping[str, str]) -> Server:
+    """A BentoML service with the starter and a home of its own, just started; `environment` is told besides."""
+    told = {
+        "SPANLOOP_HOME": str(folder),
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+        "SPANLOOP_MODEL": str(STARTER),
+        **environment,
+    }
+    (folder / "bentoml").mkdir()
+    program = [str(Path(sys.executable).parent / "bentoml"), "serve", service]
+    options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
+    return Server(service, [*program, *options], told, f"http://127.0.0.1:{port}", folder / "log.txt")
 
 
 def tree(process: int) -> Iterator[int]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import sys
 import tempfile
 import time
 from collections import deque
@@ -30,14 +29,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
-from benchmarks.processes import resident
+from benchmarks.processes import resident, started
 from benchmarks.texts import read, wordings
-from examples.demo.server import Server, free_port
+from examples.demo.server import free_port
 from service.extractor.engine import Engine
 from service.extractor.loading import load
 from service.extractor.questions import Question
 from service.model import use_threads
-from service.settings import ROOT, STARTER
+from service.settings import STARTER
 from service.spans import Extraction
 
 TEXTS = 1200
@@ -186,20 +185,8 @@ def served(threads: int) -> Iterator[tuple[int, int]]:
     """The service with the starter and a home of its own, for as long as the context lasts: its process and port."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port(0)
-        environment = {
-            "SPANLOOP_HOME": folder,
-            "BENTOML_HOME": str(Path(folder) / "bentoml"),
-            "BENTOML_DO_NOT_TRACK": "True",
-            "PYTHONPATH": str(ROOT),
-            "SPANLOOP_MODEL": str(STARTER),
-            "SPANLOOP_DEVICE": "cpu",
-            "SPANLOOP_THREADS": str(threads),
-        }
-        Path(environment["BENTOML_HOME"]).mkdir()
-        program = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
-        options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
-        log = Path(folder) / "log.txt"
-        server = Server("Spanloop", [*program, *options], environment, f"http://127.0.0.1:{port}", log)
+        told = {"SPANLOOP_DEVICE": "cpu", "SPANLOOP_THREADS": str(threads)}
+        server = started("service.main:Spanloop", port, Path(folder), told)
         try:
             server.wait()
             with closing(Client(port)) as client:

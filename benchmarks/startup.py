@@ -8,7 +8,6 @@ The programs are started as the chart starts them, the files in the page cache, 
 from __future__ import annotations
 
 import http.client
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, less_than, write
-from benchmarks.processes import resident
-from examples.demo.server import Server, free_port
-from service.settings import ROOT, STARTER
+from benchmarks.processes import resident, started
+from examples.demo.server import free_port
 from tests.api_server import ApiServer
 from tests.api_server import served as api_served
 
@@ -103,21 +101,9 @@ def start(program: Program) -> tuple[float, list[float]]:
     """Start a program in a home of its own and end it. Seconds to its readiness, and megabytes of each process."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port(0)
-        environment = {
-            "SPANLOOP_HOME": folder,
-            "BENTOML_HOME": str(Path(folder) / "bentoml"),
-            "BENTOML_DO_NOT_TRACK": "True",
-            "PYTHONPATH": str(ROOT),
-            "HF_HUB_OFFLINE": "1",
-            "SPANLOOP_MODEL": str(STARTER),
-            "SPANLOOP_THREADS": "1",
-            **program.environment,
-        }
-        Path(environment["BENTOML_HOME"]).mkdir()
-        command = [str(Path(sys.executable).parent / "bentoml"), "serve", program.service]
-        options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
         began = time.perf_counter()
-        server = Server(program.name, [*command, *options], environment, "", Path(folder) / "log.txt")
+        told = {"SPANLOOP_THREADS": "1", **program.environment}
+        server = started(program.service, port, Path(folder), told)
         try:
             while not answers(port, program.route):
                 if time.perf_counter() - began > PATIENCE:

@@ -19,7 +19,7 @@ def deferred(build: Callable[[], Starlette]) -> Starlette:
     @asynccontextmanager
     async def lifespan(outer: Starlette) -> AsyncIterator[None]:
         inner = build()
-        outer.router.routes.append(Mount("/", inner))
+        outer.router.routes[:] = [Mount("/", inner)]  # started again, it is another
         async with inner.router.lifespan_context(inner):
             yield
 

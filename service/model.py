@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 import torch
 
@@ -29,8 +29,6 @@ from service.windows import MAX_BATCH, Group, Window, windows
 from service.words import Words, split
 
 log = logging.getLogger(__name__)
-
-Owner = TypeVar("Owner")
 
 FLOOR = 0.02
 """Candidates below this probability are not looked at: they are no doubts worth a person's time."""
@@ -206,7 +204,7 @@ class Model:
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
 
-    def _batches(self, owners: Sequence[tuple[Owner, Window]]) -> Iterator[Sequence[tuple[Owner, Window]]]:
+    def _batches(self, owners: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:
         """Cut a sequence of windows into batches of what is quickest to run at once; one window at least."""
         start = 0
         while start < len(owners):
