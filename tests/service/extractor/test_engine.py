@@ -5,47 +5,15 @@ import random
 import sys
 import threading
 import time
-from typing import NamedTuple
 
 import pytest
 import torch
+from asking import LABELS, Hooked, extract
 
-from service.causes import Cause
 from service.extractor.engine import BATCH, Engine
 from service.extractor.loaded import Loaded
-from service.extractor.loading import load
 from service.extractor.questions import Failure, Question, Unavailable
 from service.spans import Extraction
-
-LABELS = ("person", "company", "city")
-
-
-class Hooked:
-    """The tiny model with something done before each batch."""
-
-    def __init__(self, model, before):
-        self.model = model
-        self.before = before
-        self.prepare = model.prepare
-        self.cost = model.cost
-        self.batch_tokens = model.batch_tokens
-
-    def run(self, batch):
-        self.before(batch)
-        return self.model.run(batch)
-
-
-@pytest.fixture
-def engine():
-    made = Engine()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def gathering(monkeypatch):
-    """A batch begins with all that it has room for, however slow the machine makes windows."""
-    monkeypatch.setattr("service.extractor.engine.GATHER", 20.0)
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +30,6 @@ def texts():
 
 def simple(extraction):
     return [(s.start, s.end, s.label) for s in extraction.spans]
-
-
-class Answered(NamedTuple):
-    version: str
-    items: list
-
-
-async def extract(engine, texts, seconds=60.0):
-    """One question's answer."""
-    answer = await engine.ask([Question(texts, LABELS)], 0.5, seconds)
-    return Answered(answer.version, *answer.items)
 
 
 def test_32_concurrent_requests_under_swaps_equal_what_their_version_gives_alone(
@@ -354,106 +311,6 @@ def test_texts_without_words_are_answered_without_the_model(engine, shared_model
     engine.swap(Loaded("one", Hooked(shared_model, never)))
     items = asyncio.run(extract(engine, ["", "  ", "\n"])).items
     assert [item.spans for item in items] == [(), (), ()]
-
-
-def test_what_waits_is_counted(engine, shared_model, until):
-    begun, go_on = threading.Event(), threading.Event()
-
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("one", Hooked(shared_model, wait)))
-
-    async def ask():
-        asked = asyncio.create_task(extract(engine, ["Alice"] * 40))
-        await asyncio.to_thread(begun.wait, 30)
-        waiting = engine.queued
-        go_on.set()
-        await asked
-        return waiting
-
-    assert asyncio.run(ask()) == 40
-    until(lambda: engine.queued == 0)
-
-
-def test_batches_are_measured_without_their_padding(engine, shared_model, grown, gathering):
-    """A long text and a short one in a batch: the short one's padding is no work."""
-    engine.swap(Loaded("one", shared_model))
-    asked = ["Alice", "Bob met " + "Carol in the house " * 20]
-    asyncio.run(extract(engine, asked))
-    windows = [window for text in asked for window in shared_model.prepare(text, LABELS, 0.5)]
-    assert len(windows) == 2
-    assert grown("spanloop_batch_items_sum") == 2
-    assert grown("spanloop_batch_items_bucket", le="1.0") == 0
-    assert grown("spanloop_batch_tokens_sum") == sum(window.tokens for window in windows)
-    assert grown("spanloop_batch_duration_seconds_count") == grown("spanloop_batch_items_count") == 1
-
-
-def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_model, grown):
-    engine.swap(Loaded("one", shared_model))
-    long = "Alice " + "house " * 1500
-    assert len(shared_model.prepare(long, LABELS, 0.5)) > 3
-    asyncio.run(extract(engine, [long, "Bob", ""]))
-    assert grown("spanloop_queue_wait_seconds_count") == 2
-    assert grown("spanloop_batch_items_sum") > 4
-
-
-def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch, gathering):
-    """A text that a batch had no room for waits on, though it is prepared already."""
-    monkeypatch.setattr("service.extractor.pace.FIRST", 1)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("one", Hooked(shared_model, wait)))
-
-    async def ask():
-        asked = asyncio.create_task(extract(engine, ["Alice", "Bob"]))
-        await asyncio.to_thread(begun.wait, 30)
-        waited = grown("spanloop_queue_wait_seconds_count")
-        go_on.set()
-        await asked
-        return waited
-
-    assert asyncio.run(ask()) == 1
-    assert grown("spanloop_queue_wait_seconds_count") == 2
-
-
-def test_spans_found_are_counted_by_label_with_their_scores(engine, shared_model, grown, no_labels_yet):
-    engine.swap(Loaded("one", shared_model))
-    (item, other) = asyncio.run(extract(engine, ["Alice met Bob", "Acme"])).items
-    assert grown("spanloop_entities_total", label="person") == 2
-    assert grown("spanloop_entities_total", label="company") == 1
-    assert grown("spanloop_entity_score_sum") == pytest.approx(sum(s.score for s in (*item.spans, *other.spans)))
-
-
-def test_what_could_not_be_answered_is_counted_by_cause(engine, shared_model, grown):
-    def poisoned(batch):
-        if any("poison" in window.words for window in batch):
-            raise RuntimeError("out of memory")
-
-    engine.swap(Loaded("one", Hooked(shared_model, poisoned)))
-    asyncio.run(extract(engine, ["Alice", "poison", "lone surrogate \ud800", "poison"]))
-    asyncio.run(extract(engine, ["Alice"] * 5, 0.0))
-    causes = {cause: grown("spanloop_errors_total", cause=cause) for cause in Cause}
-    assert {cause: count for cause, count in causes.items() if count} == {
-        Cause.MODEL_FAILED: 2,
-        Cause.BAD_TEXT: 1,
-        Cause.DEADLINE: 5,
-    }
-
-
-def test_the_time_that_loading_took_is_told_once_there_is_a_model(engine, model_folder):
-    def told():
-        return {family.name: [sample.value for sample in family.samples] for family in engine.gauges()}
-
-    assert told() == {"spanloop_texts_queued": [0], "spanloop_model_load_seconds": []}
-    engine.swap(load(str(model_folder), "cpu"))
-    (seconds,) = told()["spanloop_model_load_seconds"]
-    assert seconds > 0
 
 
 def test_a_deadline_is_kept_while_a_text_is_prepared(engine, shared_model):
