@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from asking import LABELS, Hooked, extract
+from tiny_engine import LABELS, Hooked, extract
 
 from service.extractor.engine import BATCH, Engine
 from service.extractor.loaded import Loaded

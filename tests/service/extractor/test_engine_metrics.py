@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import pytest
-from asking import LABELS, Hooked, extract
+from tiny_engine import LABELS, Hooked, extract
 
 from service.causes import Cause
 from service.extractor.loaded import Loaded
