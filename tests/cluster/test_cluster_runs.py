@@ -200,12 +200,18 @@ def test_a_version_judged_against_another_champion_is_judged_again(runs, launche
     assert rollout.reference == ""
 
 
-def test_projects_are_known_to_a_backend_that_has_just_started(cluster):
+def test_projects_are_known_to_a_backend_that_has_just_started(cluster, until):
     projects = ClusterProjects(cluster)
     projects.see(3)
     projects.configure(5, {"threshold": 0.3})
-    projects.tick()
-    heir = ClusterProjects(cluster)
+
+    def heir_that_knows():
+        # A look whose Deployment was changed under it, by its controller here, leaves the writing to the next.
+        projects.tick()
+        heir = ClusterProjects(cluster)
+        return heir if heir.ids else None
+
+    heir = until(heir_that_knows, 30, "a look that wrote the projects")
     assert heir.ids == (3, 5)
     assert heir.get(5).threshold == 0.3
 
