@@ -11,7 +11,7 @@ from service.settings import ROOT, STARTER
 
 
 def started(service: str, port: int, folder: Path, environment: Mapping[str, str]) -> Server:
-    """A BentoML service with the starter and a home of its own, just started; `environment` is told besides."""
+    """A service with the starter and a home of its own, just started as pods do; `environment` is told besides."""
     told = {
         "SPANLOOP_HOME": str(folder),
         "BENTOML_HOME": str(folder / "bentoml"),
@@ -22,9 +22,8 @@ def started(service: str, port: int, folder: Path, environment: Mapping[str, str
         **environment,
     }
     (folder / "bentoml").mkdir()
-    program = [str(Path(sys.executable).parent / "bentoml"), "serve", service]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
-    return Server(service, [*program, *options], told, f"http://127.0.0.1:{port}", folder / "log.txt")
+    command = [sys.executable, "-m", "service.serve", service, "--host", "127.0.0.1", "--port", str(port)]
+    return Server(service, command, told, f"http://127.0.0.1:{port}", folder / "log.txt")
 
 
 def tree(process: int) -> Iterator[int]:

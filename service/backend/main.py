@@ -1,4 +1,4 @@
-"""The entry of the backend's pod: `bentoml serve service.backend.main:Backend`. No torch here."""
+"""The entry of the backend's pod: `python -m service.serve service.backend.main:Backend`. No torch here."""
 
 from __future__ import annotations
 

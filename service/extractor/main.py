@@ -1,4 +1,4 @@
-"""The entry of the extractor's pods: `bentoml serve service.extractor.main:Extractor`."""
+"""The entry of the extractor's pods: `python -m service.serve service.extractor.main:Extractor`."""
 
 from __future__ import annotations
 

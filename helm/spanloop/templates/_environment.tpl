@@ -14,7 +14,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
-{{/* What all programs have. BENTOML_HOME is here because `bentoml serve` reads it before any code of ours runs. */}}
+{{/* What all programs have. BENTOML_HOME is here because BentoML reads it before any code of ours runs. */}}
 {{- define "spanloop.env" -}}
 - name: SPANLOOP_HOME
   value: /var/lib/spanloop
