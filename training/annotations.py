@@ -149,6 +149,9 @@ def read(path: Path, project: int, label_config: str) -> Export:
             if passage is None:
                 export.left_out["the task has no text"] += 1
                 continue
+            if not is_whole(passage.text):
+                export.left_out["the text has half a character in it"] += 1
+                continue
             spans = tuple(_spans(chosen.result or [], control, passage, export.left_out))
             export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
     return export
@@ -165,7 +168,16 @@ def read_texts(path: Path, label_config: str) -> list[str]:
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
     unannotated = json.loads(path.read_text(encoding="utf-8"))
     passages = (passage_of(data, control) for control in parse(label_config) for data in unannotated)
-    return [passage.text for passage in passages if passage]
+    return [passage.text for passage in passages if passage and is_whole(passage.text)]
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is one of Unicode: half a surrogate pair, which JSON can hold, is nothing a tokenizer reads."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
