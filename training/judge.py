@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from service.lineage import Score
 from service.model import Model
 from training.dataset import Document
+
+
+BLOCK = 1000
+"""Documents at once: of more, only memory grows."""
 
 
 class Verdict(NamedTuple):
@@ -26,8 +30,7 @@ def score(model: Model, documents: Sequence[Document], threshold: float) -> Scor
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for labels in {document.labels for document in documents}:
-        asked = [document for document in documents if document.labels == labels]
+    for labels, asked in _alike(documents):
         extractions = model.extract([document.text for document in asked], labels, threshold)
         for document, extraction in zip(asked, extractions, strict=True):
             gold = {(s.start, s.end, s.label) for s in document.spans}
@@ -43,6 +46,14 @@ def score(model: Model, documents: Sequence[Document], threshold: float) -> Scor
         per_label={label: _f1(right[label], found[label], wanted[label]) for label in seen},
         support={label: wanted[label] for label in seen},
     )
+
+
+def _alike(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, ...], list[Document]]]:
+    """The documents in blocks that are asked the same labels."""
+    for labels in {document.labels for document in documents}:
+        asked = [document for document in documents if document.labels == labels]
+        for start in range(0, len(asked), BLOCK):
+            yield labels, asked[start : start + BLOCK]
 
 
 def verdict(champion: Score, new: Score) -> Verdict:

@@ -72,23 +72,26 @@ class TrainingRun:
             message = f"Nothing new: version {known.version} was made from exactly these annotations."
             self._finish("nothing new", message, version=known.version)
             return
-        scores = {"base": self._score(model, parts.held_out)}
-        if known is None:
-            self._tune(learning, parts, spare)
-        elif self._is_live(known):
+        if known and self._is_live(known):
             # Killed after the version went live: it must not be judged against itself.
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
             return
-        elif self.shelf.was_taken_back(known.version):
+        if known and self.shelf.was_taken_back(known.version):
             message = (
                 f"Version {known.version} was made from exactly these annotations, and was taken back when it served. "
                 f"`python -m training promote {known.version}` lets it serve all the same."
             )
             self._finish("held", message, version=known.version)
             return
+        self.reporter.know(detail="scoring the base model on the held-out tasks")
+        scores = {"base": self._score(model, parts.held_out)}
+        if known is None:
+            self._tune(learning, parts, spare)
         else:
             model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
+        if self._stopping:  # asked for behind the last step
+            raise Stopped("stopped behind the tuning; a restart of the run goes on from there")
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:

@@ -28,7 +28,11 @@ from training.recipe import Recipe
 log = logging.getLogger(__name__)
 
 MAX_BAD_STEPS = 5
+ENCODERS = ("bert_layer", "labels_encoder")
+"""What GLiNER calls its pretrained encoders: that of the texts, and a bi-encoder's of the labels."""
 CHECKPOINT = "checkpoint.safetensors"
+CHEAP = 20
+"""A checkpoint waits this many times as long as the last took to write: it costs a twentieth of the time at most."""
 
 POOL = 8
 """Batches that are drawn together and dealt out by length: of more, the same examples would meet again and again."""
@@ -100,6 +104,8 @@ class Tuning:
         self.optimizer = _optimizer(self.network, recipe)
         self._best: dict[str, torch.Tensor] | None = None
         self._identity = ""
+        self._saved = 0.0
+        self._saving = 0.0
         self._collator = model.gliner.data_collator_class(
             model.gliner.config, data_processor=model.gliner.data_processor, prepare_labels=True
         )
@@ -120,7 +126,7 @@ class Tuning:
         new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
         old = Shuffled(replay, replayed, recipe.seed + 1)
         due = _evaluations(recipe)
-        saved = time.monotonic()
+        self._saved = time.monotonic()
         while state.step < recipe.steps and state.stale < recipe.patience:
             if self.stopping():
                 self._save()
@@ -134,10 +140,8 @@ class Tuning:
                 self.network.eval()
                 self._judge(self.evaluate(self.model))
                 self._save()
-                saved = time.monotonic()
-            elif time.monotonic() - saved > recipe.checkpoint_seconds:
+            elif time.monotonic() - self._saved > max(recipe.checkpoint_seconds, CHEAP * self._saving):
                 self._save()
-                saved = time.monotonic()
             self.report(Progress(state.step, recipe.steps, loss, state.best))
         if self._best is not None:
             self.network.load_state_dict(self._best)
@@ -207,16 +211,22 @@ class Tuning:
     def _save(self) -> None:
         if self.folder is None:
             return
+        began = time.monotonic()
         tensors = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": tensor for slot, tensor in slots.items()}
         state = {**vars(self.state), "recipe": self._identity}
         checkpoint.save(self.folder / CHECKPOINT, tensors, state)
+        self._saved = time.monotonic()
+        self._saving = self._saved - began
 
     def _resume(self) -> None:
         found = checkpoint.load(self.folder / CHECKPOINT) if self.folder else None
-        if found is None or found.state.pop("recipe") != self._identity:
+        if found is None:
+            return
+        if found.state.pop("recipe") != self._identity:
+            log.warning("the checkpoint is of another tuning (other examples, recipe or processor): it is not used")
             return
         self.state = State(**found.state)
         log.info("tuning goes on from step %d", self.state.step)
@@ -310,7 +320,7 @@ def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
     encoder: list[torch.nn.Parameter] = []
     head: list[torch.nn.Parameter] = []
     for name, parameter in network.named_parameters():
-        (encoder if "bert_layer" in name else head).append(parameter)
+        (encoder if any(part in name for part in ENCODERS) else head).append(parameter)
     groups: list[dict[str, Any]] = [
         {"params": encoder, "lr": recipe.encoder_rate, "peak": recipe.encoder_rate},
         {"params": head, "lr": recipe.head_rate, "peak": recipe.head_rate},

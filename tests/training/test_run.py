@@ -14,6 +14,7 @@ from service.runs import Run, Runs
 from training import replay
 from training.annotations import ExportFailed
 from training.dataset import is_for_validation, is_held_out
+from training.learn import Learning
 from training.progress import Reporter
 from training.run import TooFew, TrainingRun
 from training.settings import TrainingSettings
@@ -240,6 +241,22 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
     assert one.execute().outcome == "promoted"
     assert steps == list(range(1, len(steps) + 1)), "no step is done twice or left out"
     assert len(steps) > 5
+
+
+def test_sigterm_behind_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
+    one = bench(steps=4)
+    tune = Learning.tune
+
+    def terminated(self, *args, **told):
+        tune(self, *args, **told)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Learning, "tune", terminated)
+        with pytest.raises(Stopped, match="behind the tuning"):
+            one.execute()
+    assert one.registry.versions() == []
+    assert one.execute().outcome == "promoted"
 
 
 def test_a_resumed_run_learns_from_the_annotations_it_began_with(bench, monkeypatch):

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from networks import random_gliner
 from samples import counted
 
 from service.model import Model
 from training import checkpoint
 from training.dataset import Example
 from training.recipe import Recipe
-from training.tune import Diverged, Shuffled, Stopped, Tuning
+from training.tune import Diverged, Shuffled, Stopped, Tuning, alike
 
 RECIPE = Recipe(steps=9, batch_size=6, encoder_rate=1e-3, head_rate=1e-3, evaluations=3, patience=3, seed=5)
 KINDS = ("city", "company", "person")
@@ -219,7 +220,7 @@ def test_a_damaged_checkpoint_is_said_and_not_trained_over(model_folder, example
         tuned(model_folder, examples, folder=tmp_path)
 
 
-def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(model_folder, examples, tmp_path):
+def test_a_checkpoint_of_another_recipe_is_said_and_not_gone_on_from(model_folder, examples, tmp_path, caplog):
     """A run that diverged is tried again with smaller rates, as its message advises: that is another tuning."""
     stop = iter([False] * 4 + [True])
     with pytest.raises(Stopped):
@@ -229,6 +230,7 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(model_folder, exampl
         tuned(model_folder, examples, other, folder=tmp_path)[0],
         tuned(model_folder, examples, other)[0],
     )
+    assert "the checkpoint is of another tuning" in caplog.text
 
 
 def test_epochs_are_shuffled_complete_and_addressed_by_step(examples):
@@ -249,6 +251,26 @@ def test_batches_hold_examples_of_like_length_in_no_order_of_length():
     assert shortest != sorted(shortest)
     again = [[len(example.words) for example in shuffled.take(step)] for step in range(8, 16)]
     assert again != batches
+
+
+def test_parts_of_like_length_have_together_the_loss_of_the_whole_batch(model_folder, examples):
+    tuning = Tuning(Model.load(str(model_folder)), RECIPE)
+    tuning.network.eval()
+    long = replace(examples[0], words=examples[0].words * 20)
+    batch = [*examples[:5], long]
+    parts = alike(batch)
+    assert len(parts) == 2
+    together = sum(tuning._loss(part).item() for part in parts)
+    assert together == pytest.approx(tuning._loss(batch).item(), rel=1e-5)
+
+
+def test_both_encoders_of_a_bi_encoder_learn_at_the_encoders_rate(tmp_path):
+    gliner = random_gliner(tmp_path, "bert", bi=True)
+    encoder, head = Tuning(Model(gliner), replace(RECIPE, encoder_rate=1e-5, head_rate=1e-3)).optimizer.param_groups
+    assert (encoder["peak"], head["peak"]) == (1e-5, 1e-3)
+    pretrained = {id(parameter) for parameter in gliner.model.token_rep_layer.labels_encoder.parameters()}
+    pretrained |= {id(parameter) for parameter in gliner.model.token_rep_layer.bert_layer.parameters()}
+    assert {id(parameter) for parameter in encoder["params"]} == pretrained
 
 
 def test_a_run_starts_without_the_packages_that_it_has_no_use_for():
