@@ -10,7 +10,6 @@ from service.lineage import Score
 from service.model import Model
 from training.dataset import Document
 
-
 BLOCK = 1000
 """Documents at once: of more, only memory grows."""
 
