@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -37,11 +38,19 @@ class Json(logging.Formatter):
 
 
 def configure(as_json: bool) -> None:
-    """Send this program's logs to stderr, in one of the two forms."""
+    """Send this program's logs to stderr, in one of the two forms; of other libraries only warnings and errors."""
     handler = logging.StreamHandler()
     handler.setFormatter(Json() if as_json else Human())
+    logging.getLogger().handlers = [handler]
     for name in ("service", "training", "bentoml"):
         logger = logging.getLogger(name)
-        logger.handlers = [handler]
+        logger.handlers = []
         logger.setLevel(logging.INFO)
-        logger.propagate = False
+        logger.propagate = True
+    threading.excepthook = _thread_ended
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else "one that is gone"
+    error = ended.exc_value or ended.exc_type()
+    logging.getLogger("service").critical("the thread %r has ended", name, exc_info=error)

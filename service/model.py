@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from service.causes import Cause
 from service.gliner import GLiNER
 from service.packed import pack
 from service.packed.linear import PackedLinear
@@ -62,6 +63,12 @@ class Runner(Protocol):
 
 class ModelError(RuntimeError):
     """A model could not be loaded, or cannot do what was asked; says what to do."""
+
+
+class TooLong(ModelError):
+    """A label's wording takes more of the window than its text."""
+
+    cause = Cause.BAD_CONFIG
 
 
 class Model:
@@ -142,7 +149,7 @@ class Model:
             return [tuple(unique)] if unique else []
         for one in unique:
             if self.prompt_tokens([one]) > self.max_tokens // 2:
-                raise ModelError(f"The label wording {one[:60]!r}… is too long for the model: shorten its hint.")
+                raise TooLong(f"The label wording {one[:60]!r}… is too long for the model: shorten its hint.")
         parts = max(1, math.ceil(len(unique) / self.max_types))
         while True:
             groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]

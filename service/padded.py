@@ -41,6 +41,8 @@ class Padded:
             inputs = {name: self._sent(value) for name, value in inputs.items()}
         output = self._gliner.run_batch(inputs)
         output.logits = output.logits.float()
+        if output.logits.isnan().any():
+            raise RuntimeError("The model gave scores that are no numbers: SPANLOOP_PRECISION=fp32 may help.")
         thresholds = [window.threshold for window in windows]
         found = self._gliner.decode_batch(output, inputs, threshold=[min(floor, t) for t in thresholds])
         if not self._by_span:

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,9 +40,11 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _logs_as_they_were() -> Iterator[None]:
     """`logs.configure` changes the loggers of the whole process."""
-    loggers = [logging.getLogger(name) for name in ("service", "training")]
+    loggers = [logging.getLogger(name) for name in ("", "service", "training", "bentoml")]
     before = [(one.handlers, one.level, one.propagate) for one in loggers]
+    hook = threading.excepthook
     yield
+    threading.excepthook = hook
     for one, (handlers, level, propagate) in zip(loggers, before, strict=True):
         one.handlers, one.level, one.propagate = handlers, level, propagate
 

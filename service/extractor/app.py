@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,12 @@ AGAIN = 30.0
 """Seconds after which a model that could not be loaded is tried again: a hub or a volume may come back."""
 
 
+CLOSE = 5.0
+"""Seconds that the end of the program waits for a model that is being loaded."""
+LONGEST = 3600.0
+"""Seconds that anybody may wait for an answer."""
+
+
 class Loader:
     """Loads one model into an engine, in a thread of its own: /livez must answer meanwhile."""
 
@@ -46,7 +53,7 @@ class Loader:
 
     def close(self) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(CLOSE)  # one that is in the middle of a download ends with the process
 
     def _load(self) -> None:
         source = served(self._settings)
@@ -64,7 +71,7 @@ class Loader:
                 return
 
     def _loaded(self, source: str) -> Loaded:
-        # Torch takes seconds to import: in this thread, for which nobody waits, and not in the process that starts it.
+        # Torch takes seconds to import: in this thread, for which nobody waits.
         from service.extractor.loading import load
         from service.model import use_threads
 
@@ -91,10 +98,13 @@ async def extract(request: Request) -> Response:
 def _seconds(request: Request) -> float:
     """How long the answer is waited for. Raises Refused (400)."""
     try:
-        return float(request.query_params.get("seconds", ""))
+        seconds = float(request.query_params.get("seconds", ""))
     except ValueError:
-        reason = "`seconds` in the query must say how long the answer is waited for."
-        raise Refused(400, reason, Cause.BAD_REQUEST) from None
+        seconds = math.nan
+    if not seconds <= LONGEST:  # nor is what is no number
+        reason = f"`seconds` in the query must say how long the answer is waited for, {LONGEST:.0f} at most."
+        raise Refused(400, reason, Cause.BAD_REQUEST)
+    return seconds
 
 
 async def ready(request: Request) -> Response:

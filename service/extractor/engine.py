@@ -21,7 +21,7 @@ from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
 from service.extractor.questions import Answer, Question, Unavailable
-from service.extractor.request import Request
+from service.extractor.request import FAILED, STOPPED, Request
 from service.metrics import errors
 from service.windows import Window
 
@@ -33,6 +33,8 @@ GATHER = 0.01
 """Seconds that a batch waits for windows that are being made: alone, the first of a request would be a batch."""
 BATCH = 32
 """Windows in a batch at most; how many tokens, its pace says."""
+LOOK = 60.0
+"""Seconds after which a thread that waits looks again, whatever deadlines it was given."""
 
 
 class Engine:
@@ -116,39 +118,44 @@ class Engine:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        self._give_up()
+        self._give_up(STOPPED)
 
     def _prepare(self) -> None:
         """Make windows of the next text of each request in turn, until each has some ahead."""
-        while True:
+        while not self._closed:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or any(request.hungry for request in self._requests))
-                if self._closed:
-                    return
-                taken = [(request, request.take()) for request in self._requests if request.hungry]
-            for request, index in taken:
-                windows = request.windows_of(index)
-                with self._changed:
-                    request.prepared(index, windows)
-                    self._changed.notify_all()
+            self._prepare_each()
+
+    def _prepare_each(self) -> None:
+        with self._changed:
+            taken = [(request, request.take()) for request in self._requests if request.hungry and not self._closed]
+        for request, index in taken:
+            windows = request.windows_of(index)
+            with self._changed:
+                request.prepared(index, windows)
+                self._changed.notify_all()
 
     def _work(self) -> None:
-        while True:
+        """Run what is due. While it waits it holds no batch, which holds its texts and the version that they asked."""
+        while not self._closed:
             with self._changed:
                 while not self._due():
                     self._changed.wait(self._patience())
                 self._changed.wait_for(self._enough, GATHER)
-                if self._closed:
-                    return
-            try:
-                batch = self._collect()
-                if batch:
-                    self._run(batch)
-            except Exception:
-                # Whatever it was, the thread must go on: those that wait are told, the next are served.
-                log.exception("the engine failed")
-                errors.count(Cause.INTERNAL)
-                self._give_up()
+            if not self._closed:
+                self._work_once()
+
+    def _work_once(self) -> None:
+        try:
+            batch = self._collect()
+            if batch:
+                self._run(batch)
+        except Exception:
+            # Whatever it was, the thread must go on: those that wait are told, the next are served.
+            log.exception("the engine failed")
+            errors.count(Cause.INTERNAL)
+            self._give_up(FAILED)
 
     def _due(self) -> bool:
         """Whether there is something to run, or to answer."""
@@ -161,10 +168,10 @@ class Engine:
         making = any(request.hungry or request.preparing is not None for request in self._requests)
         return self._closed or ready >= BATCH or not making
 
-    def _patience(self) -> float | None:
+    def _patience(self) -> float:
         """Seconds until a request that waits for its windows must be answered all the same."""
-        deadlines = [request.deadline for request in self._requests]
-        return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        left = [request.deadline - time.monotonic() for request in self._requests]
+        return max(0.0, min([LOOK, *left]))
 
     def _collect(self) -> list[tuple[Request, int, Window]]:
         """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
@@ -186,7 +193,10 @@ class Engine:
                 batch.append((request, index, window))
                 if request.ready:
                     turn.append(request)
-            self._requests.rotate(-len({id(request) for request, _, _ in batch}))
+            # Those whose turn it was wait behind the others.
+            for request in dict.fromkeys(request for request, _, _ in batch):
+                self._requests.remove(request)
+                self._requests.append(request)
             self._changed.notify_all()  # there is room for windows
         return batch
 
@@ -226,8 +236,8 @@ class Engine:
                 self._requests.remove(request)
                 request.resolve()
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: str) -> None:
         with self._changed:
             for request in self._requests:
-                request.expire()
+                request.expire(why)
             self._retire()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from service import lineage
@@ -24,7 +25,15 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     """Load a directory, or a model of the hub; a published version must find in its canary texts what it found.
 
     Raises ModelError, FormatError (published by a newer Spanloop) or CanaryFailed.
+
+    A thread of its own does it and ends: every thread that has computed keeps helpers, and where those of all threads
+    are more than the processors, OpenMP lets them sleep between operations. The engine then lost a third of its speed.
     """
+    with ThreadPoolExecutor(1, "loading") as loading:
+        return loading.submit(_load, source, device, precision).result()
+
+
+def _load(source: str, device: str, precision: Precision) -> Loaded:
     began = time.monotonic()
     folder = Path(source)
     canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()

@@ -7,16 +7,14 @@ from starlette.applications import Starlette
 
 from service.bentoml_options import OPTIONS
 from service.deferred import deferred
-from service.settings import Settings
-
-# Read where BentoML starts the service: a wrong one ends it there, not each worker that it starts anew.
-settings = Settings()
 
 
 def application() -> Starlette:
     from service import logs
     from service.extractor.app import build
+    from service.settings import Settings
 
+    settings = Settings()
     logs.configure(settings.log_json)
     return build(settings)
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.causes import Cause
+from service.causes import Cause, cause_of
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure
@@ -22,6 +22,11 @@ from service.spans import Extraction, Span, decide
 from service.windows import Window
 
 log = logging.getLogger(__name__)
+
+LATE = "not reached in time; retrieve predictions again for the tasks that have none"
+STOPPED = "the extractor was stopped; retrieve predictions again for the tasks that have none"
+FAILED = "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
+"""Why a text has no answer that nothing was wrong with."""
 
 AHEAD = 64
 """So many windows of a request are made before they are run: more would only take memory."""
@@ -47,6 +52,8 @@ class Request:
     """Texts of which a window is, or was, in a batch."""
     found: dict[int, list[Span]] = field(default_factory=dict)
     items: list[Extraction | Failure | None] = field(init=False)
+    why_not: str = LATE
+    """Of texts that will not be reached any more."""
     answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
@@ -78,8 +85,10 @@ class Request:
         try:
             return self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
         except BaseException as error:  # a text must not take others down; what tokenizers panics with is no Exception
-            log.exception("a text could not be prepared")
-            errors.count(Cause.BAD_TEXT)
+            cause = cause_of(error, Cause.BAD_TEXT)
+            if cause is Cause.BAD_TEXT:
+                log.exception("a text could not be prepared")
+            errors.count(cause)
             return Failure(f"the text could not be prepared: {error}")
 
     def prepared(self, index: int, windows: list[Window] | Failure) -> None:
@@ -118,15 +127,17 @@ class Request:
         self.found.pop(index, None)
         self.ready = deque(entry for entry in self.ready if entry[0] != index)
 
-    def expire(self) -> None:
-        """Give up what was not reached in time; what was, is kept."""
+    def expire(self, why: str = LATE) -> None:
+        """Give up what was not reached; what was, is kept."""
+        self.why_not = why
         self.preparing = None
         self.todo.clear()
         self.ready.clear()
         self.running.clear()
 
     def resolve(self) -> None:
-        late = Failure("not reached in time; retrieve predictions again for the tasks that have none")
+        unreached = Failure(self.why_not)
         if self.answer.set_running_or_notify_cancel():
-            errors.count(Cause.DEADLINE, self.items.count(None))
-            self.answer.set_result([item or late for item in self.items])
+            if self.why_not == LATE:
+                errors.count(Cause.DEADLINE, self.items.count(None))
+            self.answer.set_result([item or unreached for item in self.items])

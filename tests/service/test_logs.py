@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 
 from service import logs
 
@@ -41,6 +42,25 @@ def test_an_exception_is_part_of_its_json_line(capsys):
         logging.getLogger("service").exception("failed")
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: cause" in json.loads(line)["exception"]
+
+
+def test_what_other_libraries_warn_of_has_the_same_form_and_what_they_merely_tell_is_left_out(capsys):
+    logs.configure(as_json=True)
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("urllib3").warning("retrying")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["message"] == "retrying"
+
+
+def test_a_thread_that_ends_by_an_error_is_told_in_the_same_form(capsys):
+    logs.configure(as_json=True)
+    thread = threading.Thread(target=lambda: 1 / 0, name="model")
+    thread.start()
+    thread.join()
+    (line,) = capsys.readouterr().err.splitlines()
+    entry = json.loads(line)
+    assert (entry["level"], entry["message"]) == ("CRITICAL", "the thread 'model' has ended")
+    assert "ZeroDivisionError" in entry["exception"]
 
 
 def test_configuring_twice_writes_each_line_once(capsys):

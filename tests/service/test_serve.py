@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from service.settings import ROOT
 SERVICE = '''
 import asyncio
 import bentoml
+from contextlib import asynccontextmanager
 from pathlib import Path
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -29,10 +31,18 @@ async def slow(request):
         await asyncio.sleep(0.01)
     return PlainTextResponse("answered")
 
+async def loop(request):
+    return PlainTextResponse(type(asyncio.get_running_loop()).__module__)
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    Path("left").touch()
+
 @bentoml.service(name="small")
-@bentoml.asgi_app(Starlette(routes=[Route("/slow", slow)]), path="/")
+@bentoml.asgi_app(Starlette(routes=[Route("/slow", slow), Route("/loop", loop)], lifespan=lifespan), path="/")
 class Small:
-    """A service with a route that waits for a file."""
+    """A service with a route that waits for a file, and one that tells what it runs on."""
 '''
 
 
@@ -64,6 +74,7 @@ def test_one_process_serves(served):
     assert httpx.get(f"{url}/readyz").is_success
     children = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/children")]
     assert "".join(children) == ""
+    assert httpx.get(f"{url}/loop").text == "uvloop"
 
 
 def test_who_is_asked_to_end_answers_what_is_under_way(served, tmp_path, until):
@@ -86,13 +97,15 @@ def test_who_is_asked_to_end_answers_what_is_under_way(served, tmp_path, until):
     (tmp_path / "go-on").touch()
     asking.join(60)
     assert answers == ["answered"]
-    process.wait(60)
+    assert process.wait(60) == -signal.SIGTERM
+    assert (tmp_path / "left").exists()
 
 
 def test_a_service_that_cannot_be_built_ends_its_process_and_says_why(tmp_path):
     (tmp_path / "home").mkdir()
-    environment = {**os.environ, "BENTOML_HOME": str(tmp_path / "home"), "SPANLOOP_THRESHOLD": "much"}
+    told = {"BENTOML_HOME": str(tmp_path / "home"), "KUBECONFIG": "/dev/null", "SPANLOOP_LOG_JSON": "true"}
     command = [sys.executable, "-m", "service.serve", "service.backend.main:Backend", "--port", str(free_port(0))]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **told}, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
-    assert "threshold" in done.stderr + done.stdout
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert any("neither a service account's token nor a kubeconfig" in line["message"] for line in lines)

@@ -5,7 +5,7 @@
 - name: home
   mountPath: /var/lib/spanloop
 {{- if .claim }}
-# Of each pod alone, even where home is on a claim: BentoML empties parts of it when it starts.
+# Of each pod alone, even where home is on a claim: what BentoML keeps there is of one process.
 - name: bentoml
   mountPath: /var/lib/spanloop/bentoml
 {{- end }}

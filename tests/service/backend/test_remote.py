@@ -95,6 +95,15 @@ def test_what_the_extractor_refuses_is_told_at_once(extractor):
     assert told.value.cause == Cause.EXTRACTOR_ANSWER
 
 
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e11", "soon", ""])
+def test_a_time_that_nobody_waits_is_refused_and_the_next_is_answered(extractor, shared_model, seconds):
+    body = {"questions": [[["Alice"], ["person"]]], "threshold": 0.5}
+    refused = httpx.post(f"{extractor.url}/extract", params={"seconds": seconds}, json=body)
+    assert refused.status_code == 400
+    assert "`seconds` in the query" in refused.json()["error"]
+    assert ask(remote(extractor.url)).items == [shared_model.extract(TEXTS, LABELS, 0.5)]
+
+
 def test_an_answer_that_is_none_is_an_error_at_once(pods):
     async def hello(request):
         return PlainTextResponse("hello")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 import torch
@@ -130,16 +132,15 @@ def test_a_text_that_cannot_be_prepared_fails_that_item_only(engine, shared_mode
     assert [len(item.spans) for item in (items[0], items[2])] == [1, 1]
 
 
-def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, shared_model):
-    seconds = 0.5
+def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, shared_model, gathering, until):
+    seconds = 5.0
+    began = time.monotonic()
     batches = []
 
     def late_from_the_second(batch):
         batches.append(len(batch))
         if len(batches) == 2:
-            until = time.monotonic() + seconds + 0.1
-            while time.monotonic() < until:
-                time.sleep(0.01)
+            until(lambda: time.monotonic() > began + seconds + 0.5)
 
     engine.swap(Loaded("one", Hooked(shared_model, late_from_the_second)))
     items = asyncio.run(extract(engine, ["Alice"] * (4 * BATCH), seconds)).items
@@ -252,6 +253,44 @@ def test_a_request_is_answered_whole_by_the_version_that_was_current_when_it_cam
     before, after = asyncio.run(both())
     assert (before.version, after.version, engine.version) == ("old", "new", "new")
     assert not any(isinstance(item, Failure) for item in before.items)
+
+
+def test_requests_of_two_versions_take_turns(engine, shared_model, gathering):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(batch):
+        begun.set()
+        assert go_on.wait(30)
+
+    versions = {name: Loaded(name, Hooked(shared_model, wait)) for name in ("old", "new")}
+    ended = []
+
+    async def ask(name, version, count):
+        engine.swap(versions[version])
+        await extract(engine, ["Alice met Bob"] * count)
+        ended.append(name)
+
+    async def all_of_them():
+        asked = [asyncio.create_task(ask("first", "old", 1))]
+        await asyncio.to_thread(begun.wait, 30)
+        for name, version, count in (("one", "old", 20), ("two", "new", 1), ("three", "old", 20), ("four", "new", 1)):
+            asked.append(asyncio.create_task(ask(name, version, count * BATCH if count > 1 else count)))
+            await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(*asked)
+
+    asyncio.run(all_of_them())
+    assert set(ended[:3]) == {"first", "two", "four"}
+
+
+def test_an_engine_that_waits_holds_on_to_no_version_before_its_own(engine, shared_model, until):
+    old = Hooked(shared_model, lambda batch: None)
+    gone = weakref.ref(old)
+    engine.swap(Loaded("old", old))
+    asyncio.run(extract(engine, ["Alice"]))
+    engine.swap(Loaded("new", shared_model))
+    del old
+    until(lambda: gc.collect() is not None and gone() is None)
 
 
 def test_without_a_model_the_reason_is_told_at_once(engine):

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from service.extractor.loading import CanaryFailed, check
+from service.extractor.loading import CanaryFailed, check, load
 from service.lineage import Canary
+from service.model import Model
 from service.spans import Extraction, Span
+
+
+def test_no_thread_that_has_computed_is_left_behind(model_folder, monkeypatch):
+    """OpenMP counts its helpers, and lets all of them sleep where there are more than processors."""
+    computed = []
+    run = Model.run
+    monkeypatch.setattr(Model, "run", lambda *args: computed.append(threading.current_thread()) or run(*args))
+    load(str(model_folder), "cpu")
+    assert computed
+    assert not any(thread.is_alive() for thread in computed)
 
 
 class Finds:
