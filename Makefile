@@ -74,7 +74,12 @@ test-slow: $(READY) ## the slow tests
 test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
-bench: $(BIN)/.installed ## how fast texts get their spans, a model learns and a service starts, and how cost grows (DATA: the data sets)
+$(BIN)/.bench: $(BIN)/.installed
+	$(BIN)/pip install -q -c constraints.txt --editable ".[bench]"
+	touch $@
+
+bench: $(BIN)/.bench ## how fast texts get their spans, a model learns and a service starts, and how cost grows (DATA: the data sets)
+	@test -d $(DATA) || { echo "Say where the data sets are: make bench DATA=FOLDER, with bc5cdr/dev.jsonl and train.jsonl (one {text, spans} a line)."; exit 2; }
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.training --data $(DATA)
 	$(BIN)/python -m benchmarks.growth --data $(DATA)

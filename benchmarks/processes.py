@@ -35,11 +35,11 @@ def tree(process: int) -> Iterator[int]:
 
 
 def resident(process: int) -> list[float]:
-    """Megabytes that each process of a tree holds; pages that they share count in each."""
+    """Megabytes (of 10^6 bytes) that each process of a tree holds; pages that they share count in each."""
     return [_resident(one) for one in tree(process)]
 
 
 def _resident(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-    return kilobytes / 1024
+    return kilobytes * 1024 / 1e6

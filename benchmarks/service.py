@@ -47,6 +47,8 @@ DOUBT = 0.05
 """An entity this close to the threshold may be missing: in bf16 a score depends on what stands beside its text."""
 PATIENCE = 80.0
 """Seconds that an answer is waited for."""
+ROUNDS, THREADS = 5, 2
+"""How often each way is asked, and threads that each model computes with: bars are of these."""
 THINKING = 0.05
 """Seconds between an annotator's tasks."""
 screen = Console()
@@ -154,8 +156,8 @@ class Material:
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each way is asked.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Threads that each model computes with.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way is asked.")] = ROUNDS,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that each model computes with.")] = THREADS,
     batch: Annotated[int, typer.Option(help="Only settings with batches of so many texts; 0: all.")] = 0,
     concurrency: Annotated[int, typer.Option(help="Only settings where so many ask; 0: all.")] = 0,
 ) -> None:
@@ -175,9 +177,14 @@ def main(
     figures = [
         {**one.setting._asdict(), "engine": one.engine.told(), "service": one.service.told()} for one in measured
     ]
-    beside = {"annotator's ms beside a large request": singles, "memory": memory}
-    if not batch and not concurrency:  # bars are of the whole
-        write(out, "service", [*figures, beside], bars(measured, singles))
+    others = {
+        "threads": threads,
+        "annotator's ms beside a large request": singles,
+        "memory": memory,
+        "answers that have other entities of little certainty than the engine's": material.differences,
+    }
+    if not batch and not concurrency and (rounds, threads) == (ROUNDS, THREADS):  # bars are of the whole
+        write(out, "service", [*figures, others], bars(measured, singles))
 
 
 @contextmanager

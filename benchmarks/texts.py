@@ -14,13 +14,13 @@ NOTE = 300
 
 
 def read(data: Path, words: str, count: int) -> list[str]:
-    """Sentences of BC5CDR, or notes of 300 words put together from them."""
+    """So many sentences of BC5CDR, or notes of 300 words put together from them."""
     lines = (data / "bc5cdr" / "dev.jsonl").read_text(encoding="utf-8").splitlines()
     sentences = [json.loads(line)["text"] for line in lines]
     if words == "short":
         return sentences[:count]
     joined = " ".join(sentences).split()
-    return [" ".join(joined[start : start + NOTE]) for start in range(0, NOTE * (count // 8), NOTE)]
+    return [" ".join(joined[start : start + NOTE]) for start in range(0, NOTE * count, NOTE)]
 
 
 def wordings(count: int) -> list[str]:
