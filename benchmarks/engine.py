@@ -36,6 +36,8 @@ from service.packed.linear import PackedLinear
 NAIVE, BATCHED, ONNX, OURS = "predict_entities", "inference, batch 8", "ONNX Runtime, fp32, batch 8", "Spanloop"
 ROUNDS, SHORT, NOTES = 3, 32, 8
 """How often each way is run, and on how many texts of either kind: bars are of these."""
+LEAST = 1.0
+"""Seconds that each way runs in a round, at least."""
 screen = Console()
 
 
@@ -136,21 +138,24 @@ def measure(setting: Setting, texts: Sequence[str], rounds: int) -> Measured:
     }
     dtype = next(model.gliner.model.parameters()).dtype
     for number in range(rounds + 1):
-        speeds = {way: len(texts) / seconds(run) for way, run in ways.items()}
+        speeds = {way: len(texts) * speed(run) for way, run in ways.items()}
         fastest = peak(dtype) / 1e9
         if number:  # the first warms up
             found.peaks.append(fastest)
-            for way, speed in speeds.items():
-                found.speeds.setdefault(way, []).append(speed)
+            for way, texts_a_second in speeds.items():
+                found.speeds.setdefault(way, []).append(texts_a_second)
     model.gliner.model.requires_grad_(False)  # the counter of operations follows gradients where there are some
     found.gflop = operations(model, texts, labels) / 1e9
     return found
 
 
-def seconds(run: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    run()
-    return time.perf_counter() - began
+def speed(run: Callable[[], Any]) -> float:
+    """How often a second something can be done: what follows another way finds its weights in no cache."""
+    began, times = time.perf_counter(), 0
+    while (passed := time.perf_counter() - began) < LEAST:
+        run()
+        times += 1
+    return times / passed
 
 
 def operations(model: Model, texts: Sequence[str], labels: Sequence[str]) -> float:
@@ -178,7 +183,12 @@ def peak(dtype: torch.dtype, size: int = 1024, times: int = 60) -> float:
     """Operations a second of a square matrix product, one factor laid out beforehand: the median of so many times."""
     square = torch.randn(size, size, dtype=dtype)
     product = PackedLinear(square, None)
-    return 2 * size**3 / median(seconds(lambda: product(square)) for _ in range(times))
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        product(square)
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / median(seconds)
 
 
 def table(one: Measured) -> Table:
