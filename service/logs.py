@@ -14,6 +14,10 @@ from datetime import UTC, datetime
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
+TOLD = ("service", "training", "bentoml")
+"""Whose lines are told from INFO on."""
+
+
 class Human(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s [%(request)s] %(name)s: %(message)s", "%H:%M:%S")
@@ -42,11 +46,14 @@ def configure(as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Json() if as_json else Human())
     logging.getLogger().handlers = [handler]
-    for name in ("service", "training", "bentoml"):
+    for name in (*TOLD, "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = []
-        logger.setLevel(logging.INFO)
+        logger.setLevel(logging.INFO if name in TOLD else logging.WARNING)
         logger.propagate = True
+    for known in logging.root.manager.loggerDict.values():
+        if isinstance(known, logging.Logger):
+            known.disabled = False  # BentoML's configuration disables all that were there before it
     threading.excepthook = _thread_ended
 
 

@@ -42,7 +42,9 @@ class Padded:
         output = self._gliner.run_batch(inputs)
         output.logits = output.logits.float()
         if output.logits.isnan().any():
-            raise RuntimeError("The model gave scores that are no numbers: SPANLOOP_PRECISION=fp32 may help.")
+            raise RuntimeError(
+                "The model gave scores that are no numbers; where it runs in fp16, SPANLOOP_PRECISION=fp32 helps."
+            )
         thresholds = [window.threshold for window in windows]
         found = self._gliner.decode_batch(output, inputs, threshold=[min(floor, t) for t in thresholds])
         if not self._by_span:

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     label_studio_api_key: SecretStr = SecretStr("")
     basic_auth_username: str = ""
     basic_auth_password: SecretStr = SecretStr("")
-    predict_deadline: float = Field(90, gt=0, le=3600)
+    predict_deadline: float = Field(90, gt=0, le=95)
     """Seconds after which /predict answers with what it has; Label Studio waits 100."""
     max_body_mb: int = Field(50, gt=0)
     max_text_characters: int = Field(1_000_000, gt=0)

@@ -32,7 +32,7 @@ ENCODERS = ("bert_layer", "labels_encoder")
 """What GLiNER calls its pretrained encoders: that of the texts, and a bi-encoder's of the labels."""
 CHECKPOINT = "checkpoint.safetensors"
 CHEAP = 20
-"""A checkpoint waits this many times as long as the last took to write: it costs a twentieth of the time at most."""
+"""Between evaluations a checkpoint waits this many times as long as the last took to write."""
 
 POOL = 8
 """Batches that are drawn together and dealt out by length: of more, the same examples would meet again and again."""
@@ -140,7 +140,7 @@ class Tuning:
                 self.network.eval()
                 self._judge(self.evaluate(self.model))
                 self._save()
-            elif time.monotonic() - self._saved > max(recipe.checkpoint_seconds, CHEAP * self._saving):
+            elif state.step == recipe.steps or self._wants_checkpoint():
                 self._save()
             self.report(Progress(state.step, recipe.steps, loss, state.best))
         if self._best is not None:
@@ -207,6 +207,9 @@ class Tuning:
             self._best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
         else:
             state.stale += 1
+
+    def _wants_checkpoint(self) -> bool:
+        return time.monotonic() - self._saved > max(self.recipe.checkpoint_seconds, CHEAP * self._saving)
 
     def _save(self) -> None:
         if self.folder is None:

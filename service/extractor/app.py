@@ -35,8 +35,8 @@ AGAIN = 30.0
 
 CLOSE = 5.0
 """Seconds that the end of the program waits for a model that is being loaded."""
-LONGEST = 3600.0
-"""Seconds that anybody may wait for an answer."""
+LONGEST = 100.0
+"""Seconds that anybody may wait for an answer: Label Studio waits as long."""
 
 
 class Loader:

@@ -21,7 +21,7 @@ from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
 from service.extractor.questions import Answer, Question, Unavailable
-from service.extractor.request import FAILED, STOPPED, Request
+from service.extractor.request import FAILED, LATE, Request
 from service.metrics import errors
 from service.windows import Window
 
@@ -118,7 +118,7 @@ class Engine:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        self._give_up(STOPPED)
+        self._give_up(LATE)
 
     def _prepare(self) -> None:
         """Make windows of the next text of each request in turn, until each has some ahead."""

@@ -24,7 +24,6 @@ from service.windows import Window
 log = logging.getLogger(__name__)
 
 LATE = "not reached in time; retrieve predictions again for the tasks that have none"
-STOPPED = "the extractor was stopped; retrieve predictions again for the tasks that have none"
 FAILED = "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
 """Why a text has no answer that nothing was wrong with."""
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 
 from service import logs
+from service.settings import ROOT
 
 
 def test_a_line_for_people_has_level_request_and_message(capsys):
@@ -50,6 +53,15 @@ def test_what_other_libraries_warn_of_has_the_same_form_and_what_they_merely_tel
     logging.getLogger("urllib3").warning("retrying")
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["message"] == "retrying"
+
+
+def test_behind_bentomls_own_configuration_each_line_is_written_once(capsys):
+    asked = "import bentoml, logging; from bentoml._internal.log import configure_server_logging as server; "
+    asked += "from service import logs; logging.getLogger('early'); server(); logs.configure(True); "
+    asked += "[logging.getLogger(name).error('said') for name in ('uvicorn.error', 'bentoml', 'asyncio', 'early')]"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT, check=True)
+    lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]
+    assert [line["logger"] for line in lines] == ["uvicorn.error", "bentoml", "asyncio", "early"]
 
 
 def test_a_thread_that_ends_by_an_error_is_told_in_the_same_form(capsys):

@@ -245,18 +245,24 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
 
 def test_sigterm_behind_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
     one = bench(steps=4)
-    tune = Learning.tune
+    tune, tuned, steps = Learning.tune, TrainingRun._tuned, []
+
+    def note(self, progress):
+        steps.append(progress.step)
+        tuned(self, progress)
 
     def terminated(self, *args, **told):
         tune(self, *args, **told)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    monkeypatch.setattr(TrainingRun, "_tuned", note)
     with monkeypatch.context() as patched:
         patched.setattr(Learning, "tune", terminated)
         with pytest.raises(Stopped, match="behind the tuning"):
             one.execute()
     assert one.registry.versions() == []
     assert one.execute().outcome == "promoted"
+    assert steps == [1, 2, 3, 4], "nothing is learnt twice"
 
 
 def test_a_resumed_run_learns_from_the_annotations_it_began_with(bench, monkeypatch):

@@ -52,8 +52,13 @@ def test_what_is_gone_or_new_fails(found):
 
 
 def test_a_model_that_calls_most_otherwise_fails():
-    with pytest.raises(CanaryFailed, match="otherwise"):
+    with pytest.raises(CanaryFailed, match="other spans or labels"):
         check(Finds((0, 7, "company"), AS_PERSON), [canary(ANN_LEE, ACME)], "here")
+
+
+def test_a_model_whose_words_have_moved_fails():
+    with pytest.raises(CanaryFailed, match="other spans or labels"):
+        check(Finds((4, 10, "person")), [canary(ANN_LEE)], "here")
 
 
 def test_where_nothing_was_found_nothing_may_be():
