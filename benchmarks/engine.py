@@ -34,7 +34,7 @@ from service.model import Model, bf16_is_native, use_threads
 from service.packed.linear import PackedLinear
 
 NAIVE, BATCHED, ONNX, OURS = "predict_entities", "inference, batch 8", "ONNX Runtime, fp32, batch 8", "Spanloop"
-ROUNDS, SHORT, NOTES = 3, 32, 8
+ROUNDS, SHORT, NOTES = 3, 24, 4
 """How often each way is run, and on how many texts of either kind: bars are of these."""
 LEAST = 1.0
 """Seconds that each way runs in a round, at least."""
