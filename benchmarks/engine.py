@@ -210,7 +210,7 @@ def bars(found: Sequence[Measured], lost: float) -> Iterator[Bar]:
     for setting, bar in (
         (Setting("gliner_small", "short", 5, 1), 6.0),
         (Setting("gliner_small", "short", 5, 2), 5.0),
-        (Setting("starter", "short", 5, 1), 4.0),
+        *((Setting("starter", "short", 5, threads), 4.0) for threads in (1, 2)),
         *((Setting(shape, "notes", 5, threads), 3.0) for shape in ("gliner_small", "starter") for threads in (1, 2)),
         (Setting("gliner_small", "short", 100, 1), 4.0),
     ):
