@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 from service.extractor.questions import Question
@@ -22,6 +23,18 @@ class Hooked:
     def run(self, batch):
         self.before(batch)
         return self.model.run(batch)
+
+
+class Gate:
+    """What is done before each batch: nothing runs until it is opened."""
+
+    def __init__(self):
+        self.begun = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, batch):
+        self.begun.set()
+        assert self.opened.wait(30)
 
 
 class Answered(NamedTuple):

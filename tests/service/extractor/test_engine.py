@@ -10,7 +10,7 @@ import weakref
 
 import pytest
 import torch
-from tiny_engine import LABELS, Hooked, extract
+from tiny_engine import LABELS, Gate, Hooked, extract
 
 from service.extractor.engine import BATCH, Engine
 from service.extractor.loaded import Loaded
@@ -182,13 +182,9 @@ def test_a_request_after_one_that_ran_out_of_time_is_answered_whole(engine, shar
 
 
 def test_a_small_request_overtakes_a_big_one(engine, shared_model):
-    begun, go_on = threading.Event(), threading.Event()
+    gate = Gate()
 
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+    engine.swap(Loaded("one", Hooked(shared_model, gate)))
     ended = []
 
     async def ask(name, count):
@@ -197,10 +193,10 @@ def test_a_small_request_overtakes_a_big_one(engine, shared_model):
 
     async def both():
         big = asyncio.create_task(ask("big", 20 * BATCH))
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(gate.begun.wait, 30)
         small = asyncio.create_task(ask("small", 2))
         await asyncio.sleep(0)
-        go_on.set()
+        gate.opened.set()
         await asyncio.gather(big, small)
 
     asyncio.run(both())
@@ -232,21 +228,17 @@ def test_requests_that_wait_share_every_batch(engine, shared_model, gathering):
 
 
 def test_a_request_is_answered_whole_by_the_version_that_was_current_when_it_came(engine, shared_model, fresh_model):
-    begun, go_on = threading.Event(), threading.Event()
+    gate = Gate()
 
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("old", Hooked(shared_model, wait)))
+    engine.swap(Loaded("old", Hooked(shared_model, gate)))
 
     async def both():
         before = asyncio.create_task(extract(engine, ["Alice"] * (3 * BATCH)))
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(gate.begun.wait, 30)
         engine.swap(Loaded("new", fresh_model))
         after = asyncio.create_task(extract(engine, ["Alice"]))
         await asyncio.sleep(0)
-        go_on.set()
+        gate.opened.set()
         return await asyncio.gather(before, after)
 
     before, after = asyncio.run(both())
@@ -255,13 +247,9 @@ def test_a_request_is_answered_whole_by_the_version_that_was_current_when_it_cam
 
 
 def test_requests_of_two_versions_take_turns(engine, shared_model, gathering):
-    begun, go_on = threading.Event(), threading.Event()
+    gate = Gate()
 
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    versions = {name: Loaded(name, Hooked(shared_model, wait)) for name in ("old", "new")}
+    versions = {name: Loaded(name, Hooked(shared_model, gate)) for name in ("old", "new")}
     ended = []
 
     async def ask(name, version, count):
@@ -271,11 +259,11 @@ def test_requests_of_two_versions_take_turns(engine, shared_model, gathering):
 
     async def all_of_them():
         asked = [asyncio.create_task(ask("first", "old", 1))]
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(gate.begun.wait, 30)
         for name, version, count in (("one", "old", 20), ("two", "new", 1), ("three", "old", 20), ("four", "new", 1)):
             asked.append(asyncio.create_task(ask(name, version, count * BATCH if count > 1 else count)))
             await asyncio.sleep(0)
-        go_on.set()
+        gate.opened.set()
         await asyncio.gather(*asked)
 
     asyncio.run(all_of_them())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
-from tiny_engine import LABELS, Hooked, extract
+from tiny_engine import LABELS, Gate, Hooked, extract
 
 from service.causes import Cause
 from service.extractor.loaded import Loaded
@@ -14,19 +13,15 @@ from service.extractor.loading import load
 
 
 def test_what_waits_is_counted(engine, shared_model, until):
-    begun, go_on = threading.Event(), threading.Event()
+    gate = Gate()
 
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+    engine.swap(Loaded("one", Hooked(shared_model, gate)))
 
     async def ask():
         asked = asyncio.create_task(extract(engine, ["Alice"] * 40))
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(gate.begun.wait, 30)
         waiting = engine.queued
-        go_on.set()
+        gate.opened.set()
         await asked
         return waiting
 
@@ -59,19 +54,15 @@ def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_mo
 def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch, gathering):
     """A text that a batch had no room for waits on, though it is prepared already."""
     monkeypatch.setattr("service.extractor.pace.FIRST", 1)
-    begun, go_on = threading.Event(), threading.Event()
+    gate = Gate()
 
-    def wait(batch):
-        begun.set()
-        assert go_on.wait(30)
-
-    engine.swap(Loaded("one", Hooked(shared_model, wait)))
+    engine.swap(Loaded("one", Hooked(shared_model, gate)))
 
     async def ask():
         asked = asyncio.create_task(extract(engine, ["Alice", "Bob"]))
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(gate.begun.wait, 30)
         waited = grown("spanloop_queue_wait_seconds_count")
-        go_on.set()
+        gate.opened.set()
         await asked
         return waited
 
