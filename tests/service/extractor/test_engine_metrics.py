@@ -10,6 +10,7 @@ from tiny_engine import LABELS, Gate, Hooked, extract
 from service.causes import Cause
 from service.extractor.loaded import Loaded
 from service.extractor.loading import load
+from service.extractor.questions import Question
 
 
 def test_what_waits_is_counted(engine, shared_model, until):
@@ -102,3 +103,27 @@ def test_the_time_that_loading_took_is_told_once_there_is_a_model(engine, model_
     engine.swap(load(str(model_folder), "cpu"))
     (seconds,) = told()["spanloop_model_load_seconds"]
     assert seconds > 0
+
+
+def test_a_wording_that_is_too_long_is_a_fault_of_the_config_and_fills_no_log(engine, shared_model, grown, caplog):
+    engine.swap(Loaded("one", shared_model))
+    answer = asyncio.run(engine.ask([Question(["Alice", "Bob"], ["word " * 600])], 0.5, 60))
+    assert all("too long for the model" in item.reason for item in answer.items[0])
+    assert grown("spanloop_errors_total", cause="bad_config") == 2
+    assert grown("spanloop_errors_total", cause="bad_text") == 0
+    assert "Traceback" not in caplog.text
+
+
+def test_an_error_of_the_engine_is_not_called_late(engine, shared_model, grown, monkeypatch):
+    def fail():
+        raise RuntimeError("no batch")
+
+    engine.swap(Loaded("one", shared_model))
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "_collect", fail)
+        (item,) = asyncio.run(extract(engine, ["Alice"])).items
+    assert "the extractor failed" in item.reason
+    assert grown("spanloop_errors_total", cause="internal") >= 1
+    assert grown("spanloop_errors_total", cause="deadline") == 0
+    (item,) = asyncio.run(extract(engine, ["Alice"])).items
+    assert len(item.spans) == 1
