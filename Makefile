@@ -62,7 +62,7 @@ READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
 test: $(READY) ## all tests but the slow ones: a real Label Studio, a real browser, a real cluster
-	$(BIN)/python -m pytest -m "not slow" tests/service tests/training $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" tests/service tests/training tests/starter $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest tests/helm $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
@@ -98,7 +98,7 @@ lint: $(BIN)/.installed ## ruff and mypy --strict
 	$(BIN)/mypy
 
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
-	$(BIN)/python -m training.starter --data $(DATA) --out starter/model
+	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove what was made in this folder
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

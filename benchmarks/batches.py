@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
-from service.model import Model, use_threads
+from service.model.model import Model, use_threads
 
 SIZES = (256, 512, 768, 1024, 2048, 8192)
 screen = Console()

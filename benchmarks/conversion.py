@@ -38,7 +38,7 @@ def peak() -> float:
 
 def starter() -> Any:
     """The embedded model; torch is imported here and not before."""
-    from service.model import Model
+    from service.model.model import Model
     from service.settings import STARTER
 
     return Model.load(str(STARTER), "cpu")

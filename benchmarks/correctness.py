@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from service.label_config import in_words
-from service.model import Model
-from service.packed.linear import PackedLinear
-from service.packed.network import PackedNetwork
-from service.packed.sequences import Sequences
-from service.spans import Span
+from service.labelstudio.label_config import in_words
+from service.model.model import Model
+from service.model.packed.linear import PackedLinear
+from service.model.packed.network import PackedNetwork
+from service.model.packed.sequences import Sequences
+from service.model.spans import Span
 
 Found = set[tuple[int, int, str]]
 

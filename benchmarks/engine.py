@@ -30,8 +30,8 @@ from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
 from benchmarks.correctness import f1, logits_apart, texts_alike
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
-from service.model import Model, bf16_is_native, use_threads
-from service.packed.linear import PackedLinear
+from service.model.model import Model, bf16_is_native, use_threads
+from service.model.packed.linear import PackedLinear
 
 NAIVE, BATCHED, ONNX, OURS = "predict_entities", "inference, batch 8", "ONNX Runtime, fp32, batch 8", "Spanloop"
 ROUNDS, SHORT, NOTES = 3, 24, 4
@@ -166,8 +166,8 @@ def operations(model: Model, texts: Sequence[str], labels: Sequence[str]) -> flo
     counted = {torch.ops.mkldnn._linear_pointwise: _operations}
     with FlopCounterMode(display=False, custom_mapping=counted) as counter, ExitStack() as unfilled:
         for module in ("attention", "head", "labels", "shapes"):
-            unfilled.enter_context(patch(f"service.packed.{module}.rounded", lambda rows: rows))
-        unfilled.enter_context(patch("service.packed.head.BLOCK", 1))
+            unfilled.enter_context(patch(f"service.model.packed.{module}.rounded", lambda rows: rows))
+        unfilled.enter_context(patch("service.model.packed.head.BLOCK", 1))
         for text in texts:
             model.extract([text], labels, 0.5)
     return float(counter.get_total_flops()) / len(texts)

@@ -24,7 +24,7 @@ from benchmarks.bars import RESULTS, Bar, less_than, write
 from benchmarks.conversion import converted
 from benchmarks.studio import serving
 from benchmarks.texts import wordings
-from service.model import Model, use_threads
+from service.model.model import Model, use_threads
 from service.settings import STARTER
 
 TEXTS = (8, 32, 128, 512)

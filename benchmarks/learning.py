@@ -26,10 +26,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.label_config import in_words
-from service.model import Model, use_threads
-from service.spans import Span
-from service.versions import initial_version
+from service.labelstudio.label_config import in_words
+from service.model.model import Model, use_threads
+from service.model.spans import Span
+from service.versions.names import initial_version
 from training.dataset import Document, divide
 from training.judge import score
 from training.learn import Learning

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
-from service.gliner import GLiNER
-from service.model import use_threads
+from service.model.gliner import GLiNER
+from service.model.model import use_threads
 
 BATCH = 8
 THRESHOLDS = {"starter": 0.5, "gliner_small": 0.3}
@@ -41,7 +41,7 @@ def session(
 ) -> Callable[[Sequence[str], Sequence[str]], Entities]:
     """Export a model into `folder`; what is returned finds the entities of texts, in batches of 8 on so many threads.
 
-    The model must be as GLiNER loads it, in fp32: `service.surgery` rewrites what the exporter follows.
+    The model must be as GLiNER loads it, in fp32: `service.model.rewrites` rewrites what the exporter follows.
     """
     import onnxruntime
 

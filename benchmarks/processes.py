@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from examples.demo.server import Server
 from service.settings import ROOT, STARTER
+from tests.support.servers import Server
 
 
 def started(service: str, port: int, folder: Path, environment: Mapping[str, str]) -> Server:
@@ -22,7 +22,7 @@ def started(service: str, port: int, folder: Path, environment: Mapping[str, str
         **environment,
     }
     (folder / "bentoml").mkdir()
-    command = [sys.executable, "-m", "service.serve", service, "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "service.web.serve", service, "--host", "127.0.0.1", "--port", str(port)]
     return Server(service, command, told, f"http://127.0.0.1:{port}", folder / "log.txt")
 
 

@@ -31,13 +31,13 @@ from rich.table import Table
 from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
 from benchmarks.processes import resident, started
 from benchmarks.texts import read, wordings
-from examples.demo.server import free_port
 from service.extractor.engine import Engine
 from service.extractor.loading import load
 from service.extractor.questions import Question
-from service.model import use_threads
+from service.model.model import use_threads
+from service.model.spans import Extraction
 from service.settings import STARTER
-from service.spans import Extraction
+from tests.support.servers import free_port
 
 TEXTS = 1200
 """Different texts; so many are in the largest request, too."""

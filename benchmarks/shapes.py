@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, BertConfig, DebertaV2Config, PretrainedConfig
 
-from service.gliner import GLiNER, GLiNERConfig
+from service.model.gliner import GLiNER, GLiNERConfig
 from service.settings import STARTER
 
 WIDTH = 12

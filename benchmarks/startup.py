@@ -22,9 +22,9 @@ from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, less_than, write
 from benchmarks.processes import resident, started
-from examples.demo.server import free_port
-from tests.api_server import ApiServer
-from tests.api_server import served as api_served
+from tests.support.api_server import ApiServer
+from tests.support.api_server import served as api_served
+from tests.support.servers import free_port
 
 SETTLED = 3.0
 """Seconds after its readiness at which a program's memory is looked at: all that it does by itself is done by then."""

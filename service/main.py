@@ -8,15 +8,15 @@ import bentoml
 from starlette.applications import Starlette
 
 from service.bentoml_options import OPTIONS
-from service.deferred import deferred
+from service.web.bentoml_service import deferred
 
 
 def application() -> Starlette:
     """The backend of this machine; torch is imported here, in the serving process alone."""
     from service import logs
-    from service.backend import local
     from service.backend.app import build
-    from service.model import use_threads
+    from service.backend.local import compose
+    from service.model.model import use_threads
     from service.settings import Settings
 
     settings = Settings()
@@ -24,7 +24,7 @@ def application() -> Starlette:
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)
-    return build(lambda: local.supervisor(settings))
+    return build(lambda: compose.supervisor(settings))
 
 
 @bentoml.service(name="spanloop", **OPTIONS)

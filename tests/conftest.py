@@ -6,7 +6,6 @@ import hashlib
 import logging
 import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +15,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS))
-
-from samples import Growth  # noqa: E402
-from studio import Studio, served  # noqa: E402
+from tests.support.samples import Growth
+from tests.support.studio import Studio, served
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -51,9 +47,10 @@ def _logs_as_they_were() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model (`tests/tiny.py`), made once and kept in pytest's cache."""
-    import tiny
+    """The tiny model (`tests/support/tiny.py`), made once and kept in pytest's cache."""
     import torch
+
+    from tests.support import tiny
 
     torch.set_num_threads(1)  # the machine is shared, and the model too small to be divided
     code = hashlib.sha256(Path(tiny.__file__).read_bytes()).hexdigest()[:12]
@@ -71,7 +68,7 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def shared_model(model_folder: Path) -> Any:
     """The tiny model, loaded once: for tests that do not change it."""
-    from service.model import Model
+    from service.model.model import Model
 
     return Model.load(str(model_folder))
 
@@ -79,7 +76,7 @@ def shared_model(model_folder: Path) -> Any:
 @pytest.fixture
 def fresh_model(model_folder: Path) -> Any:
     """The tiny model, for tests that change it."""
-    from service.model import Model
+    from service.model.model import Model
 
     return Model.load(str(model_folder))
 
@@ -176,7 +173,7 @@ def lineage() -> Callable[..., Any]:
     """A lineage with plausible content; anything may be overridden."""
     from datetime import UTC, datetime
 
-    from service.lineage import Lineage, Score
+    from service.versions.lineage import Lineage, Score
 
     score = Score(precision=0.5, recall=0.5, f1=0.5, per_label={"person": 0.5}, support={"person": 3})
 

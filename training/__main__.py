@@ -16,13 +16,13 @@ from rich.table import Table
 
 from service import logs
 from service.backend.cluster.errors import ClusterError
-from service.backend.label_studio import LabelStudio, LabelStudioError
-from service.live import INITIAL, Conflict
-from service.oci.errors import RegistryError
-from service.registry import UnknownVersion
-from service.runs import Run, Runs, conditions, id_of
+from service.backend.local.line import LocalRelease, Refused, Release
+from service.labelstudio.client import LabelStudio, LabelStudioError
+from service.runs.run import Run, Runs, conditions, id_of
+from service.versions.history import INITIAL, Conflict
+from service.versions.oci.errors import RegistryError
+from service.versions.store import UnknownVersion
 from training import watch
-from training.release import LocalRelease, Refused, Release
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
 
@@ -128,7 +128,7 @@ def prune(
 def _release(settings: TrainingSettings) -> Release:
     if not settings.registry:
         return LocalRelease(settings.folder)
-    from training.cluster_release import ClusterRelease
+    from service.backend.cluster.line import ClusterRelease
 
     return ClusterRelease(settings)
 
@@ -166,7 +166,7 @@ def _hold_lock(runs: Runs, run_id: str) -> None:
 
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
     """Run to the end and record how it ended. Returns the exit status."""
-    from service.model import use_threads  # torch: only a run pays for it
+    from service.model.model import use_threads  # torch: only a run pays for it
     from training.progress import Reporter
     from training.run import TooFew, TrainingRun
     from training.tune import Diverged, Stopped
@@ -198,7 +198,7 @@ def _shelf(settings: TrainingSettings) -> Shelf:
         if settings.backend_url:
             _refuse("No registry is set, so a version could not reach the extractor: set SPANLOOP_REGISTRY.")
         return LocalShelf(settings.folder)
-    from service.oci.bentos import Bentos
+    from service.versions.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
 
     bentos = Bentos.connect(settings.registry, settings.registry_plain_http)

@@ -15,10 +15,10 @@ import msgspec
 from label_studio_sdk.client import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from service.hypertext import TooDeep
-from service.label_config import Control, parse
-from service.passages import Passage, passage_of
-from service.spans import Span
+from service.labelstudio.hypertext import TooDeep
+from service.labelstudio.label_config import Control, parse
+from service.labelstudio.passages import Passage, passage_of
+from service.model.spans import Span
 from training.dataset import Document
 
 PAGE = 100

@@ -10,11 +10,11 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
-from service.spans import Span
-from service.words import Words, split
+from service.model.spans import Span
+from service.model.words import Words, split
 
 if TYPE_CHECKING:  # what reads annotations needs no torch
-    from service.model import Model
+    from service.model.model import Model
 
 HELD_OUT_OF = 5
 """One text of five is held out."""

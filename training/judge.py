@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from service.lineage import Score
-from service.model import Model
+from service.model.model import Model
+from service.versions.lineage import Score
 from training.dataset import Document
 
 BLOCK = 1000

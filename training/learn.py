@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from service.model import Model, bf16_is_native
+from service.model.model import Model, bf16_is_native
 from training import replay
 from training.dataset import Document, build
 from training.judge import score

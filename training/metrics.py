@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 
 from service.metrics.gauges import gauge, single
-from service.runs import PHASES, Run
+from service.runs.run import PHASES, Run
 
 STEPS = Counter("spanloop_training_steps_total", "Steps of the optimizer that this process did.")
 EXAMPLES = Counter("spanloop_training_examples_total", "Examples in those steps, replayed ones included.")

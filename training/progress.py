@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.runs import Phase, Run, Runs, now
+from service.runs.run import Phase, Run, Runs, now
 
 SHARES: dict[Phase, tuple[float, float]] = {
     "waiting": (0, 0),

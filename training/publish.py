@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from service import RELEASE
-from service.lineage import Canary
-from service.model import Model
+from service.model.model import Model
 from service.settings import ROOT
+from service.versions.lineage import Canary
 from training.dataset import Document
 from training.recipe import Recipe
 

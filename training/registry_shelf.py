@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import httpx
 
-from service.lineage import Lineage
-from service.oci.bentos import Bentos
-from service.oci.reference import Reference
-from service.registry import Registry, UnknownVersion
-from service.runs import Outcome
-from service.versions import version_of
+from service.runs.run import Outcome
+from service.versions.lineage import Lineage
+from service.versions.names import version_of
+from service.versions.oci.bentos import Bentos
+from service.versions.reference import Reference
+from service.versions.store import Registry, UnknownVersion
 from training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)

@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from service.model import Model
-from service.settings import ROOT
+from service.model.model import Model
 from training.dataset import Document
 
-SENTENCES = ROOT / "starter" / "replay.jsonl"
-LABELS = ROOT / "starter" / "replay_labels.txt"
+SENTENCES = Path(__file__).parent / "replay.jsonl"
+LABELS = Path(__file__).parent / "replay_labels.txt"
 MOST_LABELS = 12
 KNOWN = 3
 """A label that the base model finds so many times in all texts is one that it knows."""

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import NamedTuple
 
-from service.label_config import LabelConfigError
-from service.lineage import Lineage, Score
-from service.live import INITIAL, Conflict
-from service.model import Model
-from service.runs import Outcome
-from service.versions import initial_version, version_of
+from service.labelstudio.label_config import LabelConfigError
+from service.model.model import Model
+from service.runs.run import Outcome
+from service.versions.history import INITIAL, Conflict
+from service.versions.lineage import Lineage, Score
+from service.versions.names import initial_version, version_of
 from training import publish, replay
 from training.annotations import ProjectGone, Source, read, read_texts
 from training.dataset import Document, divide, is_held_out

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from service.lineage import Lineage
-from service.live import LiveFile
-from service.registry import Registry
-from service.runs import Outcome
+from service.runs.run import Outcome
+from service.versions.history import LiveFile
+from service.versions.lineage import Lineage
+from service.versions.store import Registry
 
 
 class Shelf(Protocol):

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from service.model import Model
+from service.model.model import Model
 from training import checkpoint, metrics
 from training.dataset import Example
 from training.recipe import Recipe

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from service.metrics.exposition import MEDIA_TYPE, exposition
-from service.runs import Run
+from service.runs.run import Run
 from training import metrics
 
 LONGEST = 4096

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from examples.demo import gold, label_studio
-from examples.demo.label_studio import Client
+from examples.demo import gold
 from examples.demo.loop import Loop, StepFailed
-from examples.demo.server import Server, ServerFailed, free_port
 from service.settings import ROOT
+from tests.support import label_studio
+from tests.support.label_studio import Client
+from tests.support.servers import Server, ServerFailed, free_port
 
 screen = Console()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from service.label_config import parse
-from service.spans import Span
+from service.labelstudio.label_config import parse
+from service.model.spans import Span
 from training.dataset import Document
 
 FOLDER = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from examples.demo import gold
-from examples.demo.label_studio import Client
+from tests.support.label_studio import Client
 from training.dataset import Document, is_held_out
 
 SPARE = 40

@@ -17,7 +17,10 @@ from starlette.routing import Route
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
-from service.backend.requests import (
+from service.backend.supervisor import Supervisor
+from service.errors import Cause
+from service.labelstudio.label_config import LabelConfigError, parse
+from service.labelstudio.messages import (
     Job,
     Predict,
     Setup,
@@ -25,12 +28,9 @@ from service.backend.requests import (
     authorize,
     project_id,
 )
-from service.backend.supervisor import Supervisor
-from service.causes import Cause
-from service.label_config import LabelConfigError, parse
 from service.metrics.exposition import MEDIA_TYPE, exposition
-from service.routes import Refused, body_of, decode, no_such_route, route
-from service.runs import Run
+from service.runs.run import Run
+from service.web.routes import Refused, body_of, decode, no_such_route, route
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, get_args
 
 from prometheus_client.metrics_core import Metric
 
-from service.lineage import Lineage
 from service.metrics.gauges import gauge, live_version, single
 from service.metrics.labels import legible
 from service.metrics.requests import running
-from service.runs import PHASES, Outcome, Run
+from service.runs.run import PHASES, Outcome, Run
+from service.versions.lineage import Lineage
 
 if TYPE_CHECKING:
     from service.backend.supervisor import Supervisor

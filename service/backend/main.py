@@ -1,4 +1,4 @@
-"""The entry of the backend's pod: `python -m service.serve service.backend.main:Backend`. No torch here."""
+"""The entry of the backend's pod: `python -m service.web.serve service.backend.main:Backend`. No torch here."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import bentoml
 from starlette.applications import Starlette
 
 from service.bentoml_options import OPTIONS
-from service.deferred import deferred
+from service.web.bentoml_service import deferred
 
 
 def application() -> Starlette:
     from service import logs
     from service.backend.app import build
-    from service.backend.cluster import release
+    from service.backend.cluster import compose
     from service.settings import Settings
 
     settings = Settings()
     logs.configure(settings.log_json)
-    return build(lambda: release.supervisor(settings))
+    return build(lambda: compose.supervisor(settings))
 
 
 @bentoml.service(name="spanloop-backend", **OPTIONS)

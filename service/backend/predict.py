@@ -9,19 +9,20 @@ from typing import Any
 
 from anyio import to_thread
 
-from service.backend import metrics, regions
+from service.backend import metrics
 from service.backend.projects import Projects
-from service.backend.requests import Predict, project_id
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor.questions import Extractor, Failure, Question, Unavailable
-from service.hypertext import TooDeep
-from service.label_config import Control, LabelConfigError, fingerprint, parse, text_of
-from service.metrics import errors
-from service.passages import Passage, passage_of
-from service.routes import Refused
+from service.labelstudio import regions
+from service.labelstudio.hypertext import TooDeep
+from service.labelstudio.label_config import Control, LabelConfigError, fingerprint, parse, text_of
+from service.labelstudio.messages import Predict, project_id
+from service.labelstudio.passages import Passage, passage_of
+from service.metrics import failures
+from service.model.spans import Extraction
 from service.settings import Settings
-from service.spans import Extraction
-from service.versions import seen_version
+from service.versions.names import seen_version
+from service.web.routes import Refused
 
 
 class Predictor:
@@ -81,13 +82,13 @@ class Predictor:
             source = text_of(task.fields, control)
             if source is not None and len(source) > self._settings.max_text_characters:
                 reading.unread[index] = f"the text is over {self._settings.max_text_characters} characters long"
-                errors.count(Cause.TOO_LARGE)
+                failures.count(Cause.TOO_LARGE)
                 continue
             try:
                 passage = passage_of(task.fields, control)
             except TooDeep as error:
                 reading.unread[index] = str(error)
-                errors.count(Cause.BAD_TEXT)
+                failures.count(Cause.BAD_TEXT)
                 continue
             if passage is not None:
                 reading.passages[index] = passage

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from service.backend.requests import extra_params
 from service.files import replace_text
+from service.labelstudio.messages import extra_params
 
 
 class Project(BaseModel):

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 from prometheus_client.metrics_core import Metric
 
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor.questions import Answer, Question, Unavailable
 from service.extractor.wire import decode_answer, encode_ask
 

@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.backend.label_studio import LabelStudio, LabelStudioError
-from service.backend.parts import Busy, Launcher, RunStore
 from service.backend.projects import Projects
-from service.causes import Cause, cause_of
-from service.metrics import errors
-from service.runs import Run, id_of, now
+from service.backend.protocols import Busy, Launcher, RunStore
+from service.errors import Cause, cause_of
+from service.labelstudio.client import LabelStudio, LabelStudioError
+from service.metrics import failures
+from service.runs.run import Run, id_of, now
 from service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Retraining:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
-            errors.count(error.cause)
+            failures.count(error.cause)
             return False
         new = standing.annotations - (last.annotations if last else 0)
         if new >= minimum:
@@ -180,7 +180,7 @@ class Retraining:
             self._died(run)
         except OSError as error:
             log.exception("run %s could not be resumed", run.id)
-            errors.count(Cause.RUN_START)
+            failures.count(Cause.RUN_START)
             self._given_up.add(run.id)
             self.declined = f"Run {run.id} died and could not be resumed ({error.strerror}); start it again."
 
@@ -206,7 +206,7 @@ class Retraining:
                 log.info("run %s waits: another run is active", run.id)
 
     def _failed(self, why: str, message: str, cause: Cause) -> Run:
-        errors.count(cause)
+        failures.count(cause)
         run = Run(
             id=f"run-{hashlib.sha256(f'{why}: {message}'.encode()).hexdigest()[:10]}",
             projects=self._projects.ids,

@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from service.backend.parts import Rollout, RunStore, VersionStore
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
+from service.backend.protocols import Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
-from service.causes import Cause, cause_of
+from service.errors import Cause, cause_of
 from service.extractor.questions import Extractor
-from service.lineage import Lineage
-from service.metrics import errors
-from service.routes import Refused
-from service.runs import Run
+from service.metrics import failures
+from service.runs.run import Run
 from service.settings import Settings
+from service.versions.lineage import Lineage
+from service.web.routes import Refused
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class Supervisor:
                 try:
                     look()
                 except Exception as error:  # the next look may succeed; the backend must go on answering
-                    errors.count(cause_of(error))
+                    failures.count(cause_of(error))
                     log.exception("looking after runs and versions failed and is tried again")
             self._ended.wait(EVERY)
 

@@ -14,18 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor.engine import Engine
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Unavailable
 from service.extractor.wire import Ask, encode_answer
-from service.metrics import errors
+from service.metrics import failures
 from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.metrics.gauges import live_version
 from service.metrics.requests import running
-from service.routes import Refused, body_of, decode, no_such_route, route
 from service.settings import Settings
-from service.versions import version_of
+from service.versions.names import version_of
+from service.web.routes import Refused, body_of, decode, no_such_route, route
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Loader:
                 loaded = self._loaded(source)
             except Exception as error:  # whatever it is, readiness must say so
                 log.exception("%s cannot be served", source)
-                errors.count(Cause.MODEL_LOAD)
+                failures.count(Cause.MODEL_LOAD)
                 self._engine.failed(str(error))
                 self._ended.wait(AGAIN)
             else:
@@ -73,7 +73,7 @@ class Loader:
     def _loaded(self, source: str) -> Loaded:
         # Torch takes seconds to import: in this thread, for which nobody waits.
         from service.extractor.loading import load
-        from service.model import use_threads
+        from service.model.model import use_threads
 
         use_threads(self._settings.compute_threads)
         return load(source, self._settings.device, self._settings.precision)

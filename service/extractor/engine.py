@@ -16,14 +16,14 @@ from collections.abc import Iterable, Sequence
 
 from prometheus_client.metrics_core import Metric
 
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
+from service.extractor.pending import FAILED, LATE, Request
 from service.extractor.questions import Answer, Question, Unavailable
-from service.extractor.request import FAILED, LATE, Request
-from service.metrics import errors
-from service.windows import Window
+from service.metrics import failures
+from service.model.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class Engine:
         except Exception:
             # Whatever it was, the thread must go on: those that wait are told, the next are served.
             log.exception("the engine failed")
-            errors.count(Cause.INTERNAL)
+            failures.count(Cause.INTERNAL)
             self._give_up(FAILED)
 
     def _due(self) -> bool:
@@ -212,7 +212,7 @@ class Engine:
                     self._run([entry])
                 return
             log.exception("the model failed on a text")
-            errors.count(Cause.MODEL_FAILED)
+            failures.count(Cause.MODEL_FAILED)
             request, index, _ = batch[0]
             with self._changed:
                 request.fail(index, "the model failed on this text; the service's log has the cause")

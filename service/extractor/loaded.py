@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from service.model import Model
+    from service.model.model import Model
 
 
 class Loaded(NamedTuple):

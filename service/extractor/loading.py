@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from service import lineage
 from service.extractor.loaded import Loaded
-from service.lineage import Canary
-from service.model import Model, Precision
-from service.spans import Span
-from service.versions import initial_version
+from service.model.model import Model, Precision
+from service.model.spans import Span
+from service.versions import lineage
+from service.versions.lineage import Canary
+from service.versions.names import initial_version
 
 FIRST = "A text of its own, before anybody else's."
 

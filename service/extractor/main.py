@@ -1,4 +1,4 @@
-"""The entry of the extractor's pods: `python -m service.serve service.extractor.main:Extractor`."""
+"""The entry of the extractor's pods: `python -m service.web.serve service.extractor.main:Extractor`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import bentoml
 from starlette.applications import Starlette
 
 from service.bentoml_options import OPTIONS
-from service.deferred import deferred
+from service.web.bentoml_service import deferred
 
 
 def application() -> Starlette:

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 
 from service.metrics.gauges import single
 from service.metrics.labels import Capped
-from service.spans import Span
+from service.model.spans import Span
 
 LABELS = 50
 

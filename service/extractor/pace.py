@@ -6,7 +6,7 @@ Larger ones are hardly quicker a token on a processor; on a GPU, where they are,
 
 from __future__ import annotations
 
-from service.windows import MAX_BATCH_TOKENS
+from service.model.windows import MAX_BATCH_TOKENS
 
 SECONDS = 0.1
 """How long a batch is to take."""

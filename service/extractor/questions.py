@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from service.causes import Cause
-from service.spans import Extraction
+from service.errors import Cause
+from service.model.spans import Extraction
 
 
 class Question(NamedTuple):

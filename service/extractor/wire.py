@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from service.extractor.questions import Answer, Failure, Question
-from service.spans import Extraction, Span
+from service.model.spans import Extraction, Span
 
 
 class Ask(msgspec.Struct):

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from end_to_end.studio import Studio
-from lacking import missing
 
-from examples.demo import label_studio
-from examples.demo.server import free_port
 from service.backend.cluster.api import Cluster
 from service.settings import Settings
+from tests.support import label_studio
+from tests.support.lacking import missing
+from tests.support.servers import free_port
 
 from .kubectl import kubectl
 from .registry import OwnRegistry

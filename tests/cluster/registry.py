@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from examples.demo.server import Server
+from tests.support.servers import Server
 
 
 class OwnRegistry:

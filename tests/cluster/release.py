@@ -19,7 +19,7 @@ from end_to_end.backend import until
 from end_to_end.material import CONFIG, QUICK, annotate, sentences
 from end_to_end.studio import Studio
 
-from examples.demo import label_studio
+from tests.support import label_studio
 
 from .kubectl import kubectl
 

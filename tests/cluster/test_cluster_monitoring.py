@@ -9,7 +9,8 @@ import pytest
 import yaml
 from end_to_end.backend import until
 from helm.expressions import expressions
-from lacking import missing
+
+from tests.support.lacking import missing
 
 from .release import load
 from .runs import another_run

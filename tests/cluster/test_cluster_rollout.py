@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from clock import Clock
 
 from service.backend.cluster.rollout import ClusterRollout, is_ready, reference_of
 from service.backend.cluster.scaling import Scaling
-from service.live import Conflict
+from service.versions.history import Conflict
+from tests.support.clock import Clock
 
 from .conftest import kubectl
 

@@ -13,8 +13,8 @@ from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout, is_ready
 from service.backend.cluster.runs import JobRuns
-from service.backend.parts import Busy
-from service.runs import Run
+from service.backend.protocols import Busy
+from service.runs.run import Run
 from service.settings import Settings
 
 from .conftest import IMAGE, RELEASE, kubectl

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 from end_to_end.backend import until
-from lacking import missing
+
+from tests.support.lacking import missing
 
 PROMETHEUS = os.environ.get("SPANLOOP_TEST_PROMETHEUS", "")
 """A Prometheus that scrapes annotated pods; an adapter answers the autoscaler from it."""

@@ -7,9 +7,9 @@ import shutil
 import pytest
 from end_to_end.backend import until
 
-from service.lineage import Canary
-from service.oci.bentos import Bentos
-from service.registry import Registry
+from service.versions.lineage import Canary
+from service.versions.oci.bentos import Bentos
+from service.versions.store import Registry
 
 from .release import load
 from .runs import another_run, in_phase, log_of, pods_of

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import httpx
 
-from examples.demo.server import Server, free_port
 from service.settings import ROOT
+from tests.support.servers import Server, free_port
 
 Found = TypeVar("Found")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lacking import missing
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from examples.demo import label_studio
-from examples.demo.server import Server, free_port
 from service.settings import STARTER
+from tests.support import label_studio
+from tests.support.lacking import missing
+from tests.support.servers import Server, free_port
 
 from .backend import Backend
 from .studio import Studio

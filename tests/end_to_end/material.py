@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import tiny
+from tests.support import tiny
 
 from .studio import Studio, marked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from examples.demo.label_studio import Client
+from tests.support.label_studio import Client
 
 CONFIG = """<View>
   <Labels name="label" toName="text">

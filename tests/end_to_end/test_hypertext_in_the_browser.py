@@ -1,4 +1,4 @@
-"""What Label Studio's frontend does with HyperText: `service.hypertext` must do the same."""
+"""What Label Studio's frontend does with HyperText: `service.labelstudio.hypertext` must do the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.hypertext import Rendered, render
+from service.labelstudio.hypertext import Rendered, render
 
 from . import browsing
 from .backend import until

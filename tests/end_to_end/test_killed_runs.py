@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.live import LiveFile
-from service.registry import Registry
+from service.versions.history import LiveFile
+from service.versions.store import Registry
 
 from .backend import Backend
 from .conftest import MakeBackend

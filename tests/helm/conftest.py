@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from chart import Chart
-from lacking import missing
+
+from tests.support.lacking import missing
 
 
 def _program(name: str) -> str:

@@ -39,7 +39,7 @@ def test_it_says_what_it_is_and_runs_as_a_user_of_its_own(podman: Podman, image:
 
 def test_it_holds_the_code_the_starter_and_the_licence(files: Path, context: Path):
     assert {path.name for path in (files / "app").iterdir()} == {"LICENSE", "service", "starter", "training"}
-    for name in ("starter/model/model.safetensors", "starter/replay.jsonl", "LICENSE", "training/run.py"):
+    for name in ("starter/model/model.safetensors", "training/replay.jsonl", "LICENSE", "training/run.py"):
         assert (files / "app" / name).read_bytes() == (context / name).read_bytes(), name
 
 
@@ -82,7 +82,7 @@ def test_its_user_may_write_to_its_home_alone(podman: Podman, image: str):
 def test_all_that_a_start_imports_is_compiled(podman: Podman, image: str):
     """Where nothing can be written, what is not compiled would be so anew at each start."""
     told = podman.run(
-        "--tmpfs=/tmp", image, "python", "-v", "-c", "import service.main, service.backend.local, training.run"
+        "--tmpfs=/tmp", image, "python", "-v", "-c", "import service.main, service.backend.local.compose, training.run"
     )
     assert len(re.findall(r"code object from '[^']*\.pyc'", told)) > 1000
     assert re.findall(r"code object from (/(?:app|opt)/.*\.py)$", told, re.MULTILINE) == []
@@ -92,7 +92,7 @@ def test_a_change_of_the_code_makes_no_other_layer_anew(
     podman: Podman, image: str, context: Path, arguments: list[str], tmp_path: Path
 ):
     changed = snapshot(context, tmp_path / "context")
-    with (changed / "service" / "words.py").open("a", encoding="utf-8") as module:
+    with (changed / "service" / "model" / "words.py").open("a", encoding="utf-8") as module:
         module.write("# changed\n")
     podman.build(changed, "localhost/spanloop:changed", *arguments)
     before, after = (inspected(podman, name)["RootFS"]["Layers"] for name in (image, "localhost/spanloop:changed"))

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import api_server
 import httpx
 import pytest
-import tiny
 import yaml
 from building import ROOT
 from containers import Podman, empty_dirs
-from studio import KEY, Studio, StudioProject, served
+
+from tests.support import api_server, tiny
+from tests.support.studio import KEY, Studio, StudioProject, served
 
 pytestmark = pytest.mark.slow
 

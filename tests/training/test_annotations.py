@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from studio import KEY, LABEL_CONFIG, RECORDINGS, StudioProject
 
-from service.label_config import LabelConfigError
+from service.labelstudio.label_config import LabelConfigError
+from tests.support.studio import KEY, LABEL_CONFIG, RECORDINGS, StudioProject
 from training.annotations import Annotation, ExportFailed, Source, choose, read
 
 CONFIG = """<View><Labels name="label" toName="text">

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.spans import Span
-from service.words import split
+from service.model.spans import Span
+from service.model.words import split
 from training.dataset import (
     FEWEST_VALIDATION,
     MOST_VALIDATION,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.lineage import Score
-from service.spans import Extraction, Span
+from service.model.spans import Extraction, Span
+from service.versions.lineage import Score
 from training.dataset import Document
 from training.judge import score, verdict
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from studio import KEY, StudioProject
 from typer.testing import CliRunner
 
-from service.backend.label_studio import LabelStudio
-from service.live import INITIAL, LiveFile
-from service.registry import Registry
-from service.runs import Run, Runs, conditions, id_of
+from service.labelstudio.client import LabelStudio
+from service.runs.run import Run, Runs, conditions, id_of
+from service.versions.history import INITIAL, LiveFile
+from service.versions.store import Registry
+from tests.support.studio import KEY, StudioProject
 from training.__main__ import app
 from training.settings import TrainingSettings
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from service.runs import PHASES, Run, Runs
+from service.runs.run import PHASES, Run, Runs
 from training.progress import SHARES, Reporter
 
 

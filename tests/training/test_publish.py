@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from service.model import Model
-from service.spans import Span
+from service.model.model import Model
+from service.model.spans import Span
 from training import publish
 from training.dataset import Document
 from training.recipe import Recipe

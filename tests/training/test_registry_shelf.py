@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from oci_registry import docker_registry
 
-from service.oci.bentos import Bentos
-from service.registry import Registry
+from service.versions.oci.bentos import Bentos
+from service.versions.store import Registry
+from tests.support.oci_registry import docker_registry
 from training.registry_shelf import BackendSilent, RegistryShelf
 from training.settings import TrainingSettings
 

@@ -5,12 +5,12 @@ import random
 import signal
 
 import pytest
-import tiny
-from studio import KEY, StudioProject
 
-from service.live import INITIAL, LiveFile
-from service.registry import Registry
-from service.runs import Run, Runs
+from service.runs.run import Run, Runs
+from service.versions.history import INITIAL, LiveFile
+from service.versions.store import Registry
+from tests.support import tiny
+from tests.support.studio import KEY, StudioProject
 from training import replay
 from training.annotations import ExportFailed
 from training.dataset import is_for_validation, is_held_out
@@ -298,13 +298,13 @@ def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
         for task in annotated(90)
         if is_held_out(task["data"]["text"]) or not is_for_validation(task["data"]["text"])
     ]
-    one = bench(steps=20)
+    one = bench(steps=60)
     steps = []
     run = one.prepare()
     told = run._tuned
     run._tuned = lambda progress: (steps.append(progress.step), told(progress))
     run.execute()
-    assert steps[-1] == 20
+    assert steps[-1] == 60
     assert one.runs.get("run-1").scores["new"].f1 > 0
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from networks import random_gliner
-from samples import counted
 
-from service.model import Model
+from service.model.model import Model
+from tests.support.networks import random_gliner
+from tests.support.samples import counted
 from training import checkpoint
 from training.dataset import Example
 from training.recipe import Recipe
@@ -23,7 +23,7 @@ KINDS = ("city", "company", "person")
 
 @pytest.fixture(scope="module")
 def examples():
-    import tiny
+    from tests.support import tiny
 
     rng = random.Random(4)
     found = []

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from samples import Scrape
 
-from service.lineage import Score
-from service.runs import PHASES, Run
+from service.runs.run import PHASES, Run
+from service.versions.lineage import Score
+from tests.support.samples import Scrape
 from training.watch import LONGEST, answering, last_words, leave
 
 RUN = Run(id="run-1", projects=(1, 2), phase="tune", percent=40, fingerprint="f" * 200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.causes import Cause
+from service.errors import Cause
 
 
 class ClusterError(RuntimeError):

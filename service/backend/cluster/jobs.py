@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.runs import Outcome, Run
+from service.runs.run import Outcome, Run
 
 Manifest = dict[str, Any]
 

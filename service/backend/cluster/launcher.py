@@ -10,8 +10,8 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.errors import Exists
 from service.backend.cluster.jobs import Manifest, manifest
 from service.backend.cluster.runs import JobRuns
-from service.backend.parts import Busy
-from service.runs import Run
+from service.backend.protocols import Busy
+from service.runs.run import Run
 from service.settings import Settings
 
 

@@ -6,9 +6,9 @@ import logging
 
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
-from service.backend.parts import Busy, Launcher
-from service.live import Conflict
-from service.runs import Outcome, Run
+from service.backend.protocols import Busy, Launcher
+from service.runs.run import Outcome, Run
+from service.versions.history import Conflict
 
 log = logging.getLogger(__name__)
 

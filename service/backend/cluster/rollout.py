@@ -20,8 +20,8 @@ from service.backend import metrics
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import Changed
 from service.backend.cluster.jobs import Manifest
-from service.live import INITIAL, Change, Conflict, Live
-from service.versions import version_of
+from service.versions.history import INITIAL, Change, Conflict, Live
+from service.versions.names import version_of
 
 log = logging.getLogger(__name__)
 

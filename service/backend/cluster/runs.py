@@ -26,7 +26,7 @@ from service.backend.cluster.jobs import (
     run_of,
     why_waiting,
 )
-from service.runs import Run
+from service.runs.run import Run
 
 log = logging.getLogger(__name__)
 

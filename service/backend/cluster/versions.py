@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from service.lineage import Lineage
-from service.oci.bentos import Bentos
+from service.versions.lineage import Lineage
+from service.versions.oci.bentos import Bentos
 
 EVERY = 30.0
 """Seconds after which the registry is asked again which versions there are."""

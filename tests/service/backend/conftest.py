@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from service.backend.parts import Busy
-from service.runs import Run, Runs, conditions, now
+from service.backend.protocols import Busy
+from service.runs.run import Run, Runs, conditions, now
 
 
 class Launches:
@@ -93,7 +93,7 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Launches]]:
         made.append(Launches(runs))
         return made[-1]
 
-    monkeypatch.setattr("service.backend.local.LocalLauncher", make)
+    monkeypatch.setattr("service.backend.local.compose.LocalLauncher", make)
     yield made
     for launcher in made:
         if launcher._held is not None:
@@ -108,15 +108,15 @@ def backend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[..., TestClient]]:
     """Start a backend with some settings; it has its model when this returns, unless `wait` is False."""
-    from service.backend import local
     from service.backend.app import build
+    from service.backend.local import compose
 
     monkeypatch.setattr("service.backend.supervisor.EVERY", 0.05)
     with ExitStack() as running:
 
         def start(wait: bool = True, **overrides: Any) -> TestClient:
             made = settings(**overrides)
-            app = build(lambda: local.supervisor(made))
+            app = build(lambda: compose.supervisor(made))
             client = running.enter_context(TestClient(app, raise_server_exceptions=True))
             if wait:
                 until(lambda: app.state.supervisor.extractor.version, what="a loaded model")

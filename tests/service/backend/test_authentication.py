@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 
 import pytest
-from asking import basic
+
+from tests.support.asking import basic
 
 ROUTES = [
     ("GET", "/"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import assert_item
-from studio import KEY, RECORDINGS, StudioProject
+
+from tests.support.asking import assert_item
+from tests.support.studio import KEY, RECORDINGS, StudioProject
 
 
 def recording(name):

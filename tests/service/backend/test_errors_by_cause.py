@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from asking import basic, predict, tasks
-from studio import LABEL_CONFIG
 
-from service.causes import Cause
+from service.errors import Cause
+from tests.support.asking import basic, predict, tasks
+from tests.support.studio import LABEL_CONFIG
 
 
 def causes(grown):

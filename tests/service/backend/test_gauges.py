@@ -7,13 +7,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from asking import scrape
-from studio import LABEL_CONFIG
 
-from service.lineage import Score
-from service.live import INITIAL, LiveFile
-from service.registry import Registry
-from service.runs import Run
+from service.runs.run import Run
+from service.versions.history import INITIAL, LiveFile
+from service.versions.lineage import Score
+from service.versions.store import Registry
+from tests.support.asking import scrape
+from tests.support.studio import LABEL_CONFIG
 
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SINCE = "spanloop_run_active_since_timestamp_seconds"

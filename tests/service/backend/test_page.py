@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from asking import setup
-
-from service.runs import Run
+from service.runs.run import Run
+from tests.support.asking import setup
 
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):

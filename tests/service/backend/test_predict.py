@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from asking import TWO_CONTROLS, assert_item, fail_on_poison, results, tasks
-from studio import LABEL_CONFIG
 
 from service.extractor.engine import BATCH
+from tests.support.asking import TWO_CONTROLS, assert_item, fail_on_poison, results, tasks
+from tests.support.studio import LABEL_CONFIG
 
 
 def test_entities_come_back_as_regions_in_code_points(client):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from asking import TWO_CONTROLS, results, setup
+
+from tests.support.asking import TWO_CONTROLS, results, setup
 
 
 def test_setup_names_the_version_that_predictions_are_stamped_with(client):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import predict, results, setup, tasks
-from studio import LABEL_CONFIG
+
+from tests.support.asking import predict, results, setup, tasks
+from tests.support.studio import LABEL_CONFIG
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ import time
 
 import httpx
 import pytest
-from samples import Scrape
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from service.backend.remote import RemoteExtractor
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor.app import build
 from service.extractor.questions import Failure, Question, Unavailable
-from service.model import Model
+from service.model.model import Model
+from tests.support.samples import Scrape
 
 LABELS = ("city", "company", "person")
 TEXTS = ["Alice works at Acme in New York.", "", "😀 then Bob met Alice"]
@@ -137,7 +137,7 @@ def test_a_broken_connection_is_asked_again(pods, extractor):
 
 def test_texts_not_reached_in_time_are_failures_and_the_rest_is_there(extractor, monkeypatch):
     monkeypatch.setattr("service.extractor.engine.BATCH", 1)
-    monkeypatch.setattr("service.model.Model.run", slowed(Model.run))
+    monkeypatch.setattr("service.model.model.Model.run", slowed(Model.run))
     answer = ask(remote(extractor.url), texts=["Alice"] * 50, seconds=2)
     kinds = {type(item) for item in answer.items[0]}
     assert Failure in kinds

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from studio import KEY, StudioProject
 
-from service.backend.label_studio import LabelStudio
-from service.backend.parts import Busy
 from service.backend.projects import FileProjects
+from service.backend.protocols import Busy
 from service.backend.retraining import Retraining
-from service.runs import Runs
+from service.labelstudio.client import LabelStudio
+from service.runs.run import Runs
+from tests.support.studio import KEY, StudioProject
 
 
 class Clock:
@@ -53,12 +53,12 @@ class Bench:
 
 @pytest.fixture
 def bench(settings, studio, launches):
-    from service.backend import local
+    from service.backend.local import compose
 
     made = []
 
     def make(**overrides):
-        made.append(Bench(settings, studio, local.LocalLauncher, **overrides))
+        made.append(Bench(settings, studio, compose.LocalLauncher, **overrides))
         return made[-1]
 
     return make
@@ -164,7 +164,7 @@ def test_a_follow_up_without_new_annotations_finds_the_run_that_is_over(bench):
 
 def test_a_click_that_loses_the_race_against_another_run_is_remembered(bench, monkeypatch):
     """Between the look at the lock and the launch somebody else may begin a run, by hand for instance."""
-    from service.runs import Run
+    from service.runs.run import Run
 
     one = bench()
     launch = one.launcher.launch

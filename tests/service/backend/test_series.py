@@ -5,9 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from asking import results, scrape, setup
-
 from service.extractor.metrics import LABELS
+from tests.support.asking import results, scrape, setup
 
 
 def everything_odd(client, storm):

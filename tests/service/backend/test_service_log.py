@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asking import SECRET, basic, fail_on_poison, predict, results, setup
+from tests.support.asking import SECRET, basic, fail_on_poison, predict, results, setup
 
 
 def test_logs_hold_no_text_no_token_and_no_body(backend, service_log, monkeypatch):

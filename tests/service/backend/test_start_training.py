@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
-from asking import setup
-from studio import KEY, StudioProject
+
+from tests.support.asking import setup
+from tests.support.studio import KEY, StudioProject
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ import weakref
 
 import pytest
 import torch
-from tiny_engine import LABELS, Gate, Hooked, extract
 
 from service.extractor.engine import BATCH, Engine
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure, Question, Unavailable
-from service.spans import Extraction
+from service.model.spans import Extraction
+from tests.support.tiny_engine import LABELS, Gate, Hooked, extract
 
 
 @pytest.fixture(scope="module")
 def texts():
-    import tiny
+    from tests.support import tiny
 
     rng = random.Random(9)
     found = [" ".join(tiny.sentence(rng)[0]) for _ in range(60)]

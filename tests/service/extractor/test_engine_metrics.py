@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tiny_engine import LABELS, Gate, Hooked, extract
 
-from service.causes import Cause
+from service.errors import Cause
 from service.extractor.loaded import Loaded
 from service.extractor.loading import load
 from service.extractor.questions import Question
+from tests.support.tiny_engine import LABELS, Gate, Hooked, extract
 
 
 def test_what_waits_is_counted(engine, shared_model, until):

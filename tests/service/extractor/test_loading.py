@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from service.extractor.loading import CanaryFailed, check, load
-from service.lineage import Canary
-from service.model import Model
-from service.spans import Extraction, Span
+from service.model.model import Model
+from service.model.spans import Extraction, Span
+from service.versions.lineage import Canary
 
 
 def test_no_thread_that_has_computed_is_left_behind(model_folder, monkeypatch):

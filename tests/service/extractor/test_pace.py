@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.extractor.pace import FEWEST, FIRST, SECONDS, Pace
-from service.windows import MAX_BATCH_TOKENS
+from service.model.windows import MAX_BATCH_TOKENS
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
-from samples import Scrape
 
 from service.metrics.gauges import gauge
 from service.metrics.labels import LONGEST, Capped, legible
+from tests.support.samples import Scrape
 
 
 def test_the_first_labels_go_by_their_names_and_all_others_together():

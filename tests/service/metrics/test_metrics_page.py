@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import api_server
 import pytest
-from samples import Scrape
 
-from service.causes import Cause
-from service.lineage import Score
-from service.runs import Run, Runs
+from service.errors import Cause
+from service.runs.run import Run, Runs
+from service.versions.lineage import Score
+from tests.support import api_server
+from tests.support.samples import Scrape
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "metrics.md"
@@ -54,7 +54,7 @@ def expose(tmp_path_factory, model_folder):
         own = {"PYTHONPATH": str(ROOT), "SPANLOOP_HOME": home, "SPANLOOP_MODEL": model_folder, "SPANLOOP_THREADS": 1}
         try:
             done = subprocess.run(
-                [sys.executable, ROOT / "tests" / "exposed.py", part],
+                [sys.executable, ROOT / "tests" / "support" / "exposed.py", part],
                 env={**clean, **{name: str(value) for name, value in {**own, **more}.items()}},
                 cwd=ROOT,
                 capture_output=True,

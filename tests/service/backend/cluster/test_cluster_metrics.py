@@ -7,31 +7,31 @@ import json
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-import api_server
 import pytest
-from clock import Clock
-from samples import Scrape
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from studio import KEY, StudioProject
 
 from service.backend.app import build as build_backend
-from service.backend.cluster import leader, release
+from service.backend.cluster import compose, leader
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
-from service.backend.label_studio import LabelStudio
 from service.backend.projects import FileProjects
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.extractor.app import build as build_extractor
 from service.extractor.questions import Question, Unavailable
-from service.runs import Run
+from service.labelstudio.client import LabelStudio
+from service.runs.run import Run
+from tests.support import api_server
+from tests.support.clock import Clock
+from tests.support.samples import Scrape
+from tests.support.studio import KEY, StudioProject
 
 GOOD = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
 BROKEN = "registry.example.com/spanloop:v2-broken@sha256:" + "2" * 64
@@ -174,7 +174,7 @@ def backends(api, on_cluster, monkeypatch):
         def start(name, **overrides):
             monkeypatch.setenv("HOSTNAME", name)
             made = on_cluster(**overrides)
-            return running.enter_context(TestClient(build_backend(lambda: release.supervisor(made))))
+            return running.enter_context(TestClient(build_backend(lambda: compose.supervisor(made))))
 
         yield start
         api.silence("")

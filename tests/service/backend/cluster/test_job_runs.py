@@ -8,7 +8,7 @@ import pytest
 
 from service.backend.cluster.jobs import manifest
 from service.backend.cluster.runs import JobRuns
-from service.runs import Run
+from service.runs.run import Run
 
 LAUNCHED = Run(id="run-1", projects=(1,), why="Start Training", fingerprint="f", annotations=300)
 TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}

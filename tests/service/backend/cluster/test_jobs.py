@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from service.backend.cluster.jobs import LONGEST, is_active, manifest, name_of, notes, run_of, why_waiting
-from service.lineage import Score
-from service.runs import Run
+from service.runs.run import Run
+from service.versions.lineage import Score
 
 TEMPLATE = {
     "apiVersion": "batch/v1",

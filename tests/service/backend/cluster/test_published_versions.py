@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from clock import Clock
 
 from service.backend.cluster.versions import ALL_ANEW, EVERY, PublishedVersions
+from tests.support.clock import Clock
 
 
 class Registry:

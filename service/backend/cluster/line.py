@@ -1,0 +1,62 @@
+"""Versions by hand on a cluster: the registry, and the extractor's Deployment. Wants rights on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from service.backend.cluster.api import Cluster
+from service.backend.cluster.rollout import ClusterRollout, standing_of
+from service.backend.local.line import Refused, not_initial, not_live_already
+from service.settings import Settings
+from service.versions.history import INITIAL
+from service.versions.lineage import Lineage
+from service.versions.names import version_of
+from service.versions.oci.bentos import Bentos
+from service.versions.store import UnknownVersion
+
+
+class ClusterRelease:
+    """A release on Kubernetes. The backend watches what is set here, and takes it back if it does not become ready."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
+        self._cluster = Cluster(settings)
+        self._rollout = ClusterRollout(self._cluster, "the initial model", settings.rollout_seconds)
+
+    def versions(self) -> Sequence[Lineage]:
+        return [published.lineage for published in self._bentos.versions()]
+
+    def get(self, version: str) -> Lineage:
+        return self._bentos.get(version).lineage
+
+    def live(self) -> str:
+        self._rollout.look()
+        return version_of(self._rollout.target)
+
+    def promote(self, version: str) -> None:
+        reference = str(self._bentos.get(version).reference)
+        not_live_already(version, self.live())
+        self._rollout.promote(self._rollout.target, reference, "Promoted by hand.")
+
+    def rollback(self) -> str:
+        live = self.live()
+        not_initial(live)
+        self._still_published(standing_of(self._cluster.deployment()).previous, live)
+        return version_of(self._rollout.rollback(f"Rolled back by hand from {live}."))
+
+    def _still_published(self, previous: str, live: str) -> None:
+        """Pods of a version that is gone never start. Raises Refused; the initial model is never gone."""
+        if previous == INITIAL:
+            return
+        try:
+            self._bentos.get(previous)
+        except UnknownVersion as error:
+            raise Refused(
+                f"The version before {live} was {version_of(previous)}, and {self._bentos.repository} no longer has "
+                f"it: it was deleted, and its pods would never start. {live} stays live. `python -m training versions` "
+                "lists what is there; promote one of those."
+            ) from error
+
+    def prune(self, keep: int) -> list[str]:
+        self._rollout.look()
+        return [published.version for published in self._bentos.prune(keep, self._rollout.in_use)]

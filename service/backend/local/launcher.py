@@ -1,0 +1,70 @@
+"""Launches training runs as local processes: what a Job is on a cluster."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+from service.backend.protocols import Busy
+from service.runs.run import LOG, Run, Runs, conditions
+from service.settings import ROOT
+
+NICENESS = 10
+"""Serving goes before training on the processors of one machine."""
+
+
+class LocalLauncher:
+    """Starts `python -m training run` and keeps track of it, through restarts of the backend."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lock = threading.Lock()
+
+    def launch(self, run: Run) -> None:
+        """Start a run. Raises Busy while another is active, OSError where no process can be started.
+
+        The run's lock is taken here and inherited by the process, so that there is no moment in which the run seems
+        dead. The process is in a session of its own: it outlives the backend as a Job does.
+        """
+        lock = self.runs.acquire(run.id)
+        if lock is None:
+            raise Busy(f"Run {self.runs.active()} is active.")
+        try:
+            self.runs.save(run)
+            command = [sys.executable, "-m", "training", "run", "--run", run.id]
+            for project in run.projects:
+                command += ["--project", str(project)]
+            with (self.runs.work(run.id) / LOG).open("ab") as output:
+                process = subprocess.Popen(
+                    ["nice", "-n", str(NICENESS), *command],
+                    cwd=ROOT,
+                    env={**_environment(), "SPANLOOP_RUN_LOCK": str(lock)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=[lock],
+                )
+        finally:
+            os.close(lock)
+        with self._lock:
+            self._processes.append(process)
+
+    def conditions(self) -> str:
+        return conditions()
+
+    def log_of(self, run_id: str) -> str:
+        return str(self.runs.work(run_id) / LOG)
+
+    def reap(self) -> None:
+        """Collect ended processes."""
+        with self._lock:
+            self._processes = [process for process in self._processes if process.poll() is None]
+
+
+def _environment() -> dict[str, str]:
+    """This process's, but for the directory of its metrics: what a run counts is not the backend's."""
+    return {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}

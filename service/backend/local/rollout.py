@@ -1,0 +1,89 @@
+"""Makes the engine answer with the live version, and takes a version back that does not work here."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from service.backend import metrics
+from service.errors import Cause
+from service.extractor.engine import Engine
+from service.extractor.loaded import Loaded
+from service.extractor.loading import load
+from service.metrics import failures
+from service.settings import Settings
+from service.versions.history import INITIAL, Live, LiveFile
+from service.versions.names import initial_version
+from service.versions.store import Registry
+
+log = logging.getLogger(__name__)
+
+AGAIN = 30.0
+"""Seconds after which an initial model that could not be loaded is tried again."""
+
+
+class LocalRollout:
+    """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
+
+    def __init__(self, settings: Settings, registry: Registry, live: LiveFile, engine: Engine) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._live = live
+        self._engine = engine
+        self._applied: str | None = None
+        self._again = 0.0
+        self._initial = initial_version(settings.model)
+
+    @property
+    def version(self) -> str:
+        """The version that answers; before the first is loaded, the one that will."""
+        return self._engine.version or self._live.read().version or self._initial
+
+    @property
+    def reference(self) -> str:
+        return self._live.read().version
+
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        return ()  # a run on one machine knows how it ended
+
+    @property
+    def is_over(self) -> bool:
+        """Always: a swap is one step."""
+        return True
+
+    @property
+    def live(self) -> Live:
+        """What should answer, and how it came to be."""
+        return self._live.read()
+
+    def tick(self) -> None:
+        """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
+        target = self._live.read().version
+        if target == self._applied or (target == INITIAL and time.monotonic() < self._again):
+            return
+        try:
+            loaded = self._load(target)
+        except Exception as error:  # whatever is wrong with a version, the one before it must go on
+            log.exception("version %s does not work", target or "(initial)")
+            self._fail(target, str(error))
+            return
+        self._engine.swap(loaded)
+        if self._applied is not None:  # the first is no rollout
+            metrics.ROLLOUTS.labels("done").inc()
+        self._applied = target
+        log.info("version %s answers", loaded.version)
+
+    def _fail(self, target: str, why: str) -> None:
+        failures.count(Cause.MODEL_LOAD)
+        if target == INITIAL:
+            # What fails once may work later (a hub that does not answer): tried again, but not every second.
+            self._engine.failed(why)
+            self._again = time.monotonic() + AGAIN
+        else:
+            self._live.undo(target, f"{target} was taken back: {why}")
+            metrics.ROLLOUTS.labels("undone").inc()
+
+    def _load(self, target: str) -> Loaded:
+        source = self._settings.model if target == INITIAL else str(self._registry.fetch(target))
+        return load(source, self._settings.device, self._settings.precision)

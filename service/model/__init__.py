@@ -1,0 +1,1 @@
+"""The model: texts and labels in, spans out."""

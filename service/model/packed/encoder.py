@@ -1,0 +1,89 @@
+"""BERT's and DeBERTa's encoders over many texts that stand one behind another, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from service.model.gliner import BertModel, DebertaV2Model
+from service.model.packed.attention import AbsoluteAttention, Attention, DisentangledAttention
+from service.model.packed.linear import ACTIVATIONS, PackedLinear
+
+
+class Encoder:
+    """A known encoder's weights, laid out for inference on a processor."""
+
+    def __init__(self, model: Any, linear: type[PackedLinear], longest: int) -> None:
+        """`longest` counts a text's tokens at most. See `is_known` for what `model` may be."""
+        self._embeddings = model.embeddings
+        self._has_positions = getattr(model.embeddings, "position_embeddings", None) is not None
+        activation = model.config.hidden_act
+        self._layers = [
+            Layer(layer, linear, attention, activation)
+            for layer, attention in zip(model.encoder.layer, _attentions(model, linear, longest), strict=True)
+        ]
+
+    def __call__(self, ids: torch.Tensor, texts: Sequence[slice], wanted: torch.Tensor) -> torch.Tensor:
+        """The last states [wanted, size] of the `wanted` among the `ids` of `texts`, others may follow those."""
+        states = self._embed(ids, texts)
+        everything: slice | torch.Tensor = slice(None)
+        for layer in self._layers[:-1]:
+            states = layer(states, texts, everything)
+        return self._layers[-1](states, texts, wanted)
+
+    def _embed(self, ids: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
+        places = self._places(len(ids), texts) if self._has_positions else None
+        embedded: torch.Tensor = self._embeddings(
+            input_ids=ids[None], position_ids=None if places is None else places[None]
+        )
+        return embedded[0]
+
+    def _places(self, count: int, texts: Sequence[slice]) -> torch.Tensor:
+        """Each token's place in its text."""
+        found = torch.zeros(count, dtype=torch.long)
+        for text in texts:
+            torch.arange(text.stop - text.start, out=found[text])
+        return found
+
+
+class Layer:
+    """One layer: attention, then two wide layers, each with what it read added and normalized."""
+
+    def __init__(self, layer: Any, linear: type[PackedLinear], attention: Attention, activation: str) -> None:
+        self._attention = attention
+        self._attended = linear.of(layer.attention.output.dense)
+        self._attended_norm = layer.attention.output.LayerNorm
+        self._wide = linear.of(layer.intermediate.dense, activation=activation)
+        self._narrow = linear.of(layer.output.dense)
+        self._norm = layer.output.LayerNorm
+
+    def __call__(self, states: torch.Tensor, texts: Sequence[slice], wanted: slice | torch.Tensor) -> torch.Tensor:
+        """Of the tokens' states those that are wanted: behind the attention a token is computed for itself alone."""
+        attended = self._attention(states, texts)[wanted]
+        attended = normalized(self._attended.plus(attended, states[wanted]), self._attended_norm)
+        return normalized(self._narrow.plus(self._wide(attended), attended), self._norm)
+
+
+def normalized(states: torch.Tensor, norm: Any) -> torch.Tensor:
+    return F.layer_norm(states, states.shape[-1:], norm.weight, norm.bias, norm.eps)
+
+
+def is_known(model: Any) -> bool:
+    """Whether `Encoder` can stand in for a transformer."""
+    if type(model) not in (BertModel, DebertaV2Model) or model.config.hidden_act not in ACTIVATIONS:
+        return False
+    if type(model) is BertModel:
+        return not model.config.is_decoder
+    encoder, attention = model.encoder, model.encoder.layer[0].attention.self
+    return encoder.conv is None and attention.relative_attention and set(attention.pos_att_type) == {"c2p", "p2c"}
+
+
+def _attentions(model: Any, linear: type[PackedLinear], longest: int) -> list[Attention]:
+    layers = [layer.attention.self for layer in model.encoder.layer]
+    if type(model) is BertModel:
+        return [AbsoluteAttention(layer, linear) for layer in layers]
+    distances = model.encoder.get_rel_embedding()
+    return [DisentangledAttention(layer, linear, distances, longest) for layer in layers]

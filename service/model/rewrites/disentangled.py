@@ -1,0 +1,103 @@
+"""DeBERTa's attention with its relative positions projected once, and shifted into place instead of gathered.
+
+A score of DeBERTa (He et al., 2021, arXiv:2006.03654, equation 4) adds to query · key two terms that depend on the
+distance of the two tokens: query · position key, and key · position query. The positions' projections do not depend on
+the text; of their table only the 2n - 1 distances that n tokens can have are used; and a matrix [token, distance]
+becomes [token, token] by reading its rows at a stride of one less: a view, where the original gathers by index.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from service.model.gliner import DisentangledSelfAttention, make_log_bucket_position
+
+
+class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
+    """A DisentangledSelfAttention with the same parameters, under the same names."""
+
+    _projected: tuple[object, tuple[torch.Tensor, torch.Tensor]] | None = None
+    """The positions' projections, and what they were made with."""
+
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        attention_mask: torch.Tensor,
+        output_attentions: bool = False,
+        query_states: torch.Tensor | None = None,
+        relative_pos: torch.Tensor | None = None,
+        rel_embeddings: Any = None,
+    ) -> tuple[torch.Tensor, None]:
+        """Attend within each text.
+
+        `hidden_states` is [batch, tokens, size], `attention_mask` [batch, 1, tokens, tokens], not 0 where the first may
+        look at the second; the first token of a text is never padding. Returns [batch, tokens, size]; what stands at
+        padding holds no meaning.
+        """
+        batch, count, _ = hidden_states.shape
+        query = self._heads(self.query_proj(hidden_states)) / math.sqrt(3 * self.attention_head_size)
+        key = self._heads(self.key_proj(hidden_states))
+        value = self._heads(self.value_proj(hidden_states))
+        position_key, position_query = self._positions(rel_embeddings)
+        rows = self._rows(count, hidden_states.device)
+        scores = query @ key.transpose(-1, -2)
+        scores = scores + shifted(query @ position_key[:, rows.flip(0)].transpose(-1, -2))
+        scores = scores + shifted(key @ position_query[:, rows].transpose(-1, -2)).transpose(-1, -2)
+        scores = scores.masked_fill(attention_mask[:, :, :1] == 0, torch.finfo(scores.dtype).min)
+        found = self.dropout(scores.softmax(-1)) @ value
+        return found.transpose(1, 2).reshape(batch, count, -1), None
+
+    def _heads(self, states: torch.Tensor) -> torch.Tensor:
+        """[batch, heads, tokens, size of a head]"""
+        batch, count, _ = states.shape
+        return states.view(batch, count, self.num_attention_heads, -1).transpose(1, 2)
+
+    def _positions(self, rel_embeddings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The table of distances as keys and as scaled queries, each [heads, distances, size of a head]."""
+        if self.training or torch.is_grad_enabled():
+            return self._project(self.pos_dropout(rel_embeddings))
+        weight = self.key_proj.weight  # when it is trained, loaded or moved anew, so are the others
+        stamp = weight._version, weight.dtype, weight.device
+        if self._projected is None or self._projected[0] != stamp:
+            self._projected = stamp, self._project(rel_embeddings)
+        return self._projected[1]
+
+    def _project(self, rel_embeddings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        table = rel_embeddings[: 2 * self.pos_ebd_size].unsqueeze(0)
+        as_key, as_query = (
+            (self.key_proj, self.query_proj) if self.share_att_key else (self.pos_key_proj, self.pos_query_proj)
+        )
+        scale = math.sqrt(3 * self.attention_head_size)
+        return self._heads(as_key(table))[0], self._heads(as_query(table))[0] / scale
+
+    def _rows(self, count: int, device: torch.device) -> torch.Tensor:
+        """Where the table has the distances 1 - count to count - 1."""
+        distances = torch.arange(1 - count, count, device=device)
+        if self.position_buckets > 0 and self.max_relative_positions > 0:
+            distances = make_log_bucket_position(distances, self.position_buckets, self.max_relative_positions)
+        rows: torch.Tensor = (distances.long() + self.pos_ebd_size).clamp(0, 2 * self.pos_ebd_size - 1)
+        return rows
+
+
+def shifted(scores: torch.Tensor) -> torch.Tensor:
+    """[…, n, n] of […, n, 2n - 1]: in row i the n columns from n - 1 - i on. A view."""
+    count = scores.size(-2)
+    if count == 1:
+        return scores
+    flat = scores.flatten(-2)[..., count - 1 : count - 1 + count * (2 * count - 2)]
+    return flat.view(*scores.shape[:-1], 2 * count - 2)[..., :count]
+
+
+def share(network: torch.nn.Module) -> bool:
+    """Let DeBERTa's attentions in a network share their positions, where it has some. Whether it has."""
+    found = [module for module in network.modules() if type(module) is DisentangledSelfAttention and _is_known(module)]
+    for module in found:
+        module.__class__ = SharedPositions
+    return bool(found)
+
+
+def _is_known(attention: Any) -> bool:
+    return attention.relative_attention and set(attention.pos_att_type) == {"c2p", "p2c"}

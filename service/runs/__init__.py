@@ -1,0 +1,1 @@
+"""Training runs: what a run is, and the files that one machine keeps of it."""

@@ -1,0 +1,62 @@
+"""The names of versions: of the initial model, and as Label Studio sees them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from service.versions import lineage
+from service.versions.reference import Reference
+
+PREDICTION_CODE = 1
+"""Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
+
+SAMPLE = 1 << 20
+
+
+def initial_version(source: str) -> str:
+    """A name for the base model: its last part, and for a local directory six hex digits of its content.
+
+    A directory that holds a published version has that version's name.
+
+    Weights are sampled at both ends (1 MiB each) beside their size: hashing gigabytes would delay every start.
+    """
+    name = re.sub(r"[^a-z0-9._-]+", "-", Path(source).name.lower()).strip("-._") or "model"
+    folder = Path(source)
+    if not folder.is_dir():
+        return name
+    if (folder / lineage.FILE).exists():
+        return lineage.read(folder).version
+    if name == "model":
+        name = re.sub(r"[^a-z0-9._-]+", "-", folder.absolute().parent.name.lower()).strip("-._") or name
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*")):
+        if path.suffix in (".json", ".safetensors", ".bin"):
+            digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
+            with path.open("rb") as opened:
+                digest.update(opened.read(SAMPLE))
+                opened.seek(max(0, path.stat().st_size - SAMPLE))
+                digest.update(opened.read(SAMPLE))
+    return f"{name}-{digest.hexdigest()[:6]}"
+
+
+def version_of(reference: str) -> str:
+    """The version's name in a reference (`repository:VERSION@sha256:…`), or in itself; empty for the initial model.
+
+    What cannot be read (anybody can write an annotation) is its own name.
+    """
+    try:
+        return Reference.parse(reference).version if reference else ""
+    except ValueError:
+        return reference
+
+
+def seen_version(version: str, labels: str, threshold: float) -> str:
+    """The version as Label Studio stores it: six hex digits more for what else decides a prediction.
+
+    Label Studio skips tasks that hold a prediction of the version that /setup names, so a new label, wording,
+    threshold or prediction code must give another name. `labels` is the canonical text of the config's controls.
+    """
+    digest = hashlib.sha256(f"{PREDICTION_CODE}\n{threshold!r}\n{labels}".encode("utf-8", "surrogatepass"))
+    return f"{version}.{digest.hexdigest()[:6]}"

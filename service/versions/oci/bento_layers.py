@@ -1,0 +1,108 @@
+"""What a version in the local store consists of, and how parts become a version in a store again.
+
+The code (`src`) and the weights of each model are parts of their own, whose bytes do not hang on the version's name:
+a registry that has them is not sent them again. What names the version is apart, in the small description.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from service.versions import lineage as lineages
+from service.versions.oci import layers
+from service.versions.oci.manifest import CODE, DESCRIPTION, MODEL, MODEL_TAG, TITLE
+from service.versions.reference import is_version
+from service.versions.store import BENTO, COMPLETE, Registry
+from service.versions.store import MODEL as MODEL_NAME
+
+_IN_CODE = (lineages.FILE, "bentofile.yaml")
+_IN_MODEL = (lineages.FILE, "model.yaml")
+"""Files beside the code and the weights that name the version."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer to be: its kind, its files by their names in it, and its annotations."""
+
+    media_type: str
+    files: dict[str, Path]
+    annotations: dict[str, str]
+
+
+def bento_folder(home: Path, version: str) -> Path:
+    """Where BentoML's store under `home` keeps a version's Bento."""
+    return home / "bentos" / BENTO / version
+
+
+def model_folder(home: Path, tag: str) -> Path:
+    """Where it keeps the model NAME:VERSION. Raises LayerError for a tag that is no such name."""
+    name, _, version = tag.partition(":")
+    if not is_version(name) or not is_version(version):
+        raise layers.LayerError(f"{tag!r} is no name of a model")
+    return home / "models" / name / version
+
+
+def split(home: Path, version: str) -> list[Part]:
+    """The parts of a complete version in the store under `home`. Raises LayerError."""
+    bento = bento_folder(home, version)
+    inside = bento.relative_to(home).as_posix()
+    files = layers.entries(bento)
+    files.pop(COMPLETE, None)  # whoever pulls it says so when it is true there
+    code = {name.removeprefix("src/"): path for name, path in files.items() if name.startswith("src/")}
+    described = {f"{inside}/{name}": path for name, path in files.items() if not name.startswith("src/")}
+    described |= {f"{inside}/src/{name}": code.pop(name) for name in _IN_CODE if name in code}
+    models = []
+    for tag in _models(bento):
+        folder = model_folder(home, tag)
+        weights = layers.entries(folder)
+        where = folder.relative_to(home).as_posix()
+        described |= {f"{where}/{name}": weights.pop(name) for name in _IN_MODEL if name in weights}
+        models.append(Part(MODEL, weights, {TITLE: f"{tag.partition(':')[0]}.tar", MODEL_TAG: tag}))
+    return [
+        Part(DESCRIPTION, described, {TITLE: "description.tar"}),
+        Part(CODE, code, {TITLE: "code.tar"}),
+        *models,
+    ]
+
+
+def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path, version: str) -> None:
+    """Write a downloaded part to where it belongs in a store under `home`. Raises LayerError."""
+    if media_type == CODE:
+        folder = bento_folder(home, version) / "src"
+    elif media_type == MODEL:
+        folder = model_folder(home, annotations.get(MODEL_TAG, ""))
+    elif media_type == DESCRIPTION:
+        folder = home
+    else:
+        raise layers.LayerError(f"there is a layer of a kind that is not known, {media_type}")
+    folder.mkdir(parents=True, exist_ok=True)
+    layers.unpack(part, folder)
+
+
+def install(stage: Path, store: Registry, version: str, models: list[str]) -> None:
+    """Move a version from the store under `stage` into the real one; it is there once its marker is, the last step."""
+    for tag in models:
+        target = model_folder(store.home, tag)
+        if tag == f"{MODEL_NAME}:{version}" or not target.exists():  # another one is whole: other versions share it
+            _replace(model_folder(stage, tag), target)
+    _replace(bento_folder(stage, version), bento_folder(store.home, version))
+    (bento_folder(store.home, version) / COMPLETE).touch()
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a directory in place of what a killed publication or pull left there."""
+    if target.exists():
+        shutil.rmtree(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
+
+
+def _models(bento: Path) -> list[str]:
+    """The tags of the models that a Bento brings."""
+    content = yaml.safe_load((bento / "bento.yaml").read_text(encoding="utf-8"))
+    owners = [content, *(content.get("services") or [])]
+    return list(dict.fromkeys(str(model["tag"]) for owner in owners for model in owner.get("models") or []))

@@ -1,0 +1,224 @@
+"""Published versions in a registry: Bentos pushed from a local store, pulled into another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from pathlib import Path
+
+from service.versions import lineage as lineages
+from service.versions.lineage import Lineage
+from service.versions.oci import bento_layers
+from service.versions.oci import manifest as manifests
+from service.versions.oci.catalogue import Catalogue, Published
+from service.versions.oci.client import Client
+from service.versions.oci.errors import Corrupt, Missing, RegistryError, Step, Unsupported
+from service.versions.oci.layers import LayerError, pack
+from service.versions.oci.manifest import DESCRIPTION, LINEAGE, MODEL, MODEL_TAG, Descriptor, Manifest, digest_of
+from service.versions.reference import Reference, Repository
+from service.versions.staging import workplace
+from service.versions.store import COMPLETE, Registry
+from service.versions.store import MODEL as MODEL_NAME
+
+log = logging.getLogger(__name__)
+
+
+class Bentos:
+    """The versions in one repository. All methods raise RegistryError.
+
+    A tag is put last and never moved: a version is there whole or not at all, and stays what it is.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._catalogue = Catalogue(client)
+
+    @classmethod
+    def connect(cls, repository: str, plain_http: bool = False) -> Bentos:
+        """The versions in `host[:port]/name`, with the credentials in DOCKER_CONFIG. Raises ValueError."""
+        return cls(Client(Repository.parse(repository), plain_http=plain_http))
+
+    @property
+    def repository(self) -> Repository:
+        return self._client.repository
+
+    def close(self) -> None:
+        self._client.close()
+
+    # Looking
+
+    def versions(self) -> list[Published]:
+        """All versions, the newest first. What is none, or cannot be read, is passed over and logged once."""
+        return self._catalogue.survey().published
+
+    def tags(self) -> list[str]:
+        """What the registry lists: the names of all versions, and of anything else that is there."""
+        return self._client.tags()
+
+    def get(self, version: str | Reference) -> Published:
+        """One version. Raises UnknownVersion, and FormatError for one of a newer format."""
+        return self._catalogue.find(version)[0]
+
+    # Moving
+
+    def push(self, store: Registry, version: str) -> str:
+        """Publish a version of the local store: the digest of its manifest. Raises UnknownVersion for none such.
+
+        What the registry has is not sent again. A version that is there already with the same content is left alone;
+        with other content that is an error.
+        """
+        config = (store.fetch(version) / lineages.FILE).read_bytes()
+        lineage = store.get(version)
+        with workplace(store.home / ".push") as folder:
+            files, layers = {}, []
+            for number, part in enumerate(bento_layers.split(store.home, version)):
+                path = folder / f"{number}.tar"
+                digest, size = pack(part.files, path)
+                files[digest] = path
+                layers.append(
+                    Descriptor(media_type=part.media_type, digest=digest, size=size, annotations=part.annotations)
+                )
+            described = Descriptor(media_type=LINEAGE, digest=digest_of(config), size=len(config))
+            raw = manifests.make(lineage, described, layers)
+            if self._is_there(version, digest_of(raw)):
+                log.info("%s has version %s already; nothing was sent", self.repository, version)
+                return digest_of(raw)
+            sent = [layer.size for layer in layers if self._client.push_blob(layer, files[layer.digest])]
+        self._client.push_blob(described, config)
+        digest = self._client.put_manifest(version, raw)
+        log.info(
+            "%s: pushed %s (%d of %d layers, %d bytes)", self.repository, version, len(sent), len(layers), sum(sent)
+        )
+        return digest
+
+    def pull(self, version: str | Reference, store: Registry) -> Lineage:
+        """Bring a version into the local store, so that it is served and found there like one that was made there.
+
+        One that is there already is left alone; one of the same name with other content is an error.
+        """
+        with workplace(store.home / ".pull") as stage:
+            found, manifest = self._catalogue.find(version)
+            marker = bento_layers.bento_folder(store.home, found.version) / COMPLETE
+            if marker.exists():
+                self._check_same(store.fetch(found.version), manifest, found)
+                return found.lineage
+            self._fetch(found, manifest, stage, list(manifest.layers))
+            self._check_whole(found, stage)
+            bento_layers.install(
+                stage, store, found.version, [model.annotations[MODEL_TAG] for model in manifest.of(MODEL)]
+            )
+        log.info("%s: pulled %s", self.repository, found.version)
+        return found.lineage
+
+    def pull_model(self, version: str | Reference, folder: Path) -> Lineage:
+        """Write a version's model directory as `folder`, all of it or nothing.
+
+        `folder` is no mount point: it comes into its parent with one rename. If it is there already with this
+        version, nothing is done; with anything else in it that is an error.
+        """
+        with workplace(folder.parent / f".{folder.name}.part") as stage:
+            found, manifest = self._catalogue.find(version)
+            if folder.exists() and any(folder.iterdir()):
+                self._check_same(folder, manifest, found)
+                return found.lineage
+            models = [one for one in manifest.of(MODEL) if one.annotations.get(MODEL_TAG) == _model_tag(found)]
+            self._fetch(found, manifest, stage, manifest.of(DESCRIPTION) + models)
+            bento_layers.model_folder(stage, _model_tag(found)).replace(folder)
+        log.info("%s: pulled the model of %s", self.repository, found.version)
+        return found.lineage
+
+    # Deleting
+
+    def delete(self, version: str) -> None:
+        """Delete a version; its bytes go with the registry's next garbage collection. Raises UnknownVersion.
+
+        A manifest that other tags name too stays, with those tags.
+        """
+        found = self.get(version)
+        self._delete(found, self._catalogue.survey().others(found))
+
+    def prune(self, keep: int, live: Collection[str]) -> list[Published]:
+        """Delete all but the `keep` newest versions, and those that are `live`: versions or references. The deleted.
+
+        A version that any other tag names as well was kept by somebody on purpose, and stays.
+        """
+        if keep < 0:
+            raise ValueError(f"{keep} versions cannot be kept; nothing was deleted.")
+        pinned = [Reference.parse(one) for one in live if one]
+        names, digests = {one.version for one in pinned}, {one.digest for one in pinned if one.digest}
+        survey = self._catalogue.survey()
+        deleted = []
+        for one in survey.published[keep:]:
+            others = survey.others(one)
+            if one.version in names or one.digest in digests:
+                continue
+            if others:
+                log.info("version %s is kept: it has the tag %s too", one.version, ", ".join(others))
+                continue
+            self._delete(one, others)
+            deleted.append(one)
+        return deleted
+
+    def _delete(self, one: Published, others: list[str]) -> None:
+        if not others:
+            self._client.delete_manifest(one.digest)
+            return
+        try:
+            self._client.delete_manifest(one.version)
+        except Unsupported as error:
+            raise Unsupported(
+                f"{self.repository}: version {one.version} has the same content as {', '.join(others)}, and this "
+                "registry cannot delete one tag alone. Nothing was deleted. Delete those tags first."
+            ) from error
+
+    # Inside
+
+    def _is_there(self, version: str, digest: str) -> bool:
+        """Whether the tag names this content already. Raises RegistryError where it names another."""
+        try:
+            _, there = self._client.manifest(version)
+        except Missing:
+            return False
+        if there == digest:
+            return True
+        raise RegistryError(
+            f"{self.repository} has a version {version} with other content ({there}, not {digest}). It was left as it "
+            "is. Delete it first, or publish under another version."
+        )
+
+    def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
+        """Bring these layers into a store under `stage`, and see that they are what the manifest publishes."""
+        step = self._step(f"the pull of {found.version}")
+        for layer in layers:
+            path = stage / "layer.tar"
+            self._client.pull_blob(layer, path)
+            try:
+                bento_layers.unpack(path, layer.media_type, layer.annotations, stage, found.version)
+            except LayerError as error:
+                raise step.failed(str(error), "Delete that version; it was not made by Spanloop.", Corrupt) from error
+            path.unlink()
+        inside = bento_layers.model_folder(stage, _model_tag(found)) / lineages.FILE
+        if not inside.is_file() or digest_of(inside.read_bytes()) != manifest.config.digest:
+            raise step.failed("its model is not the version's own", "Delete that version; publish it anew.", Corrupt)
+
+    def _check_same(self, folder: Path, manifest: Manifest, found: Published) -> None:
+        """See that a model directory holds this very version. Raises RegistryError."""
+        file = folder / lineages.FILE
+        if not file.is_file() or digest_of(file.read_bytes()) != manifest.config.digest:
+            raise self._step(f"the pull of {found.version}").failed(
+                f"{folder} is there already and holds something else",
+                "Look at what it holds; move it away, or pull to another place.",
+            )
+
+    def _check_whole(self, found: Published, stage: Path) -> None:
+        """See that there is a Bento, not a model alone. Raises Corrupt."""
+        if not (bento_layers.bento_folder(stage, found.version) / "bento.yaml").is_file():
+            step = self._step(f"the pull of {found.version}")
+            raise step.failed("it holds no Bento", "Delete that version; publish it anew.", Corrupt)
+
+    def _step(self, what: str) -> Step:
+        return Step(str(self.repository), what, "Nothing was changed here or there.")
+
+
+def _model_tag(found: Published) -> str:
+    return f"{MODEL_NAME}:{found.version}"

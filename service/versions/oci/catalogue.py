@@ -1,0 +1,121 @@
+"""Which versions a repository holds: its tags, read and told apart from whatever else is there."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from service.versions import lineage as lineages
+from service.versions.lineage import FormatError, Lineage
+from service.versions.oci import manifest as manifests
+from service.versions.oci.client import Client
+from service.versions.oci.errors import Corrupt, Missing, RegistryError, Step
+from service.versions.oci.manifest import Foreign, Manifest
+from service.versions.reference import Reference, Repository
+from service.versions.store import UnknownVersion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version as the registry has it."""
+
+    lineage: Lineage
+    digest: str
+    """Of its manifest: it pins every byte of the version."""
+    repository: Repository
+
+    @property
+    def version(self) -> str:
+        return self.lineage.version
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(self.version, self.digest, self.repository)
+
+
+@dataclass
+class Survey:
+    """What a repository holds at one moment."""
+
+    published: list[Published] = field(default_factory=list)
+    """Newest first."""
+    tags: dict[str, list[str]] = field(default_factory=dict)
+    """By digest: every tag that names it, ours or not."""
+
+    def others(self, one: Published) -> list[str]:
+        return [tag for tag in self.tags.get(one.digest, []) if tag != one.version]
+
+
+class Catalogue:
+    """Looks at the versions of one repository. A lineage is fetched once: it hangs on the manifest's digest."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self._where = client, client.repository
+        self._lineages: dict[str, Lineage] = {}
+        self._passed_over: set[tuple[str, str]] = set()
+
+    def survey(self) -> Survey:
+        """All tags. What is no version, or cannot be read, is passed over and logged once."""
+        survey = Survey()
+        for tag in self._client.tags():
+            digest = ""
+            try:
+                raw, digest = self._client.manifest(tag)
+                survey.tags.setdefault(digest, []).append(tag)
+                survey.published.append(self._published(Reference(tag, digest), manifests.parse(raw), digest))
+            except (Foreign, Corrupt, Missing, FormatError) as error:
+                if isinstance(error, Missing) and not digest:
+                    continue  # deleted since the tags were listed
+                if (tag, digest) not in self._passed_over:
+                    log.warning("%s: the tag %s is passed over: %s", self._where, tag, error)
+                self._passed_over.add((tag, digest))
+        survey.published.sort(key=lambda one: (one.lineage.created.timestamp(), one.version), reverse=True)
+        self._lineages = {one.digest: one.lineage for one in survey.published}
+        return survey
+
+    def find(self, version: str | Reference) -> tuple[Published, Manifest]:
+        """A version and its manifest. Raises UnknownVersion, FormatError, and RegistryError for anything else."""
+        wanted = version if isinstance(version, Reference) else Reference.parse(version)
+        if wanted.repository and wanted.repository != self._where:
+            raise RegistryError(
+                f"{wanted} is in another repository than the one that is set, {self._where}. Nothing was asked of "
+                "either. Set SPANLOOP_REGISTRY to the one that holds it."
+            )
+        try:
+            raw, digest = self._client.manifest(wanted.digest or wanted.version)
+        except Missing as error:
+            raise UnknownVersion(
+                f"{self._where} has no version {str(wanted)!r}; `python -m training versions` lists them."
+            ) from error
+        try:
+            manifest = manifests.parse(raw)
+            return self._published(wanted, manifest, digest), manifest
+        except Foreign as error:
+            step = Step(str(self._where), f"the look at {wanted}", "Nothing was changed.")
+            raise step.failed(str(error), "`python -m training versions` lists the versions.") from error
+
+    def _published(self, wanted: Reference, manifest: Manifest, digest: str) -> Published:
+        """What a manifest publishes. Raises Foreign where that is not the version that was asked for."""
+        lineage = self._lineages.get(digest)
+        if lineage is None:
+            lineage = self._read_lineage(self._client.read_blob(manifest.config), f"{self._where}:{wanted}")
+        if lineage.version != wanted.version:
+            raise Foreign(f"it is version {lineage.version} under another name")
+        return Published(lineage, digest, self._where)
+
+    def _read_lineage(self, raw: bytes, where: str) -> Lineage:
+        """Raises FormatError, and Foreign for what is none."""
+        with tempfile.TemporaryDirectory(prefix="spanloop-lineage-") as name:
+            (Path(name) / lineages.FILE).write_bytes(raw)
+            try:
+                return lineages.read(Path(name))
+            except FormatError as error:
+                raise FormatError(str(error).replace(name, where)) from None
+            except (ValidationError, UnicodeDecodeError) as error:
+                raise Foreign(f"its lineage is not as it should be ({type(error).__name__})") from error

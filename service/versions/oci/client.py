@@ -1,0 +1,216 @@
+"""One repository of a registry over HTTP, as the OCI distribution specification 1.1 has it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from service.versions.oci.backoff import Backoff, Passing
+from service.versions.oci.connection import Connection
+from service.versions.oci.credentials import Keychain
+from service.versions.oci.errors import Corrupt, RegistryError, Step, Unsupported
+from service.versions.oci.manifest import OCI_MANIFEST, Descriptor, digest_of
+from service.versions.reference import Repository
+
+_MANIFESTS = (
+    OCI_MANIFEST,
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+"""All that a tag may name: what is not ours must come as it is to be told apart."""
+_BYTES = "application/octet-stream"
+_LARGEST_DOCUMENT = 4 << 20
+"""Bytes of a manifest at most, as the specification has it."""
+_LARGEST_PAGE = 16 << 20
+
+
+class Client:
+    """A repository. All methods raise RegistryError; what may pass is tried again first."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        plain_http: bool = False,
+        keychain: Keychain | None = None,
+        backoff: Backoff | None = None,
+        timeout: float = 120,
+    ) -> None:
+        """`timeout`: seconds without any progress, after which an attempt has failed."""
+        self.repository = repository
+        self._connection = Connection(repository, plain_http, keychain or Keychain(), timeout)
+        self._backoff = backoff or Backoff()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _step(self, what: str, untouched: str) -> Step:
+        return Step(str(self.repository), what, untouched)
+
+    # Blobs
+
+    def push_blob(self, blob: Descriptor, content: bytes | Path) -> bool:
+        """Send a blob, a file as a stream, unless the registry has it. Whether it was sent."""
+        step = self._step(f"the upload of {blob.digest}", "No tag was changed.")
+        return self._backoff.run(lambda: self._upload(blob, content, step), step)
+
+    def read_blob(self, blob: Descriptor) -> bytes:
+        """The bytes of a small blob."""
+        step = self._step(f"the download of {blob.digest}", "Nothing was changed.")
+        if blob.size > _LARGEST_PAGE:
+            raise step.failed(f"it has {blob.size} bytes, too many to hold in memory", "Delete that version.", Corrupt)
+        received = bytearray()
+
+        def attempt() -> None:
+            received.clear()
+            for chunk in self._chunks(blob, step):
+                received.extend(chunk)
+
+        self._backoff.run(attempt, step)
+        return bytes(received)
+
+    def pull_blob(self, blob: Descriptor, path: Path) -> None:
+        """Write a blob to a file as it comes. Without the right bytes there is no file."""
+
+        def attempt() -> None:
+            with path.open("wb") as file:
+                for chunk in self._chunks(blob, step):
+                    file.write(chunk)
+
+        step = self._step(f"the download of {blob.digest}", "Nothing of it was kept.")
+        try:
+            self._backoff.run(attempt, step)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _upload(self, blob: Descriptor, content: bytes | Path, step: Step) -> bool:
+        with self._connection.exchange(step, "HEAD", f"blobs/{blob.digest}", ok=(200, 404)) as answer:
+            if answer.status_code == 200:
+                return False
+        with self._connection.exchange(step, "POST", "blobs/uploads/", ok=(202,), actions="pull,push") as answer:
+            location = answer.headers.get("Location")
+            if not location:
+                raise step.failed("the registry did not say where to send it", "Look at the registry's log.")
+            target = answer.url.join(location).copy_merge_params({"digest": blob.digest})
+        headers = {"Content-Type": _BYTES, "Content-Length": str(blob.size)}
+        put = self._connection.exchange(
+            step, "PUT", target, ok=(201, 404), actions="pull,push", headers=headers, content=content
+        )
+        with put as answer:
+            if answer.status_code == 404:
+                raise Passing("the registry forgot the upload while it was sent")
+        return True
+
+    def _chunks(self, blob: Descriptor, step: Step) -> Iterator[bytes]:
+        """The bytes of a blob; the end of the iteration means that they were the right ones."""
+        digest, size = hashlib.sha256(), 0
+        with self._connection.exchange(step, "GET", f"blobs/{blob.digest}", ok=(200,)) as answer:
+            for chunk in answer.iter_bytes():
+                digest.update(chunk)
+                size += len(chunk)
+                if size > blob.size:
+                    raise _other_bytes(step, f"more than its {blob.size} bytes came")
+                yield chunk
+        if size < blob.size:
+            raise Passing(f"the connection ended after {size} of {blob.size} bytes")
+        if f"sha256:{digest.hexdigest()}" != blob.digest:
+            raise _other_bytes(step, f"what came has the digest sha256:{digest.hexdigest()}")
+
+    # Manifests
+
+    def manifest(self, reference: str) -> tuple[bytes, str]:
+        """The manifest that a tag or digest names, as it is stored, and its digest. Raises Missing."""
+        step = self._step(f"the look at {reference}", "Nothing was changed.")
+        raw, told = self._backoff.run(lambda: self._manifest(reference, step), step)
+        wanted = reference if ":" in reference else told
+        if wanted and wanted.startswith("sha256:") and digest_of(raw) != wanted:
+            raise _other_bytes(step, f"what came has the digest {digest_of(raw)}, not {wanted}")
+        return raw, digest_of(raw)
+
+    def _manifest(self, reference: str, step: Step) -> tuple[bytes, str]:
+        url, headers = f"manifests/{reference}", {"Accept": ", ".join(_MANIFESTS)}
+        with self._connection.exchange(step, "GET", url, ok=(200,), headers=headers) as answer:
+            raw = _bounded(answer, _LARGEST_DOCUMENT, step)
+            return raw, answer.headers.get("Docker-Content-Digest", "")
+
+    def put_manifest(self, tag: str, raw: bytes) -> str:
+        """Store a manifest under a tag: the moment from which it is seen. Its digest."""
+        step = self._step(
+            f"the tag {tag}", "The tag is as it was, unless an answer was lost on the way; pushing again does no harm."
+        )
+        headers = {"Content-Type": OCI_MANIFEST, "Content-Length": str(len(raw))}
+        url = f"manifests/{tag}"
+
+        def attempt() -> str:
+            put = self._connection.exchange(
+                step, "PUT", url, ok=(201,), actions="pull,push", headers=headers, content=raw
+            )
+            with put as answer:
+                return str(answer.headers.get("Docker-Content-Digest", ""))
+
+        told = self._backoff.run(attempt, step)
+        if told.startswith("sha256:") and told != digest_of(raw):
+            raise _other_bytes(step, f"the registry stored it as {told}, not as {digest_of(raw)}")
+        return digest_of(raw)
+
+    def delete_manifest(self, reference: str) -> None:
+        """Delete a manifest by digest, with all tags that name it, or one tag alone. Raises Unsupported.
+
+        Not to find it is success: it is gone.
+        """
+        step = self._step(f"the deletion of {reference}", "No other version was touched.")
+        by_digest = ":" in reference
+
+        def attempt() -> None:
+            ok = (200, 202, 204, 404) if by_digest else (200, 202, 204, 400, 404)
+            url = f"manifests/{reference}"
+            with self._connection.exchange(step, "DELETE", url, ok=ok, actions="delete") as answer:
+                # A registry without deletion of tags takes the tag for a digest, and a bad one.
+                if answer.status_code == 400:
+                    raise step.failed("the registry cannot delete a tag alone", "Delete it there by hand.", Unsupported)
+
+        self._backoff.run(attempt, step)
+
+    def tags(self) -> list[str]:
+        """All tags, page by page; none where the repository does not exist yet."""
+        step = self._step("the list of versions", "Nothing was changed.")
+        url: httpx.URL | str | None = "tags/list?n=1000"
+        found: dict[str, None] = {}
+        seen: set[httpx.URL | str] = set()
+        while url:
+            if url in seen:
+                raise step.failed("its pages go in a circle", "Look at what stands between here and the registry.")
+            seen.add(url)
+            page, url = self._backoff.run(lambda here=url: self._page(here, step), step)  # type: ignore[misc]
+            found.update(dict.fromkeys(page))
+        return list(found)
+
+    def _page(self, url: httpx.URL | str, step: Step) -> tuple[list[str], httpx.URL | None]:
+        with self._connection.exchange(step, "GET", url, ok=(200, 404)) as answer:
+            if answer.status_code == 404:
+                return [], None
+            try:
+                tags = json.loads(_bounded(answer, _LARGEST_PAGE, step)).get("tags") or []
+            except (ValueError, AttributeError):
+                raise step.failed("the answer is no list of tags", "Check that this is a registry.") from None
+            following = answer.links.get("next", {}).get("url")
+            return [str(tag) for tag in tags], answer.url.join(following) if following else None
+
+
+def _other_bytes(step: Step, why: str) -> RegistryError:
+    return step.failed(why, "Look for what changes bytes on the way or in the registry's storage.", Corrupt)
+
+
+def _bounded(answer: httpx.Response, most: int, step: Step) -> bytes:
+    received = bytearray()
+    for chunk in answer.iter_bytes():
+        received.extend(chunk)
+        if len(received) > most:
+            raise step.failed(f"the answer has more than {most} bytes", "Check that this is a registry.", Corrupt)
+    return bytes(received)

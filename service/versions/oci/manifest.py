@@ -1,0 +1,104 @@
+"""The manifest of a version: what is in it, and what is known of it at a glance. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.versions.lineage import Lineage
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+ARTEFACT = "application/vnd.spanloop.bento.v1"
+LINEAGE = "application/vnd.spanloop.lineage.v1+json"
+DESCRIPTION = "application/vnd.spanloop.bento.description.v1.tar"
+"""The files that name the version, of the Bento and of its models: small, and other in every version."""
+CODE = "application/vnd.spanloop.bento.code.v1.tar"
+MODEL = "application/vnd.spanloop.bento.model.v1.tar"
+
+MODEL_TAG = "dev.spanloop.model"
+"""Annotation of a model's layer: NAME:VERSION in BentoML's store."""
+TITLE = "org.opencontainers.image.title"
+
+
+class Foreign(ValueError):
+    """Not a version: some other thing in the same repository."""
+
+
+class Descriptor(BaseModel):
+    """What a blob is, by its digest."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    media_type: str = Field(alias="mediaType")
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+    annotations: dict[str, str] = {}
+
+
+class Manifest(BaseModel):
+    """A manifest of the OCI image specification 1.1, as an artefact's has it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    schema_version: int = Field(2, alias="schemaVersion")
+    media_type: str = Field(OCI_MANIFEST, alias="mediaType")
+    artifact_type: str = Field(ARTEFACT, alias="artifactType")
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    annotations: dict[str, str] = {}
+
+    def of(self, media_type: str) -> list[Descriptor]:
+        return [layer for layer in self.layers if layer.media_type == media_type]
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def make(lineage: Lineage, config: Descriptor, layers: list[Descriptor]) -> bytes:
+    """The manifest of a version, byte for byte the same for the same content."""
+    manifest = Manifest(config=config, layers=tuple(layers), annotations=at_a_glance(lineage))
+    content = manifest.model_dump(by_alias=True)
+    for blob in (content["config"], *content["layers"]):
+        if not blob["annotations"]:
+            del blob["annotations"]
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def parse(raw: bytes) -> Manifest:
+    """The manifest of a version. Raises Foreign for anything else."""
+    try:
+        content = json.loads(raw)
+    except ValueError as error:
+        raise Foreign("what it names is no JSON") from error
+    kind = content.get("artifactType") if isinstance(content, dict) else None
+    if kind != ARTEFACT:
+        raise Foreign(f"what it names is not a Bento of Spanloop ({ARTEFACT}) but {kind or 'something else'}")
+    try:
+        manifest = Manifest.model_validate(content)
+    except ValidationError as error:
+        fields = ", ".join(sorted({".".join(map(str, one["loc"])) for one in error.errors()}))
+        raise Foreign(f"its manifest is not as it should be ({fields})") from error
+    if manifest.config.media_type != LINEAGE:
+        raise Foreign(f"its config is not a lineage ({LINEAGE}) but {manifest.config.media_type}")
+    return manifest
+
+
+def at_a_glance(lineage: Lineage) -> dict[str, str]:
+    """What is known of a version, for whoever looks at it in the registry."""
+    return {
+        TITLE: "spanloop",
+        "org.opencontainers.image.version": lineage.version,
+        "org.opencontainers.image.created": lineage.created.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "dev.spanloop.base": lineage.base,
+        "dev.spanloop.better": str(lineage.better).lower(),
+        "dev.spanloop.champion": lineage.champion,
+        "dev.spanloop.data.digest": lineage.digest,
+        "dev.spanloop.projects": ",".join(map(str, lineage.projects)),
+        "dev.spanloop.run": lineage.run,
+        **{f"dev.spanloop.f1.{name}": f"{score.f1:.4f}" for name, score in sorted(lineage.scores.items())},
+    }

@@ -1,0 +1,47 @@
+"""Serves one of the BentoML services in this process: `python -m service.web.serve service.backend.main:Backend`.
+
+`bentoml serve` keeps a process beside the one that serves, to start it, watch it and start it again. In a pod
+Kubernetes does that, and counts it; the process would cost 70 MB, and a second of every start.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from service import logs
+from service.settings import Settings
+
+FAREWELL = 100
+"""Seconds that answers under way may take once the program is to end: what they wait for ends sooner, and the chart
+waits longer."""
+
+program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@program.command()
+def main(
+    service: Annotated[str, typer.Argument(help="The service, as module:name.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 9090,
+) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    logs.configure(Settings().log_json)
+    module, _, name = service.partition(":")
+    application = getattr(import_module(module), name).to_asgi()
+    uvicorn.run(
+        application,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=FAREWELL,
+    )
+
+
+if __name__ == "__main__":
+    program()

@@ -1,0 +1,159 @@
+"""How the starter's training data sets call their labels, and what else those labels are called.
+
+A model that has seen one spelling of a label knows that spelling; one that has seen several, in changing company,
+reads the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from service.model.spans import Span
+
+MOST_LABELS = 25
+AS_PUBLISHED = 0.2
+"""Share of the examples that ask a data set's labels as it spells them, all of them."""
+COARSE = 0.3
+"""Share of the label families that are asked as one label."""
+KEPT = 0.9
+"""Share of a text's labels that are asked: of the others, the model learns that nobody wants them."""
+FOREIGN = {"multiconer_v2_en": 0.1, "bc5cdr": 0.4, "wnut17": 0.3}
+"""Share of the examples that also ask labels of another data set, as negatives."""
+MOST_FOREIGN = 4
+
+WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "multiconer_v2_en": {
+        "Artist": ("artist", "artist or author", "entertainer", "actor, musician or writer"),
+        "Athlete": ("athlete", "sportsperson", "player"),
+        "Cleric": ("cleric", "religious leader", "clergy"),
+        "OtherPER": ("other person", "person of another kind"),
+        "Politician": ("politician", "political leader", "head of state or politician"),
+        "Scientist": ("scientist", "researcher", "scholar"),
+        "SportsManager": ("sports manager", "coach", "manager of a team"),
+        "Facility": ("facility", "building", "building or structure"),
+        "HumanSettlement": ("human settlement", "city or town", "city", "city, region or country"),
+        "OtherLOC": ("other location", "natural place", "landform or region"),
+        "Station": ("station", "railway station", "transport station"),
+        "AerospaceManufacturer": ("aerospace manufacturer", "aircraft maker", "aerospace company"),
+        "CarManufacturer": ("car manufacturer", "car maker", "automotive company"),
+        "MusicalGRP": ("musical group", "band", "music group"),
+        "ORG": ("institution", "other organization", "society or agency"),
+        "PrivateCorp": ("private company", "private corporation"),
+        "PublicCorp": ("public company", "public corporation", "listed company"),
+        "SportsGRP": ("sports team", "sports club", "sports group"),
+        "ArtWork": ("art work", "painting or sculpture", "work of fine art"),
+        "MusicalWork": ("musical work", "song or album", "song", "music"),
+        "Software": ("software", "computer program", "video game or software"),
+        "VisualWork": ("visual work", "film or television show", "film", "movie"),
+        "WrittenWork": ("written work", "book", "publication", "book or periodical"),
+        "Clothing": ("clothing", "garment", "clothes"),
+        "Drink": ("drink", "beverage"),
+        "Food": ("food", "dish or ingredient", "dish"),
+        "OtherPROD": ("other product", "product of another kind"),
+        "Vehicle": ("vehicle", "car, ship or aircraft", "means of transport"),
+    },
+    "bc5cdr": {
+        "Chemical": (
+            "chemical",
+            "chemical compound",
+            "drug",
+            "medication",
+            "medicine",
+            "drug or chemical",
+            "substance",
+        ),
+        "Disease": ("disease", "disorder", "illness", "disease or disorder", "medical condition", "disease or symptom"),
+    },
+    "wnut17": {
+        "person": ("name of a person", "human"),
+        "location": ("place", "geographical place"),
+        "group": ("group of people", "band, team or club"),
+        "corporation": ("company", "business"),
+        "product": ("consumer product", "goods"),
+        "creative-work": ("creative work", "title of a work"),
+    },
+}
+"""What each label of each data set is also called."""
+
+FAMILIES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("person", "human", "name of a person"): (
+        "Artist",
+        "Athlete",
+        "Cleric",
+        "OtherPER",
+        "Politician",
+        "Scientist",
+        "SportsManager",
+    ),
+    ("location", "place", "geographical place"): ("Facility", "HumanSettlement", "OtherLOC", "Station"),
+    ("organization", "group", "organisation", "company or group"): (
+        "AerospaceManufacturer",
+        "CarManufacturer",
+        "MusicalGRP",
+        "ORG",
+        "PrivateCorp",
+        "PublicCorp",
+        "SportsGRP",
+    ),
+    ("creative work", "work", "title of a work"): ("ArtWork", "MusicalWork", "Software", "VisualWork", "WrittenWork"),
+    ("product", "object", "goods"): ("Clothing", "Drink", "Food", "OtherPROD", "Vehicle"),
+}
+"""Wordings for several labels of MultiCoNER at once: its own coarse types."""
+
+SAFE_ELSEWHERE = {
+    "multiconer_v2_en": ("disease", "disorder", "illness", "drug", "medication", "medicine", "medical condition"),
+    "bc5cdr": (
+        "person",
+        "politician",
+        "athlete",
+        "artist",
+        "film",
+        "song",
+        "book",
+        "sports team",
+        "band",
+        "vehicle",
+        "clothing",
+        "city",
+        "station",
+        "company",
+        "creative work",
+        "video game or software",
+        "location",
+        "building",
+    ),
+    "wnut17": ("disease", "disorder", "medication", "chemical compound"),
+}
+"""Labels of other data sets that a data set's texts (nearly) never hold: true negatives."""
+
+
+def names(dataset: str) -> tuple[str, ...]:
+    """A data set's labels as it spells them, sorted."""
+    return tuple(sorted(WORDINGS[dataset]))
+
+
+def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str, ...], tuple[Span, ...]]:
+    """A label set to ask of a text of `dataset`, and the text's spans by it: those of other labels are left out."""
+    if random.random() < AS_PUBLISHED:
+        return names(dataset), tuple(spans)
+    called = _called(dataset, random)
+    used = sorted({called[span.label] for span in spans})
+    asked = [wording for wording in used if random.random() < KEPT]
+    unused = sorted(set(called.values()).difference(used))
+    size = min(random.randint(2, MOST_LABELS), random.randint(2, MOST_LABELS))
+    asked += random.sample(unused, min(len(unused), max(0, size - len(asked))))
+    if random.random() < FOREIGN[dataset] or not asked:
+        asked += random.sample(SAFE_ELSEWHERE[dataset], random.randint(1, MOST_FOREIGN))
+    labels = tuple(sorted(set(asked)))
+    return labels, tuple(span._replace(label=called[span.label]) for span in spans if called[span.label] in labels)
+
+
+def _called(dataset: str, random: Random) -> dict[str, str]:
+    """One wording for each label of a data set; labels of a family may share one."""
+    called = {name: random.choice((name, *others)) for name, others in WORDINGS[dataset].items()}
+    if dataset == "multiconer_v2_en":
+        for wordings, members in FAMILIES.items():
+            if random.random() < COARSE:
+                called |= dict.fromkeys(members, random.choice(wordings))
+    return called

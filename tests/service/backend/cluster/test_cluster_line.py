@@ -1,0 +1,90 @@
+"""Versions by hand on a cluster, against a small API server and a real registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.backend.cluster.line import ClusterRelease
+from service.backend.cluster.rollout import reference_of
+from service.backend.local.line import Refused
+from service.versions import lineage as lineages
+from service.versions.oci.bentos import Bentos
+from service.versions.store import BENTO, COMPLETE, MODEL, Registry
+from tests.support import api_server
+from tests.support.oci_registry import docker_registry
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory) -> Iterator[str]:
+    with docker_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
+@pytest.fixture
+def api(tmp_path, monkeypatch):
+    state = api_server.ApiServer()
+    with api_server.served(state, tmp_path) as kubeconfig:
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
+        yield state
+
+
+@pytest.fixture
+def on_cluster(api, host, tmp_path, settings):
+    """Settings of a release with a repository of its own."""
+    return settings(
+        namespace="here",
+        release="loop",
+        extractor_deployment="extractor",
+        registry=f"{host}/{tmp_path.name.lower().replace('_', '-')}",
+        registry_plain_http=True,
+    )
+
+
+@pytest.fixture
+def bentos(on_cluster):
+    return Bentos.connect(on_cluster.registry, plain_http=True)
+
+
+@pytest.fixture
+def release(on_cluster, bentos, tmp_path, lineage, monkeypatch):
+    """The release, with v1 and v2 published."""
+    monkeypatch.setenv("BENTOML_HOME", "changed by the store, put back at the end")
+    store = Registry(tmp_path / "store")
+    for version in ("v1", "v2"):
+        model, bento = store.home / "models" / MODEL / version, store.home / "bentos" / BENTO / version
+        for folder in (model, bento / "src"):
+            folder.mkdir(parents=True)
+            lineages.write(folder, lineage(version))
+        (bento / "bento.yaml").write_text(f"models: [{{tag: '{MODEL}:{version}'}}]")
+        (bento / COMPLETE).touch()
+        bentos.push(store, version)
+    return ClusterRelease(on_cluster)
+
+
+def test_a_version_is_rolled_back_to_the_one_before_and_to_the_initial_model(release, api):
+    release.promote("v1")
+    release.promote("v2")
+    assert release.rollback() == "v1"
+    assert release.live() == "v1"
+    assert release.rollback() == ""
+    assert reference_of(api.extractor) == ""
+
+
+def test_nobody_goes_back_to_a_version_that_is_deleted(release, api, bentos):
+    release.promote("v1")
+    release.promote("v2")
+    bentos.delete("v1")
+    before = reference_of(api.extractor)
+    with pytest.raises(Refused, match=r"before v2 was v1, and .* no longer has it.*v2 stays live.*promote"):
+        release.rollback()
+    assert reference_of(api.extractor) == before
+    assert release.live() == "v2"
+
+
+def test_the_initial_model_needs_no_registry(release, bentos):
+    release.promote("v1")
+    bentos.delete("v2")
+    bentos.delete("v1")
+    assert release.rollback() == ""

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+
+from service.backend.local.rollout import LocalRollout
+from service.extractor.engine import Engine
+from service.extractor.questions import Question, Unavailable
+from service.versions.history import INITIAL, LiveFile
+from service.versions.lineage import Canary
+from service.versions.store import Registry
+
+
+class Machine:
+    def __init__(self, settings, bento_store):
+        self.settings = settings
+        self.registry = Registry(settings.folder)
+        self.live = LiveFile(settings.folder)
+        self.engine = Engine()
+        self.rollout = LocalRollout(settings, self.registry, self.live, self.engine)
+
+    def answer(self):
+        found = asyncio.run(self.engine.ask([Question(["Alice"], ["person"])], 0.5, 30))
+        assert len(found.items[0][0].spans) == 1
+        return found.version
+
+
+@pytest.fixture
+def machine(settings, bento_store):
+    made = []
+
+    def make(**overrides):
+        made.append(Machine(settings(**overrides), bento_store))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.close()
+
+
+def canary(*spans):
+    return Canary(text="Alice met Bob", labels=("person",), threshold=0.5, spans=spans)
+
+
+GOOD = canary((0, 5, "person"), (10, 13, "person"))
+
+
+def test_with_nothing_promoted_the_base_model_answers(machine):
+    one = machine()
+    assert one.rollout.version.startswith("tiny-")
+    one.rollout.tick()
+    assert one.answer() == one.rollout.version
+
+
+def test_a_promoted_version_answers_at_the_next_look(machine, publish, grown):
+    one = machine()
+    one.rollout.tick()
+    assert grown("spanloop_rollouts_total", outcome="done") == 0, "the first model is no rollout"
+    publish(one.registry, "v1", canaries=(GOOD,))
+    one.live.swap(INITIAL, "v1", "better")
+    one.rollout.tick()
+    assert one.answer() == one.rollout.version == "v1"
+    assert grown("spanloop_rollouts_total", outcome="done") == 1
+
+
+def test_a_live_version_is_loaded_once_and_not_at_every_look(machine, monkeypatch):
+    one = machine()
+    one.rollout.tick()
+    current = one.engine._current
+    for _ in range(3):
+        one.rollout.tick()
+    assert one.engine._current is current
+
+
+@pytest.mark.parametrize("damage", ["weights", "gone", "canary", "lineage"])
+def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps_answering(
+    machine, publish, damage, grown
+):
+    one = machine()
+    publish(one.registry, "v1", canaries=(GOOD,))
+    one.live.swap(INITIAL, "v1", "better")
+    one.rollout.tick()
+    publish(one.registry, "v2", canaries=(canary((0, 5, "company")) if damage == "canary" else GOOD,))
+    folder = one.registry.fetch("v2")
+    if damage == "weights":
+        (folder / "model.safetensors").write_bytes(b"damaged")
+    elif damage == "lineage":
+        (folder / "lineage.json").write_text('{"format": 99}')
+    elif damage == "gone":
+        shutil.rmtree(folder)
+    one.live.swap("v1", "v2", "even better")
+    for _ in range(3):
+        one.rollout.tick()
+        assert one.answer() == "v1"
+    live = one.live.read()
+    assert live.version == "v1"
+    assert "v2 was taken back" in live.history[-1].why
+    assert grown("spanloop_rollouts_total", outcome="undone") == 1
+    assert grown("spanloop_rollouts_total", outcome="done") == 0
+    assert grown("spanloop_errors_total", cause="model_load") == 1
+
+
+def test_a_restart_on_a_broken_version_ends_with_the_one_before_it(machine, publish):
+    one = machine()
+    publish(one.registry, "v1", canaries=(GOOD,))
+    publish(one.registry, "v2", canaries=(GOOD,))
+    one.live.swap(INITIAL, "v1", "")
+    one.live.swap("v1", "v2", "")
+    (one.registry.fetch("v2") / "model.safetensors").unlink()
+    again = machine()
+    for _ in range(3):
+        again.rollout.tick()
+    assert again.answer() == "v1"
+
+
+def test_with_every_version_broken_the_base_model_answers_in_the_end(machine, publish):
+    one = machine()
+    versions = ["v1", "v2", "v3"]
+    for before, version in zip([INITIAL, *versions], versions, strict=False):
+        publish(one.registry, version, canaries=(GOOD,))
+        one.live.swap(before, version, "")
+        (one.registry.fetch(version) / "model.safetensors").write_bytes(b"damaged")
+    for _ in range(6):
+        one.rollout.tick()
+    assert one.answer().startswith("tiny-")
+
+
+def test_a_base_model_that_cannot_be_loaded_is_said_to_whoever_asks(machine, tmp_path):
+    one = machine(model=str(tmp_path))
+    one.rollout.tick()
+    with pytest.raises(Unavailable, match="SPANLOOP_MODEL"):
+        one.answer()
+
+
+def test_a_version_works_even_if_the_base_model_does_not(machine, publish, tmp_path):
+    one = machine(model=str(tmp_path))
+    one.rollout.tick()
+    publish(one.registry, "v1", canaries=(GOOD,))
+    one.live.swap(INITIAL, "v1", "")
+    one.rollout.tick()
+    assert one.answer() == "v1"

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.labelstudio.label_config import LabelConfigError, fingerprint, parse, text_of
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn")), min_size=1, max_size=12)
+XML_NAMES = NAMES.map(lambda name: name.strip() or "x")
+
+
+def config(inside: str, text: str = '<Text name="text" value="$text"/>') -> str:
+    return f'<View><Labels name="label" toName="text">{inside}</Labels>{text}</View>'
+
+
+@st.composite
+def random_configs(draw):
+    """A config with some span controls between others, and what they should be read as."""
+    body, wanted = [], []
+    for number in range(draw(st.integers(1, 4))):
+        tag = draw(st.sampled_from(["Labels", "HyperTextLabels", "labels"]))
+        target = draw(st.sampled_from(["Text", "HyperText"]))
+        labels = draw(st.lists(XML_NAMES, min_size=1, max_size=5, unique_by=lambda n: " ".join(n.split())))
+        inside = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
+        if draw(st.booleans()):
+            inside = f"<View>{inside}</View>"
+        key = draw(st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True))
+        body.append(f'<{target} name="object{number}" value="${key}"/>')
+        body.append(f'<{tag} name="control{number}" toName="object{number}">{inside}</{tag}>')
+        body.append(f'<Choices name="choice{number}" toName="object{number}"><Choice value="yes"/></Choices>')
+        wanted.append((f"control{number}", f"object{number}", tag.lower(), key, labels))
+    return f"<View>{''.join(body)}</View>", wanted
+
+
+@given(random_configs())
+def test_every_span_control_is_read_with_its_own_names_key_and_labels(given_config):
+    text, wanted = given_config
+    found = [(c.name, c.to_name, c.kind, c.data_key, [value for value, _ in c.labels]) for c in parse(text)]
+    assert found == wanted
+
+
+@given(st.text(max_size=200))
+def test_no_text_at_all_makes_the_parser_fail_otherwise_than_with_its_own_error(text):
+    try:
+        assert parse(text)
+    except LabelConfigError as error:
+        assert str(error)
+
+
+def test_an_alias_goes_into_regions_and_the_value_is_asked():
+    (control,) = parse(config('<Label value="Adverse event" alias="AE"/><Label value="Drug"/>'))
+    assert control.labels == (("AE", "Adverse event"), ("Drug", "Drug"))
+    assert control.value_of == {"Adverse event": "AE", "Drug": "Drug"}
+
+
+def test_a_hint_is_the_wording_and_goes_before_predicted_values():
+    (control,) = parse(
+        config(
+            '<Label value="PER" hint="name of a person" predicted_values="human"/>'
+            '<Label value="ORG" predicted_values="company,firm"/>'
+            '<Label value="LOC" hint="  a   place\n here "/>'
+        )
+    )
+    assert control.wording_of == {"PER": "name of a person", "ORG": "company", "LOC": "a place here"}
+
+
+@pytest.mark.parametrize(
+    ("label", "asked"),
+    [
+        ("AnatomicalStructure", "anatomical structure"),
+        ("medical_procedure", "medical procedure"),
+        ("HeadOfICU", "head OfICU"),
+        ("Adverse event", "Adverse event"),
+        ("Medication/Vaccine", "Medication/Vaccine"),
+        ("PER", "PER"),
+        ("iPhone", "iPhone"),
+        ("_", "_"),
+    ],
+)
+def test_a_label_of_run_together_words_is_asked_in_words(label, asked):
+    (control,) = parse(config(f'<Label value="{label}"/>'))
+    assert control.wording_of == {label: asked}
+
+
+def test_two_labels_with_one_wording_are_asked_once_and_answered_as_the_first():
+    (control,) = parse(config('<Label value="A" hint="thing"/><Label value="B" hint="thing"/>'))
+    assert control.wordings == ("thing",)
+    assert control.value_of == {"thing": "A"}
+
+
+def test_the_labels_are_asked_in_one_order_however_they_are_written():
+    one = parse(config('<Label value="a"/><Label value="b"/>'))
+    other = parse(config('<Label value="b"/><Label value="a"/>'))
+    assert one[0].wordings == other[0].wordings
+
+
+def test_several_controls_come_in_document_order_with_their_own_text():
+    first, second = parse(
+        '<View><HyperTextLabels name="html" toName="page"><Label value="Link"/></HyperTextLabels>'
+        '<HyperText name="page" value="$html"/>'
+        '<Labels name="ner" toName="t"><Label value="Person"/></Labels><Text name="t" value="$body"/></View>'
+    )
+    assert (first.name, first.to_name, first.kind, first.data_key) == ("html", "page", "hypertextlabels", "html")
+    assert first.is_hypertext
+    assert (second.name, second.to_name, second.kind, second.data_key) == ("ner", "t", "labels", "body")
+
+
+def test_other_controls_and_labels_of_other_objects_are_left_alone():
+    (control,) = parse(
+        '<View><Audio name="sound" value="$audio"/><Labels name="speech" toName="sound"><Label value="Noise"/></Labels>'
+        '<Choices name="c" toName="text"><Choice value="x"/></Choices><Relations/>'
+        '<Labels name="label" toName="text"><Label value="Person"/></Labels><Text name="text" value="$text"/>'
+        '<RectangleLabels name="box" toName="image"><Label value="Cat"/></RectangleLabels>'
+        '<Image name="image" value="$image"/></View>'
+    )
+    assert control.name == "label"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<View/>",
+        "nonsense",
+        '<View><Choices name="c" toName="t"><Choice value="x"/></Choices><Text name="t" value="$text"/></View>',
+        '<View><Labels name="l" toName="gone"><Label value="x"/></Labels><Text name="t" value="$text"/></View>',
+        '<View><Labels name="l" toName="a"><Label value="x"/></Labels><Audio name="a" value="$audio"/></View>',
+        '<View><Labels name="l" toName="t"/><Text name="t" value="$text"/></View>',
+        '<View><Labels name="l" toName="t" value="$labels"/><Text name="t" value="$text"/></View>',
+        "<View><Labels",
+        "<View>&undefined;</View>",
+        "\x00",
+        "<View>" * 50_000,
+        "<View>" * 50_000 + "</View>" * 50_000,
+        "<View a='\ud800'/>",
+    ],
+    ids=lambda text: text[:40].encode("ascii", "replace").decode(),
+)
+def test_a_config_that_cannot_be_used_is_a_clear_error(text):
+    with pytest.raises(LabelConfigError, match=r"label config .*\."):
+        parse(text)
+
+
+def test_the_error_for_a_config_without_a_span_control_says_what_to_add():
+    with pytest.raises(LabelConfigError, match="<Labels name="):
+        parse("<View/>")
+
+
+def test_an_entity_bomb_is_refused_and_not_expanded():
+    bomb = (
+        '<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">'
+        + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 20)).replace("&a0;", "&a;")
+        + "]>"
+        + config('<Label value="&a19;"/>')
+    )
+    with pytest.raises(LabelConfigError, match="entities"):
+        parse(bomb)
+
+
+def test_even_a_harmless_entity_or_document_type_is_refused():
+    for prolog in ('<!DOCTYPE v [<!ENTITY a "person">]>', "<!DOCTYPE v>", '<!DOCTYPE v SYSTEM "v.dtd">'):
+        with pytest.raises(LabelConfigError, match="declares entities or a document type"):
+            parse(prolog + config('<Label value="a"/>'))
+
+
+def test_an_external_entity_is_refused_without_reading_its_file_or_fetching_it(tmp_path: Path, studio):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("top secret")
+    for address in (secret.as_uri(), f"{studio.url}/secret"):
+        for prolog in (f'<!DOCTYPE v [<!ENTITY x SYSTEM "{address}">]>', f'<!DOCTYPE v SYSTEM "{address}">'):
+            with pytest.raises(LabelConfigError) as caught:
+                parse(prolog + config('<Label value="a"/>&x;'))
+            assert "top secret" not in str(caught.value)
+    assert studio.asked == []
+
+
+def test_a_wording_without_end_is_refused_by_name():
+    with pytest.raises(LabelConfigError, match=r"'Long'.*300"):
+        parse(config(f'<Label value="Long" hint="{"word " * 100}"/>'))
+
+
+def test_the_fingerprint_changes_with_labels_wordings_and_keys_and_with_nothing_else():
+    plain = fingerprint(parse(config('<Label value="a"/><Label value="b"/>')))
+    assert fingerprint(parse(config('<Label value="a" background="red" hotkey="1"/><Label value="b"/>'))) == plain
+    changed = [
+        config('<Label value="a"/>'),
+        config('<Label value="a"/><Label value="b" hint="other"/>'),
+        config('<Label value="a" alias="x"/><Label value="b"/>'),
+        config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="$body"/>'),
+    ]
+    assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ({"text": "x"}, "x"),
+        ({"text": ""}, ""),
+        ({"text": None}, None),
+        ({"text": 5}, None),
+        ({"text": ["x"]}, None),
+        ({}, None),
+        ({"other": "x"}, None),
+    ],
+)
+def test_the_text_of_a_task_is_its_string_or_nothing(data, found):
+    (control,) = parse(config('<Label value="a"/>'))
+    assert text_of(data, control) == found
+
+
+def test_a_dotted_key_reaches_into_nested_data_where_there_is_no_such_key():
+    (control,) = parse(config('<Label value="a"/>', '<Text name="text" value="$note.text"/>'))
+    assert text_of({"note": {"text": "deep"}}, control) == "deep"
+    assert text_of({"note.text": "flat", "note": {"text": "deep"}}, control) == "flat"
+    assert text_of({"note": "no mapping"}, control) is None

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model.packed.entities import entities
+from service.model.spans import Span, without_overlaps
+from service.model.windows import Group, Window
+
+LABELS = ("city", "person")
+
+
+def window(words):
+    starts = [4 * number for number in range(words)]
+    ends = [start + 3 for start in starts]
+    return Window(["abc"] * words, starts, ends, [7] * words, [1] * words, Group(LABELS, (), ()), words, 0.5)
+
+
+@given(
+    words=st.integers(1, 6), widths=st.integers(1, 4), numbers=st.lists(st.integers(-3, 3), min_size=48, max_size=48)
+)
+def test_the_best_spans_that_do_not_overlap_are_chosen_as_everywhere(words, widths, numbers):
+    logits = torch.tensor(numbers[: words * widths * 2], dtype=torch.float32).view(words, widths, 2)
+    one = window(words)
+    every = [
+        Span(one.starts[start], one.ends[start + more], LABELS[label], float(logits[start, more, label].sigmoid()))
+        for start in range(words)
+        for more in range(min(widths, words - start))
+        for label in range(2)
+        if logits[start, more, label].sigmoid() > 0.3
+    ]
+    found = entities(one, logits, 0.3)
+    wanted = without_overlaps(every)
+    assert [span[:3] for span in sorted(found)] == [span[:3] for span in wanted]
+    assert [span.score for span in sorted(found)] == pytest.approx([span.score for span in wanted])
+
+
+def test_nothing_above_the_floor_is_nothing():
+    assert entities(window(3), torch.full((3, 2, 2), -9.0), 0.02) == []

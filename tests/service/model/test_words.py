@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model.words import MAX_TOKENS_OF_A_WORD, split
+
+JOINER, RIGHT_TO_LEFT = "‍", "‏"
+BLOB = base64.b64encode(bytes(range(256)) * 4).decode()
+
+TEXTS = st.text(
+    alphabet=st.one_of(
+        st.sampled_from([*"abz .,-_\n\t 9éß", JOINER, RIGHT_TO_LEFT, "​", "́", "️", "😀", "👩", "中", "א", "ﷺ"]),
+        st.characters(exclude_categories=("Cs",)),
+    ),
+    max_size=80,
+)
+
+
+@given(text=TEXTS)
+def test_offsets_are_slices_in_order_and_miss_nothing_but_whitespace(shared_model, text):
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    covered = set()
+    end = 0
+    for asked, start, stop in zip(words.asked, words.starts, words.ends, strict=True):
+        assert end <= start < stop <= len(text)
+        assert asked in (text[start:stop], ".")
+        covered.update(range(start, stop))
+        end = stop
+    assert all(text[i].isspace() for i in range(len(text)) if i not in covered)
+
+
+@given(text=TEXTS)
+def test_every_word_the_model_reads_has_sub_tokens(shared_model, text):
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    assert shared_model.subtokens.of(words.asked) == (words.ids, words.tokens)
+    assert all(0 < count <= MAX_TOKENS_OF_A_WORD for count in words.tokens)
+
+
+@pytest.mark.parametrize("dropped", [JOINER, RIGHT_TO_LEFT, "​", "﻿"], ids=["joiner", "rtl-mark", "zero-space", "bom"])
+def test_a_word_that_the_tokenizer_drops_has_a_stand_in_of_its_own(shared_model, dropped):
+    text = f"Alice {dropped} met Bob"
+    assert shared_model.subtokens.of([dropped]) == ([], [0])
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    assert words.asked == ["Alice", ".", "met", "Bob"]
+    assert [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)] == ["Alice", dropped, "met", "Bob"]
+
+
+def test_emoji_and_combining_accents_keep_code_point_offsets(shared_model):
+    text = "👩‍⚕️ José saw 😀 Bob"
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    slices = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
+    assert slices[-1] == "Bob"
+    assert words.starts[-1] == text.index("Bob")
+    assert "".join(slices) == text.replace(" ", "")
+
+
+def test_a_base64_blob_becomes_pieces_that_cover_it_and_no_more(shared_model):
+    text = f"Alice sent {BLOB} to Bob"
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    pieces = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
+    assert pieces[:2] == ["Alice", "sent"]
+    assert pieces[-2:] == ["to", "Bob"]
+    assert "".join(pieces[2:-2]) == BLOB
+    assert max(words.tokens) <= MAX_TOKENS_OF_A_WORD
+
+
+def test_an_empty_text_has_no_words(shared_model):
+    assert len(split("", shared_model.splitter, shared_model.subtokens)) == 0
+    assert len(split(" \n\t ", shared_model.splitter, shared_model.subtokens)) == 0

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from service.runs.run import Run, Runs, id_of
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Runs(tmp_path)
+
+
+def holder(home: Path, run_id: str) -> subprocess.Popen[str]:
+    """A process that holds a run's lock until its input ends."""
+    code = (
+        "import sys; from pathlib import Path; from service.runs.run import Runs\n"
+        "print(Runs(Path(sys.argv[1])).acquire(sys.argv[2]), flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(home), run_id],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.first = process.stdout.readline().strip()
+    return process
+
+
+def test_the_same_annotations_and_base_give_the_same_run_and_others_another():
+    assert id_of("base", "1:5:7:now", "") == id_of("base", "1:5:7:now", "")
+    others = [("base", "1:5:8:now", ""), ("other", "1:5:7:now", ""), ("base", "1:5:7:now", "steps 7")]
+    assert len({id_of(*other) for other in [*others, ("base", "1:5:7:now", "")]}) == 4
+    assert id_of("base", "x", "").startswith("run-")
+
+
+def test_a_run_comes_back_as_it_was_saved(runs):
+    run = Run(id="run-1", projects=(1, 2), why="☃", phase="tune", percent=40.5)
+    runs.save(run)
+    assert runs.get("run-1") == run
+    assert runs.get("run-2") is None
+
+
+def test_runs_are_listed_newest_first_and_a_damaged_file_hides_no_other(runs):
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    for n in range(3):
+        runs.save(Run(id=f"run-{n}", projects=(1,), started=long_ago + timedelta(days=n)))
+    (runs.folder / "run-damaged.json").write_text('{"id": "run-dam')
+    (runs.folder / "run-foreign.json").write_bytes(b"\xff\xfe")
+    assert [run.id for run in runs.all()] == ["run-2", "run-1", "run-0"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ended", "succeeded"),
+    [
+        (None, False, False),
+        ("promoted", True, True),
+        ("held", True, True),
+        ("nothing new", True, True),
+        ("failed", True, False),
+    ],
+)
+def test_a_run_has_ended_with_any_outcome_and_succeeded_with_all_but_failed(outcome, ended, succeeded):
+    run = Run(id="run-1", projects=(1,), outcome=outcome)
+    assert (run.ended, run.succeeded) == (ended, succeeded)
+
+
+def test_no_run_is_active_until_one_takes_the_lock_and_when_it_lets_go(runs):
+    assert runs.active() is None
+    lock = runs.acquire("run-1")
+    assert lock is not None
+    assert runs.active() == "run-1"
+    assert runs.acquire("run-2") is None
+    assert runs.active() == "run-1"
+    os.close(lock)
+    assert runs.active() is None
+    again = runs.acquire("r")
+    assert runs.active() == "r"
+    os.close(again)
+
+
+def test_another_process_holds_the_lock_as_long_as_it_lives(runs, tmp_path):
+    process = holder(tmp_path, "run-1")
+    assert process.first.isdigit()
+    assert runs.active() == "run-1"
+    assert runs.acquire("run-2") is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert runs.active() is None
+    lock = runs.acquire("run-2")
+    assert lock is not None
+    os.close(lock)
+
+
+def test_of_many_processes_that_want_the_lock_at_once_one_gets_it(tmp_path):
+    Runs(tmp_path)
+    processes = [holder(tmp_path, f"run-{n}") for n in range(4)]
+    assert sum(process.first.isdigit() for process in processes) == 1
+    for process in processes:
+        process.communicate()
+
+
+def test_a_lock_lives_on_in_a_child_that_inherited_it(runs, tmp_path):
+    lock = runs.acquire("run-1")
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock])
+    os.close(lock)
+    assert runs.active() == "run-1"
+    child.communicate()
+    assert runs.active() is None
+
+
+def test_looking_at_which_run_is_active_never_keeps_a_run_from_starting(runs):
+    """The page asks at any moment; a click at that moment must find the lock free."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            runs.active()
+
+    onlookers = [threading.Thread(target=look) for _ in range(3)]
+    for onlooker in onlookers:
+        onlooker.start()
+    refused = 0
+    for n in range(300):
+        lock = runs.acquire(f"run-{n}")
+        if lock is None:
+            refused += 1
+        else:
+            os.close(lock)
+    ended.set()
+    for onlooker in onlookers:
+        onlooker.join()
+    assert refused == 0
+
+
+def test_whoever_sees_an_active_run_sees_its_id(runs):
+    """Never the id of the run before it, and never an empty one."""
+    ended = threading.Event()
+    seen: set[str | None] = set()
+
+    def look() -> None:
+        while not ended.is_set():
+            seen.add(runs.active())
+
+    first = runs.acquire("the-run-before")
+    os.close(first)
+    onlooker = threading.Thread(target=look)
+    onlooker.start()
+    for _ in range(300):
+        lock = runs.acquire("run-1")
+        if lock is not None:
+            os.close(lock)
+    ended.set()
+    onlooker.join()
+    assert seen <= {None, "run-1"}

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from service.model.model import Model
+from service.versions import lineage as lineages
+from service.versions.lineage import FORMAT
+from service.versions.store import BENTO, MODEL, Registry, UnknownVersion
+
+
+@pytest.fixture
+def registry(tmp_path, bento_store):
+    return Registry(tmp_path)
+
+
+def test_a_new_store_has_no_versions(registry):
+    assert registry.versions() == []
+    assert registry.with_digest("any") is None
+    with pytest.raises(UnknownVersion, match=r"'v1'.*lists them"):
+        registry.get("v1")
+
+
+def test_a_published_version_can_be_got_listed_found_by_digest_and_loaded(registry, publish):
+    written = publish(registry, "v1", digest="d1")
+    assert registry.get("v1") == written
+    assert registry.versions() == [written]
+    assert registry.with_digest("d1") == written
+    assert registry.with_digest("d2") is None
+    assert Model.load(str(registry.fetch("v1"))).extract(["Alice met Bob"], ["person"], 0.5)[0].spans
+
+
+def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(registry, publish):
+    import bentoml
+
+    publish(registry, "v1")
+    bento = bentoml.bentos.get(f"{BENTO}:v1")
+    assert [str(model.tag) for model in bento.info.models or []] == [f"{MODEL}:v1"] or str(
+        bento.info.all_models[0].tag
+    ) == f"{MODEL}:v1"
+    source = registry.home / "bentos" / BENTO / "v1" / "src"
+    assert (source / "service" / "main.py").is_file()
+    assert (source / "training" / "__main__.py").is_file()
+    assert json.loads((source / lineages.FILE).read_text())["version"] == "v1"
+    assert not list(source.rglob("*.pyc"))
+    pins = (source / "requirements.txt").read_text().split()
+    assert [pin for pin in pins if pin.startswith("torch==")]
+    assert not [pin for pin in pins if "+" in pin], "a build that no index has"
+
+
+def test_versions_are_listed_newest_first(registry, publish):
+    for day in (2, 3, 1):
+        publish(registry, f"v{day}", created=datetime(2026, 1, day, tzinfo=UTC))
+    assert [lineage.version for lineage in registry.versions()] == ["v3", "v2", "v1"]
+
+
+def test_publishing_a_version_again_is_refused_and_leaves_it_as_it_was(registry, publish):
+    first = publish(registry, "v1", digest="first")
+    with pytest.raises(ValueError, match="v1 is in the store already"):
+        publish(registry, "v1", digest="second")
+    assert registry.get("v1") == first
+
+
+def test_what_a_killed_publication_left_is_no_version_and_is_replaced(registry, publish, model_folder, lineage):
+    leftover = registry.home / "models" / MODEL / "v1"
+    shutil.copytree(model_folder, leftover)
+    (leftover / "model.yaml").write_text("half written")
+    lineages.write(leftover, lineage("v1", digest="of the killed one"))
+    assert registry.versions() == []
+    with pytest.raises(UnknownVersion):
+        registry.fetch("v1")
+    written = publish(registry, "v1", digest="of the next one")
+    assert registry.get("v1") == written
+
+
+def test_a_publication_whose_model_cannot_be_written_leaves_no_version(registry, publish, lineage):
+    def full(folder):
+        (folder / "model.safetensors").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        registry.publish(lineage("v1"), full)
+    assert registry.versions() == []
+    publish(registry, "v1")
+    assert [one.version for one in registry.versions()] == ["v1"]
+
+
+def test_a_publication_killed_while_the_bento_is_copied_is_no_version(registry, publish, monkeypatch):
+    """BentoML copies a Bento into the store file by file, in any order: only the last may make the version seen."""
+
+    class Killed(BaseException):
+        pass
+
+    real = shutil.copytree
+
+    def killed(source, target, *args, **kwargs):
+        if Path(target).parent != registry.home / "bentos" / BENTO:
+            return real(source, target, *args, **kwargs)
+        shutil.copy(Path(source) / "bento.yaml", target)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copytree", killed)
+        with pytest.raises(Killed):
+            publish(registry, "v1", digest="killed")
+    assert registry.versions() == []
+    assert registry.with_digest("killed") is None
+    assert publish(registry, "v1", digest="next") == registry.get("v1")
+
+
+def test_a_version_of_a_newer_format_is_refused_but_hides_no_other(registry, publish):
+    publish(registry, "v1")
+    publish(registry, "v2")
+    folder = registry.fetch("v2")
+    content = json.loads((folder / lineages.FILE).read_text())
+    (folder / lineages.FILE).write_text(json.dumps({**content, "format": FORMAT + 1}))
+    with pytest.raises(lineages.FormatError, match="upgrade"):
+        registry.get("v2")
+    assert [one.version for one in registry.versions()] == ["v1"]
+    assert registry.with_digest("digest of v1") is not None

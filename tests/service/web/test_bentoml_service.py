@@ -1,0 +1,65 @@
+"""Which process of a service brings what."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from service.settings import ROOT
+from service.web.bentoml_service import deferred
+
+
+def imported(program: str, *names: str) -> list[str]:
+    """Which of these modules a program imports."""
+    told = f"import sys\n{program}\nprint(*[name for name in {names} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("entry", ["service.main", "service.backend.main", "service.extractor.main"])
+def test_the_process_that_starts_a_service_holds_nothing_of_it(entry):
+    assert imported(f"import {entry}", "torch", "kubernetes", "service.backend.app", "service.extractor.app") == []
+
+
+def test_the_backend_of_a_cluster_holds_no_torch_and_no_models_of_kubernetes():
+    serving = "from service.backend.main import application\napplication()"
+    assert imported(serving, "service.backend.app", "torch", "kubernetes.client.api.core_v1_api") == [
+        "service.backend.app"
+    ]
+
+
+def test_an_application_is_built_when_it_starts_and_ends_with_it():
+    stands = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.greeting = "hello"
+        stands.append("started")
+        yield
+        stands.append("ended")
+
+    async def greet(request: Request) -> JSONResponse:
+        return JSONResponse(request.app.state.greeting)
+
+    def build() -> Starlette:
+        stands.append("built")
+        return Starlette(routes=[Route("/greet", greet)], lifespan=lifespan)
+
+    app = deferred(build)
+    assert stands == []
+    with TestClient(app) as client:
+        assert stands == ["built", "started"]
+        assert client.get("/greet").json() == "hello"
+        assert client.post("/greet").status_code == 405
+        assert client.get("/else").status_code == 404
+    assert stands[-1] == "ended"

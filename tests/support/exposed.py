@@ -1,0 +1,80 @@
+"""One part in a process of its own, as it is served: `python exposed.py PART` prints its expositions, as JSON.
+
+Settings come from the environment, as they do where it is served.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+
+from starlette.testclient import TestClient
+
+CONFIG = '<View><Labels name="l" toName="t"><Label value="person"/></Labels><Text name="t" value="$text"/></View>'
+
+
+def machine() -> Iterator[str]:
+    """Backend and extractor in one process: after a prediction, and after another version has taken over."""
+    from service.backend.app import build
+    from service.backend.local import compose
+    from service.settings import Settings
+
+    with TestClient(build(lambda: compose.supervisor(Settings()))) as client:
+        engine = client.app.state.supervisor.extractor
+        until(lambda: engine.version)
+        body = {"tasks": [{"data": {"text": "Alice met Bob"}}], "label_config": CONFIG}
+        assert client.post("/predict", json=body).is_success
+        yield client.get("/metrics").text
+        engine.swap(engine._current._replace(version="another"))
+        assert client.post("/predict", json=body).is_success
+        yield client.get("/metrics").text
+
+
+def backend() -> Iterator[str]:
+    """A backend on a cluster."""
+    from service.backend.app import build
+    from service.backend.cluster import compose
+    from service.settings import Settings
+
+    with TestClient(build(lambda: compose.supervisor(Settings()))) as client:
+        until(lambda: "spanloop_runs" in client.get("/metrics").text)  # it leads by now
+        yield client.get("/metrics").text
+
+
+def extractor() -> Iterator[str]:
+    from service.extractor.app import build
+    from service.settings import Settings
+
+    with TestClient(build(Settings())) as client:
+        until(lambda: client.get("/ready").is_success)
+        ask = {"questions": [[["Alice met Bob"], ["person"]]], "threshold": 0.5}
+        assert client.post("/extract?seconds=60", json=ask).is_success
+        yield client.get("/metrics").text
+
+
+def training() -> Iterator[str]:
+    """What a run's process has loaded when it tunes, and answers."""
+    import httpx
+
+    import training.run
+    from service.runs.run import Run
+    from tests.support.servers import free_port
+    from training.__main__ import watch
+
+    assert training.run
+    port = free_port(0)
+    with watch.answering(port, lambda: Run(id="run-1", projects=(1,), phase="tune", percent=40)):
+        yield httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+def until(condition, seconds=120.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    print(json.dumps(list(globals()[sys.argv[1]]())))
