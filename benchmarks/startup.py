@@ -84,8 +84,8 @@ def programs(kubeconfig: Path) -> list[Program]:
         "SPANLOOP_EXTRACTOR_URL": "http://127.0.0.1:9",
     }
     return [
-        Program(BACKEND, "service.backend.main:Backend", "/livez", cluster),
-        Program(EXTRACTOR, "service.extractor.main:Extractor", "/ready"),
+        Program(BACKEND, "service.main:Backend", "/livez", cluster),
+        Program(EXTRACTOR, "service.main:Extractor", "/ready"),
     ]
 
 

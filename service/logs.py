@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
-TOLD = ("service", "training", "bentoml")
+OWN_LOGGERS = ("service", "training", "bentoml")
 """Whose lines are told from INFO on."""
 
 
@@ -46,10 +46,10 @@ def configure(as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Json() if as_json else Human())
     logging.getLogger().handlers = [handler]
-    for name in (*TOLD, "uvicorn.error"):
+    for name in (*OWN_LOGGERS, "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = []
-        logger.setLevel(logging.INFO if name in TOLD else logging.WARNING)
+        logger.setLevel(logging.INFO if name in OWN_LOGGERS else logging.WARNING)
         logger.propagate = True
     for known in logging.root.manager.loggerDict.values():
         if isinstance(known, logging.Logger):

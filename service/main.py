@@ -1,4 +1,7 @@
-"""The entry that `bentoml serve service.main:Spanloop` starts: backend and extractor in one process."""
+"""The entries of the three programs that serve, for `bentoml serve` and `python -m service.web.serve`.
+
+Each application is imported where it serves (see `service.web.bentoml_service`), and torch only where a model is.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ import os
 import bentoml
 from starlette.applications import Starlette
 
-from service.bentoml_options import OPTIONS
-from service.web.bentoml_service import deferred
+from service.web.bentoml_service import OPTIONS, deferred
 
 
-def application() -> Starlette:
-    """The backend of this machine; torch is imported here, in the serving process alone."""
+def spanloop() -> Starlette:
+    """The backend of one machine, with the model in its own process."""
     from service import logs
     from service.backend.app import build
     from service.backend.local import compose
@@ -20,14 +22,49 @@ def application() -> Starlette:
     from service.settings import Settings
 
     settings = Settings()
-    # A run resolves the same base model, though its store and its working directory are others.
+    # A run has another store and another working directory, and must find the same base model.
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)
-    return build(lambda: compose.supervisor(settings))
+    return build(settings, compose.supervisor)
+
+
+def backend() -> Starlette:
+    """The backend of a cluster: it holds no model."""
+    from service import logs
+    from service.backend.app import build
+    from service.backend.cluster import compose
+    from service.settings import Settings
+
+    settings = Settings()
+    logs.configure(settings.log_json)
+    return build(settings, compose.supervisor)
+
+
+def extractor() -> Starlette:
+    """The extractor of a cluster: it holds one version's model."""
+    from service import logs
+    from service.extractor.app import build
+    from service.settings import Settings
+
+    settings = Settings()
+    logs.configure(settings.log_json)
+    return build(settings)
 
 
 @bentoml.service(name="spanloop", **OPTIONS)
-@bentoml.asgi_app(deferred(application), path="/")
+@bentoml.asgi_app(deferred(spanloop), path="/")
 class Spanloop:
-    """Spanloop as one service; all its routes are in the mounted application."""
+    """Backend and extractor as one service, on one machine and in a Bento."""
+
+
+@bentoml.service(name="spanloop-backend", **OPTIONS)
+@bentoml.asgi_app(deferred(backend), path="/")
+class Backend:
+    """Label Studio's contract, training Jobs and rollouts."""
+
+
+@bentoml.service(name="spanloop-extractor", **OPTIONS)
+@bentoml.asgi_app(deferred(extractor), path="/")
+class Extractor:
+    """The model of one version behind /extract."""

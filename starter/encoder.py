@@ -12,16 +12,16 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoModel, PreTrainedTokenizerFast
 
-SPECIAL = {
+SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",
     "cls_token": "[CLS]",
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
-RARE = 3
+RARE_BELOW = 3
 """A piece that occurs less often in the texts has no claim to a place."""
-LATIN = 0x250
+LATIN_END = 0x250
 """Single characters below this code point always stay: no Latin word is unknown, it only takes more pieces."""
 
 
@@ -36,7 +36,9 @@ def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int,
     tokenizer.no_padding()
     kept = _kept(tokenizer, vocabulary, texts)
     PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(json.dumps(_renumbered(tokenizer, kept))), model_max_length=512, **SPECIAL
+        tokenizer_object=Tokenizer.from_str(json.dumps(_renumbered(tokenizer, kept))),
+        model_max_length=512,
+        **SPECIAL_TOKENS,
     ).save_pretrained(target)
     encoder: Any = AutoModel.from_pretrained(source)
     words = encoder.embeddings.word_embeddings.weight[kept].detach().clone()
@@ -50,15 +52,15 @@ def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int,
 def _kept(tokenizer: Tokenizer, vocabulary: int, texts: Iterable[str]) -> list[int]:
     """The ids that stay, rising, so that [PAD] stays 0."""
     pieces: dict[str, int] = tokenizer.get_vocab()
-    kept = {pieces[token] for token in SPECIAL.values()}
+    kept = {pieces[token] for token in SPECIAL_TOKENS.values()}
     kept |= {
         index
         for piece, index in pieces.items()
-        if len(character := piece.removeprefix("##")) == 1 and ord(character) < LATIN
+        if len(character := piece.removeprefix("##")) == 1 and ord(character) < LATIN_END
     }
     count = Counter(index for encoding in tokenizer.encode_batch(list(texts)) for index in encoding.ids)
     english = sorted(index for piece, index in pieces.items() if not piece.startswith("[unused"))
-    for index in [*(index for index, times in count.most_common() if times >= RARE), *english]:
+    for index in [*(index for index, times in count.most_common() if times >= RARE_BELOW), *english]:
         if len(kept) >= vocabulary:
             break
         kept.add(index)

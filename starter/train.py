@@ -32,23 +32,23 @@ from training.dataset import Document, Example, build
 from training.judge import score
 from training.publish import save_model
 from training.recipe import Recipe
-from training.tune import Progress, Tuning
+from training.tune import Tuning, TuningProgress
 
-NAME = "all-MiniLM-L6-v2, pruned"
+ENCODER_NAME = "all-MiniLM-L6-v2, pruned"
 LAYERS = (0, 1)
 VOCABULARY = 7_000
 HEAD = {"hidden_size": 128, "num_rnn_layers": 0, "dropout": 0.0}
-MOST_TYPES = 30
+TYPES_MAX = 30
 """Labels asked at once: all 28 of MultiCoNER, so that they are weighed against each other."""
 
-READ = {"multiconer_v2_en": 1, "bc5cdr": 2, "wnut17": 1}
+TIMES_READ = {"multiconer_v2_en": 1, "bc5cdr": 2, "wnut17": 1}
 """The data sets, and how often each of their texts is read in an epoch."""
-UNSEEN = "multiconer_v2_en_medical"
+UNSEEN_DATA = "multiconer_v2_en_medical"
 UNSEEN_LABELS = ("AnatomicalStructure", "Disease", "MedicalProcedure", "Medication/Vaccine", "Symptom")
-RISE = 100
+WARMUP_STEPS = 100
 """Steps in which the learning rates rise."""
 THRESHOLD = 0.5
-POSITIVES = 0.75
+POSITIVE_WEIGHT = 0.75
 """Weight of spans against 1 - it of what is none: else a model so small hardly dares to score above the threshold."""
 
 
@@ -68,23 +68,25 @@ def main(
         batch_size=batch_size,
         encoder_rate=3e-4,
         head_rate=1e-3,
-        warmup=min(1.0, RISE / steps),
-        focal_alpha=POSITIVES,
+        warmup=min(1.0, WARMUP_STEPS / steps),
+        focal_alpha=POSITIVE_WEIGHT,
         bf16=bf16_is_native(model.gliner.device),
         seed=seed,
     )
     learn(model, lessons, recipe)
     seconds = round(time.process_time() - began)
     halve(model)
-    scores = {name: evaluate(model, names(name), data / name / "dev.jsonl") for name in READ}
-    scores[UNSEEN] = evaluate(model, UNSEEN_LABELS, data / UNSEEN / "train.jsonl", data / UNSEEN / "dev.jsonl")
+    scores = {name: evaluate(model, names(name), data / name / "dev.jsonl") for name in TIMES_READ}
+    scores[UNSEEN_DATA] = evaluate(
+        model, UNSEEN_LABELS, data / UNSEEN_DATA / "train.jsonl", data / UNSEEN_DATA / "dev.jsonl"
+    )
     write(model, out, {"seed": seed, "steps": steps, "batch_size": batch_size, "cpu_seconds": seconds, "f1": scores})
 
 
 def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary: int = VOCABULARY) -> Model:
     """The pruned encoder with GLiNER's layers on it, those with random weights by the seed."""
     torch.manual_seed(seed)
-    texts = [text for name in READ for text, _ in annotated(data / name / "train.jsonl")]
+    texts = [text for name in TIMES_READ for text, _ in annotated(data / name / "train.jsonl")]
     wordings = [wording for labels in WORDINGS.values() for also in labels.items() for wording in (also[0], *also[1])]
     with tempfile.TemporaryDirectory() as folder:
         encoder.prune(
@@ -92,22 +94,22 @@ def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary:
             Path(folder),
             layers=layers,
             vocabulary=vocabulary,
-            texts=texts + wordings * encoder.RARE,
+            texts=texts + wordings * encoder.RARE_BELOW,
         )
         gliner: Any = GLiNER.from_config(
             GLiNERConfig(
                 model_name=folder,
                 max_width=12,
                 max_len=384,
-                max_types=MOST_TYPES,
+                max_types=TYPES_MAX,
                 span_mode="markerV0",
                 # A word of several pieces is all of them: two layers carry little from "##itis" to "arthr".
                 subtoken_pooling="mean",
                 **HEAD,
             )
         )
-    gliner.config.model_name = NAME
-    gliner.config.encoder_config._name_or_path = NAME
+    gliner.config.model_name = ENCODER_NAME
+    gliner.config.encoder_config._name_or_path = ENCODER_NAME
     return Model(gliner)
 
 
@@ -123,7 +125,9 @@ def annotated(*paths: Path) -> Iterator[tuple[str, tuple[Span, ...]]]:
 def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
     """At least `count` examples, epoch by epoch, each time under another label set."""
     texts = [
-        (name, *read) for name, times in READ.items() for read in [*annotated(data / name / "train.jsonl")] * times
+        (name, *read)
+        for name, times in TIMES_READ.items()
+        for read in [*annotated(data / name / "train.jsonl")] * times
     ]
     lessons: list[Example] = []
     random = Random(seed)
@@ -144,7 +148,7 @@ def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
     with Bar() as bar:
         task = bar.add_task("training", total=recipe.steps)
 
-        def report(progress: Progress) -> None:
+        def report(progress: TuningProgress) -> None:
             bar.update(task, completed=progress.step, description=f"loss {progress.loss:.2f}")
 
         Tuning(model, recipe, report=report).run(lessons, [])

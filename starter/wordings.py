@@ -11,16 +11,16 @@ from random import Random
 
 from service.model.spans import Span
 
-MOST_LABELS = 25
-AS_PUBLISHED = 0.2
+LABELS_MAX = 25
+AS_PUBLISHED_SHARE = 0.2
 """Share of the examples that ask a data set's labels as it spells them, all of them."""
-COARSE = 0.3
+COARSE_SHARE = 0.3
 """Share of the label families that are asked as one label."""
-KEPT = 0.9
+KEPT_SHARE = 0.9
 """Share of a text's labels that are asked: of the others, the model learns that nobody wants them."""
-FOREIGN = {"multiconer_v2_en": 0.1, "bc5cdr": 0.4, "wnut17": 0.3}
+FOREIGN_SHARE = {"multiconer_v2_en": 0.1, "bc5cdr": 0.4, "wnut17": 0.3}
 """Share of the examples that also ask labels of another data set, as negatives."""
-MOST_FOREIGN = 4
+FOREIGN_MAX = 4
 
 WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     "multiconer_v2_en": {
@@ -135,16 +135,16 @@ def names(dataset: str) -> tuple[str, ...]:
 
 def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str, ...], tuple[Span, ...]]:
     """A label set to ask of a text of `dataset`, and the text's spans by it: those of other labels are left out."""
-    if random.random() < AS_PUBLISHED:
+    if random.random() < AS_PUBLISHED_SHARE:
         return names(dataset), tuple(spans)
     called = _called(dataset, random)
     used = sorted({called[span.label] for span in spans})
-    asked = [wording for wording in used if random.random() < KEPT]
+    asked = [wording for wording in used if random.random() < KEPT_SHARE]
     unused = sorted(set(called.values()).difference(used))
-    size = min(random.randint(2, MOST_LABELS), random.randint(2, MOST_LABELS))
+    size = min(random.randint(2, LABELS_MAX), random.randint(2, LABELS_MAX))
     asked += random.sample(unused, min(len(unused), max(0, size - len(asked))))
-    if random.random() < FOREIGN[dataset] or not asked:
-        asked += random.sample(SAFE_ELSEWHERE[dataset], random.randint(1, MOST_FOREIGN))
+    if random.random() < FOREIGN_SHARE[dataset] or not asked:
+        asked += random.sample(SAFE_ELSEWHERE[dataset], random.randint(1, FOREIGN_MAX))
     labels = tuple(sorted(set(asked)))
     return labels, tuple(span._replace(label=called[span.label]) for span in spans if called[span.label] in labels)
 
@@ -154,6 +154,6 @@ def _called(dataset: str, random: Random) -> dict[str, str]:
     called = {name: random.choice((name, *others)) for name, others in WORDINGS[dataset].items()}
     if dataset == "multiconer_v2_en":
         for wordings, members in FAMILIES.items():
-            if random.random() < COARSE:
+            if random.random() < COARSE_SHARE:
                 called |= dict.fromkeys(members, random.choice(wordings))
     return called

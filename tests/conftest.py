@@ -152,7 +152,7 @@ def no_labels_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     from service.extractor import metrics
     from service.metrics.labels import Capped
 
-    monkeypatch.setattr(metrics, "_label", Capped(metrics.LABELS))
+    monkeypatch.setattr(metrics, "_label", Capped(metrics.LABELS_MAX))
 
 
 @pytest.fixture

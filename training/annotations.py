@@ -21,11 +21,11 @@ from service.labelstudio.passages import Passage, passage_of
 from service.model.spans import Span
 from training.dataset import Document
 
-PAGE = 100
+PAGE_TASKS = 100
 
-CHUNK = 1 << 20
+CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
-BETWEEN = re.compile(r"[\s,\[]*")
+BETWEEN_OBJECTS = re.compile(r"[\s,\[]*")
 """What stands before an element of an array of objects."""
 
 UNANNOTATED = json.dumps(
@@ -104,7 +104,7 @@ class Source:
         """The data of up to `limit` tasks that nobody has annotated."""
         taken = 0
         try:
-            for task in self._client.tasks.list(project=project, page_size=PAGE, query=UNANNOTATED):
+            for task in self._client.tasks.list(project=project, page_size=PAGE_TASKS, query=UNANNOTATED):
                 if taken >= limit:
                     return
                 taken += 1
@@ -191,14 +191,14 @@ def _elements(opened: TextIO) -> Iterator[Any]:
     decode = json.JSONDecoder().raw_decode
     text, at = "", 0
     while True:
-        match = BETWEEN.match(text, at)
+        match = BETWEEN_OBJECTS.match(text, at)
         at = match.end() if match else at
         try:
             element, at = decode(text, at)
         except json.JSONDecodeError:
             if text[at:].rstrip() == "]":
                 return
-            more = opened.read(max(CHUNK, len(text) - at))
+            more = opened.read(max(CHUNK_CHARACTERS, len(text) - at))
             if not more:
                 raise
             text, at = text[at:] + more, 0

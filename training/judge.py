@@ -10,7 +10,7 @@ from service.model.model import Model
 from service.versions.lineage import Score
 from training.dataset import Document
 
-BLOCK = 1000
+BLOCK_DOCUMENTS = 1000
 """Documents at once: of more, only memory grows."""
 
 
@@ -51,8 +51,8 @@ def _alike(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, ...], lis
     """The documents in blocks that are asked the same labels."""
     for labels in {document.labels for document in documents}:
         asked = [document for document in documents if document.labels == labels]
-        for start in range(0, len(asked), BLOCK):
-            yield labels, asked[start : start + BLOCK]
+        for start in range(0, len(asked), BLOCK_DOCUMENTS):
+            yield labels, asked[start : start + BLOCK_DOCUMENTS]
 
 
 def verdict(champion: Score, new: Score) -> Verdict:

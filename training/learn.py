@@ -12,7 +12,7 @@ from training.dataset import Document, build
 from training.judge import score
 from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Progress, Tuning
+from training.tune import Tuning, TuningProgress
 
 
 class Learning:
@@ -40,7 +40,7 @@ class Learning:
         replayed: Sequence[Document],
         validation: Sequence[Document],
         *,
-        report: Callable[[Progress], None] = lambda progress: None,
+        report: Callable[[TuningProgress], None] = lambda progress: None,
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:

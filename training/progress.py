@@ -8,9 +8,10 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service.runs.run import Phase, Run, Runs, now
+from service.runs.files import Runs
+from service.runs.run import Phase, Run, now
 
-SHARES: dict[Phase, tuple[float, float]] = {
+PHASE_PERCENTS: dict[Phase, tuple[float, float]] = {
     "waiting": (0, 0),
     "export": (1, 4),
     "dataset": (4, 6),
@@ -23,7 +24,7 @@ SHARES: dict[Phase, tuple[float, float]] = {
 }
 """From which percent to which each phase is of a whole run, roughly."""
 
-SECONDS = 0.5
+SAVE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +49,14 @@ class Reporter:
 
     def enter(self, phase: Phase, detail: str = "") -> None:
         """Begin a phase."""
-        self._update(phase=phase, percent=SHARES[phase][0], detail=detail)
+        self._update(phase=phase, percent=PHASE_PERCENTS[phase][0], detail=detail)
         self._save()
 
     def within(self, share: float, detail: str) -> None:
         """Say how far the phase is, as a share in [0, 1]."""
-        begin, end = SHARES[self.run.phase]
+        begin, end = PHASE_PERCENTS[self.run.phase]
         self._update(percent=begin + share * (end - begin), detail=detail)
-        if time.monotonic() - self._written > SECONDS:
+        if time.monotonic() - self._written > SAVE_SECONDS:
             self._save()
 
     def know(self, **facts: Any) -> None:

@@ -10,15 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from service import RELEASE
+from service import __version__
 from service.model.model import Model
 from service.settings import ROOT
 from service.versions.lineage import Canary
 from training.dataset import Document
 from training.recipe import Recipe
 
-CANARIES = 3
-SURE = 0.3
+CANARIES_MAX = 3
+CANARY_MARGIN = 0.3
 """A canary's decisions must be this far from the threshold: another processor may round differently."""
 
 
@@ -44,13 +44,13 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
     if not labels:
         return ()
     found = zip(texts, model.extract(texts, labels, threshold), strict=True)
-    sure = [(text, extraction) for text, extraction in found if extraction.certainty >= SURE]
+    sure = [(text, extraction) for text, extraction in found if extraction.certainty >= CANARY_MARGIN]
     sure.sort(key=lambda pair: -len(pair[1].spans))
     return tuple(
         Canary(
             text=text, labels=tuple(labels), threshold=threshold, spans=tuple(tuple(s[:3]) for s in extraction.spans)
         )
-        for text, extraction in sure[:CANARIES]
+        for text, extraction in sure[:CANARIES_MAX]
     )
 
 
@@ -65,4 +65,4 @@ def code_version() -> str:
     content = hashlib.sha256()
     for path in sorted([*ROOT.glob("service/**/*.py"), *ROOT.glob("training/**/*.py")]):
         content.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    return f"{RELEASE}+{content.hexdigest()[:6]}"
+    return f"{__version__}+{content.hexdigest()[:6]}"

@@ -16,12 +16,12 @@ from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
 from service.versions.reference import Reference
-from service.versions.store import Registry, UnknownVersion
+from service.versions.store import BentoStore, UnknownVersion
 from training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
 
-AGAIN = 2.0
+RETRY_SECONDS = 2.0
 """Seconds between two tries to reach the backend."""
 
 
@@ -29,7 +29,7 @@ class BackendSilent(RuntimeError):
     """The backend does not say which version is live."""
 
 
-class Standing(NamedTuple):
+class LiveVersions(NamedTuple):
     """What the backend says of versions, by their references."""
 
     live: str
@@ -42,7 +42,7 @@ class RegistryShelf:
     def __init__(self, settings: TrainingSettings, bentos: Bentos, patience: float = 120) -> None:
         """`patience`: so many seconds a backend that does not answer is asked again: an upgrade may be replacing it."""
         self._patience = patience
-        self._store = Registry(settings.folder)
+        self._store = BentoStore(settings.folder)
         self._bentos = bentos
         self._plain_http = settings.registry_plain_http
         self._backend_url = settings.backend_url.rstrip("/")
@@ -60,7 +60,7 @@ class RegistryShelf:
         """Raises BackendSilent."""
         return any(version_of(reference) == version for reference in self._standing().given_up)
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> LiveVersions:
         until = time.monotonic() + self._patience
         while True:
             try:
@@ -69,15 +69,15 @@ class RegistryShelf:
                 if time.monotonic() > until:
                     raise
                 log.warning("%s; it is asked again", error.__cause__)
-                time.sleep(AGAIN)
+                time.sleep(RETRY_SECONDS)
 
-    def _asked(self) -> Standing:
+    def _asked(self) -> LiveVersions:
         try:
             auth = self._login if any(self._login) else None
             answer = httpx.get(f"{self._backend_url}/live", auth=auth, timeout=10, trust_env=False)
             answer.raise_for_status()
             told = answer.json()
-            return Standing(str(told["reference"]), tuple(told["given_up"]))
+            return LiveVersions(str(told["reference"]), tuple(told["given_up"]))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
             raise BackendSilent(
                 f"The backend at {self._backend_url!r} does not say which version is live ({error}), and a version is "

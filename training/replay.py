@@ -18,8 +18,8 @@ from training.dataset import Document
 
 SENTENCES = Path(__file__).parent / "replay.jsonl"
 LABELS = Path(__file__).parent / "replay_labels.txt"
-MOST_LABELS = 12
-KNOWN = 3
+LABELS_MAX = 12
+KNOWN_FROM = 3
 """A label that the base model finds so many times in all texts is one that it knows."""
 
 
@@ -43,7 +43,7 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
     """
     found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
     count = Counter(label for here in found for label in here)
-    known = sorted(label for label, times in count.items() if times >= KNOWN)
+    known = sorted(label for label, times in count.items() if times >= KNOWN_FROM)
     drawn = [
         (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
         for text, here in zip(texts, found, strict=True)
@@ -60,5 +60,5 @@ def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str,
     """The labels present in a text, and others that it is known not to have, 2 to 12 in all."""
     random = Random(seed)
     absent = [label for label in known if label not in present]
-    wanted = max(random.randint(2, MOST_LABELS) - len(present), 1)
+    wanted = max(random.randint(2, LABELS_MAX) - len(present), 1)
     return tuple(sorted([*present, *random.sample(absent, min(wanted, len(absent)))]))

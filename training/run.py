@@ -30,14 +30,14 @@ from training.progress import Reporter
 from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.tune import Progress, Stopped
+from training.tune import Stopped, TuningProgress
 
 
 class TooFew(RuntimeError):
     """There is too little to learn from or to judge by; says how much is wanted."""
 
 
-class Parts(NamedTuple):
+class Split(NamedTuple):
     """The documents of a run by what they serve for."""
 
     training: list[Document]
@@ -79,7 +79,7 @@ class TrainingRun:
         if known and self.shelf.was_taken_back(known.version):
             message = (
                 f"Version {known.version} was made from exactly these annotations, and was taken back when it served. "
-                f"`python -m training promote {known.version}` lets it serve all the same."
+                f"`python -m service promote {known.version}` lets it serve all the same."
             )
             self._finish("held", message, version=known.version)
             return
@@ -132,7 +132,7 @@ class TrainingRun:
             source.download(project, exported)
         return config.read_text(encoding="utf-8")
 
-    def _split(self, documents: Sequence[Document]) -> Parts:
+    def _split(self, documents: Sequence[Document]) -> Split:
         """Held-out tasks by their text, for ever; of the others, where they are many, a part for early stopping."""
         held_out = [document for document in documents if is_held_out(document.text)]
         rest = [document for document in documents if not is_held_out(document.text)]
@@ -145,7 +145,7 @@ class TrainingRun:
                 f"least {wanted}, with annotated spans among the held-out ones: annotate more tasks, then press "
                 "Start Training. Nothing was trained and the live version is untouched. " + " ".join(self.notes)
             )
-        return Parts(training, validation, held_out)
+        return Split(training, validation, held_out)
 
     def _load_base(self) -> Model:
         self.reporter.enter("dataset", "loading the base model")
@@ -161,7 +161,7 @@ class TrainingRun:
     def _score(self, model: Model, documents: Sequence[Document]) -> Score:
         return score(model, documents, self.settings.threshold)
 
-    def _tune(self, learning: Learning, parts: Parts, spare: Sequence[str]) -> None:
+    def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
         self.reporter.enter("replay", "the base model labels what is replayed")
         replayed = learning.replay(spare)
         self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
@@ -173,7 +173,7 @@ class TrainingRun:
             folder=self.folder,
         )
 
-    def _tuned(self, progress: Progress) -> None:
+    def _tuned(self, progress: TuningProgress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
         detail = f"step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
         self.reporter.within(progress.step / progress.steps, detail)
@@ -194,7 +194,7 @@ class TrainingRun:
         self,
         model: Model,
         documents: Sequence[Document],
-        parts: Parts,
+        parts: Split,
         recipe: Recipe,
         digest: str,
         scores: dict[str, Score],

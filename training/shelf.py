@@ -9,7 +9,7 @@ from typing import Protocol
 from service.runs.run import Outcome
 from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 
 class Shelf(Protocol):
@@ -51,7 +51,7 @@ class LocalShelf:
     """One machine: BentoML's local store, and the live version swapped in its file."""
 
     def __init__(self, home: Path) -> None:
-        self._registry = Registry(home)
+        self._registry = BentoStore(home)
         self._live = LiveFile(home)
 
     def with_digest(self, digest: str) -> Lineage | None:

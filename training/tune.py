@@ -31,14 +31,14 @@ MAX_BAD_STEPS = 5
 ENCODERS = ("bert_layer", "labels_encoder")
 """What GLiNER calls its pretrained encoders: that of the texts, and a bi-encoder's of the labels."""
 CHECKPOINT = "checkpoint.safetensors"
-CHEAP = 20
+CHECKPOINT_PAUSE_FACTOR = 20
 """Between evaluations a checkpoint waits this many times as long as the last took to write."""
 
-POOL = 8
+POOL_BATCHES = 8
 """Batches that are drawn together and dealt out by length: of more, the same examples would meet again and again."""
 
-PADDING = 1.5
-FEW_WORDS = 16
+PADDING_FACTOR = 1.5
+PADDING_WORDS = 16
 WORDS_PER_LABEL = 3
 """Examples go through the network together while the longest has at most 1.5 times the shortest's words and 16."""
 
@@ -55,7 +55,7 @@ class Stopped(BaseException):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TuningProgress:
     """Where a tuning stands, after a step."""
 
     step: int
@@ -66,7 +66,7 @@ class Progress:
 
 
 @dataclass
-class State:
+class TuningState:
     """What a resumed tuning must know besides weights and optimizer."""
 
     step: int = 0
@@ -89,7 +89,7 @@ class Tuning:
         recipe: Recipe,
         *,
         evaluate: Callable[[Model], float] | None = None,
-        report: Callable[[Progress], None] = lambda progress: None,
+        report: Callable[[TuningProgress], None] = lambda progress: None,
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:
@@ -99,7 +99,7 @@ class Tuning:
         self.report = report
         self.stopping = stopping
         self.folder = folder
-        self.state = State()
+        self.state = TuningState()
         self.network: torch.nn.Module = model.gliner.model
         self.optimizer = _optimizer(self.network, recipe)
         self._best: dict[str, torch.Tensor] | None = None
@@ -110,7 +110,7 @@ class Tuning:
             model.gliner.config, data_processor=model.gliner.data_processor, prepare_labels=True
         )
 
-    def run(self, examples: Sequence[Example], replay: Sequence[Example]) -> State:
+    def run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
         """Tune to the end and leave the model with its best weights.
 
         Raises Stopped (checkpoint written), Diverged, or OSError where a checkpoint could not be written.
@@ -118,7 +118,7 @@ class Tuning:
         with _plain_attention(self.network):
             return self._run(examples, replay)
 
-    def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> State:
+    def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
         self._identity = self._identify(examples, replay)
         self._resume()
         recipe, state = self.recipe, self.state
@@ -142,7 +142,7 @@ class Tuning:
                 self._save()
             elif state.step == recipe.steps or self._wants_checkpoint():
                 self._save()
-            self.report(Progress(state.step, recipe.steps, loss, state.best))
+            self.report(TuningProgress(state.step, recipe.steps, loss, state.best))
         if self._best is not None:
             self.network.load_state_dict(self._best)
         self.model.gliner.eval()
@@ -209,7 +209,9 @@ class Tuning:
             state.stale += 1
 
     def _wants_checkpoint(self) -> bool:
-        return time.monotonic() - self._saved > max(self.recipe.checkpoint_seconds, CHEAP * self._saving)
+        return time.monotonic() - self._saved > max(
+            self.recipe.checkpoint_seconds, CHECKPOINT_PAUSE_FACTOR * self._saving
+        )
 
     def _save(self) -> None:
         if self.folder is None:
@@ -231,7 +233,7 @@ class Tuning:
         if found.state.pop("recipe") != self._identity:
             log.warning("the checkpoint is of another tuning (other examples, recipe or processor): it is not used")
             return
-        self.state = State(**found.state)
+        self.state = TuningState(**found.state)
         log.info("tuning goes on from step %d", self.state.step)
         self.network.load_state_dict(_named(found.tensors, "model."))
         self._best = _named(found.tensors, "best.") or None
@@ -272,8 +274,8 @@ class Shuffled:
         order = random.sample(self.examples, len(self.examples))
         begun = -epoch * len(order) % self.size
         yield from order[:begun]
-        for start in range(begun, len(order), POOL * self.size):
-            pool = order[start : start + POOL * self.size]
+        for start in range(begun, len(order), POOL_BATCHES * self.size):
+            pool = order[start : start + POOL_BATCHES * self.size]
             last = pool[len(pool) - len(pool) % self.size :]  # what is too few for a batch ends the epoch
             pool = sorted(pool[: len(pool) - len(last)], key=_size)
             batches = [pool[at : at + self.size] for at in range(0, len(pool), self.size)]
@@ -290,7 +292,7 @@ def alike(batch: Sequence[Example]) -> list[list[Example]]:
     """
     parts: list[list[Example]] = []
     for example in sorted(batch, key=_size, reverse=True):
-        if not parts or _size(parts[-1][0]) > PADDING * _size(example) + FEW_WORDS:
+        if not parts or _size(parts[-1][0]) > PADDING_FACTOR * _size(example) + PADDING_WORDS:
             parts.append([])
         parts[-1].append(example)
     return parts

@@ -12,7 +12,7 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
 from training import metrics
 
-LONGEST = 4096
+TERMINATION_MESSAGE_BYTES = 4096
 """Bytes that Kubernetes takes of a termination message; of a longer one it keeps the end, which nobody can parse."""
 
 
@@ -54,9 +54,13 @@ def last_words(run: Run) -> str:
     """A run as JSON that fits into a termination message: what is long is left out first."""
     for shortened in (run, _without_labels(run), _without_labels(run).model_copy(update={"fingerprint": ""})):
         words = shortened.model_dump_json(exclude_defaults=True)
-        if len(words.encode()) <= LONGEST:
+        if len(words.encode()) <= TERMINATION_MESSAGE_BYTES:
             return words
-    room = LONGEST - len(shortened.model_copy(update={"message": ""}).model_dump_json(exclude_defaults=True)) - 100
+    room = (
+        TERMINATION_MESSAGE_BYTES
+        - len(shortened.model_copy(update={"message": ""}).model_dump_json(exclude_defaults=True))
+        - 100
+    )
     cut = run.message.encode()[: max(room // 2, 0)].decode(errors="ignore") + " …"
     return shortened.model_copy(update={"message": cut}).model_dump_json(exclude_defaults=True)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
 from anyio import CapacityLimiter, move_on_after, to_thread
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
@@ -25,31 +25,33 @@ from service.labelstudio.messages import (
     Predict,
     Setup,
     Webhook,
-    authorize,
     project_id,
 )
 from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
-from service.web.routes import Refused, body_of, decode, no_such_route, route
+from service.settings import Settings
+from service.web.basic_auth import BasicAuth, unauthorized
+from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, route
 
 log = logging.getLogger(__name__)
 
-SMALL_BODY = 8 << 20
+SMALL_BODY_BYTES = 8 << 20
 """Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
 
 START_SECONDS = 2.0
 """So long a START_TRAINING waits for the id of its run."""
 
-Handler = Callable[[Supervisor, Request], Awaitable[Response]]
+
+async def health(request: Request) -> Response:
+    return JSONResponse(
+        {"status": "UP", "model_class": "Spanloop", "model_version": _supervisor(request).rollout.version}
+    )
 
 
-async def health(supervisor: Supervisor, request: Request) -> Response:
-    return JSONResponse({"status": "UP", "model_class": "Spanloop", "model_version": supervisor.rollout.version})
-
-
-async def setup(supervisor: Supervisor, request: Request) -> Response:
+async def setup(request: Request) -> Response:
     """Label Studio asks which version it would get for a project, before nearly everything it does."""
-    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Setup)
+    supervisor = _supervisor(request)
+    body = await _small(request, Setup)
     project = project_id(body.project)
     if project is not None:
         supervisor.projects.configure(project, body.extra_params, _config_error(body.schema))
@@ -58,9 +60,10 @@ async def setup(supervisor: Supervisor, request: Request) -> Response:
     )
 
 
-async def predict(supervisor: Supervisor, request: Request) -> Response:
+async def predict(request: Request) -> Response:
+    supervisor = _supervisor(request)
     arrived = time.monotonic()
-    async with supervisor.place(request, supervisor.settings.predict_deadline):
+    async with supervisor.admission.place(request, supervisor.settings.predict_deadline):
         body = decode(await body_of(request, supervisor.body_limit), Predict)
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)
@@ -68,39 +71,42 @@ async def predict(supervisor: Supervisor, request: Request) -> Response:
     return Response(msgspec.json.encode({"results": items}), media_type="application/json")
 
 
-async def webhook(supervisor: Supervisor, request: Request) -> Response:
+async def webhook(request: Request) -> Response:
     """START_TRAINING comes with credentials. Events come without: they are hints, their content is not trusted."""
-    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Webhook)
+    body = await _small(request, Webhook)
     if body.action == "START_TRAINING":
-        authorize(request, supervisor.settings)
-        return await _start(supervisor, body)
+        request.app.state.login.require(request)
+        return await _start(_supervisor(request), body)
     if body.action.startswith("ANNOTATION"):
-        supervisor.retraining.hint()
+        _supervisor(request).retraining.hint()
     return JSONResponse({"status": "ok"}, 201)
 
 
-async def train(supervisor: Supervisor, request: Request) -> Response:
-    return await _start(supervisor, decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Webhook))
+async def train(request: Request) -> Response:
+    return await _start(_supervisor(request), await _small(request, Webhook))
 
 
-async def live(supervisor: Supervisor, request: Request) -> Response:
+async def live(request: Request) -> Response:
     """Which version is live, which a run judges its own against, and which ones were taken back."""
+    supervisor = _supervisor(request)
     rollout = supervisor.rollout
     return JSONResponse(
         {"version": rollout.version, "reference": rollout.reference, "given_up": list(rollout.given_up)}
     )
 
 
-async def versions(supervisor: Supervisor, request: Request) -> Response:
+async def versions(request: Request) -> Response:
+    supervisor = _supervisor(request)
     return JSONResponse({"versions": supervisor.version_names, "message": None})
 
 
-async def job_status(supervisor: Supervisor, request: Request) -> Response:
+async def job_status(request: Request) -> Response:
     """Where a run stands; without a job the newest."""
-    body = decode(await body_of(request, min(SMALL_BODY, supervisor.body_limit)), Job)
+    supervisor = _supervisor(request)
+    body = await _small(request, Job)
     run = supervisor.run(body.job)
     if run is None:
-        raise Refused(404, "There is no such run." if body.job else "There is no run yet.", Cause.BAD_REQUEST)
+        raise RequestRefused(404, "There is no such run." if body.job else "There is no run yet.", Cause.BAD_REQUEST)
     return JSONResponse(
         {
             "job": run.id,
@@ -119,23 +125,27 @@ async def job_status(supervisor: Supervisor, request: Request) -> Response:
     )
 
 
-async def page(supervisor: Supervisor, request: Request) -> Response:
+async def page(request: Request) -> Response:
+    supervisor = _supervisor(request)
     return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
 
 
-async def metrics(supervisor: Supervisor, request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """For Prometheus. In a thread that nothing else waits for: it reads files."""
+    # Prometheus asks the pod itself; a forwarded request came from outside, through an ingress.
+    if not _supervisor(request).settings.metrics_open or "x-forwarded-for" in request.headers:
+        request.app.state.login.require(request)
     gauges: Gauges = request.app.state.gauges
     found = await to_thread.run_sync(lambda: exposition(gauges.families()), limiter=request.app.state.scrapes)
     return Response(found, media_type=MEDIA_TYPE)
 
 
-def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
-    """The application; the supervisor is made when it starts and closed when it ends."""
+def build(settings: Settings, compose: Callable[[Settings], Supervisor]) -> Starlette:
+    """The application. It makes the supervisor with `compose` when it starts, and closes it when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        app.state.supervisor = supervisor = supervisor_factory()
+        app.state.supervisor = supervisor = compose(settings)
         app.state.gauges, app.state.scrapes = Gauges(supervisor), CapacityLimiter(1)
         supervisor.start()
         try:
@@ -143,33 +153,36 @@ def build(supervisor_factory: Callable[[], Supervisor]) -> Starlette:
         finally:
             await to_thread.run_sync(supervisor.close)
 
-    routes = [
-        _route("/health", health),
-        _route("/setup", setup, "POST"),
-        _route("/predict", predict, "POST"),
-        _route("/webhook", webhook, "POST", open_to_all=True),
-        _route("/train", train, "POST"),
-        _route("/versions", versions),
-        _route("/live", live),
-        _route("/job_status", job_status, "POST"),
-        _route("/metrics", metrics),
-        _route("/", page),
-    ]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: no_such_route})
+    login = BasicAuth(settings)
+    guarded = [Middleware(AuthenticationMiddleware, backend=login, on_error=unauthorized)]
+    app = Starlette(
+        routes=[
+            route("/health", health, middleware=guarded),
+            route("/setup", setup, "POST", guarded),
+            route("/predict", predict, "POST", guarded),
+            route("/webhook", webhook, "POST"),
+            route("/train", train, "POST", guarded),
+            route("/versions", versions, middleware=guarded),
+            route("/live", live, middleware=guarded),
+            route("/job_status", job_status, "POST", guarded),
+            route("/metrics", metrics),
+            route("/", page, middleware=guarded),
+        ],
+        lifespan=lifespan,
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    app.state.login = login
+    return app
 
 
-def _route(path: str, handler: Handler, method: str = "GET", *, open_to_all: bool = False) -> Route:
-    """One route: the caller is authenticated, unless it is open to all."""
+def _supervisor(request: Request) -> Supervisor:
+    supervisor: Supervisor = request.app.state.supervisor
+    return supervisor
 
-    async def guarded(request: Request) -> Response:
-        supervisor: Supervisor = request.app.state.supervisor
-        # Prometheus asks the pod itself; what came through an ingress came from outside.
-        scraped = path == "/metrics" and "x-forwarded-for" not in request.headers
-        if not (open_to_all or (scraped and supervisor.settings.metrics_open)):
-            authorize(request, supervisor.settings)
-        return await handler(supervisor, request)
 
-    return route(path, guarded, method)
+async def _small(request: Request, kind: type[BodyT]) -> BodyT:
+    """The body of a request that needs no place. Raises RequestRefused (400, 413)."""
+    return decode(await body_of(request, min(SMALL_BODY_BYTES, _supervisor(request).body_limit)), kind)
 
 
 async def _start(supervisor: Supervisor, body: Webhook) -> Response:

@@ -26,7 +26,7 @@ class Gauges:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._progress = Progress()
+        self._progress = ProgressTimes()
 
     def families(self) -> Iterator[Metric]:
         """All of them, as they stand now."""
@@ -63,7 +63,7 @@ class Gauges:
         )
 
 
-class Progress:
+class ProgressTimes:
     """When the active run got on: not every update of a run is progress, and some are only its being looked at."""
 
     def __init__(self) -> None:

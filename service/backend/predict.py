@@ -22,7 +22,7 @@ from service.metrics import failures
 from service.model.spans import Extraction
 from service.settings import Settings
 from service.versions.names import seen_version
-from service.web.routes import Refused
+from service.web.routes import RequestRefused
 
 
 class Predictor:
@@ -46,11 +46,11 @@ class Predictor:
         return seen_version(model, labels, self.threshold(project))
 
     async def predict(self, request: Predict, seconds: float) -> list[dict[str, Any]]:
-        """One item a task. Raises Refused for a config that cannot be used, or without a model (503)."""
+        """One item a task. Raises RequestRefused for a config that cannot be used, or without a model (503)."""
         try:
             controls = parse(request.label_config or "")
         except LabelConfigError as error:
-            raise Refused(400, str(error), Cause.BAD_CONFIG) from error
+            raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
         deadline = time.monotonic() + seconds
         threshold = self.threshold(project_id(request.project))
         readings = [await self._reading(request, control) for control in controls]
@@ -60,9 +60,9 @@ class Predictor:
             asked = time.monotonic()
             answer = await self._extractor.ask(questions, threshold, deadline - asked)
         except Unavailable as error:
-            raise Refused(503, str(error), error.cause) from error
+            raise RequestRefused(503, str(error), error.cause) from error
         metrics.EXTRACTOR_WAIT.observe(time.monotonic() - asked)
-        items = [Item() for _ in request.tasks]
+        items = [Prediction() for _ in request.tasks]
         for reading, found in zip(readings, answer.items, strict=True):
             for index, part in reading.parts(found, request.regions).items():
                 items[index].add(part)
@@ -107,28 +107,28 @@ class Reading:
     def texts(self) -> list[str]:
         return [passage.text for passage in self.passages.values()]
 
-    def parts(self, found: Sequence[Extraction | Failure], context: Sequence[Any]) -> dict[int, Item]:
+    def parts(self, found: Sequence[Extraction | Failure], context: Sequence[Any]) -> dict[int, Prediction]:
         """What the control contributes to the tasks' items, given what was found in its texts."""
-        parts = {index: Item(error=reason) for index, reason in self.unread.items()}
+        parts = {index: Prediction(error=reason) for index, reason in self.unread.items()}
         for (index, passage), extraction in zip(self.passages.items(), found, strict=True):
             if isinstance(extraction, Failure):
-                parts[index] = Item(error=extraction.reason)
+                parts[index] = Prediction(error=extraction.reason)
                 continue
             marked = regions.taken(context, self.control, passage)
             kept = Extraction(regions.without_taken(extraction.spans, marked), extraction.certainty)
-            parts[index] = Item(regions.regions(passage, kept, self.control), kept.certainty)
+            parts[index] = Prediction(regions.regions(passage, kept, self.control), kept.certainty)
         return parts
 
 
 @dataclass
-class Item:
+class Prediction:
     """One task's prediction while it is put together."""
 
     regions: list[dict[str, Any]] = field(default_factory=list)
     certainty: float = 1.0
     error: str = ""
 
-    def add(self, other: Item) -> None:
+    def add(self, other: Prediction) -> None:
         """Take over what another control found."""
         self.regions += other.regions
         self.certainty = min(self.certainty, other.certainty)

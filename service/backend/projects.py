@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from service.files import replace_text
 from service.labelstudio.messages import extra_params
 
 
@@ -90,20 +88,6 @@ class Projects(ABC):
     @abstractmethod
     def _write(self, content: str) -> None:
         """Keep all projects."""
-
-
-class FileProjects(Projects):
-    """Projects kept in a file of the home directory."""
-
-    def __init__(self, home: Path) -> None:
-        self._path = home / "projects.json"
-        super().__init__()
-
-    def _read(self) -> str:
-        return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-
-    def _write(self, content: str) -> None:
-        replace_text(self._path, content)
 
 
 def _parse(content: str) -> dict[int, Project]:

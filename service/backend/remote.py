@@ -17,11 +17,11 @@ from service.extractor.wire import decode_answer, encode_ask
 
 log = logging.getLogger(__name__)
 
-AGAIN = 0.25
+RETRY_SECONDS = 0.25
 """Seconds between two tries while no pod answers."""
-CONNECT = 2.0
+CONNECT_SECONDS = 2.0
 """Seconds for a connection: where packets to a Service without pods are dropped, nobody refuses it."""
-MARGIN = 1.0
+MARGIN_SECONDS = 1.0
 """Seconds that an answer may take on its way, beyond the time that the extractor is given."""
 
 
@@ -80,7 +80,7 @@ class RemoteExtractor:
     async def _ask(self, questions: Sequence[Question], threshold: float, deadline: float) -> Answer:
         body = encode_ask(questions, threshold)
         while (left := deadline - time.monotonic()) > 0:
-            timeout = httpx.Timeout(left + MARGIN, connect=CONNECT)
+            timeout = httpx.Timeout(left + MARGIN_SECONDS, connect=CONNECT_SECONDS)
             try:
                 response = await self._http.post("/extract", params={"seconds": left}, content=body, timeout=timeout)
                 if response.status_code == httpx.codes.OK:
@@ -94,7 +94,7 @@ class RemoteExtractor:
                 reason = f"The extractor's answer cannot be read: {error}."
                 raise Unavailable(reason, Cause.EXTRACTOR_ANSWER) from error
             self._wake()
-            await asyncio.sleep(min(AGAIN, max(0.0, deadline - time.monotonic())))
+            await asyncio.sleep(min(RETRY_SECONDS, max(0.0, deadline - time.monotonic())))
         self._ended(False)
         reason = f"There is no model to answer with in time: {self.why_not or 'it is starting'}"
         raise Unavailable(reason, Cause.EXTRACTOR_UNREACHABLE)

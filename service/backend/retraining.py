@@ -22,7 +22,7 @@ from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
-STEADY = 10
+QUIET_TIMES_MAX = 10
 """After so many quiet times of steady annotating a run starts all the same."""
 
 
@@ -123,7 +123,7 @@ class Retraining:
         if times is None:
             return False
         (first, last), quiet = times, self._settings.retrain_quiet
-        return self._clock() - last >= quiet or self._clock() - first >= STEADY * quiet
+        return self._clock() - last >= quiet or self._clock() - first >= QUIET_TIMES_MAX * quiet
 
     def _start_if_new(self, minimum: int, why: str) -> bool:
         """Start a run if there is enough to learn from. Returns False where Label Studio could not be asked."""

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -25,17 +24,17 @@ from service.metrics.gauges import live_version
 from service.metrics.requests import running
 from service.settings import Settings
 from service.versions.names import version_of
-from service.web.routes import Refused, body_of, decode, no_such_route, route
+from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, body_of, decode, route
 
 log = logging.getLogger(__name__)
 
-AGAIN = 30.0
+RETRY_SECONDS = 30.0
 """Seconds after which a model that could not be loaded is tried again: a hub or a volume may come back."""
 
 
-CLOSE = 5.0
+CLOSE_SECONDS = 5.0
 """Seconds that the end of the program waits for a model that is being loaded."""
-LONGEST = 100.0
+ANSWER_SECONDS_MAX = 100.0
 """Seconds that anybody may wait for an answer: Label Studio waits as long."""
 
 
@@ -53,7 +52,7 @@ class Loader:
 
     def close(self) -> None:
         self._ended.set()
-        self._thread.join(CLOSE)  # one that is in the middle of a download ends with the process
+        self._thread.join(CLOSE_SECONDS)  # one that is in the middle of a download ends with the process
 
     def _load(self) -> None:
         source = served(self._settings)
@@ -64,7 +63,7 @@ class Loader:
                 log.exception("%s cannot be served", source)
                 failures.count(Cause.MODEL_LOAD)
                 self._engine.failed(str(error))
-                self._ended.wait(AGAIN)
+                self._ended.wait(RETRY_SECONDS)
             else:
                 self._engine.swap(loaded)
                 log.info("version %s answers", loaded.version)
@@ -91,19 +90,19 @@ async def extract(request: Request) -> Response:
     try:
         answer = await engine.ask(ask.questions, ask.threshold, _seconds(request))
     except Unavailable as error:
-        raise Refused(503, str(error), error.cause) from error
+        raise RequestRefused(503, str(error), error.cause) from error
     return Response(encode_answer(answer), media_type="application/json")
 
 
 def _seconds(request: Request) -> float:
-    """How long the answer is waited for. Raises Refused (400)."""
+    """How long the answer is waited for. Raises RequestRefused (400)."""
     try:
         seconds = float(request.query_params.get("seconds", ""))
     except ValueError:
         seconds = math.nan
-    if not seconds <= LONGEST:  # nor is what is no number
-        reason = f"`seconds` in the query must say how long the answer is waited for, {LONGEST:.0f} at most."
-        raise Refused(400, reason, Cause.BAD_REQUEST)
+    if not seconds <= ANSWER_SECONDS_MAX:  # nor is what is no number
+        reason = f"`seconds` in the query must say how long the answer is waited for, {ANSWER_SECONDS_MAX:.0f} at most."
+        raise RequestRefused(400, reason, Cause.BAD_REQUEST)
     return seconds
 
 
@@ -137,4 +136,4 @@ def build(settings: Settings) -> Starlette:
             await to_thread.run_sync(engine.close)
 
     routes = [route("/extract", extract, "POST"), route("/ready", ready), route("/metrics", metrics)]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: no_such_route})
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=EXCEPTION_HANDLERS)

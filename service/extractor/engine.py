@@ -20,20 +20,20 @@ from service.errors import Cause
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
-from service.extractor.pending import FAILED, LATE, Request
+from service.extractor.pending import EXTRACTOR_FAILED, NOT_REACHED, PendingRequest
 from service.extractor.questions import Answer, Question, Unavailable
 from service.metrics import failures
 from service.model.windows import Window
 
 log = logging.getLogger(__name__)
 
-SWITCH = 0.0005
+SWITCH_SECONDS = 0.0005
 """Seconds after which a thread that runs Python lets another do so: the model's asks for it behind every operation."""
-GATHER = 0.01
+GATHER_SECONDS = 0.01
 """Seconds that a batch waits for windows that are being made: alone, the first of a request would be a batch."""
-BATCH = 32
+BATCH_WINDOWS_MAX = 32
 """Windows in a batch at most; how many tokens, its pace says."""
-LOOK = 60.0
+WAKE_SECONDS = 60.0
 """Seconds after which a thread that waits looks again, whatever deadlines it was given."""
 
 
@@ -49,14 +49,14 @@ class Engine:
         self.why_not = ""
         """Why there will be no model; empty while one is being loaded."""
         self._changed = threading.Condition()
-        self._requests: deque[Request] = deque()
+        self._requests: deque[PendingRequest] = deque()
         self._closed = False
         self._pace = Pace()
         self._threads = [
             threading.Thread(target=self._prepare, name="windows", daemon=True),
             threading.Thread(target=self._work, name="model", daemon=True),
         ]
-        sys.setswitchinterval(SWITCH)
+        sys.setswitchinterval(SWITCH_SECONDS)
         for thread in self._threads:
             thread.start()
 
@@ -98,7 +98,9 @@ class Engine:
         """Answer all questions by one version and one deadline, whatever is swapped in meanwhile."""
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
-        requests = [Request(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds) for q in questions]
+        requests = [
+            PendingRequest(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds) for q in questions
+        ]
         with self._changed:
             if self._closed:
                 raise Unavailable("The extractor is being stopped.", Cause.NO_MODEL)
@@ -118,7 +120,7 @@ class Engine:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        self._give_up(LATE)
+        self._give_up(NOT_REACHED)
 
     def _prepare(self) -> None:
         """Make windows of the next text of each request in turn, until each has some ahead."""
@@ -142,7 +144,7 @@ class Engine:
             with self._changed:
                 while not self._due():
                     self._changed.wait(self._patience())
-                self._changed.wait_for(self._enough, GATHER)
+                self._changed.wait_for(self._enough, GATHER_SECONDS)
             if not self._closed:
                 self._work_once()
 
@@ -155,7 +157,7 @@ class Engine:
             # Whatever it was, the thread must go on: those that wait are told, the next are served.
             log.exception("the engine failed")
             failures.count(Cause.INTERNAL)
-            self._give_up(FAILED)
+            self._give_up(EXTRACTOR_FAILED)
 
     def _due(self) -> bool:
         """Whether there is something to run, or to answer."""
@@ -166,22 +168,22 @@ class Engine:
         """Whether there are windows for a batch, or no more are being made."""
         ready = sum(len(request.ready) for request in self._requests)
         making = any(request.hungry or request.preparing is not None for request in self._requests)
-        return self._closed or ready >= BATCH or not making
+        return self._closed or ready >= BATCH_WINDOWS_MAX or not making
 
     def _patience(self) -> float:
         """Seconds until a request that waits for its windows must be answered all the same."""
         left = [request.deadline - time.monotonic() for request in self._requests]
-        return max(0.0, min([LOOK, *left]))
+        return max(0.0, min([WAKE_SECONDS, *left]))
 
-    def _collect(self) -> list[tuple[Request, int, Window]]:
+    def _collect(self) -> list[tuple[PendingRequest, int, Window]]:
         """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
-        batch: list[tuple[Request, int, Window]] = []
+        batch: list[tuple[PendingRequest, int, Window]] = []
         tokens: list[int] = []
         with self._changed:
             self._retire()
             waiting = [request for request in self._requests if request.ready]
             turn = deque(request for request in waiting if request.loaded is waiting[0].loaded)
-            while turn and len(batch) < BATCH:
+            while turn and len(batch) < BATCH_WINDOWS_MAX:
                 request = turn.popleft()
                 index, window = request.ready[0]
                 model = request.loaded.model
@@ -200,7 +202,7 @@ class Engine:
             self._changed.notify_all()  # there is room for windows
         return batch
 
-    def _run(self, batch: list[tuple[Request, int, Window]]) -> None:
+    def _run(self, batch: list[tuple[PendingRequest, int, Window]]) -> None:
         model, windows = batch[0][0].loaded.model, [window for _, _, window in batch]
         began = time.monotonic()
         try:

@@ -15,7 +15,7 @@ from service.versions import lineage
 from service.versions.lineage import Canary
 from service.versions.names import initial_version
 
-FIRST = "A text of its own, before anybody else's."
+WARM_UP_TEXT = "A text of its own, before anybody else's."
 
 
 class CanaryFailed(RuntimeError):
@@ -54,7 +54,7 @@ def _load(source: str, device: str, precision: Precision) -> Loaded:
     if canaries:
         check(model, canaries, source)
     else:
-        model.extract([FIRST], ["name"], 0.5)  # it takes several times as long: nobody waits for it here
+        model.extract([WARM_UP_TEXT], ["name"], 0.5)  # it takes several times as long: nobody waits for it here
     return Loaded(initial_version(source), model, time.monotonic() - began)
 
 

@@ -11,7 +11,7 @@ from service.metrics.gauges import single
 from service.metrics.labels import Capped
 from service.model.spans import Span
 
-LABELS = 50
+LABELS_MAX = 50
 
 QUEUE_WAIT = Histogram(
     "spanloop_queue_wait_seconds",
@@ -33,7 +33,7 @@ BATCH_SECONDS = Histogram(
 )
 ENTITIES = Counter(
     "spanloop_entities_total",
-    f"Spans found, by label as the model is asked for it; other: all but the first {LABELS} labels.",
+    f"Spans found, by label as the model is asked for it; other: all but the first {LABELS_MAX} labels.",
     ["label"],
 )
 SCORES = Histogram(
@@ -42,7 +42,7 @@ SCORES = Histogram(
     buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1),
 )
 
-_label = Capped(LABELS)
+_label = Capped(LABELS_MAX)
 
 
 def ran(tokens: Iterable[int], seconds: float) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from service.model.windows import MAX_BATCH_TOKENS
 
-SECONDS = 0.1
+BATCH_SECONDS = 0.1
 """How long a batch is to take."""
-FEWEST = 256
+TOKENS_MIN = 256
 """Sub-tokens below which a batch is not quicker a token, but the work around it shows."""
-FIRST = 1024
+TOKENS_FIRST = 1024
 """Sub-tokens of a batch before any was seen."""
-NEW = 0.3
+NEWEST_SHARE = 0.3
 """How much the last batch counts against those before it."""
 
 
@@ -26,13 +26,13 @@ class Pace:
 
     @property
     def tokens(self) -> int:
-        """Sub-tokens for the next batch, between FEWEST and MAX_BATCH_TOKENS."""
+        """Sub-tokens for the next batch, between TOKENS_MIN and MAX_BATCH_TOKENS."""
         if self._seconds_a_token is None:
-            return FIRST
-        return max(FEWEST, min(MAX_BATCH_TOKENS, int(SECONDS / self._seconds_a_token)))
+            return TOKENS_FIRST
+        return max(TOKENS_MIN, min(MAX_BATCH_TOKENS, int(BATCH_SECONDS / self._seconds_a_token)))
 
     def ran(self, tokens: int, seconds: float) -> None:
         """A batch of so many sub-tokens took so long."""
         found = seconds / max(tokens, 1)
         before = self._seconds_a_token
-        self._seconds_a_token = found if before is None else NEW * found + (1 - NEW) * before
+        self._seconds_a_token = found if before is None else NEWEST_SHARE * found + (1 - NEWEST_SHARE) * before

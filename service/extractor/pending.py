@@ -23,16 +23,18 @@ from service.model.windows import Window
 
 log = logging.getLogger(__name__)
 
-LATE = "not reached in time; retrieve predictions again for the tasks that have none"
-FAILED = "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
+NOT_REACHED = "not reached in time; retrieve predictions again for the tasks that have none"
+EXTRACTOR_FAILED = (
+    "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
+)
 """Why a text has no answer that nothing was wrong with."""
 
-AHEAD = 64
+WINDOWS_AHEAD = 64
 """So many windows of a request are made before they are run: more would only take memory."""
 
 
 @dataclass(eq=False)
-class Request:
+class PendingRequest:
     """Texts not yet begun, windows not yet run, and what was found."""
 
     loaded: Loaded
@@ -51,7 +53,7 @@ class Request:
     """Texts of which a window is, or was, in a batch."""
     found: dict[int, list[Span]] = field(default_factory=dict)
     items: list[Extraction | Failure | None] = field(init=False)
-    why_not: str = LATE
+    why_not: str = NOT_REACHED
     """Of texts that will not be reached any more."""
     answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
 
@@ -72,7 +74,7 @@ class Request:
     @property
     def hungry(self) -> bool:
         """Whether windows of another text are to be made."""
-        return bool(self.todo) and self.preparing is None and len(self.ready) < AHEAD
+        return bool(self.todo) and self.preparing is None and len(self.ready) < WINDOWS_AHEAD
 
     def take(self) -> int:
         """The next text to make windows of."""
@@ -126,7 +128,7 @@ class Request:
         self.found.pop(index, None)
         self.ready = deque(entry for entry in self.ready if entry[0] != index)
 
-    def expire(self, why: str = LATE) -> None:
+    def expire(self, why: str = NOT_REACHED) -> None:
         """Give up what was not reached; what was, is kept."""
         self.why_not = why
         self.preparing = None
@@ -137,6 +139,6 @@ class Request:
     def resolve(self) -> None:
         unreached = Failure(self.why_not)
         if self.answer.set_running_or_notify_cancel():
-            if self.why_not == LATE:
+            if self.why_not == NOT_REACHED:
                 failures.count(Cause.DEADLINE, self.items.count(None))
             self.answer.set_result([item or unreached for item in self.items])

@@ -34,7 +34,7 @@ class LabelStudioError(RuntimeError):
     cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
-class Standing(NamedTuple):
+class AnnotationState(NamedTuple):
     """Where the annotations of some projects stand: cheap to ask, and different whenever they changed."""
 
     fingerprint: str
@@ -49,7 +49,7 @@ class LabelStudio:
         self._key = settings.label_studio_api_key.get_secret_value()
         self._timeout = timeout
 
-    def standing(self, projects: Iterable[int]) -> Standing:
+    def standing(self, projects: Iterable[int]) -> AnnotationState:
         """Raises LabelStudioError where it cannot be known."""
         if not self._url or not self._key:
             raise LabelStudioError(
@@ -70,16 +70,16 @@ class LabelStudio:
                 f"What answers at {self._url} is not Label Studio's API: check SPANLOOP_LABEL_STUDIO_URL."
             ) from error
 
-    def _project(self, client: httpx.Client, project: int) -> Standing:
+    def _project(self, client: httpx.Client, project: int) -> AnnotationState:
         found = client.get(f"/api/projects/{project}/")
         if found.status_code == httpx.codes.NOT_FOUND:
-            return Standing(f"{project}:gone", 0)
+            return AnnotationState(f"{project}:gone", 0)
         config = hashlib.sha256(str(_json(found)["label_config"]).encode()).hexdigest()[:10]
         query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
         body = _json(client.get("/api/tasks", params=query))
         latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
         total = int(body["total_annotations"])
-        return Standing(f"{project}:{config}:{body['total']}:{total}:{latest}", total)
+        return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", total)
 
     def _authorization(self, client: httpx.Client) -> str:
         if self._key.count(".") != 2:
@@ -99,5 +99,5 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     return body
 
 
-def _sum(standings: list[Standing]) -> Standing:
-    return Standing("|".join(s.fingerprint for s in standings), sum(s.annotations for s in standings))
+def _sum(standings: list[AnnotationState]) -> AnnotationState:
+    return AnnotationState("|".join(s.fingerprint for s in standings), sum(s.annotations for s in standings))

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
 import json
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-
-from service.errors import Cause
-from service.settings import Settings
-from service.web.routes import Refused
 
 
 class Task(msgspec.Struct):
@@ -50,7 +42,7 @@ class Setup(msgspec.Struct):
     extra_params: Any = None
 
 
-class Project(msgspec.Struct):
+class WebhookProject(msgspec.Struct):
     id: int | None = None
     label_config: str | None = None
     min_annotations_to_start_training: int | None = None
@@ -64,12 +56,12 @@ class Webhook(msgspec.Struct):
     """Read apart: of an event it may be anything."""
 
     @property
-    def known_project(self) -> Project:
+    def known_project(self) -> WebhookProject:
         """The project as far as it can be read."""
         try:
-            return msgspec.json.decode(self.project, type=Project)
+            return msgspec.json.decode(self.project, type=WebhookProject)
         except msgspec.MsgspecError:
-            return Project()
+            return WebhookProject()
 
 
 class Job(msgspec.Struct):
@@ -96,19 +88,3 @@ def extra_params(given: object) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ValueError("extra_params is not a JSON object")
     return given
-
-
-def authorize(request: Request, settings: Settings) -> None:
-    """Check Basic credentials where some are configured. Raises Refused (401)."""
-    username, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
-    if not username and not password:
-        return
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    try:
-        given = base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
-    except (binascii.Error, ValueError):
-        given = b""
-    # One comparison of fixed content: neither the length of the prefix nor which half was wrong shows in the time.
-    if not hmac.compare_digest(given, f"{username}:{password}".encode()):
-        wanted = {"WWW-Authenticate": 'Basic realm="spanloop"'}
-        raise Refused(401, "This backend wants Basic authentication.", Cause.UNAUTHORIZED, wanted)

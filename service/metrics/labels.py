@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
-LONGEST = 60
+LABEL_CHARACTERS_MAX = 60
 """Characters of a value; what is behind them is cut."""
 OTHER = "other"
 
 
 def legible(text: str) -> str:
     """A text as a label's value: cut, and without what cannot be printed (a lone surrogate could not be sent)."""
-    return "".join(character if character.isprintable() else " " for character in text[:LONGEST]).strip()
+    return "".join(character if character.isprintable() else " " for character in text[:LABEL_CHARACTERS_MAX]).strip()
 
 
 class Capped:

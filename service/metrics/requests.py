@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from service.metrics.gauges import gauge
 
 REQUESTS = Counter("spanloop_requests_total", "Requests answered, by route and status.", ["route", "status"])
-SECONDS = Histogram(
+DURATION = Histogram(
     "spanloop_request_duration_seconds",
     "Seconds from a request's first byte to its answer.",
     ["route"],

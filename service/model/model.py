@@ -31,11 +31,11 @@ from service.model.words import Words, split
 
 log = logging.getLogger(__name__)
 
-FLOOR = 0.02
+SCORE_FLOOR = 0.02
 """Candidates below this probability are not looked at: they are no doubts worth a person's time."""
 
 DEFAULT_POSITIONS = 512
-SETS = 64
+LABEL_SETS_KEPT = 64
 """So many label sets are remembered in groups."""
 
 PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", "two")
@@ -178,7 +178,7 @@ class Model:
         Where the device has no memory for the batch, its halves are run, and later batches are to be of half the size.
         """
         try:
-            return self.runner(batch, FLOOR)
+            return self.runner(batch, SCORE_FLOOR)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -231,7 +231,7 @@ class Model:
         found = self._asked.get(labels)
         if found is None:
             found = [self._group(group) for group in self.groups(labels)]
-            if len(self._asked) >= SETS:
+            if len(self._asked) >= LABEL_SETS_KEPT:
                 self._asked.clear()
             self._asked[labels] = found
         return found

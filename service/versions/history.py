@@ -51,7 +51,7 @@ class Conflict(RuntimeError):
 class LiveFile:
     """The file that holds the live version."""
 
-    KEPT = 50
+    CHANGES_KEPT = 50
 
     def __init__(self, home: Path) -> None:
         self.path = home / "live.json"
@@ -72,7 +72,7 @@ class LiveFile:
                     f"The live version is {found}, not {wanted}: it was changed meanwhile. Nothing was done."
                 )
             change = Change(version=version, at=datetime.now(UTC), why=why)
-            return self._write(Live(history=(*live.history, change)[-self.KEPT :]))
+            return self._write(Live(history=(*live.history, change)[-self.CHANGES_KEPT :]))
 
     def undo(self, version: str, why: str) -> Live:
         """Take `version` back if it is live, to the one before it. `why` says what was wrong."""

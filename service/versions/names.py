@@ -12,7 +12,7 @@ from service.versions.reference import Reference
 PREDICTION_CODE = 1
 """Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
 
-SAMPLE = 1 << 20
+SAMPLE_BYTES = 1 << 20
 
 
 def initial_version(source: str) -> str:
@@ -35,9 +35,9 @@ def initial_version(source: str) -> str:
         if path.suffix in (".json", ".safetensors", ".bin"):
             digest.update(f"{path.name}\n{path.stat().st_size}\n".encode())
             with path.open("rb") as opened:
-                digest.update(opened.read(SAMPLE))
-                opened.seek(max(0, path.stat().st_size - SAMPLE))
-                digest.update(opened.read(SAMPLE))
+                digest.update(opened.read(SAMPLE_BYTES))
+                opened.seek(max(0, path.stat().st_size - SAMPLE_BYTES))
+                digest.update(opened.read(SAMPLE_BYTES))
     return f"{name}-{digest.hexdigest()[:6]}"
 
 

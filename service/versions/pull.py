@@ -30,7 +30,7 @@ UNUSED_SECONDS = 30 * 24 * 3600
 """A model that no pod has started with for so long goes: a month of going back without a download, then the volume's
 space is worth more."""
 
-KEPT = 2
+MODELS_KEPT = 2
 """So many models beside the live one stay, whatever their age. A version that served for months still does while its
 successor starts, and after a successor that was taken back: its containers start again without another pull."""
 
@@ -77,7 +77,7 @@ def _delete_unused(folder: Path, live: str) -> None:
     What cannot be deleted is logged and stays: that is no reason not to serve.
     """
     others = [file.parent for file in folder.glob(f"[!.]*/{lineages.FILE}") if file.parent.name != live]
-    for model in sorted(others, key=_used, reverse=True)[KEPT:]:
+    for model in sorted(others, key=_used, reverse=True)[MODELS_KEPT:]:
         if not _is_unused(model):
             continue
         try:

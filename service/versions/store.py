@@ -22,17 +22,17 @@ from service.versions.lineage import Lineage
 
 log = logging.getLogger(__name__)
 
-BENTO = "spanloop"
-MODEL = "spanloop-model"
-COMPLETE = "complete"
-CODE = ("service", "training")
+BENTO_NAME = "spanloop"
+MODEL_NAME = "spanloop-model"
+COMPLETE_MARKER = "complete"
+CODE_FOLDERS = ("service", "training")
 
 
 class UnknownVersion(LookupError):
     """The store has no such version."""
 
 
-class Registry:
+class BentoStore:
     """The versions in the BentoML store under one home directory."""
 
     def __init__(self, home: Path) -> None:
@@ -43,8 +43,10 @@ class Registry:
 
     def versions(self) -> list[Lineage]:
         """All published versions that can be read, the newest first."""
-        bentos = self.home / "bentos" / BENTO
-        found = [lineage for path in bentos.glob(f"*/{COMPLETE}") if (lineage := self._readable(path.parent.name))]
+        bentos = self.home / "bentos" / BENTO_NAME
+        found = [
+            lineage for path in bentos.glob(f"*/{COMPLETE_MARKER}") if (lineage := self._readable(path.parent.name))
+        ]
         return sorted(found, key=lambda lineage: lineage.created, reverse=True)
 
     def _readable(self, version: str) -> Lineage | None:
@@ -60,9 +62,9 @@ class Registry:
 
     def fetch(self, version: str) -> Path:
         """The directory of a version's model. Raises UnknownVersion."""
-        folder = self.home / "models" / MODEL / version
+        folder = self.home / "models" / MODEL_NAME / version
         if not version or not self._marker(version).exists() or not folder.exists():
-            raise UnknownVersion(f"There is no version {version!r}; `python -m training versions` lists them.")
+            raise UnknownVersion(f"There is no version {version!r}; `python -m service versions` lists them.")
         return folder
 
     def with_digest(self, digest: str) -> Lineage | None:
@@ -78,9 +80,9 @@ class Registry:
 
         if self._marker(lineage.version).exists():
             raise ValueError(f"Version {lineage.version} is in the store already; it was left as it is.")
-        shutil.rmtree(self.home / "models" / MODEL / lineage.version, ignore_errors=True)
-        shutil.rmtree(self.home / "bentos" / BENTO / lineage.version, ignore_errors=True)
-        tag = f"{MODEL}:{lineage.version}"
+        shutil.rmtree(self.home / "models" / MODEL_NAME / lineage.version, ignore_errors=True)
+        shutil.rmtree(self.home / "bentos" / BENTO_NAME / lineage.version, ignore_errors=True)
+        tag = f"{MODEL_NAME}:{lineage.version}"
         labels = {"spanloop.dev/base": Path(lineage.base).name, "spanloop.dev/run": lineage.run}
         with bentoml.models.create(tag, labels=labels) as model:
             save_model(Path(model.path))
@@ -89,7 +91,7 @@ class Registry:
             _stage(Path(folder), lineage)
             bentoml.build(
                 "service.main:Spanloop",
-                name=BENTO,
+                name=BENTO_NAME,
                 version=lineage.version,
                 labels=labels,
                 include=["**"],
@@ -103,17 +105,17 @@ class Registry:
         """Take a version out of the store. Raises UnknownVersion."""
         self.fetch(version)
         self._marker(version).unlink()  # first: from now on it is not there, whatever is left of it
-        shutil.rmtree(self.home / "bentos" / BENTO / version)
-        shutil.rmtree(self.home / "models" / MODEL / version)
+        shutil.rmtree(self.home / "bentos" / BENTO_NAME / version)
+        shutil.rmtree(self.home / "models" / MODEL_NAME / version)
 
     def _marker(self, version: str) -> Path:
         """The file that says a Bento is complete: BentoML copies into its store, and may be killed while it does."""
-        return self.home / "bentos" / BENTO / version / COMPLETE
+        return self.home / "bentos" / BENTO_NAME / version / COMPLETE_MARKER
 
 
 def _stage(folder: Path, lineage: Lineage) -> None:
     """What a Bento holds besides its model: the code, and which version it is."""
-    for name in CODE:
+    for name in CODE_FOLDERS:
         source, target = ROOT / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

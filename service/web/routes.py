@@ -1,18 +1,21 @@
-"""What the routes of both services have in common: a request id, errors as JSON, metrics by the route's own path."""
+"""What the routes of both services share: request ids, metrics by the route's own path, errors as JSON."""
 
 from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
 from service.errors import Cause, cause_of
@@ -20,11 +23,11 @@ from service.metrics import failures, requests
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 BodyT = TypeVar("BodyT")
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered with an error: its status, what to do, and its cause for the metrics."""
 
     def __init__(self, status: int, reason: str, cause: Cause, headers: Mapping[str, str] | None = None) -> None:
@@ -35,44 +38,76 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-def route(path: str, handler: Handler, method: str = "GET") -> Route:
-    """One route, whose handler may raise Refused; whatever else it raises is logged and hidden from who asked."""
-    requests.expect(path)
+class Observed:
+    """A route's outermost middleware: it gives each request an id, counts and times it, and answers unexpected errors.
 
-    async def endpoint(request: Request) -> Response:
+    An unexpected error is logged with the request's id; the client gets the id and nothing of the error.
+    """
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app = app
+        self._path = path
+        requests.expect(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = logs.request_id.set(uuid.uuid4().hex[:8])
-        with requests.in_flight(path), requests.SECONDS.labels(path).time():
-            response = await _answered(path, handler, request)
-        requests.REQUESTS.labels(path, str(response.status_code)).inc()
-        response.headers["X-Request-Id"] = logs.request_id.get()
-        logs.request_id.reset(token)
-        return response
+        status = 0
 
-    return Route(path, endpoint, methods=[method])
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = logs.request_id.get()
+            await send(message)
+
+        try:
+            with requests.in_flight(self._path), requests.DURATION.labels(self._path).time():
+                try:
+                    await self._app(scope, receive, observe)
+                except Exception as error:
+                    log.exception("%s failed", self._path)
+                    failures.count(cause_of(error))
+                    if status:
+                        raise  # half of an answer is on its way
+                    await _internal_error()(scope, receive, observe)
+            requests.REQUESTS.labels(self._path, str(status)).inc()
+        finally:
+            logs.request_id.reset(token)
 
 
-async def _answered(path: str, handler: Handler, request: Request) -> Response:
-    try:
-        return await handler(request)
-    except Refused as refused:
-        log.warning("%s answered %d: %s", path, refused.status, refused.reason)
-        failures.count(refused.cause)
-        return JSONResponse({"error": refused.reason}, refused.status, refused.headers)
-    except Exception as error:
-        log.exception("%s failed", path)
-        failures.count(cause_of(error))
-        reason = f"An error of this service; its log has the cause under request {logs.request_id.get()}."
-        return JSONResponse({"error": reason}, 500)
+def route(path: str, endpoint: Endpoint, method: str = "GET", middleware: Sequence[Middleware] = ()) -> Route:
+    """One observed route. Its endpoint, and its middleware's error handlers, may refuse a request by RequestRefused."""
+    return Route(path, endpoint, methods=[method], middleware=[Middleware(Observed, path=path), *middleware])
 
 
-async def no_such_route(request: Request, error: Exception) -> Response:
-    """What no route answers (404, 405), as JSON like everything else."""
+def refused(request: HTTPConnection, error: Exception) -> Response:
+    """Answer a RequestRefused."""
+    assert isinstance(error, RequestRefused)  # noqa: S101 - starlette types all handlers alike
+    log.warning("%s answered %d: %s", request.url.path, error.status, error.reason)
+    failures.count(error.cause)
+    return JSONResponse({"error": error.reason}, error.status, error.headers)
+
+
+def http_error(request: Request, error: Exception) -> Response:
+    """Answer a path or method without a route (404, 405) with JSON, like everything else."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     return JSONResponse({"error": HTTPStatus(status).phrase}, status)
 
 
+EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
+    RequestRefused: refused,
+    HTTPException: http_error,
+}
+"""For `Starlette(exception_handlers=…)`."""
+
+
+def _internal_error() -> Response:
+    reason = f"An error of this service; its log has the cause under request {logs.request_id.get()}."
+    return JSONResponse({"error": reason}, 500)
+
+
 async def body_of(request: Request, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it in memory. Raises Refused (413)."""
+    """The body, never more than `limit` bytes of it in memory. Raises RequestRefused (413)."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -85,15 +120,15 @@ async def body_of(request: Request, limit: int) -> bytes:
 
 
 def decode(body: bytes, kind: type[BodyT]) -> BodyT:
-    """A body as its kind. Raises Refused (400) that says what is wrong and where."""
+    """A body as its kind. Raises RequestRefused (400) that says what is wrong and where."""
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
-        raise Refused(400, f"The body does not have the expected shape: {error}.", Cause.BAD_REQUEST) from error
+        raise RequestRefused(400, f"The body does not have the expected shape: {error}.", Cause.BAD_REQUEST) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"The body is not valid JSON: {error}.", Cause.BAD_REQUEST) from error
+        raise RequestRefused(400, f"The body is not valid JSON: {error}.", Cause.BAD_REQUEST) from error
 
 
-def _too_large(limit: int) -> Refused:
+def _too_large(limit: int) -> RequestRefused:
     reason = f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."
-    return Refused(413, reason, Cause.TOO_LARGE)
+    return RequestRefused(413, reason, Cause.TOO_LARGE)

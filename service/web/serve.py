@@ -1,4 +1,4 @@
-"""Serves one of the BentoML services in this process: `python -m service.web.serve service.backend.main:Backend`.
+"""Serves one of the BentoML services in this process: `python -m service.web.serve service.main:Backend`.
 
 `bentoml serve` keeps a process beside the one that serves, to start it, watch it and start it again. In a pod
 Kubernetes does that, and counts it; the process would cost 70 MB, and a second of every start.
@@ -15,7 +15,7 @@ import uvicorn
 from service import logs
 from service.settings import Settings
 
-FAREWELL = 100
+GRACEFUL_SECONDS = 100
 """Seconds that answers under way may take once the program is to end: what they wait for ends sooner, and the chart
 waits longer."""
 
@@ -39,7 +39,7 @@ def main(
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=FAREWELL,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
 
 

@@ -132,10 +132,10 @@ class Release:
 
     # ML engineers
 
-    def training(self, *arguments: str) -> str:
-        """`python -m training` where it has the rights: in the backend's pod."""
+    def service(self, *arguments: str) -> str:
+        """`python -m service` where it has the rights: in the backend's pod."""
         # Not by the Deployment's name: that may be a pod which has just been replaced.
-        return self.kubectl("exec", self._backends(staying=True)[0], "--", "python", "-m", "training", *arguments)
+        return self.kubectl("exec", self._backends(staying=True)[0], "--", "python", "-m", "service", *arguments)
 
     @property
     def version(self) -> str:

@@ -25,7 +25,7 @@ def test_the_version_is_in_the_registry_and_on_the_pods(release, trained):
     assert release.reference.startswith(f"{release.registry}:{run['version']}@sha256:")
     host, _, name = release.registry.partition("/")
     assert httpx.get(f"http://{host}/v2/{name}/tags/list", timeout=10).json()["tags"] == [run["version"]]
-    assert run["version"] in release.training("versions")
+    assert run["version"] in release.service("versions")
 
 
 def test_kubectl_shows_how_the_run_ended(release, trained):
@@ -48,10 +48,10 @@ def test_a_helm_upgrade_keeps_the_promoted_version(release, trained):
 
 def test_rollback_brings_back_the_model_before_and_a_promotion_the_version(release, trained):
     run, seen = trained
-    assert "initial model is live again" in release.training("rollback")
+    assert "initial model is live again" in release.service("rollback")
     release.until_version(seen.versions[0])
     assert release.reference == ""
-    release.training("promote", run["version"])
+    release.service("promote", run["version"])
     release.until_version(run["version"])
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from service.backend.cluster.launcher import JobLauncher
-from service.backend.cluster.leader import SECONDS, Leader
+from service.backend.cluster.leader import LEASE_SECONDS, Leader
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout, is_ready
@@ -224,7 +224,7 @@ def test_of_two_backends_one_leads_and_the_other_follows_when_it_falls_silent(cl
         leader.tick()
         leader.only(lambda name=name: acts.append(name))()
     assert acts == ["one"]
-    seconds[0] += SECONDS + 1
+    seconds[0] += LEASE_SECONDS + 1
     two.tick()
     two.only(lambda: acts.append("two"))()
     one.tick()
@@ -239,7 +239,7 @@ def test_a_lease_that_is_renewed_is_not_taken(cluster):
     for _ in range(3):
         one.tick()
         two.tick()
-        seconds[0] += SECONDS - 1
+        seconds[0] += LEASE_SECONDS - 1
     two.only(lambda: acts.append("two"))()
     assert acts == []
 

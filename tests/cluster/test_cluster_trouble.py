@@ -9,7 +9,7 @@ from end_to_end.backend import until
 
 from service.versions.lineage import Canary
 from service.versions.oci.bentos import Bentos
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 from .release import load
 from .runs import another_run, in_phase, log_of, pods_of
@@ -48,16 +48,16 @@ def test_a_registry_that_is_down_when_a_version_is_published_is_waited_for(relea
         registry.start()
     job = release.ended()
     assert job["outcome"] in ("promoted", "held"), job
-    assert job["version"] in release.training("versions")
+    assert job["version"] in release.service("versions")
     assert len(pods_of(release, run)) == 1
 
 
 def test_a_backend_that_is_killed_during_a_rollout_leaves_it_to_its_successor(release, trained):
     before = release.version
-    release.training("rollback")
+    release.service("rollback")
     release.kubectl("delete", "pod", "--selector", BACKEND, "--force", "--grace-period=0")
     until(lambda: release.answers and release.version != before, "the version before", 300)
-    release.training("promote", before)
+    release.service("promote", before)
     release.kubectl("delete", "pod", "--selector", BACKEND, "--force", "--grace-period=0")
     until(lambda: release.answers and release.version == before, "the version again", 300)
 
@@ -66,7 +66,7 @@ def test_a_broken_version_that_is_promoted_by_hand_is_taken_back(release, tmp_pa
     good, version = release.reference, release.version
     release.upgrade(rolloutSeconds=45)
     release.until_version(version)
-    release.training("promote", push_broken(release, tmp_path))
+    release.service("promote", push_broken(release, tmp_path))
     with load(release) as seen:
         until(lambda: release.reference != good, "the broken version on the pods", 30)
         until(lambda: release.reference == good, "the good version again", 200)
@@ -77,7 +77,7 @@ def test_a_broken_version_that_is_promoted_by_hand_is_taken_back(release, tmp_pa
 
 def push_broken(release, folder):
     """Publish a copy of the live version that promises what it does not find."""
-    bentos, store = Bentos.connect(release.registry, plain_http=True), Registry(folder)
+    bentos, store = Bentos.connect(release.registry, plain_http=True), BentoStore(folder)
     lineage = bentos.pull(release.version, store)
     wrong = Canary(text="there is nobody here", labels=("human",), threshold=0.5, spans=((0, 1, "human"),))
     broken = lineage.model_copy(update={"version": f"{lineage.version}-broken", "canaries": (wrong,)})

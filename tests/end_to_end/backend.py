@@ -138,11 +138,11 @@ class Backend:
 
         return until(end, f"the end of run {run or '(newest)'}", seconds)
 
-    def training(self, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """`python -m training …` on this backend's home, with its settings or others."""
+    def program(self, module: str, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        """`python -m service …` or `python -m training …` on this backend's home, with its settings or others."""
         given = {f"SPANLOOP_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.run(
-            [sys.executable, "-m", "training", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={**os.environ, **self.environment, **given, "COLUMNS": "200"},
             capture_output=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.versions.history import LiveFile
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 from .backend import Backend
 from .conftest import MakeBackend
@@ -52,7 +52,7 @@ def test_a_run_killed_in_a_phase_is_resumed_and_finishes(studio: Studio, tried: 
     project = studio.project(gold, CONFIG, title=f"killed in {phase}")
     model = studio.connect(project, tried.url)
     annotate(studio, project, gold)
-    live, known = LiveFile(tried.home).read().version, {v.version for v in Registry(tried.home).versions()}
+    live, known = LiveFile(tried.home).read().version, {v.version for v in BentoStore(tried.home).versions()}
     studio.start_training(model)
     run = tried.job()["job"]
     kill_in(tried, run, phase)
@@ -61,7 +61,7 @@ def test_a_run_killed_in_a_phase_is_resumed_and_finishes(studio: Studio, tried: 
     ended = tried.ended(run)
     assert ended["outcome"] in ("promoted", "held"), ended["message"]
     assert json.loads((tried.home / "runs" / f"{run}.json").read_text())["attempt"] == 2
-    versions = {version.version for version in Registry(tried.home).versions()}
+    versions = {version.version for version in BentoStore(tried.home).versions()}
     assert versions - known == {ended["version"]}
     assert models(tried.home) == versions, "something half-published is left"
     studio.delete(project)

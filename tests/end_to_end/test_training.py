@@ -60,7 +60,7 @@ def trained(studio: Studio, make_backend: MakeBackend, personal_access_token: st
         answers.append(backend.job())
     run = backend.ended()
     assert run["outcome"] == "promoted", run["message"]
-    shown = backend.training("show", run["version"])
+    shown = backend.program("service", "show", run["version"])
     assert shown.returncode == 0, shown.stderr
     lineage = json.loads(shown.stdout)
     return Trained(studio, backend, project, model, gold, annotations, skipped, first, answers, run, lineage)
@@ -143,22 +143,22 @@ def test_the_personal_access_token_is_nowhere_in_logs_or_files(trained: Trained,
 
 def test_a_version_can_be_rolled_back_and_promoted_by_hand(trained: Trained):
     backend, version = trained.backend, trained.run["version"]
-    listed = backend.training("versions")
+    listed = backend.program("service", "versions")
     assert re.search(rf"live.*{version}.*better", listed.stdout), listed.stdout + listed.stderr
 
-    done = backend.training("rollback")
+    done = backend.program("service", "rollback")
     assert done.returncode == 0, done.stderr
     until(lambda: backend.version != version, "the swap back")
     assert trained.studio.model_version(trained.model) == trained.first_version
 
-    done = backend.training("promote", version)
+    done = backend.program("service", "promote", version)
     assert done.returncode == 0, done.stderr
     until(lambda: backend.version == version, "the swap")
     assert trained.studio.model_version(trained.model).startswith(f"{version}.")
 
 
 def test_an_unknown_version_is_refused_by_name(trained: Trained):
-    done = trained.backend.training("promote", "20200101-000000-abcdef")
+    done = trained.backend.program("service", "promote", "20200101-000000-abcdef")
     assert done.returncode != 0
     assert "There is no version '20200101-000000-abcdef'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -231,7 +231,7 @@ def test_label_studio_down_during_a_run_fails_it_and_the_next_click_tries_again(
 
 
 def test_a_wrong_key_is_refused_with_what_to_do(gated: Backend, project: int):
-    done = gated.training("run", "--project", str(project), label_studio_api_key="f" * 40)
+    done = gated.program("training", "run", "--project", str(project), label_studio_api_key="f" * 40)
     assert done.returncode != 0
     assert "refuses the API key" in done.stderr
     assert "SPANLOOP_LABEL_STUDIO_API_KEY" in done.stderr

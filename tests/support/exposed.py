@@ -21,7 +21,7 @@ def machine() -> Iterator[str]:
     from service.backend.local import compose
     from service.settings import Settings
 
-    with TestClient(build(lambda: compose.supervisor(Settings()))) as client:
+    with TestClient(build(Settings(), compose.supervisor)) as client:
         engine = client.app.state.supervisor.extractor
         until(lambda: engine.version)
         body = {"tasks": [{"data": {"text": "Alice met Bob"}}], "label_config": CONFIG}
@@ -38,7 +38,7 @@ def backend() -> Iterator[str]:
     from service.backend.cluster import compose
     from service.settings import Settings
 
-    with TestClient(build(lambda: compose.supervisor(Settings()))) as client:
+    with TestClient(build(Settings(), compose.supervisor)) as client:
         until(lambda: "spanloop_runs" in client.get("/metrics").text)  # it leads by now
         yield client.get("/metrics").text
 

@@ -207,7 +207,7 @@ def test_an_export_longer_than_what_is_read_at_a_time_is_read_whole_whatever_is_
     texts = ['"[{', "😀 \\ , ]}", "x" * 400, "Alice"]
     path = exported(tmp_path, *(task(n, text, done(n, region(0, 2, "PER"))) for n, text in enumerate(texts)))
     for size in (1, 7, 100, 10_000):
-        monkeypatch.setattr("training.annotations.CHUNK", size)
+        monkeypatch.setattr("training.annotations.CHUNK_CHARACTERS", size)
         assert [document.text for document in read(path, 1, CONFIG).documents] == texts
 
 

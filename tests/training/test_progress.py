@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from service.runs.run import PHASES, Run, Runs
-from training.progress import SHARES, Reporter
+from service.runs.files import Runs
+from service.runs.run import PHASES, Run
+from training.progress import PHASE_PERCENTS, Reporter
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def saved(reporter):
 
 
 def test_the_phases_cover_a_run_without_gaps_or_steps_back():
-    assert tuple(SHARES) == PHASES
-    spans = list(SHARES.values())
+    assert tuple(PHASE_PERCENTS) == PHASES
+    spans = list(PHASE_PERCENTS.values())
     assert spans[0][0] == 0
     assert spans[-1][1] == 100
     assert all(begin <= end for begin, end in spans)
@@ -31,15 +32,15 @@ def test_the_phases_cover_a_run_without_gaps_or_steps_back():
 def test_a_phase_is_in_the_file_as_soon_as_it_begins(reporter):
     reporter.enter("tune", "100 examples")
     run = saved(reporter)
-    assert (run.phase, run.percent, run.detail) == ("tune", SHARES["tune"][0], "100 examples")
+    assert (run.phase, run.percent, run.detail) == ("tune", PHASE_PERCENTS["tune"][0], "100 examples")
 
 
 def test_progress_within_a_phase_stays_in_its_share(reporter):
     reporter.enter("tune")
     for share in (0.0, 0.5, 1.0):
         reporter.within(share, "step")
-        assert SHARES["tune"][0] <= reporter.run.percent <= SHARES["tune"][1]
-    assert reporter.run.percent == SHARES["tune"][1]
+        assert PHASE_PERCENTS["tune"][0] <= reporter.run.percent <= PHASE_PERCENTS["tune"][1]
+    assert reporter.run.percent == PHASE_PERCENTS["tune"][1]
 
 
 def test_progress_is_not_written_at_every_step_but_what_is_known_is(reporter, monkeypatch):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from service.versions.oci.bentos import Bentos
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 from tests.support.oci_registry import docker_registry
 from training.registry_shelf import BackendSilent, RegistryShelf
 from training.settings import TrainingSettings
@@ -62,7 +62,7 @@ def shelf(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch) -> Iterator[None]:
-    monkeypatch.setattr("training.registry_shelf.AGAIN", 0.01)
+    monkeypatch.setattr("training.registry_shelf.RETRY_SECONDS", 0.01)
     yield
 
 
@@ -72,8 +72,8 @@ def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
         bentos = Bentos.connect(f"{host}/bentos", plain_http=True)
         here = RegistryShelf(settings, bentos)
         for version in ("v1", "v2"):
-            publish(Registry(tmp_path), version)
-            bentos.push(Registry(tmp_path), version)
+            publish(BentoStore(tmp_path), version)
+            bentos.push(BentoStore(tmp_path), version)
         first, second = (here.fetch(here.reference(version)) for version in ("v1", "v2"))
         assert here.fetch(here.reference("v2")) == second
         elsewhere = RegistryShelf(settings, Bentos.connect(f"{host}/moved", plain_http=True))

@@ -6,9 +6,10 @@ import signal
 
 import pytest
 
-from service.runs.run import Run, Runs
+from service.runs.files import Runs
+from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 from tests.support import tiny
 from tests.support.studio import KEY, StudioProject
 from training import replay
@@ -56,7 +57,7 @@ class Bench:
         self.studio = studio
         self.runs = Runs(self.settings.folder)
         self.live = LiveFile(self.settings.folder)
-        self.registry = Registry(self.settings.folder)
+        self.registry = BentoStore(self.settings.folder)
 
     def prepare(self, run_id="run-1"):
         state = self.runs.get(run_id) or Run(id=run_id, projects=tuple(self.studio.projects))

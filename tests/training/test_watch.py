@@ -6,7 +6,7 @@ import pytest
 from service.runs.run import PHASES, Run
 from service.versions.lineage import Score
 from tests.support.samples import Scrape
-from training.watch import LONGEST, answering, last_words, leave
+from training.watch import TERMINATION_MESSAGE_BYTES, answering, last_words, leave
 
 RUN = Run(id="run-1", projects=(1, 2), phase="tune", percent=40, fingerprint="f" * 200)
 
@@ -65,7 +65,7 @@ def test_last_words_say_everything_where_there_is_room(tmp_path):
 def test_last_words_always_fit_and_keep_outcome_and_f1(labels, message):
     run = RUN.model_copy(update={"outcome": "published", "message": message, "scores": scores(labels), "version": "v1"})
     words = last_words(run)
-    assert len(words.encode()) <= LONGEST
+    assert len(words.encode()) <= TERMINATION_MESSAGE_BYTES
     left = Run.model_validate_json(words)
     assert (left.id, left.outcome, left.version, left.scores["new"].f1) == ("run-1", "published", "v1", 0.5)
     assert message.startswith(left.message.removesuffix(" …"))

@@ -11,15 +11,15 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from service.backend.cluster.errors import Changed, ClusterError, Exists, Missing
-from service.backend.cluster.jobs import Manifest
+from service.backend.cluster.errors import ClusterError, ObjectChanged, ObjectExists, ObjectMissing
+from service.backend.cluster.jobs import KubeObject
 from service.settings import Settings
 
-SECONDS = 10
+REQUEST_SECONDS = 10
 """How long one request may take."""
 
-CONTENT = {"PATCH": "application/strategic-merge-patch+json"}
-CREDENTIALS = ["BearerToken"]
+CONTENT_TYPES = {"PATCH": "application/strategic-merge-patch+json"}
+AUTH_SETTINGS = ["BearerToken"]
 
 
 class Cluster:
@@ -41,17 +41,17 @@ class Cluster:
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
-    def jobs(self) -> list[Manifest]:
+    def jobs(self) -> list[KubeObject]:
         """The release's training Jobs."""
         return self._list("list Jobs", self._jobs, self._training)
 
-    def pods_of(self, job: str) -> list[Manifest]:
+    def pods_of(self, job: str) -> list[KubeObject]:
         """A Job's pods, the newest first."""
         pods = self._list(f"list the pods of Job {job}", self._pods, f"job-name={job}")
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
-    def create_job(self, manifest: Manifest) -> None:
-        """Raises Exists where the Job is there already."""
+    def create_job(self, manifest: KubeObject) -> None:
+        """Raises ObjectExists where the Job is there already."""
         self._ask(f"create Job {manifest['metadata']['name']}", "POST", self._jobs, manifest)
 
     def annotate_job(self, name: str, annotations: dict[str, str]) -> None:
@@ -62,12 +62,12 @@ class Cluster:
         """Delete a Job and its pods."""
         self._ask(f"delete Job {name}", "DELETE", f"{self._jobs}/{name}", propagationPolicy="Background")
 
-    def deployment(self) -> Manifest:
+    def deployment(self) -> KubeObject:
         """The extractor's Deployment."""
         return self._ask(f"read Deployment {self.extractor}", "GET", self._deployment)
 
-    def patch_deployment(self, body: Manifest, resource_version: str) -> Manifest:
-        """Change the extractor's Deployment if it is still what it was when it was read. Raises Changed."""
+    def patch_deployment(self, body: KubeObject, resource_version: str) -> KubeObject:
+        """Change the extractor's Deployment if it is still what it was when it was read. Raises ObjectChanged."""
         guarded = {**body, "metadata": {**body.get("metadata", {}), "resourceVersion": resource_version}}
         return self._ask(f"patch Deployment {self.extractor}", "PATCH", self._deployment, guarded)
 
@@ -76,35 +76,40 @@ class Cluster:
         body = {"spec": {"replicas": replicas}}
         self._ask(f"scale Deployment {self.extractor}", "PATCH", f"{self._deployment}/scale", body)
 
-    def lease(self, name: str) -> Manifest:
-        """Raises Missing."""
+    def lease(self, name: str) -> KubeObject:
+        """Raises ObjectMissing."""
         return self._ask(f"read Lease {name}", "GET", f"{self._leases}/{name}")
 
-    def create_lease(self, manifest: Manifest) -> None:
-        """Raises Exists."""
+    def create_lease(self, manifest: KubeObject) -> None:
+        """Raises ObjectExists."""
         self._ask("create the Lease", "POST", self._leases, manifest)
 
-    def replace_lease(self, manifest: Manifest) -> None:
-        """Raises Changed where another backend was quicker."""
+    def replace_lease(self, manifest: KubeObject) -> None:
+        """Raises ObjectChanged where another backend was quicker."""
         name = manifest["metadata"]["name"]
         self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
 
-    def _list(self, what: str, path: str, selector: str) -> list[Manifest]:
-        found: list[Manifest] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []
+    def _list(self, what: str, path: str, selector: str) -> list[KubeObject]:
+        found: list[KubeObject] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []
         return found
 
-    def _ask(self, what: str, method: str, path: str, body: Manifest | None = None, **query: str) -> Manifest:
+    def _ask(self, what: str, method: str, path: str, body: KubeObject | None = None, **query: str) -> KubeObject:
         """Ask the API server; `what` says of an error what it was asked for."""
-        headers = {"Accept": "application/json", "Content-Type": CONTENT.get(method, "application/json")}
+        headers = {"Accept": "application/json", "Content-Type": CONTENT_TYPES.get(method, "application/json")}
         request = self._client.param_serialize(
-            method, path, query_params=list(query.items()), header_params=headers, body=body, auth_settings=CREDENTIALS
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=AUTH_SETTINGS,
         )
         with _asked(what):
-            response = self._client.call_api(*request, _request_timeout=SECONDS)
+            response = self._client.call_api(*request, _request_timeout=REQUEST_SECONDS)
             text = response.read().decode()  # type: ignore[no-untyped-call]
             if not 200 <= response.status < 300:
                 raise ApiException.from_response(http_resp=response, body=text, data=None)
-            found: Manifest = json.loads(text)
+            found: KubeObject = json.loads(text)
         return found
 
 
@@ -127,9 +132,9 @@ def _asked(what: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        kind = {404: Missing, 409: Changed}.get(error.status or 0, ClusterError)
+        kind = {404: ObjectMissing, 409: ObjectChanged}.get(error.status or 0, ClusterError)
         if error.status == 409 and '"AlreadyExists"' in str(error.body):
-            kind = Exists
+            kind = ObjectExists
         sure = "Nothing was changed." if (error.status or 500) < 500 else "Whether it was done is not known."
         raise kind(f"The API server answered {error.status} {error.reason} to: {what}. {sure}") from error
     except json.JSONDecodeError as error:
@@ -138,7 +143,7 @@ def _asked(what: str) -> Iterator[None]:
         raise ClusterError(f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
 
 
-def annotation(found: Manifest, name: str) -> str:
+def annotation(found: KubeObject, name: str) -> str:
     """An object's annotation; empty where it has none."""
     annotations: dict[str, Any] = found.get("metadata", {}).get("annotations") or {}
     return str(annotations.get(name, ""))

@@ -49,7 +49,7 @@ def supervisor(settings: Settings) -> Supervisor:
         runs=runs,
         projects=projects,
         retraining=retraining,
-        looks=[
+        loops=[
             [leader.tick, rollout.look, scaling.rouse, scaling.note, *map(leader.only, (rollout.tick, scaling.rest))],
             [runs.refresh, *map(leader.only, (runs.mirror, promotion.tick))],
             [projects.tick, retraining.start_due, leader.only(retraining.look_after)],

@@ -11,13 +11,13 @@ class ClusterError(RuntimeError):
     cause = Cause.CLUSTER_API
 
 
-class Exists(ClusterError):
+class ObjectExists(ClusterError):
     """An object of that name is there already."""
 
 
-class Changed(ClusterError):
+class ObjectChanged(ClusterError):
     """The object was changed since it was read; nothing was done."""
 
 
-class Missing(ClusterError):
+class ObjectMissing(ClusterError):
     """There is no such object."""

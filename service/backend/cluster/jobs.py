@@ -13,17 +13,17 @@ from pydantic import ValidationError
 
 from service.runs.run import Outcome, Run
 
-Manifest = dict[str, Any]
+KubeObject = dict[str, Any]
 
-LONGEST = 63
+LABEL_VALUE_MAX = 63
 """A Job's name becomes a label of its pods, and a label's value has at most so many characters."""
 
-RUN = "spanloop.dev/run"
+RUN_ANNOTATION = "spanloop.dev/run"
 """Annotation: the whole run as JSON, as far as the backend has mirrored it."""
-PHASE = "spanloop.dev/phase"
-PERCENT = "spanloop.dev/percent"
-F1 = "spanloop.dev/f1"
-WAITS = "spanloop.dev/waits"
+PHASE_ANNOTATION = "spanloop.dev/phase"
+PERCENT_ANNOTATION = "spanloop.dev/percent"
+F1_ANNOTATION = "spanloop.dev/f1"
+WAITS_ANNOTATION = "spanloop.dev/waits"
 """Annotations for `kubectl get jobs -o custom-columns=…`."""
 RUN_LABEL = "spanloop.dev/run"
 """Label: the run's id, by which the attempts of one run are found."""
@@ -35,8 +35,8 @@ def name_of(release: str, run_id: str, attempt: int) -> str:
 
     Names that leave no room are cut and keep six hex digits of what they were.
     """
-    end = f"-{_cut(run_id, LONGEST // 2)}-{attempt}"
-    return _cut(release, LONGEST - len(end)) + end
+    end = f"-{_cut(run_id, LABEL_VALUE_MAX // 2)}-{attempt}"
+    return _cut(release, LABEL_VALUE_MAX - len(end)) + end
 
 
 def _cut(name: str, longest: int) -> str:
@@ -45,7 +45,7 @@ def _cut(name: str, longest: int) -> str:
     return f"{name[: longest - 7].rstrip('-.')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
-def manifest(template: Manifest, release: str, run: Run) -> Manifest:
+def manifest(template: KubeObject, release: str, run: Run) -> KubeObject:
     """The Job of a run, from the chart's template: its name, its labels, its projects."""
     job = copy.deepcopy(template)
     metadata = job.setdefault("metadata", {})
@@ -73,11 +73,11 @@ def notes(run: Run) -> dict[str, str]:
     """What a Job's annotations say of its run."""
     new = run.scores.get("new")
     return {
-        RUN: run.model_dump_json(exclude_defaults=True),
-        PHASE: run.outcome or run.phase,
-        PERCENT: f"{run.percent:.0f}",
-        F1: f"{new.f1:.3f}" if new else "",
-        WAITS: run.waits,
+        RUN_ANNOTATION: run.model_dump_json(exclude_defaults=True),
+        PHASE_ANNOTATION: run.outcome or run.phase,
+        PERCENT_ANNOTATION: f"{run.percent:.0f}",
+        F1_ANNOTATION: f"{new.f1:.3f}" if new else "",
+        WAITS_ANNOTATION: run.waits,
     }
 
 
@@ -126,7 +126,7 @@ def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> st
 
 def noted(job: Mapping[str, Any]) -> Run | None:
     """The run as it was last mirrored onto its Job; None where there is none that can be read."""
-    text = job["metadata"].get("annotations", {}).get(RUN)
+    text = job["metadata"].get("annotations", {}).get(RUN_ANNOTATION)
     try:
         return Run.model_validate_json(text) if text else None
     except ValidationError:

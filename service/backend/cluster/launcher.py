@@ -7,8 +7,8 @@ import json
 import yaml
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.errors import Exists
-from service.backend.cluster.jobs import Manifest, manifest
+from service.backend.cluster.errors import ObjectExists
+from service.backend.cluster.jobs import KubeObject, manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Busy
 from service.runs.run import Run
@@ -35,7 +35,7 @@ class JobLauncher:
         job = manifest(self._read(), self._cluster.release, run.model_copy(update={"attempt": attempt}))
         try:
             self._cluster.create_job(job)
-        except Exists as error:
+        except ObjectExists as error:
             self._runs.refresh()
             raise Busy(f"Run {run.id} is being started already.") from error
         self._runs.refresh()
@@ -45,9 +45,9 @@ class JobLauncher:
         (container, *_) = self._read()["spec"]["template"]["spec"]["containers"]
         return json.dumps([container.get("image"), container.get("env", [])], sort_keys=True)
 
-    def _read(self) -> Manifest:
+    def _read(self) -> KubeObject:
         """The template, read each time: an upgrade changes it while the backend runs."""
-        template: Manifest = yaml.safe_load(self._settings.job_template.read_text(encoding="utf-8"))
+        template: KubeObject = yaml.safe_load(self._settings.job_template.read_text(encoding="utf-8"))
         return template
 
     def log_of(self, run_id: str) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.errors import Changed, ClusterError, Exists, Missing
-from service.backend.cluster.jobs import Manifest
+from service.backend.cluster.errors import ClusterError, ObjectChanged, ObjectExists, ObjectMissing
+from service.backend.cluster.jobs import KubeObject
 
 log = logging.getLogger(__name__)
 
-SECONDS = 15
+LEASE_SECONDS = 15
 """A Lease that was not renewed for so long is free."""
-SURE = 10
+LEADS_SECONDS = 10
 """So long after a renewal its holder still acts: well before another may take the Lease."""
 
 
@@ -42,7 +42,7 @@ class Leader:
         try:
             leads = self._take()
             self._renewed = began
-        except (Changed, Exists):
+        except (ObjectChanged, ObjectExists):
             log.info("another backend was quicker to take the Lease")
         finally:
             self._leads = leads
@@ -51,7 +51,7 @@ class Leader:
 
     def leads(self) -> bool:
         """Whether this backend leads, now."""
-        return self._leads and self._clock() - self._renewed < SURE
+        return self._leads and self._clock() - self._renewed < LEADS_SECONDS
 
     def only(self, act: Callable[[], None]) -> Callable[[], None]:
         """An act that does nothing where this backend does not lead."""
@@ -76,7 +76,7 @@ class Leader:
     def _take(self) -> bool:
         try:
             lease = self._cluster.lease(self._lease)
-        except Missing:
+        except ObjectMissing:
             self._cluster.create_lease(self._manifest({"name": self._lease}))
             return True
         spec = lease.get("spec", {})
@@ -85,20 +85,20 @@ class Leader:
         self._cluster.replace_lease(self._manifest(lease["metadata"]))
         return True
 
-    def _is_stale(self, spec: Manifest) -> bool:
+    def _is_stale(self, spec: KubeObject) -> bool:
         renewed = str(spec.get("renewTime", ""))
         if renewed != self._seen[0]:
             self._seen = (renewed, self._clock())
-        return bool(self._clock() - self._seen[1] > spec.get("leaseDurationSeconds", SECONDS))
+        return bool(self._clock() - self._seen[1] > spec.get("leaseDurationSeconds", LEASE_SECONDS))
 
-    def _manifest(self, metadata: Manifest, holder: str | None = None) -> Manifest:
+    def _manifest(self, metadata: KubeObject, holder: str | None = None) -> KubeObject:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": metadata,
             "spec": {
                 "holderIdentity": self._identity if holder is None else holder,
-                "leaseDurationSeconds": SECONDS,
+                "leaseDurationSeconds": LEASE_SECONDS,
                 "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             },
         }

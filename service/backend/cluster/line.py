@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.rollout import ClusterRollout, standing_of
-from service.backend.local.line import Refused, not_initial, not_live_already
+from service.backend.cluster.rollout import ClusterRollout, state_of
+from service.backend.line import ChangeRefused, not_initial, not_live_already
 from service.settings import Settings
 from service.versions.history import INITIAL
 from service.versions.lineage import Lineage
@@ -15,7 +15,7 @@ from service.versions.oci.bentos import Bentos
 from service.versions.store import UnknownVersion
 
 
-class ClusterRelease:
+class ClusterLine:
     """A release on Kubernetes. The backend watches what is set here, and takes it back if it does not become ready."""
 
     def __init__(self, settings: Settings) -> None:
@@ -41,19 +41,19 @@ class ClusterRelease:
     def rollback(self) -> str:
         live = self.live()
         not_initial(live)
-        self._still_published(standing_of(self._cluster.deployment()).previous, live)
+        self._still_published(state_of(self._cluster.deployment()).previous, live)
         return version_of(self._rollout.rollback(f"Rolled back by hand from {live}."))
 
     def _still_published(self, previous: str, live: str) -> None:
-        """Pods of a version that is gone never start. Raises Refused; the initial model is never gone."""
+        """Pods of a version that is gone never start. Raises ChangeRefused; the initial model is never gone."""
         if previous == INITIAL:
             return
         try:
             self._bentos.get(previous)
         except UnknownVersion as error:
-            raise Refused(
+            raise ChangeRefused(
                 f"The version before {live} was {version_of(previous)}, and {self._bentos.repository} no longer has "
-                f"it: it was deleted, and its pods would never start. {live} stays live. `python -m training versions` "
+                f"it: it was deleted, and its pods would never start. {live} stays live. `python -m service versions` "
                 "lists what is there; promote one of those."
             ) from error
 

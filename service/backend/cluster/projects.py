@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.errors import Changed
+from service.backend.cluster.errors import ObjectChanged
 from service.backend.projects import Projects
 
-PROJECTS = "spanloop.dev/projects"
+PROJECTS_ANNOTATION = "spanloop.dev/projects"
 """Annotation of the extractor's Deployment: the projects as JSON. A lost one would be lost to the next run."""
 
 
@@ -23,18 +23,18 @@ class ClusterProjects(Projects):
         Raises ClusterError; then it is tried again at the next look.
         """
         deployment = self._cluster.deployment()
-        content = self.merge(annotation(deployment, PROJECTS))
+        content = self.merge(annotation(deployment, PROJECTS_ANNOTATION))
         if content is None:
             return
-        body = {"metadata": {"annotations": {PROJECTS: content}}}
+        body = {"metadata": {"annotations": {PROJECTS_ANNOTATION: content}}}
         try:
             self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
-        except Changed:
+        except ObjectChanged:
             return  # by a rollout, most likely
         self.written(content)
 
     def _read(self) -> str:
-        return annotation(self._cluster.deployment(), PROJECTS)
+        return annotation(self._cluster.deployment(), PROJECTS_ANNOTATION)
 
     def _write(self, content: str) -> None:
         """Nothing yet: /setup must answer at once."""

@@ -18,26 +18,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.backend import metrics
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.errors import Changed
-from service.backend.cluster.jobs import Manifest
+from service.backend.cluster.errors import ObjectChanged
+from service.backend.cluster.jobs import KubeObject
 from service.versions.history import INITIAL, Change, Conflict, Live
 from service.versions.names import version_of
 
 log = logging.getLogger(__name__)
 
-VERSION = "spanloop.dev/version"
+VERSION_ANNOTATION = "spanloop.dev/version"
 """Annotation of the pod template: the live version as `repository:VERSION@sha256:…`; absent for the initial model."""
-STANDING = "spanloop.dev/rollout"
+ROLLOUT_ANNOTATION = "spanloop.dev/rollout"
 """Annotation of the Deployment: where the rollout stands, as JSON."""
-KEPT = 20
-TRIES = 5
+CHANGES_KEPT = 20
+CONFLICT_TRIES = 5
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Step(BaseModel):
+class Turn(BaseModel):
     """One change of the live version, with the reference that brings it back."""
 
     model_config = ConfigDict(frozen=True)
@@ -47,7 +47,7 @@ class Step(BaseModel):
     why: str
 
 
-class Standing(BaseModel):
+class RolloutState(BaseModel):
     """Where the rollout stands."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,7 +57,7 @@ class Standing(BaseModel):
     target: str = INITIAL
     """What the pods are to become; a rollout is under way where it is not `good`."""
     since: datetime = Field(default_factory=now)
-    history: tuple[Step, ...] = ()
+    history: tuple[Turn, ...] = ()
     """Oldest first; the last is the target. What was undone is not in it."""
     given_up: tuple[str, ...] = ()
     """References that were undone or rolled back, and not promoted again since."""
@@ -67,24 +67,24 @@ class Standing(BaseModel):
         """The reference before the target; the initial model where there was none."""
         return self.history[-2].reference if len(self.history) > 1 else INITIAL
 
-    def to(self, target: str, why: str) -> Standing:
+    def to(self, target: str, why: str) -> RolloutState:
         """A rollout to another reference begins."""
-        step = Step(reference=target, at=now(), why=why)
+        step = Turn(reference=target, at=now(), why=why)
         given_up = tuple(reference for reference in self.given_up if reference != target)
-        history = (*self.history, step)[-KEPT:]
+        history = (*self.history, step)[-CHANGES_KEPT:]
         return self.model_copy(update={"target": target, "since": step.at, "history": history, "given_up": given_up})
 
-    def back(self, why: str) -> Standing:
+    def back(self, why: str) -> RolloutState:
         """The target is left for the reference before it."""
         return self._without_target(self.history[:-2]).to(self.previous, why)
 
-    def undone(self, why: str) -> Standing:
+    def undone(self, why: str) -> RolloutState:
         """The target is given up for the last good one; what came after that leaves the history."""
         places = [place for place, step in enumerate(self.history) if step.reference == self.good]
         return self._without_target(self.history[: places[-1] if places else 0]).to(self.good, why)
 
-    def _without_target(self, history: tuple[Step, ...]) -> Standing:
-        return self.model_copy(update={"history": history, "given_up": (*self.given_up, self.target)[-KEPT:]})
+    def _without_target(self, history: tuple[Turn, ...]) -> RolloutState:
+        return self.model_copy(update={"history": history, "given_up": (*self.given_up, self.target)[-CHANGES_KEPT:]})
 
     @property
     def is_over(self) -> bool:
@@ -102,7 +102,7 @@ class ClusterRollout:
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._known = Standing()
+        self._known = RolloutState()
         self._first_seen: tuple[tuple[str, datetime] | None, float] = (None, 0.0)
 
     @property
@@ -146,44 +146,44 @@ class ClusterRollout:
     def promote(self, expected: str, reference: str, why: str) -> None:
         """Begin to roll to a reference if the live one still is `expected`. Raises Conflict otherwise."""
 
-        def begin(deployment: Manifest) -> None:
+        def begin(deployment: KubeObject) -> None:
             found = reference_of(deployment)
             if found != expected:
                 raise Conflict(
                     f"The live version is {version_of(found) or 'the initial model'}, not "
                     f"{version_of(expected) or 'the initial model'}: it was changed meanwhile. Nothing was done."
                 )
-            self._patch(deployment, standing_of(deployment).to(reference, why))
+            self._patch(deployment, state_of(deployment).to(reference, why))
 
         self._on_the_deployment(begin)
 
     def rollback(self, why: str) -> str:
         """Go back to the version before the live one. Returns its reference."""
-        self._on_the_deployment(lambda deployment: self._patch(deployment, standing_of(deployment).back(why)))
+        self._on_the_deployment(lambda deployment: self._patch(deployment, state_of(deployment).back(why)))
         return self._known.target
 
     def look(self) -> None:
         """Learn where the rollout stands. Changes nothing."""
         with self._lock:
-            self._known = standing_of(self._cluster.deployment())
+            self._known = state_of(self._cluster.deployment())
 
     def tick(self) -> None:
         """Look how the pods stand, and finish, undo or take over what is under way."""
         self._on_the_deployment(self._advance)
 
-    def _on_the_deployment(self, act: Callable[[Manifest], None]) -> None:
+    def _on_the_deployment(self, act: Callable[[KubeObject], None]) -> None:
         """Do something with the Deployment as it is. Its status changes all the time, and that is a change as well:
-        then it is read again. Raises Changed where that does not help."""
+        then it is read again. Raises ObjectChanged where that does not help."""
         with self._lock:
-            for _ in range(TRIES - 1):
+            for _ in range(CONFLICT_TRIES - 1):
                 try:
                     return act(self._cluster.deployment())
-                except Changed:
+                except ObjectChanged:
                     continue
             return act(self._cluster.deployment())
 
-    def _advance(self, deployment: Manifest) -> None:
-        standing, found = standing_of(deployment), reference_of(deployment)
+    def _advance(self, deployment: KubeObject) -> None:
+        standing, found = state_of(deployment), reference_of(deployment)
         if found != standing.target:
             # Somebody else patched the template: it is watched like one of ours.
             standing = standing.to(found, "Set on the Deployment by hand.")
@@ -203,43 +203,43 @@ class ClusterRollout:
             self._cluster.scale(1)  # a version must prove itself, also where nobody asks for it
         self._known = standing
 
-    def _watched(self, standing: Standing) -> float:
+    def _watched(self, standing: RolloutState) -> float:
         """For how many seconds this process has watched a rollout: the clocks of two machines are never compared."""
         rollout = (standing.target, standing.since)
         if self._first_seen[0] != rollout:
             self._first_seen = (rollout, self._clock())
         return self._clock() - self._first_seen[1]
 
-    def _patch(self, deployment: Manifest, standing: Standing) -> None:
+    def _patch(self, deployment: KubeObject, standing: RolloutState) -> None:
         """Change the template and the standing in one step."""
-        template = {"metadata": {"annotations": {VERSION: standing.target or None}}}
+        template = {"metadata": {"annotations": {VERSION_ANNOTATION: standing.target or None}}}
         self._write(deployment, standing, {"spec": {"template": template}})
         self._known = standing
 
-    def _note(self, deployment: Manifest, standing: Standing) -> None:
+    def _note(self, deployment: KubeObject, standing: RolloutState) -> None:
         self._write(deployment, standing, {})
 
-    def _write(self, deployment: Manifest, standing: Standing, body: dict[str, Any]) -> None:
-        noted = {"metadata": {"annotations": {STANDING: standing.model_dump_json()}}}
+    def _write(self, deployment: KubeObject, standing: RolloutState, body: dict[str, Any]) -> None:
+        noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: standing.model_dump_json()}}}
         self._cluster.patch_deployment({**body, **noted}, deployment["metadata"]["resourceVersion"])
 
 
-def reference_of(deployment: Manifest) -> str:
+def reference_of(deployment: KubeObject) -> str:
     """The live version's reference, as the pod template has it."""
-    return annotation(deployment["spec"]["template"], VERSION)
+    return annotation(deployment["spec"]["template"], VERSION_ANNOTATION)
 
 
-def standing_of(deployment: Manifest) -> Standing:
+def state_of(deployment: KubeObject) -> RolloutState:
     """Where the rollout stands. What cannot be read (anybody can write an annotation) counts as nothing."""
-    noted = annotation(deployment, STANDING)
+    noted = annotation(deployment, ROLLOUT_ANNOTATION)
     try:
-        return Standing.model_validate_json(noted) if noted else Standing()
+        return RolloutState.model_validate_json(noted) if noted else RolloutState()
     except ValidationError:
-        log.exception("the annotation %s of the Deployment cannot be read and is written anew", STANDING)
-        return Standing()
+        log.exception("the annotation %s of the Deployment cannot be read and is written anew", ROLLOUT_ANNOTATION)
+        return RolloutState()
 
 
-def is_ready(deployment: Manifest) -> bool:
+def is_ready(deployment: KubeObject) -> bool:
     """Whether all pods are of the current template and ready, at least one, and none of an older one is left."""
     status: dict[str, int] = deployment.get("status", {})
     wanted: int = deployment["spec"].get("replicas", 1)

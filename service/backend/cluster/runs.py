@@ -13,13 +13,13 @@ import httpx
 from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.errors import Missing
+from service.backend.cluster.errors import ObjectMissing
 from service.backend.cluster.jobs import (
-    F1,
-    PERCENT,
-    PHASE,
-    WAITS,
-    Manifest,
+    F1_ANNOTATION,
+    PERCENT_ANNOTATION,
+    PHASE_ANNOTATION,
+    WAITS_ANNOTATION,
+    KubeObject,
     is_active,
     noted,
     notes,
@@ -30,17 +30,17 @@ from service.runs.run import Run
 
 log = logging.getLogger(__name__)
 
-FOLLOW_UP = "spanloop.dev/follow-up"
+FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: one more run is wanted when this one has ended."""
-PROGRESS = "http://{host}:9092/progress"
-SECONDS = 1.0
+PROGRESS_URL = "http://{host}:9092/progress"
+PROGRESS_SECONDS = 1.0
 """How long a training pod is waited for; it is asked again at the next look."""
 
 
-class Known(NamedTuple):
+class JobRun(NamedTuple):
     """A Job, and the run that it is."""
 
-    job: Manifest
+    job: KubeObject
     run: Run
 
 
@@ -54,7 +54,7 @@ class JobRuns:
     def __init__(self, cluster: Cluster, keep: int) -> None:
         self._cluster = cluster
         self._keep = keep
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, JobRun] = {}
         """By the Job's name. Replaced whole, never changed: several threads read it."""
         self._refreshing = threading.Lock()
         self._declined: dict[str, Run] = {}
@@ -64,14 +64,17 @@ class JobRuns:
         """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
         with self._refreshing:  # what is older must not replace what is newer
             jobs = self._cluster.jobs()
-            self._known = {str(job["metadata"]["name"]): Known(job, self._current(job)) for job in jobs}
+            self._known = {str(job["metadata"]["name"]): JobRun(job, self._current(job)) for job in jobs}
 
     def mirror(self) -> None:
         """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
         for name, (job, run) in self._known.items():
-            known = {key: annotation(job, key) for key in (PHASE, PERCENT, F1, WAITS)}
+            known = {
+                key: annotation(job, key)
+                for key in (PHASE_ANNOTATION, PERCENT_ANNOTATION, F1_ANNOTATION, WAITS_ANNOTATION)
+            }
             if known != {key: value for key, value in notes(run).items() if key in known}:
-                with suppress(Missing):  # deleted meanwhile
+                with suppress(ObjectMissing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
 
     def all(self) -> list[Run]:
@@ -103,20 +106,20 @@ class JobRuns:
             self._declined = {**self._declined, run.id: run}
             return
         self._cluster.annotate_job(name, notes(run))
-        self._known = {**self._known, name: Known(self._known[name].job, run)}
+        self._known = {**self._known, name: JobRun(self._known[name].job, run)}
 
     def ask_again(self, run_id: str) -> None:
         name = self._job_of(run_id)
         if name is not None:
-            self._cluster.annotate_job(name, {FOLLOW_UP: "wanted"})
+            self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "wanted"})
 
     def asked_again(self) -> list[str]:
-        return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP) == "wanted"]
+        return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP_ANNOTATION) == "wanted"]
 
     def answered(self, run_ids: Iterable[str]) -> None:
         for name, (job, run) in self._known.items():
-            if run.id in run_ids and annotation(job, FOLLOW_UP) == "wanted":
-                self._cluster.annotate_job(name, {FOLLOW_UP: "answered"})
+            if run.id in run_ids and annotation(job, FOLLOW_UP_ANNOTATION) == "wanted":
+                self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "answered"})
 
     def prune(self) -> None:
         """Delete the Jobs of all but the newest runs that have ended; the last that succeeded stays."""
@@ -128,7 +131,7 @@ class JobRuns:
         last_good = next((run.id for run, _ in ended if run.succeeded), "")
         for run, name in ended[self._keep :]:
             if run.id != last_good:
-                with suppress(Missing):  # somebody else was quicker
+                with suppress(ObjectMissing):  # somebody else was quicker
                     self._cluster.delete_job(name)
 
     def _job_of(self, run_id: str) -> str | None:
@@ -136,7 +139,7 @@ class JobRuns:
         found = [(_age(run), name) for name, (_, run) in self._known.items() if run.id == run_id]
         return max(found)[1] if found else None
 
-    def _current(self, job: Manifest) -> Run:
+    def _current(self, job: KubeObject) -> Run:
         """The run of a Job as it stands now."""
         mirrored = noted(job)
         if mirrored and mirrored.ended:
@@ -153,7 +156,7 @@ def _age(run: Run) -> tuple[datetime, int]:
     return run.started, run.attempt
 
 
-def _told(pod: Manifest) -> Run | None:
+def _told(pod: KubeObject) -> Run | None:
     """What a pod says of its run: its last words, or what it answers while it lives."""
     for container in pod.get("status", {}).get("containerStatuses", []):
         ended = container.get("state", {}).get("terminated")
@@ -164,7 +167,7 @@ def _told(pod: Manifest) -> Run | None:
         return None
     try:
         host = f"[{address}]" if ":" in address else address
-        answer = httpx.get(PROGRESS.format(host=host), timeout=SECONDS, trust_env=False)
+        answer = httpx.get(PROGRESS_URL.format(host=host), timeout=PROGRESS_SECONDS, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.debug("pod %s does not say how it stands (%s)", pod["metadata"]["name"], type(error).__name__)
         return None
@@ -178,7 +181,7 @@ def _read(text: str) -> Run | None:
         return None  # a crash's last words are a traceback: the Job's own status says the rest
 
 
-def _with_job(told: Run, job: Manifest, known: Run) -> Run:
+def _with_job(told: Run, job: KubeObject, known: Run) -> Run:
     """What a pod told, as the run of its Job: why and on what, the Job knows; a Job that failed has failed."""
     run = told.model_copy(
         update={

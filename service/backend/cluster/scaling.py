@@ -10,15 +10,15 @@ from uuid import uuid4
 
 from service.backend import metrics
 from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.errors import Changed
-from service.backend.cluster.jobs import Manifest
+from service.backend.cluster.errors import ObjectChanged
+from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.rollout import ClusterRollout
 
 log = logging.getLogger(__name__)
 
-ASKED = "spanloop.dev/asked"
+ASKED_ANNOTATION = "spanloop.dev/asked"
 """Annotation of the Deployment: a word that changes while a backend is asked for predictions."""
-NOTES = 10
+NOTES_PER_IDLE_TIME = 10
 """So many times in the idle time the word is changed at most."""
 
 
@@ -72,10 +72,10 @@ class Scaling:
         """Tell the backend that leads, which may be another, that this one was asked. Raises ClusterError."""
         if self._queued():
             self._asked = self._clock()  # a question that takes long is still being asked
-        if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES:
+        if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES_PER_IDLE_TIME:
             deployment = self._cluster.deployment()
-            body = {"metadata": {"annotations": {ASKED: uuid4().hex}}}
-            with suppress(Changed):  # it is tried again at the next look
+            body = {"metadata": {"annotations": {ASKED_ANNOTATION: uuid4().hex}}}
+            with suppress(ObjectChanged):  # it is tried again at the next look
                 self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
                 self._noted = self._asked
 
@@ -84,8 +84,8 @@ class Scaling:
         if not self._idle_seconds:
             return
         deployment = self._cluster.deployment()
-        if annotation(deployment, ASKED) != self._word:
-            self._word, self._told = annotation(deployment, ASKED), self._clock()
+        if annotation(deployment, ASKED_ANNOTATION) != self._word:
+            self._word, self._told = annotation(deployment, ASKED_ANNOTATION), self._clock()
         idle = self._clock() - max(self._asked, self._told) > self._idle_seconds
         if idle and self._rollout.is_over and replicas_of(deployment) > 0:
             log.info("the extractor was not asked for %.0f s and rests", self._idle_seconds)
@@ -93,6 +93,6 @@ class Scaling:
             metrics.SLEEPS.inc()
 
 
-def replicas_of(deployment: Manifest) -> int:
+def replicas_of(deployment: KubeObject) -> int:
     """How many pods a Deployment wants."""
     return int(deployment["spec"].get("replicas", 1))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from service.versions.lineage import Lineage
 from service.versions.oci.bentos import Bentos
 
-EVERY = 30.0
+LIST_SECONDS = 30.0
 """Seconds after which the registry is asked again which versions there are."""
-ALL_ANEW = 3600.0
+READ_ANEW_SECONDS = 3600.0
 """Seconds after which each is read again where none has come or gone: registries limit reads of manifests."""
 
 
@@ -34,9 +34,9 @@ class PublishedVersions:
     def versions(self) -> list[Lineage]:
         """The newest first. Raises RegistryError; it is asked again after a while."""
         if self._clock() >= self._until:
-            self._until = self._clock() + EVERY
+            self._until = self._clock() + LIST_SECONDS
             tags = self._bentos.tags()
             if tags != self._tags or self._clock() >= self._all_until:
                 self._known = [published.lineage for published in self._bentos.versions()]
-                self._tags, self._all_until = tags, self._clock() + ALL_ANEW
+                self._tags, self._all_until = tags, self._clock() + READ_ANEW_SECONDS
         return self._known

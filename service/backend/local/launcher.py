@@ -8,7 +8,8 @@ import sys
 import threading
 
 from service.backend.protocols import Busy
-from service.runs.run import LOG, Run, Runs, conditions
+from service.runs.files import LOG_NAME, Runs
+from service.runs.run import Run, conditions
 from service.settings import ROOT
 
 NICENESS = 10
@@ -37,7 +38,7 @@ class LocalLauncher:
             command = [sys.executable, "-m", "training", "run", "--run", run.id]
             for project in run.projects:
                 command += ["--project", str(project)]
-            with (self.runs.work(run.id) / LOG).open("ab") as output:
+            with (self.runs.work(run.id) / LOG_NAME).open("ab") as output:
                 process = subprocess.Popen(
                     ["nice", "-n", str(NICENESS), *command],
                     cwd=ROOT,
@@ -57,7 +58,7 @@ class LocalLauncher:
         return conditions()
 
     def log_of(self, run_id: str) -> str:
-        return str(self.runs.work(run_id) / LOG)
+        return str(self.runs.work(run_id) / LOG_NAME)
 
     def reap(self) -> None:
         """Collect ended processes."""

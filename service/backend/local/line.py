@@ -1,65 +1,21 @@
-"""What one does with versions by hand: list, promote, roll back, delete."""
+"""The line of versions on one machine: BentoML's local store, and the file of the live version."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-from service.versions.history import INITIAL, LiveFile
+from service.backend.line import not_initial, not_live_already
+from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 
-class Refused(RuntimeError):
-    """What was asked makes no sense now; nothing was done. Says why."""
-
-
-class Release(Protocol):
-    """The versions of one release, and which is live."""
-
-    def versions(self) -> Sequence[Lineage]:
-        """The newest first."""
-        ...
-
-    def get(self, version: str) -> Lineage:
-        """Raises UnknownVersion."""
-        ...
-
-    def live(self) -> str:
-        """The live version's name; empty for the initial model."""
-        ...
-
-    def promote(self, version: str) -> None:
-        """Make a version live, whatever its verdict. Raises UnknownVersion, Conflict or Refused."""
-        ...
-
-    def rollback(self) -> str:
-        """Make the version before the live one live again: its name. Raises Refused where there is none."""
-        ...
-
-    def prune(self, keep: int) -> list[str]:
-        """Delete all but the newest versions; the live one and the one before it stay. The deleted ones' names."""
-        ...
-
-
-def not_live_already(version: str, live: str) -> None:
-    """Raises Refused."""
-    if live == version:
-        raise Refused(f"{version} is live already.")
-
-
-def not_initial(live: str) -> None:
-    """Raises Refused."""
-    if live == INITIAL:
-        raise Refused("The initial model is live; there is nothing before it.")
-
-
-class LocalRelease:
-    """One machine: BentoML's local store, and the file of the live version."""
+class LocalLine:
+    """A VersionLine in a home directory. A running backend loads what is set here."""
 
     def __init__(self, home: Path) -> None:
-        self._registry = Registry(home)
+        self._registry = BentoStore(home)
         self._file = LiveFile(home)
 
     def versions(self) -> Sequence[Lineage]:

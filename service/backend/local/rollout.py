@@ -14,18 +14,18 @@ from service.metrics import failures
 from service.settings import Settings
 from service.versions.history import INITIAL, Live, LiveFile
 from service.versions.names import initial_version
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 log = logging.getLogger(__name__)
 
-AGAIN = 30.0
+RETRY_SECONDS = 30.0
 """Seconds after which an initial model that could not be loaded is tried again."""
 
 
 class LocalRollout:
     """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
 
-    def __init__(self, settings: Settings, registry: Registry, live: LiveFile, engine: Engine) -> None:
+    def __init__(self, settings: Settings, registry: BentoStore, live: LiveFile, engine: Engine) -> None:
         self._settings = settings
         self._registry = registry
         self._live = live
@@ -79,7 +79,7 @@ class LocalRollout:
         if target == INITIAL:
             # What fails once may work later (a hub that does not answer): tried again, but not every second.
             self._engine.failed(why)
-            self._again = time.monotonic() + AGAIN
+            self._again = time.monotonic() + RETRY_SECONDS
         else:
             self._live.undo(target, f"{target} was taken back: {why}")
             metrics.ROLLOUTS.labels("undone").inc()

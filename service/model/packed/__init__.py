@@ -28,7 +28,7 @@ BATCH_TOKENS = 2048
 
 
 NETWORKS = {UniEncoderSpanModel, BiEncoderSpanModel, *FOLDED.values()}
-AGREEMENT = 0.2
+PROBE_TOLERANCE = 0.2
 """What is left out of a network moves its scores by as much as they differ among themselves; rounding by far less."""
 
 
@@ -102,7 +102,7 @@ def _agrees(gliner: Any, logits: torch.Tensor, probe: Window) -> bool:
     words, widths, _ = own.shape
     inside = torch.arange(words).unsqueeze(1) + torch.arange(widths) < words
     apart = (logits - own)[inside].abs().mean()
-    return bool(apart < AGREEMENT * own[inside].std())
+    return bool(apart < PROBE_TOLERANCE * own[inside].std())
 
 
 def _collated(gliner: Any, probe: Window) -> Any:

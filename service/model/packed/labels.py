@@ -12,7 +12,7 @@ from service.model.packed.linear import PackedLinear
 from service.model.packed.shapes import filled_rows, rounded
 from service.model.windows import Group
 
-REMEMBERED = 64
+LABEL_SETS_KEPT = 64
 """Label sets whose embeddings are kept."""
 
 
@@ -49,7 +49,7 @@ class EncodedLabels:
     def _of(self, labels: tuple[str, ...], dtype: torch.dtype) -> torch.Tensor:
         found = self._known.get(labels)
         if found is None:
-            if len(self._known) >= REMEMBERED:
+            if len(self._known) >= LABEL_SETS_KEPT:
                 self._known.clear()
             tokens = self._tokenizer(list(labels), return_tensors="pt", truncation=True, padding="longest")
             self._known[labels] = found = self._project(self._encoder.encode_labels(**tokens).to(dtype))

@@ -11,7 +11,7 @@ import httpx
 
 from service.versions.oci.backoff import Passing
 from service.versions.oci.credentials import Credential, Keychain
-from service.versions.oci.errors import CredentialError, RegistryError, Step
+from service.versions.oci.errors import CredentialError, RegistryError, RegistryStep
 from service.versions.reference import Repository
 
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^",\s]+))')
@@ -31,7 +31,7 @@ class Authorization:
         known = self._headers.get(actions)
         return {"Authorization": known} if known else {}
 
-    def renew(self, http: httpx.Client, actions: str, response: httpx.Response, step: Step) -> None:
+    def renew(self, http: httpx.Client, actions: str, response: httpx.Response, step: RegistryStep) -> None:
         """Answer the challenge of a 401. Raises RegistryError where nothing answers it, Passing where a server is busy.
 
         Only the registry itself may ask: what it redirects to gets no credentials, whatever it demands.
@@ -54,7 +54,7 @@ class Authorization:
         self._headers[actions] = header
         self._remember(credential, header)
 
-    def refused(self, step: Step) -> RegistryError:
+    def refused(self, step: RegistryStep) -> RegistryError:
         """The error for a 401 that came although the challenge before it was answered."""
         return self._refused(self._keychain.find(self._repository), step)
 
@@ -70,7 +70,7 @@ class Authorization:
             secrets |= {credential.password, credential.identity_token, credential.basic.partition(" ")[2]}
         self._secrets = {secret for secret in secrets if secret}
 
-    def _refused(self, credential: Credential | None, step: Step) -> RegistryError:
+    def _refused(self, credential: Credential | None, step: RegistryStep) -> RegistryError:
         host, file = self._repository.host, self._keychain.path
         why = f"{host} asks for credentials, and {file} has none for it"
         if credential:
@@ -78,7 +78,12 @@ class Authorization:
         return step.failed(why, f"Put credentials for {host} that may do this into that file.", CredentialError)
 
     def _token(
-        self, http: httpx.Client, actions: str, challenge: dict[str, str], credential: Credential | None, step: Step
+        self,
+        http: httpx.Client,
+        actions: str,
+        challenge: dict[str, str],
+        credential: Credential | None,
+        step: RegistryStep,
     ) -> str:
         """Ask the token server that the registry names, as Docker's token specification has it."""
         realm = self._realm(challenge, step)
@@ -109,7 +114,7 @@ class Authorization:
         headers = {"Authorization": credential.basic} if credential else {}
         return http.get(realm.copy_merge_params(asked), headers=headers)
 
-    def _realm(self, challenge: dict[str, str], step: Step) -> httpx.URL:
+    def _realm(self, challenge: dict[str, str], step: RegistryStep) -> httpx.URL:
         try:
             realm = httpx.URL(challenge.get("realm", ""))
         except httpx.InvalidURL:

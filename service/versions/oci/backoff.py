@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.versions.oci.errors import Step
+from service.versions.oci.errors import RegistryStep
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Backoff:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def run(self, attempt: Callable[[], T], step: Step) -> T:
+    def run(self, attempt: Callable[[], T], step: RegistryStep) -> T:
         """What `attempt` returns, tried again while it raises Passing. Raises RegistryError past the deadline."""
         attempts, began = 0, 0.0
         while True:

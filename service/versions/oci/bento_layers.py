@@ -14,10 +14,16 @@ import yaml
 
 from service.versions import lineage as lineages
 from service.versions.oci import layers
-from service.versions.oci.manifest import CODE, DESCRIPTION, MODEL, MODEL_TAG, TITLE
+from service.versions.oci.manifest import (
+    CODE_LAYER,
+    DESCRIPTION_LAYER,
+    MODEL_LAYER,
+    MODEL_TAG_ANNOTATION,
+    TITLE_ANNOTATION,
+)
 from service.versions.reference import is_version
-from service.versions.store import BENTO, COMPLETE, Registry
-from service.versions.store import MODEL as MODEL_NAME
+from service.versions.store import BENTO_NAME, COMPLETE_MARKER, BentoStore
+from service.versions.store import MODEL_NAME as MODEL_NAME
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
 _IN_MODEL = (lineages.FILE, "model.yaml")
@@ -35,7 +41,7 @@ class Part:
 
 def bento_folder(home: Path, version: str) -> Path:
     """Where BentoML's store under `home` keeps a version's Bento."""
-    return home / "bentos" / BENTO / version
+    return home / "bentos" / BENTO_NAME / version
 
 
 def model_folder(home: Path, tag: str) -> Path:
@@ -51,7 +57,7 @@ def split(home: Path, version: str) -> list[Part]:
     bento = bento_folder(home, version)
     inside = bento.relative_to(home).as_posix()
     files = layers.entries(bento)
-    files.pop(COMPLETE, None)  # whoever pulls it says so when it is true there
+    files.pop(COMPLETE_MARKER, None)  # whoever pulls it says so when it is true there
     code = {name.removeprefix("src/"): path for name, path in files.items() if name.startswith("src/")}
     described = {f"{inside}/{name}": path for name, path in files.items() if not name.startswith("src/")}
     described |= {f"{inside}/src/{name}": code.pop(name) for name in _IN_CODE if name in code}
@@ -61,21 +67,23 @@ def split(home: Path, version: str) -> list[Part]:
         weights = layers.entries(folder)
         where = folder.relative_to(home).as_posix()
         described |= {f"{where}/{name}": weights.pop(name) for name in _IN_MODEL if name in weights}
-        models.append(Part(MODEL, weights, {TITLE: f"{tag.partition(':')[0]}.tar", MODEL_TAG: tag}))
+        models.append(
+            Part(MODEL_LAYER, weights, {TITLE_ANNOTATION: f"{tag.partition(':')[0]}.tar", MODEL_TAG_ANNOTATION: tag})
+        )
     return [
-        Part(DESCRIPTION, described, {TITLE: "description.tar"}),
-        Part(CODE, code, {TITLE: "code.tar"}),
+        Part(DESCRIPTION_LAYER, described, {TITLE_ANNOTATION: "description.tar"}),
+        Part(CODE_LAYER, code, {TITLE_ANNOTATION: "code.tar"}),
         *models,
     ]
 
 
 def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path, version: str) -> None:
     """Write a downloaded part to where it belongs in a store under `home`. Raises LayerError."""
-    if media_type == CODE:
+    if media_type == CODE_LAYER:
         folder = bento_folder(home, version) / "src"
-    elif media_type == MODEL:
-        folder = model_folder(home, annotations.get(MODEL_TAG, ""))
-    elif media_type == DESCRIPTION:
+    elif media_type == MODEL_LAYER:
+        folder = model_folder(home, annotations.get(MODEL_TAG_ANNOTATION, ""))
+    elif media_type == DESCRIPTION_LAYER:
         folder = home
     else:
         raise layers.LayerError(f"there is a layer of a kind that is not known, {media_type}")
@@ -83,14 +91,14 @@ def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path,
     layers.unpack(part, folder)
 
 
-def install(stage: Path, store: Registry, version: str, models: list[str]) -> None:
+def install(stage: Path, store: BentoStore, version: str, models: list[str]) -> None:
     """Move a version from the store under `stage` into the real one; it is there once its marker is, the last step."""
     for tag in models:
         target = model_folder(store.home, tag)
         if tag == f"{MODEL_NAME}:{version}" or not target.exists():  # another one is whole: other versions share it
             _replace(model_folder(stage, tag), target)
     _replace(bento_folder(stage, version), bento_folder(store.home, version))
-    (bento_folder(store.home, version) / COMPLETE).touch()
+    (bento_folder(store.home, version) / COMPLETE_MARKER).touch()
 
 
 def _replace(source: Path, target: Path) -> None:

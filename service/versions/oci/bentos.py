@@ -12,13 +12,21 @@ from service.versions.oci import bento_layers
 from service.versions.oci import manifest as manifests
 from service.versions.oci.catalogue import Catalogue, Published
 from service.versions.oci.client import Client
-from service.versions.oci.errors import Corrupt, Missing, RegistryError, Step, Unsupported
+from service.versions.oci.errors import Corrupt, NotInRegistry, RegistryError, RegistryStep, Unsupported
 from service.versions.oci.layers import LayerError, pack
-from service.versions.oci.manifest import DESCRIPTION, LINEAGE, MODEL, MODEL_TAG, Descriptor, Manifest, digest_of
+from service.versions.oci.manifest import (
+    DESCRIPTION_LAYER,
+    LINEAGE_CONFIG,
+    MODEL_LAYER,
+    MODEL_TAG_ANNOTATION,
+    Descriptor,
+    Manifest,
+    digest_of,
+)
 from service.versions.reference import Reference, Repository
 from service.versions.staging import workplace
-from service.versions.store import COMPLETE, Registry
-from service.versions.store import MODEL as MODEL_NAME
+from service.versions.store import COMPLETE_MARKER, BentoStore
+from service.versions.store import MODEL_NAME as MODEL_NAME
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +69,7 @@ class Bentos:
 
     # Moving
 
-    def push(self, store: Registry, version: str) -> str:
+    def push(self, store: BentoStore, version: str) -> str:
         """Publish a version of the local store: the digest of its manifest. Raises UnknownVersion for none such.
 
         What the registry has is not sent again. A version that is there already with the same content is left alone;
@@ -78,7 +86,7 @@ class Bentos:
                 layers.append(
                     Descriptor(media_type=part.media_type, digest=digest, size=size, annotations=part.annotations)
                 )
-            described = Descriptor(media_type=LINEAGE, digest=digest_of(config), size=len(config))
+            described = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(config), size=len(config))
             raw = manifests.make(lineage, described, layers)
             if self._is_there(version, digest_of(raw)):
                 log.info("%s has version %s already; nothing was sent", self.repository, version)
@@ -91,21 +99,24 @@ class Bentos:
         )
         return digest
 
-    def pull(self, version: str | Reference, store: Registry) -> Lineage:
+    def pull(self, version: str | Reference, store: BentoStore) -> Lineage:
         """Bring a version into the local store, so that it is served and found there like one that was made there.
 
         One that is there already is left alone; one of the same name with other content is an error.
         """
         with workplace(store.home / ".pull") as stage:
             found, manifest = self._catalogue.find(version)
-            marker = bento_layers.bento_folder(store.home, found.version) / COMPLETE
+            marker = bento_layers.bento_folder(store.home, found.version) / COMPLETE_MARKER
             if marker.exists():
                 self._check_same(store.fetch(found.version), manifest, found)
                 return found.lineage
             self._fetch(found, manifest, stage, list(manifest.layers))
             self._check_whole(found, stage)
             bento_layers.install(
-                stage, store, found.version, [model.annotations[MODEL_TAG] for model in manifest.of(MODEL)]
+                stage,
+                store,
+                found.version,
+                [model.annotations[MODEL_TAG_ANNOTATION] for model in manifest.of(MODEL_LAYER)],
             )
         log.info("%s: pulled %s", self.repository, found.version)
         return found.lineage
@@ -121,8 +132,12 @@ class Bentos:
             if folder.exists() and any(folder.iterdir()):
                 self._check_same(folder, manifest, found)
                 return found.lineage
-            models = [one for one in manifest.of(MODEL) if one.annotations.get(MODEL_TAG) == _model_tag(found)]
-            self._fetch(found, manifest, stage, manifest.of(DESCRIPTION) + models)
+            models = [
+                one
+                for one in manifest.of(MODEL_LAYER)
+                if one.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
+            ]
+            self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
             bento_layers.model_folder(stage, _model_tag(found)).replace(folder)
         log.info("%s: pulled the model of %s", self.repository, found.version)
         return found.lineage
@@ -177,7 +192,7 @@ class Bentos:
         """Whether the tag names this content already. Raises RegistryError where it names another."""
         try:
             _, there = self._client.manifest(version)
-        except Missing:
+        except NotInRegistry:
             return False
         if there == digest:
             return True
@@ -216,8 +231,8 @@ class Bentos:
             step = self._step(f"the pull of {found.version}")
             raise step.failed("it holds no Bento", "Delete that version; publish it anew.", Corrupt)
 
-    def _step(self, what: str) -> Step:
-        return Step(str(self.repository), what, "Nothing was changed here or there.")
+    def _step(self, what: str) -> RegistryStep:
+        return RegistryStep(str(self.repository), what, "Nothing was changed here or there.")
 
 
 def _model_tag(found: Published) -> str:

@@ -13,7 +13,7 @@ from service.versions import lineage as lineages
 from service.versions.lineage import FormatError, Lineage
 from service.versions.oci import manifest as manifests
 from service.versions.oci.client import Client
-from service.versions.oci.errors import Corrupt, Missing, RegistryError, Step
+from service.versions.oci.errors import Corrupt, NotInRegistry, RegistryError, RegistryStep
 from service.versions.oci.manifest import Foreign, Manifest
 from service.versions.reference import Reference, Repository
 from service.versions.store import UnknownVersion
@@ -69,8 +69,8 @@ class Catalogue:
                 raw, digest = self._client.manifest(tag)
                 survey.tags.setdefault(digest, []).append(tag)
                 survey.published.append(self._published(Reference(tag, digest), manifests.parse(raw), digest))
-            except (Foreign, Corrupt, Missing, FormatError) as error:
-                if isinstance(error, Missing) and not digest:
+            except (Foreign, Corrupt, NotInRegistry, FormatError) as error:
+                if isinstance(error, NotInRegistry) and not digest:
                     continue  # deleted since the tags were listed
                 if (tag, digest) not in self._passed_over:
                     log.warning("%s: the tag %s is passed over: %s", self._where, tag, error)
@@ -89,16 +89,16 @@ class Catalogue:
             )
         try:
             raw, digest = self._client.manifest(wanted.digest or wanted.version)
-        except Missing as error:
+        except NotInRegistry as error:
             raise UnknownVersion(
-                f"{self._where} has no version {str(wanted)!r}; `python -m training versions` lists them."
+                f"{self._where} has no version {str(wanted)!r}; `python -m service versions` lists them."
             ) from error
         try:
             manifest = manifests.parse(raw)
             return self._published(wanted, manifest, digest), manifest
         except Foreign as error:
-            step = Step(str(self._where), f"the look at {wanted}", "Nothing was changed.")
-            raise step.failed(str(error), "`python -m training versions` lists the versions.") from error
+            step = RegistryStep(str(self._where), f"the look at {wanted}", "Nothing was changed.")
+            raise step.failed(str(error), "`python -m service versions` lists the versions.") from error
 
     def _published(self, wanted: Reference, manifest: Manifest, digest: str) -> Published:
         """What a manifest publishes. Raises Foreign where that is not the version that was asked for."""

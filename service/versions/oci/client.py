@@ -12,7 +12,7 @@ import httpx
 from service.versions.oci.backoff import Backoff, Passing
 from service.versions.oci.connection import Connection
 from service.versions.oci.credentials import Keychain
-from service.versions.oci.errors import Corrupt, RegistryError, Step, Unsupported
+from service.versions.oci.errors import Corrupt, RegistryError, RegistryStep, Unsupported
 from service.versions.oci.manifest import OCI_MANIFEST, Descriptor, digest_of
 from service.versions.reference import Repository
 
@@ -49,8 +49,8 @@ class Client:
     def close(self) -> None:
         self._connection.close()
 
-    def _step(self, what: str, untouched: str) -> Step:
-        return Step(str(self.repository), what, untouched)
+    def _step(self, what: str, untouched: str) -> RegistryStep:
+        return RegistryStep(str(self.repository), what, untouched)
 
     # Blobs
 
@@ -89,7 +89,7 @@ class Client:
             path.unlink(missing_ok=True)
             raise
 
-    def _upload(self, blob: Descriptor, content: bytes | Path, step: Step) -> bool:
+    def _upload(self, blob: Descriptor, content: bytes | Path, step: RegistryStep) -> bool:
         with self._connection.exchange(step, "HEAD", f"blobs/{blob.digest}", ok=(200, 404)) as answer:
             if answer.status_code == 200:
                 return False
@@ -107,7 +107,7 @@ class Client:
                 raise Passing("the registry forgot the upload while it was sent")
         return True
 
-    def _chunks(self, blob: Descriptor, step: Step) -> Iterator[bytes]:
+    def _chunks(self, blob: Descriptor, step: RegistryStep) -> Iterator[bytes]:
         """The bytes of a blob; the end of the iteration means that they were the right ones."""
         digest, size = hashlib.sha256(), 0
         with self._connection.exchange(step, "GET", f"blobs/{blob.digest}", ok=(200,)) as answer:
@@ -133,7 +133,7 @@ class Client:
             raise _other_bytes(step, f"what came has the digest {digest_of(raw)}, not {wanted}")
         return raw, digest_of(raw)
 
-    def _manifest(self, reference: str, step: Step) -> tuple[bytes, str]:
+    def _manifest(self, reference: str, step: RegistryStep) -> tuple[bytes, str]:
         url, headers = f"manifests/{reference}", {"Accept": ", ".join(_MANIFESTS)}
         with self._connection.exchange(step, "GET", url, ok=(200,), headers=headers) as answer:
             raw = _bounded(answer, _LARGEST_DOCUMENT, step)
@@ -191,7 +191,7 @@ class Client:
             found.update(dict.fromkeys(page))
         return list(found)
 
-    def _page(self, url: httpx.URL | str, step: Step) -> tuple[list[str], httpx.URL | None]:
+    def _page(self, url: httpx.URL | str, step: RegistryStep) -> tuple[list[str], httpx.URL | None]:
         with self._connection.exchange(step, "GET", url, ok=(200, 404)) as answer:
             if answer.status_code == 404:
                 return [], None
@@ -203,11 +203,11 @@ class Client:
             return [str(tag) for tag in tags], answer.url.join(following) if following else None
 
 
-def _other_bytes(step: Step, why: str) -> RegistryError:
+def _other_bytes(step: RegistryStep, why: str) -> RegistryError:
     return step.failed(why, "Look for what changes bytes on the way or in the registry's storage.", Corrupt)
 
 
-def _bounded(answer: httpx.Response, most: int, step: Step) -> bytes:
+def _bounded(answer: httpx.Response, most: int, step: RegistryStep) -> bytes:
     received = bytearray()
     for chunk in answer.iter_bytes():
         received.extend(chunk)

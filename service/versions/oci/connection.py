@@ -16,7 +16,7 @@ import httpx
 from service.versions.oci.authorization import Authorization, retry_after, same_origin
 from service.versions.oci.backoff import Passing
 from service.versions.oci.credentials import Keychain
-from service.versions.oci.errors import Missing, Step, Unsupported
+from service.versions.oci.errors import NotInRegistry, RegistryStep, Unsupported
 from service.versions.reference import Repository
 
 
@@ -54,7 +54,7 @@ class Connection:
     @contextmanager
     def exchange(
         self,
-        step: Step,
+        step: RegistryStep,
         method: str,
         url: httpx.URL | str,
         *,
@@ -108,7 +108,7 @@ class Connection:
             request = self._http.build_request(method, url, headers={**headers, **own}, content=file)
             return self._http.send(request, stream=True)
 
-    def _refusal(self, step: Step, answer: httpx.Response) -> Exception:
+    def _refusal(self, step: RegistryStep, answer: httpx.Response) -> Exception:
         """What an answer that is none of the expected means."""
         status, host = answer.status_code, self.repository.host
         why = f"{answer.url.host} answered {status}{self._authorization.conceal(_said(answer))}"
@@ -119,7 +119,7 @@ class Connection:
         if status == 403:
             return step.failed(why, f"Give the credentials for {host} the right to do it in {self.repository.name}.")
         if status == 404:
-            return step.failed(why, "Check the names of repository and version.", Missing)
+            return step.failed(why, "Check the names of repository and version.", NotInRegistry)
         if status == 405:
             return step.failed(
                 why, "Allow it in the registry's settings (docker-registry: storage.delete.enabled).", Unsupported
@@ -127,7 +127,7 @@ class Connection:
         return step.failed(why, "The registry's log says more.")
 
 
-def _broken(error: httpx.RequestError, step: Step) -> Exception:
+def _broken(error: httpx.RequestError, step: RegistryStep) -> Exception:
     """A broken connection may pass; a certificate that is not trusted, or none at all, does not."""
     cause: BaseException | None = error
     while cause and not isinstance(cause, ssl.SSLError):

@@ -13,7 +13,7 @@ class RegistryError(RuntimeError):
     cause = Cause.REGISTRY
 
 
-class Missing(RegistryError):
+class NotInRegistry(RegistryError):
     """The registry has no such thing."""
 
 
@@ -30,7 +30,7 @@ class CredentialError(RegistryError):
 
 
 @dataclass(frozen=True)
-class Step:
+class RegistryStep:
     """One thing that is asked of a registry, as its errors name it."""
 
     where: str

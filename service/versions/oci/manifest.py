@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from service.versions.lineage import Lineage
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-ARTEFACT = "application/vnd.spanloop.bento.v1"
-LINEAGE = "application/vnd.spanloop.lineage.v1+json"
-DESCRIPTION = "application/vnd.spanloop.bento.description.v1.tar"
+ARTEFACT_TYPE = "application/vnd.spanloop.bento.v1"
+LINEAGE_CONFIG = "application/vnd.spanloop.lineage.v1+json"
+DESCRIPTION_LAYER = "application/vnd.spanloop.bento.description.v1.tar"
 """The files that name the version, of the Bento and of its models: small, and other in every version."""
-CODE = "application/vnd.spanloop.bento.code.v1.tar"
-MODEL = "application/vnd.spanloop.bento.model.v1.tar"
+CODE_LAYER = "application/vnd.spanloop.bento.code.v1.tar"
+MODEL_LAYER = "application/vnd.spanloop.bento.model.v1.tar"
 
-MODEL_TAG = "dev.spanloop.model"
+MODEL_TAG_ANNOTATION = "dev.spanloop.model"
 """Annotation of a model's layer: NAME:VERSION in BentoML's store."""
-TITLE = "org.opencontainers.image.title"
+TITLE_ANNOTATION = "org.opencontainers.image.title"
 
 
 class Foreign(ValueError):
@@ -46,7 +46,7 @@ class Manifest(BaseModel):
 
     schema_version: int = Field(2, alias="schemaVersion")
     media_type: str = Field(OCI_MANIFEST, alias="mediaType")
-    artifact_type: str = Field(ARTEFACT, alias="artifactType")
+    artifact_type: str = Field(ARTEFACT_TYPE, alias="artifactType")
     config: Descriptor
     layers: tuple[Descriptor, ...]
     annotations: dict[str, str] = {}
@@ -76,22 +76,22 @@ def parse(raw: bytes) -> Manifest:
     except ValueError as error:
         raise Foreign("what it names is no JSON") from error
     kind = content.get("artifactType") if isinstance(content, dict) else None
-    if kind != ARTEFACT:
-        raise Foreign(f"what it names is not a Bento of Spanloop ({ARTEFACT}) but {kind or 'something else'}")
+    if kind != ARTEFACT_TYPE:
+        raise Foreign(f"what it names is not a Bento of Spanloop ({ARTEFACT_TYPE}) but {kind or 'something else'}")
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
         fields = ", ".join(sorted({".".join(map(str, one["loc"])) for one in error.errors()}))
         raise Foreign(f"its manifest is not as it should be ({fields})") from error
-    if manifest.config.media_type != LINEAGE:
-        raise Foreign(f"its config is not a lineage ({LINEAGE}) but {manifest.config.media_type}")
+    if manifest.config.media_type != LINEAGE_CONFIG:
+        raise Foreign(f"its config is not a lineage ({LINEAGE_CONFIG}) but {manifest.config.media_type}")
     return manifest
 
 
 def at_a_glance(lineage: Lineage) -> dict[str, str]:
     """What is known of a version, for whoever looks at it in the registry."""
     return {
-        TITLE: "spanloop",
+        TITLE_ANNOTATION: "spanloop",
         "org.opencontainers.image.version": lineage.version,
         "org.opencontainers.image.created": lineage.created.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "dev.spanloop.base": lineage.base,

@@ -12,7 +12,8 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from service.backend.protocols import Busy
-from service.runs.run import Run, Runs, conditions, now
+from service.runs.files import Runs
+from service.runs.run import Run, conditions, now
 
 
 class Launches:
@@ -111,12 +112,12 @@ def backend(
     from service.backend.app import build
     from service.backend.local import compose
 
-    monkeypatch.setattr("service.backend.supervisor.EVERY", 0.05)
+    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
     with ExitStack() as running:
 
         def start(wait: bool = True, **overrides: Any) -> TestClient:
             made = settings(**overrides)
-            app = build(lambda: compose.supervisor(made))
+            app = build(made, compose.supervisor)
             client = running.enter_context(TestClient(app, raise_server_exceptions=True))
             if wait:
                 until(lambda: app.state.supervisor.extractor.version, what="a loaded model")

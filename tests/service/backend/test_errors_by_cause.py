@@ -62,7 +62,7 @@ def test_without_a_model_each_prediction_is_counted_and_no_wait_for_an_answer(ba
 
 
 def test_a_prediction_that_finds_no_place_is_counted(backend, grown, monkeypatch):
-    monkeypatch.setattr("service.backend.supervisor.AT_ONCE", 0)
+    monkeypatch.setattr("service.backend.admission.PREDICTIONS_MAX", 0)
     client = backend(predict_deadline=0.1)
     assert predict(client, "Alice").status_code == 503
     assert causes(grown) == {"busy": 1}

@@ -11,7 +11,7 @@ import pytest
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Score
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 from tests.support.asking import scrape
 from tests.support.studio import LABEL_CONFIG
 
@@ -114,7 +114,7 @@ def test_a_version_that_answers_takes_the_place_of_the_one_before(client, publis
 
 def test_versions_of_kept_runs_and_the_live_one_have_their_scores_and_no_others(client, runs, publish, until):
     supervisor = client.app.state.supervisor
-    registry = Registry(supervisor.settings.folder)
+    registry = BentoStore(supervisor.settings.folder)
     for version in ("v1", "v2"):
         publish(registry, version)
     LiveFile(supervisor.settings.folder).swap(INITIAL, "v1", "better")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.extractor.engine import BATCH
+from service.extractor.engine import BATCH_WINDOWS_MAX
 from tests.support.asking import TWO_CONTROLS, assert_item, fail_on_poison, results, tasks
 from tests.support.studio import LABEL_CONFIG
 
@@ -77,8 +77,8 @@ def test_past_the_deadline_items_say_so_and_what_was_done_is_there(backend, monk
         return run(batch)
 
     monkeypatch.setattr(model, "run", slow)
-    found = results(client, *["Alice"] * (4 * BATCH))
-    assert len(found) == 4 * BATCH
+    found = results(client, *["Alice"] * (4 * BATCH_WINDOWS_MAX))
+    assert len(found) == 4 * BATCH_WINDOWS_MAX
     done = [item for item in found if "result" in item]
     late = [item for item in found if "error" in item]
     assert done
@@ -100,7 +100,7 @@ def test_several_controls_share_one_deadline_and_one_version(backend, monkeypatc
         return run(batch)
 
     monkeypatch.setattr(model, "run", swapping)
-    monkeypatch.setattr("service.extractor.engine.BATCH", 1)
+    monkeypatch.setattr("service.extractor.engine.BATCH_WINDOWS_MAX", 1)
     engine.swap(Loaded("version-0", model))
     body = {"tasks": [{"data": {"note": "Alice", "title": "Paris"}}], "label_config": TWO_CONTROLS}
     (item,) = client.post("/predict", json=body).json()["results"]

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from service.backend.projects import FileProjects
+from service.backend.local.projects import FileProjects
 
 
 def test_projects_are_remembered_through_a_restart(tmp_path):

@@ -136,7 +136,7 @@ def test_a_broken_connection_is_asked_again(pods, extractor):
 
 
 def test_texts_not_reached_in_time_are_failures_and_the_rest_is_there(extractor, monkeypatch):
-    monkeypatch.setattr("service.extractor.engine.BATCH", 1)
+    monkeypatch.setattr("service.extractor.engine.BATCH_WINDOWS_MAX", 1)
     monkeypatch.setattr("service.model.model.Model.run", slowed(Model.run))
     answer = ask(remote(extractor.url), texts=["Alice"] * 50, seconds=2)
     kinds = {type(item) for item in answer.items[0]}

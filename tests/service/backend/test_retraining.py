@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from service.backend.projects import FileProjects
+from service.backend.local.projects import FileProjects
 from service.backend.protocols import Busy
 from service.backend.retraining import Retraining
 from service.labelstudio.client import LabelStudio
-from service.runs.run import Runs
+from service.runs.files import Runs
 from tests.support.studio import KEY, StudioProject
 
 

@@ -15,4 +15,4 @@ def engine():
 @pytest.fixture
 def gathering(monkeypatch):
     """A batch begins with all that it has room for, however slow the machine makes windows."""
-    monkeypatch.setattr("service.extractor.engine.GATHER", 20.0)
+    monkeypatch.setattr("service.extractor.engine.GATHER_SECONDS", 20.0)

@@ -11,7 +11,7 @@ import weakref
 import pytest
 import torch
 
-from service.extractor.engine import BATCH, Engine
+from service.extractor.engine import BATCH_WINDOWS_MAX, Engine
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure, Question, Unavailable
 from service.model.spans import Extraction
@@ -142,11 +142,11 @@ def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, share
             until(lambda: time.monotonic() > batches[0] + seconds)
 
     engine.swap(Loaded("one", Hooked(shared_model, late_from_the_second)))
-    items = asyncio.run(extract(engine, ["Alice"] * (4 * BATCH), seconds)).items
+    items = asyncio.run(extract(engine, ["Alice"] * (4 * BATCH_WINDOWS_MAX), seconds)).items
     done = [item for item in items if not isinstance(item, Failure)]
     late = [item for item in items if isinstance(item, Failure)]
-    assert len(items) == 4 * BATCH
-    assert BATCH <= len(done) < len(items)
+    assert len(items) == 4 * BATCH_WINDOWS_MAX
+    assert BATCH_WINDOWS_MAX <= len(done) < len(items)
     assert all(len(item.spans) == 1 for item in done)
     assert all("not reached in time" in item.reason for item in late)
 
@@ -161,7 +161,7 @@ def test_a_closed_engine_answers_those_that_wait(shared_model, until, gathering)
     async def ask():
         engine = Engine()
         engine.swap(Loaded("v", Hooked(shared_model, hold)))
-        request = asyncio.create_task(extract(engine, ["Alice met Bob"] * (BATCH + 1)))
+        request = asyncio.create_task(extract(engine, ["Alice met Bob"] * (BATCH_WINDOWS_MAX + 1)))
         await asyncio.to_thread(begun.wait, 30)
         closing = asyncio.create_task(asyncio.to_thread(engine.close))
         await asyncio.to_thread(until, lambda: engine._closed)
@@ -171,7 +171,7 @@ def test_a_closed_engine_answers_those_that_wait(shared_model, until, gathering)
         return answer
 
     answer = asyncio.run(ask())
-    assert [type(item) for item in answer.items] == [Extraction] * BATCH + [Failure]
+    assert [type(item) for item in answer.items] == [Extraction] * BATCH_WINDOWS_MAX + [Failure]
 
 
 def test_a_request_after_one_that_ran_out_of_time_is_answered_whole(engine, shared_model):
@@ -192,7 +192,7 @@ def test_a_small_request_overtakes_a_big_one(engine, shared_model):
         ended.append(name)
 
     async def both():
-        big = asyncio.create_task(ask("big", 20 * BATCH))
+        big = asyncio.create_task(ask("big", 20 * BATCH_WINDOWS_MAX))
         await asyncio.to_thread(gate.begun.wait, 30)
         small = asyncio.create_task(ask("small", 2))
         await asyncio.sleep(0)
@@ -217,7 +217,7 @@ def test_requests_that_wait_share_every_batch(engine, shared_model, gathering):
     async def all_of_them():
         first = asyncio.create_task(extract(engine, ["zero"]))
         await asyncio.to_thread(begun.wait, 30)
-        others = [asyncio.create_task(extract(engine, [word] * BATCH)) for word in ("one", "two", "three")]
+        others = [asyncio.create_task(extract(engine, [word] * BATCH_WINDOWS_MAX)) for word in ("one", "two", "three")]
         await asyncio.sleep(0)
         go_on.set()
         await asyncio.gather(first, *others)
@@ -233,7 +233,7 @@ def test_a_request_is_answered_whole_by_the_version_that_was_current_when_it_cam
     engine.swap(Loaded("old", Hooked(shared_model, gate)))
 
     async def both():
-        before = asyncio.create_task(extract(engine, ["Alice"] * (3 * BATCH)))
+        before = asyncio.create_task(extract(engine, ["Alice"] * (3 * BATCH_WINDOWS_MAX)))
         await asyncio.to_thread(gate.begun.wait, 30)
         engine.swap(Loaded("new", fresh_model))
         after = asyncio.create_task(extract(engine, ["Alice"]))
@@ -261,7 +261,7 @@ def test_requests_of_two_versions_take_turns(engine, shared_model, gathering):
         asked = [asyncio.create_task(ask("first", "old", 1))]
         await asyncio.to_thread(gate.begun.wait, 30)
         for name, version, count in (("one", "old", 20), ("two", "new", 1), ("three", "old", 20), ("four", "new", 1)):
-            asked.append(asyncio.create_task(ask(name, version, count * BATCH if count > 1 else count)))
+            asked.append(asyncio.create_task(ask(name, version, count * BATCH_WINDOWS_MAX if count > 1 else count)))
             await asyncio.sleep(0)
         gate.opened.set()
         await asyncio.gather(*asked)
@@ -312,7 +312,7 @@ def test_a_cancelled_request_is_forgotten_and_the_next_is_answered(engine, share
     engine.swap(Loaded("one", Hooked(shared_model, wait)))
 
     async def cancelled():
-        asked = asyncio.create_task(extract(engine, ["Alice"] * (50 * BATCH)))
+        asked = asyncio.create_task(extract(engine, ["Alice"] * (50 * BATCH_WINDOWS_MAX)))
         await asyncio.to_thread(begun.wait, 30)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):

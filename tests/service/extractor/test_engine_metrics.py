@@ -54,7 +54,7 @@ def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_mo
 
 def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch, gathering):
     """A text that a batch had no room for waits on, though it is prepared already."""
-    monkeypatch.setattr("service.extractor.pace.FIRST", 1)
+    monkeypatch.setattr("service.extractor.pace.TOKENS_FIRST", 1)
     gate = Gate()
 
     engine.swap(Loaded("one", Hooked(shared_model, gate)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.extractor.pace import FEWEST, FIRST, SECONDS, Pace
+from service.extractor.pace import BATCH_SECONDS, TOKENS_FIRST, TOKENS_MIN, Pace
 from service.model.windows import MAX_BATCH_TOKENS
 
 
@@ -14,17 +14,17 @@ def pace():
 
 
 def test_before_any_batch_was_seen_it_is_a_guess(pace):
-    assert pace.tokens == FIRST
+    assert pace.tokens == TOKENS_FIRST
 
 
 @pytest.mark.parametrize("a_second", [4000, 20_000, 60_000])
 def test_a_batch_is_to_take_as_long_whatever_the_model(pace, a_second):
     for _ in range(20):
         pace.ran(pace.tokens, pace.tokens / a_second)
-    assert pace.tokens == pytest.approx(a_second * SECONDS, rel=0.05)
+    assert pace.tokens == pytest.approx(a_second * BATCH_SECONDS, rel=0.05)
 
 
-@pytest.mark.parametrize(("a_second", "tokens"), [(100, FEWEST), (10_000_000, MAX_BATCH_TOKENS)])
+@pytest.mark.parametrize(("a_second", "tokens"), [(100, TOKENS_MIN), (10_000_000, MAX_BATCH_TOKENS)])
 def test_there_is_a_least_and_a_most(pace, a_second, tokens):
     pace.ran(1000, 1000 / a_second)
     assert pace.tokens == tokens

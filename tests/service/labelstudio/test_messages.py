@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.labelstudio.messages import Predict, Setup, Webhook, extra_params, project_id
-from service.web.routes import Refused, decode
+from service.web.routes import RequestRefused, decode
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_fields_that_are_not_asked_for_are_passed_over():
 
 def test_an_empty_body_is_an_empty_object():
     assert decode(b"", Webhook).action == ""
-    with pytest.raises(Refused, match="tasks"):
+    with pytest.raises(RequestRefused, match="tasks"):
         decode(b"", Predict)
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from service.metrics.gauges import gauge
-from service.metrics.labels import LONGEST, Capped, legible
+from service.metrics.labels import LABEL_CHARACTERS_MAX, Capped, legible
 from tests.support.samples import Scrape
 
 
@@ -16,7 +16,7 @@ def test_the_first_labels_go_by_their_names_and_all_others_together():
 
 def test_labels_that_are_alike_when_cut_are_one():
     label = Capped(2)
-    assert label("x" * 1000) == label("x" * 2000) == "x" * LONGEST
+    assert label("x" * 1000) == label("x" * 2000) == "x" * LABEL_CHARACTERS_MAX
     assert label("y") == "y"
 
 
@@ -31,4 +31,4 @@ def test_any_text_is_a_label_that_prometheus_can_read(text):
     registry.register(One())
     scrape = Scrape(generate_latest(registry).decode("utf-8"))
     assert list(scrape.of("one")) == [(legible(text),)]
-    assert len(legible(text)) <= LONGEST
+    assert len(legible(text)) <= LABEL_CHARACTERS_MAX

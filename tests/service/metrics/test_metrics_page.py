@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from service.errors import Cause
-from service.runs.run import Run, Runs
+from service.runs.files import Runs
+from service.runs.run import Run
 from service.versions.lineage import Score
 from tests.support import api_server
 from tests.support.samples import Scrape

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.runs.run import Run, Runs, id_of
+from service.runs.files import Runs
+from service.runs.run import Run, id_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,7 +24,7 @@ def runs(tmp_path):
 def holder(home: Path, run_id: str) -> subprocess.Popen[str]:
     """A process that holds a run's lock until its input ends."""
     code = (
-        "import sys; from pathlib import Path; from service.runs.run import Runs\n"
+        "import sys; from pathlib import Path; from service.runs.files import Runs\n"
         "print(Runs(Path(sys.argv[1])).acquire(sys.argv[2]), flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(

@@ -10,12 +10,12 @@ import pytest
 from service.model.model import Model
 from service.versions import lineage as lineages
 from service.versions.lineage import FORMAT
-from service.versions.store import BENTO, MODEL, Registry, UnknownVersion
+from service.versions.store import BENTO_NAME, MODEL_NAME, BentoStore, UnknownVersion
 
 
 @pytest.fixture
 def registry(tmp_path, bento_store):
-    return Registry(tmp_path)
+    return BentoStore(tmp_path)
 
 
 def test_a_new_store_has_no_versions(registry):
@@ -38,11 +38,11 @@ def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(
     import bentoml
 
     publish(registry, "v1")
-    bento = bentoml.bentos.get(f"{BENTO}:v1")
-    assert [str(model.tag) for model in bento.info.models or []] == [f"{MODEL}:v1"] or str(
+    bento = bentoml.bentos.get(f"{BENTO_NAME}:v1")
+    assert [str(model.tag) for model in bento.info.models or []] == [f"{MODEL_NAME}:v1"] or str(
         bento.info.all_models[0].tag
-    ) == f"{MODEL}:v1"
-    source = registry.home / "bentos" / BENTO / "v1" / "src"
+    ) == f"{MODEL_NAME}:v1"
+    source = registry.home / "bentos" / BENTO_NAME / "v1" / "src"
     assert (source / "service" / "main.py").is_file()
     assert (source / "training" / "__main__.py").is_file()
     assert json.loads((source / lineages.FILE).read_text())["version"] == "v1"
@@ -66,7 +66,7 @@ def test_publishing_a_version_again_is_refused_and_leaves_it_as_it_was(registry,
 
 
 def test_what_a_killed_publication_left_is_no_version_and_is_replaced(registry, publish, model_folder, lineage):
-    leftover = registry.home / "models" / MODEL / "v1"
+    leftover = registry.home / "models" / MODEL_NAME / "v1"
     shutil.copytree(model_folder, leftover)
     (leftover / "model.yaml").write_text("half written")
     lineages.write(leftover, lineage("v1", digest="of the killed one"))
@@ -98,7 +98,7 @@ def test_a_publication_killed_while_the_bento_is_copied_is_no_version(registry, 
     real = shutil.copytree
 
     def killed(source, target, *args, **kwargs):
-        if Path(target).parent != registry.home / "bentos" / BENTO:
+        if Path(target).parent != registry.home / "bentos" / BENTO_NAME:
             return real(source, target, *args, **kwargs)
         shutil.copy(Path(source) / "bento.yaml", target)
         raise Killed

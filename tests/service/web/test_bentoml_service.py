@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -26,13 +25,12 @@ def imported(program: str, *names: str) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("entry", ["service.main", "service.backend.main", "service.extractor.main"])
-def test_the_process_that_starts_a_service_holds_nothing_of_it(entry):
-    assert imported(f"import {entry}", "torch", "kubernetes", "service.backend.app", "service.extractor.app") == []
+def test_the_process_that_starts_a_service_holds_nothing_of_it():
+    assert imported("import service.main", "torch", "kubernetes", "service.backend.app", "service.extractor.app") == []
 
 
 def test_the_backend_of_a_cluster_holds_no_torch_and_no_models_of_kubernetes():
-    serving = "from service.backend.main import application\napplication()"
+    serving = "from service.main import backend\nbackend()"
     assert imported(serving, "service.backend.app", "torch", "kubernetes.client.api.core_v1_api") == [
         "service.backend.app"
     ]

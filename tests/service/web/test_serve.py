@@ -104,7 +104,7 @@ def test_who_is_asked_to_end_answers_what_is_under_way(served, tmp_path, until):
 def test_a_service_that_cannot_be_built_ends_its_process_and_says_why(tmp_path):
     (tmp_path / "home").mkdir()
     told = {"BENTOML_HOME": str(tmp_path / "home"), "KUBECONFIG": "/dev/null", "SPANLOOP_LOG_JSON": "true"}
-    command = [sys.executable, "-m", "service.web.serve", "service.backend.main:Backend", "--port", str(free_port(0))]
+    command = [sys.executable, "-m", "service.web.serve", "service.main:Backend", "--port", str(free_port(0))]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **told}, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
     lines = [json.loads(line) for line in done.stderr.splitlines()]

@@ -36,7 +36,7 @@ groups:
             The backend is gone, or no extractor is ready: {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ $.Release.Name }}
             shows which, and "describe" why a pod does not start. {{ $kubectl }} logs deployment/{{ $name }}-extractor --all-containers
             says why a model is not served. Where that began with a new version, {{ $kubectl }} exec deployment/{{ $name }}-backend --
-            python -m training rollback brings the one before back. Where all pods are ready, Prometheus does not reach them: see
+            python -m service rollback brings the one before back. Where all pods are ready, Prometheus does not reach them: see
             monitoring.scrape and networkPolicy.monitoring of the chart.
       {{- end }}
       {{- end }}
@@ -141,7 +141,7 @@ groups:
           description: >-
             Its pods were not ready within {{ int $.Values.rolloutSeconds }} s (rolloutSeconds), or its model did not find what it must. The
             backend's page and {{ $kubectl }} logs deployment/{{ $name }}-backend say why; {{ $kubectl }} get events shows pods that could not be
-            placed or started. When it is mended, {{ $kubectl }} exec deployment/{{ $name }}-backend -- python -m training promote VERSION tries
+            placed or started. When it is mended, {{ $kubectl }} exec deployment/{{ $name }}-backend -- python -m service promote VERSION tries
             again.
       {{- end }}
       {{- end }}

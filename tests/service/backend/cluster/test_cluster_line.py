@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.backend.cluster.line import ClusterRelease
+from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.rollout import reference_of
-from service.backend.local.line import Refused
+from service.backend.line import ChangeRefused
 from service.versions import lineage as lineages
 from service.versions.oci.bentos import Bentos
-from service.versions.store import BENTO, COMPLETE, MODEL, Registry
+from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 from tests.support import api_server
 from tests.support.oci_registry import docker_registry
 
@@ -51,16 +51,16 @@ def bentos(on_cluster):
 def release(on_cluster, bentos, tmp_path, lineage, monkeypatch):
     """The release, with v1 and v2 published."""
     monkeypatch.setenv("BENTOML_HOME", "changed by the store, put back at the end")
-    store = Registry(tmp_path / "store")
+    store = BentoStore(tmp_path / "store")
     for version in ("v1", "v2"):
-        model, bento = store.home / "models" / MODEL / version, store.home / "bentos" / BENTO / version
+        model, bento = store.home / "models" / MODEL_NAME / version, store.home / "bentos" / BENTO_NAME / version
         for folder in (model, bento / "src"):
             folder.mkdir(parents=True)
             lineages.write(folder, lineage(version))
-        (bento / "bento.yaml").write_text(f"models: [{{tag: '{MODEL}:{version}'}}]")
-        (bento / COMPLETE).touch()
+        (bento / "bento.yaml").write_text(f"models: [{{tag: '{MODEL_NAME}:{version}'}}]")
+        (bento / COMPLETE_MARKER).touch()
         bentos.push(store, version)
-    return ClusterRelease(on_cluster)
+    return ClusterLine(on_cluster)
 
 
 def test_a_version_is_rolled_back_to_the_one_before_and_to_the_initial_model(release, api):
@@ -77,7 +77,7 @@ def test_nobody_goes_back_to_a_version_that_is_deleted(release, api, bentos):
     release.promote("v2")
     bentos.delete("v1")
     before = reference_of(api.extractor)
-    with pytest.raises(Refused, match=r"before v2 was v1, and .* no longer has it.*v2 stays live.*promote"):
+    with pytest.raises(ChangeRefused, match=r"before v2 was v1, and .* no longer has it.*v2 stays live.*promote"):
         release.rollback()
     assert reference_of(api.extractor) == before
     assert release.live() == "v2"

@@ -21,7 +21,7 @@ from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
-from service.backend.projects import FileProjects
+from service.backend.local.projects import FileProjects
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.extractor.app import build as build_extractor
@@ -168,13 +168,13 @@ def test_each_time_that_the_extractor_is_taken_to_zero_is_a_sleep(woken, api, cl
 @pytest.fixture
 def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
-    monkeypatch.setattr("service.backend.supervisor.EVERY", 0.05)
+    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
     with ExitStack() as running:
 
         def start(name, **overrides):
             monkeypatch.setenv("HOSTNAME", name)
             made = on_cluster(**overrides)
-            return running.enter_context(TestClient(build_backend(lambda: compose.supervisor(made))))
+            return running.enter_context(TestClient(build_backend(made, compose.supervisor)))
 
         yield start
         api.silence("")
@@ -211,7 +211,7 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
 
 
 def test_a_scrape_is_answered_though_the_api_server_is_silent(backends, api, until, monkeypatch):
-    monkeypatch.setattr(leader, "SURE", 600)
+    monkeypatch.setattr(leader, "LEADS_SECONDS", 600)
     one = backends("one")
     until(lambda: leads(one))
     # The Lease is being renewed: so it is a part of every second.

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from service.backend.cluster.jobs import LONGEST, is_active, manifest, name_of, notes, run_of, why_waiting
+from service.backend.cluster.jobs import LABEL_VALUE_MAX, is_active, manifest, name_of, notes, run_of, why_waiting
 from service.runs.run import Run
 from service.versions.lineage import Score
 
@@ -71,7 +71,7 @@ def test_the_manifest_of_a_run_is_the_template_with_its_name_labels_and_projects
 @pytest.mark.parametrize("length", [1, 40, 46, 47, 53, 63, 200])
 def test_names_fit_a_label_and_differ_where_releases_do(length):
     one, other = (name_of("r" * length + end, "run-0123456789", 12) for end in "ab")
-    assert len(one) <= LONGEST
+    assert len(one) <= LABEL_VALUE_MAX
     assert one != other
     assert one.endswith("-run-0123456789-12")
     assert name_of("r" * length + "a", "run-0123456789", 12) == one

@@ -7,7 +7,8 @@ import pytest
 
 from service.backend.local.launcher import LocalLauncher
 from service.backend.protocols import Busy
-from service.runs.run import LOG, Run, Runs
+from service.runs.files import LOG_NAME, Runs
+from service.runs.run import Run
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_what_a_run_counts_does_not_go_into_the_backends_metrics(launcher, tmp_p
     one = launcher("print(os.environ.get('PROMETHEUS_MULTIPROC_DIR'), os.environ['SPANLOOP_STEPS'])")
     one.launch(Run(id="run-1", projects=(1,)))
     until(lambda: one.runs.active() is None)
-    assert (one.runs.work("run-1") / LOG).read_text().split() == ["None", "7"]
+    assert (one.runs.work("run-1") / LOG_NAME).read_text().split() == ["None", "7"]
 
 
 def test_the_log_of_a_run_that_is_resumed_goes_on_in_the_same_file(launcher, until):

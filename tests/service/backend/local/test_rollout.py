@@ -10,13 +10,13 @@ from service.extractor.engine import Engine
 from service.extractor.questions import Question, Unavailable
 from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Canary
-from service.versions.store import Registry
+from service.versions.store import BentoStore
 
 
 class Machine:
     def __init__(self, settings, bento_store):
         self.settings = settings
-        self.registry = Registry(settings.folder)
+        self.registry = BentoStore(settings.folder)
         self.live = LiveFile(settings.folder)
         self.engine = Engine()
         self.rollout = LocalRollout(settings, self.registry, self.live, self.engine)

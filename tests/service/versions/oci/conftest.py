@@ -20,7 +20,7 @@ from service.versions.oci.bentos import Bentos
 from service.versions.oci.client import Client
 from service.versions.oci.credentials import Keychain
 from service.versions.reference import Repository
-from service.versions.store import BENTO, COMPLETE, MODEL, Registry
+from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 from tests.support.oci_registry import HTPASSWD, TokenServer, docker_registry, make_key, token_server
 
 
@@ -133,35 +133,38 @@ def bentos(client: Callable[..., Client]) -> Callable[..., Bentos]:
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BentoStore:
     monkeypatch.setenv("BENTOML_HOME", "changed by each store, put back at the end")
-    return Registry(tmp_path / "here")
+    return BentoStore(tmp_path / "here")
 
 
 @pytest.fixture
-def other_store(tmp_path: Path, store: Registry) -> Registry:
-    return Registry(tmp_path / "there")
+def other_store(tmp_path: Path, store: BentoStore) -> BentoStore:
+    return BentoStore(tmp_path / "there")
 
 
 @pytest.fixture
 def put(lineage: Callable[..., Lineage]) -> Callable[..., Lineage]:
-    """Lay a version out in a store as `Registry.publish` does, without the minute that BentoML takes."""
+    """Lay a version out in a store as `BentoStore.publish` does, without the minute that BentoML takes."""
 
     def make(
-        store: Registry, version: str, weights: bytes = b"weights" * 1000, code: str = "print()\n", **facts: Any
+        store: BentoStore, version: str, weights: bytes = b"weights" * 1000, code: str = "print()\n", **facts: Any
     ) -> Lineage:
         made = lineage(version, **facts)
-        bento, model = store.home / "bentos" / BENTO / version, store.home / "models" / MODEL / version
+        bento, model = store.home / "bentos" / BENTO_NAME / version, store.home / "models" / MODEL_NAME / version
         write(model, {"model.safetensors": weights, "gliner_config.json": b"{}", "tokenizer/vocab.txt": b"a\nb\n"})
-        write(model, {"model.yaml": f"name: {MODEL}\nversion: {version}\n".encode()})
+        write(model, {"model.yaml": f"name: {MODEL_NAME}\nversion: {version}\n".encode()})
         lineages.write(model, made)
-        described = {"name": BENTO, "version": version, "models": [{"tag": f"{MODEL}:{version}"}]}
-        write(bento, {"bento.yaml": yaml.safe_dump(described).encode(), "README.md": f"# {BENTO}:{version}\n".encode()})
+        described = {"name": BENTO_NAME, "version": version, "models": [{"tag": f"{MODEL_NAME}:{version}"}]}
+        write(
+            bento,
+            {"bento.yaml": yaml.safe_dump(described).encode(), "README.md": f"# {BENTO_NAME}:{version}\n".encode()},
+        )
         write(bento, {"env/docker/entrypoint.sh": b"#!/bin/sh\n", "src/service/main.py": code.encode()})
         write(bento, {"src/bentofile.yaml": f"version: {version}\n".encode(), "src/requirements.txt": b"httpx\n"})
         (bento / "env/docker/entrypoint.sh").chmod(0o775)
         lineages.write(bento / "src", made)
-        (bento / COMPLETE).touch()
+        (bento / COMPLETE_MARKER).touch()
         return made
 
     return make

@@ -14,7 +14,15 @@ from service.versions.lineage import FORMAT, FormatError
 from service.versions.oci import manifest as manifests
 from service.versions.oci.errors import Corrupt
 from service.versions.oci.layers import pack
-from service.versions.oci.manifest import CODE, LINEAGE, MODEL, MODEL_TAG, Descriptor, Manifest, digest_of
+from service.versions.oci.manifest import (
+    CODE_LAYER,
+    LINEAGE_CONFIG,
+    MODEL_LAYER,
+    MODEL_TAG_ANNOTATION,
+    Descriptor,
+    Manifest,
+    digest_of,
+)
 
 ROOT = Path(__file__).parents[4]
 
@@ -27,7 +35,7 @@ def test_a_version_of_a_newer_format_is_refused_and_hides_no_other(
     here.push(store, "v1")
     manifest = Manifest.model_validate_json(client(open_registry).manifest("v1")[0])
     newer = json.dumps({"format": FORMAT + 1, "version": "v2"}).encode()
-    described = Descriptor(media_type=LINEAGE, digest=digest_of(newer), size=len(newer))
+    described = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(newer), size=len(newer))
     client(open_registry).push_blob(described, newer)
     client(open_registry).put_manifest(
         "v2", manifest.model_copy(update={"config": described}).model_dump_json(by_alias=True).encode()
@@ -51,7 +59,7 @@ def test_an_artefact_whose_model_is_another_versions_is_not_installed(
     raw = client(open_registry).manifest("v1")[0]
     manifest = Manifest.model_validate_json(raw)
     config = other_store.fetch("v1").joinpath(lineages.FILE).read_bytes()
-    described = Descriptor(media_type=LINEAGE, digest=digest_of(config), size=len(config))
+    described = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(config), size=len(config))
     client(open_registry).push_blob(described, config)
     mixed = manifest.model_copy(update={"config": described}).model_dump_json(by_alias=True).encode()
     client(open_registry).put_manifest("v1", mixed)
@@ -74,7 +82,7 @@ def made_up(client, open_registry, store, put, tmp_path):
             described.append(Descriptor(media_type=kind, digest=digest, size=size, annotations=notes))
             here.push_blob(described[-1], path)
         config = store.fetch("v1").joinpath(lineages.FILE).read_bytes()
-        lineage = Descriptor(media_type=LINEAGE, digest=digest_of(config), size=len(config))
+        lineage = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(config), size=len(config))
         here.push_blob(lineage, config)
         here.put_manifest("v1", manifests.make(store.get("v1"), lineage, described))
 
@@ -86,11 +94,11 @@ def made_up(client, open_registry, store, put, tmp_path):
     ("kind", "annotations", "why"),
     [
         ("application/vnd.unknown", {}, "a layer of a kind that is not known"),
-        (MODEL, {MODEL_TAG: "../../outside:v1"}, "is no name of a model"),
-        (MODEL, {MODEL_TAG: "spanloop-model:.."}, "is no name of a model"),
-        (MODEL, {}, "is no name of a model"),
-        (MODEL, {MODEL_TAG: "spanloop-model:v2"}, "its model is not the version's own"),
-        (CODE, {}, "its model is not the version's own"),
+        (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "../../outside:v1"}, "is no name of a model"),
+        (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "spanloop-model:.."}, "is no name of a model"),
+        (MODEL_LAYER, {}, "is no name of a model"),
+        (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "spanloop-model:v2"}, "its model is not the version's own"),
+        (CODE_LAYER, {}, "its model is not the version's own"),
     ],
 )
 def test_an_artefact_that_no_push_makes_leaves_nothing(
@@ -107,7 +115,7 @@ def test_an_artefact_that_no_push_makes_leaves_nothing(
 def test_a_model_without_a_bento_is_no_version(bentos, open_registry, made_up, store, other_store, put):
     put(store, "v1")
     lineage = store.fetch("v1") / lineages.FILE
-    made_up((MODEL, {lineages.FILE: lineage}, {MODEL_TAG: "spanloop-model:v1"}))
+    made_up((MODEL_LAYER, {lineages.FILE: lineage}, {MODEL_TAG_ANNOTATION: "spanloop-model:v1"}))
     with pytest.raises(Corrupt, match="it holds no Bento"):
         bentos(open_registry).pull("v1", other_store)
     assert left_in(other_store.home) == []

@@ -9,12 +9,12 @@ from oci_proxy import proxied, status, without_authorization
 
 from service.versions.oci.client import Client
 from service.versions.oci.errors import CredentialError, RegistryError
-from service.versions.oci.manifest import LINEAGE, Descriptor, Manifest, digest_of
+from service.versions.oci.manifest import LINEAGE_CONFIG, Descriptor, Manifest, digest_of
 from service.versions.reference import Repository
 from tests.support.oci_registry import IDENTITY, PASSWORD, USER
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-CONFIG = Descriptor(media_type=LINEAGE, digest=digest_of(b"{}"), size=2)
+CONFIG = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(b"{}"), size=2)
 RAW = Manifest(config=CONFIG, layers=()).model_dump_json(by_alias=True).encode()
 
 
@@ -115,7 +115,7 @@ def test_a_token_that_expires_while_a_blob_is_sent_is_renewed_and_all_of_it_sent
 ):
     data = b"data" * 100_000
     (tmp_path / "blob").write_bytes(data)
-    blob = Descriptor(media_type=LINEAGE, digest=digest_of(data), size=len(data))
+    blob = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(data), size=len(data))
     with proxied(bearer_registry) as proxy:
         here = client(proxy.host, anna(proxy.host))
         proxy.fail("PUT", "/blobs/", without_authorization)
@@ -186,7 +186,7 @@ def test_an_upload_sent_to_another_host_carries_no_credentials(client, basic_reg
         assert "Authorization" in proxy.sent[-1].headers
         proxy.fail("POST", "/blobs/uploads/", status(202, Location=f"http://{other.host}/upload"))
         other.fail("PUT", "/upload", status(201))
-        here.push_blob(Descriptor(media_type=LINEAGE, digest=digest_of(b"other"), size=5), b"other")
+        here.push_blob(Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(b"other"), size=5), b"other")
         assert other.sent[-1].body == b"other"
         assert "Authorization" not in other.sent[-1].headers
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from service.versions.oci.backoff import Passing
-from service.versions.oci.errors import RegistryError, Step
+from service.versions.oci.errors import RegistryError, RegistryStep
 
-STEP = Step("host/name", "the upload", "No tag was changed.")
+STEP = RegistryStep("host/name", "the upload", "No tag was changed.")
 
 
 def failing(times, after=0.0):

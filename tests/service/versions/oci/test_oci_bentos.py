@@ -14,7 +14,15 @@ from oci_stores import content, left_in
 from service.versions import lineage as lineages
 from service.versions.oci.errors import RegistryError
 from service.versions.oci.layers import LayerError
-from service.versions.oci.manifest import CODE, DESCRIPTION, LINEAGE, MODEL, Descriptor, Manifest, digest_of
+from service.versions.oci.manifest import (
+    CODE_LAYER,
+    DESCRIPTION_LAYER,
+    LINEAGE_CONFIG,
+    MODEL_LAYER,
+    Descriptor,
+    Manifest,
+    digest_of,
+)
 from service.versions.reference import Reference
 from service.versions.store import UnknownVersion
 
@@ -41,7 +49,7 @@ def test_what_is_pushed_is_an_artefact_with_its_parts_in_layers_of_their_own(ben
     manifest = Manifest.model_validate_json(raw)
     assert found == digest == digest_of(raw)
     assert manifest.artifact_type == "application/vnd.spanloop.bento.v1"
-    assert [layer.media_type for layer in manifest.layers] == [DESCRIPTION, CODE, MODEL]
+    assert [layer.media_type for layer in manifest.layers] == [DESCRIPTION_LAYER, CODE_LAYER, MODEL_LAYER]
     assert manifest.annotations["dev.spanloop.projects"] == "3,5"
     assert manifest.annotations["dev.spanloop.f1.new"] == "0.7500"
     assert client(open_registry).read_blob(manifest.config) == made.model_dump_json(indent=1).encode()
@@ -50,7 +58,7 @@ def test_what_is_pushed_is_an_artefact_with_its_parts_in_layers_of_their_own(ben
         with tarfile.open(fileobj=io.BytesIO(client(open_registry).read_blob(layer))) as archive:
             names[layer.media_type] = {member.name for member in archive if member.isfile()}
     assert names == {
-        DESCRIPTION: {
+        DESCRIPTION_LAYER: {
             "bentos/spanloop/v1/README.md",
             "bentos/spanloop/v1/bento.yaml",
             "bentos/spanloop/v1/env/docker/entrypoint.sh",
@@ -59,8 +67,8 @@ def test_what_is_pushed_is_an_artefact_with_its_parts_in_layers_of_their_own(ben
             "models/spanloop-model/v1/lineage.json",
             "models/spanloop-model/v1/model.yaml",
         },
-        CODE: {"requirements.txt", "service/main.py"},
-        MODEL: {"gliner_config.json", "model.safetensors", "tokenizer/vocab.txt"},
+        CODE_LAYER: {"requirements.txt", "service/main.py"},
+        MODEL_LAYER: {"gliner_config.json", "model.safetensors", "tokenizer/vocab.txt"},
     }
 
 
@@ -200,7 +208,7 @@ def test_a_model_alone_is_pulled_without_the_code(bentos, client, proxy, store, 
     made = put(store, "v1")
     here = bentos(proxy.host)
     digest = here.push(store, "v1")
-    code = Manifest.model_validate_json(client(proxy.host).manifest("v1")[0]).of(CODE)[0].digest
+    code = Manifest.model_validate_json(client(proxy.host).manifest("v1")[0]).of(CODE_LAYER)[0].digest
     folder = tmp_path / "cache" / "model"
     assert here.pull_model(str(here.get("v1").reference), folder) == made
     assert content(folder) == content(store.fetch("v1"))
@@ -236,7 +244,7 @@ def test_a_digest_pins_the_content_whatever_the_tag_names_by_now(
     client(open_registry).put_manifest("other-tag", first_raw)
     manifest = Manifest.model_validate_json(first_raw)
     config = other_store.fetch("v1").joinpath(lineages.FILE).read_bytes()
-    described = Descriptor(media_type=LINEAGE, digest=digest_of(config), size=len(config))
+    described = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(config), size=len(config))
     client(open_registry).push_blob(described, config)
     client(open_registry).put_manifest(
         "v1", manifest.model_copy(update={"config": described}).model_dump_json(by_alias=True).encode()

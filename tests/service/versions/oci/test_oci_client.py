@@ -10,15 +10,15 @@ import pytest
 from oci_proxy import answered, corrupt_answer, corrupt_request, cut_answer, cut_request, lose_answer, proxied, status
 
 from service.versions.oci.client import Client
-from service.versions.oci.errors import Corrupt, Missing, RegistryError, Unsupported
-from service.versions.oci.manifest import LINEAGE, Descriptor, Manifest, digest_of
+from service.versions.oci.errors import Corrupt, NotInRegistry, RegistryError, Unsupported
+from service.versions.oci.manifest import LINEAGE_CONFIG, Descriptor, Manifest, digest_of
 from service.versions.reference import Repository
 
 DATA = bytes(range(256)) * 2000
 
 
 def blob(data):
-    return Descriptor(media_type=LINEAGE, digest=digest_of(data), size=len(data))
+    return Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(data), size=len(data))
 
 
 def manifest(config):
@@ -55,7 +55,7 @@ def test_a_manifest_is_found_by_tag_and_digest_and_deleted_by_digest(client, ope
     assert here.tags() == ["v1"]
     here.delete_manifest(digest_of(raw))
     here.delete_manifest(digest_of(raw))
-    with pytest.raises(Missing):
+    with pytest.raises(NotInRegistry):
         here.manifest("v1")
     assert here.tags() == []
 
@@ -126,7 +126,7 @@ def test_an_upload_that_changes_on_the_way_is_refused_and_nothing_is_stored(clie
     here = client(proxy.host)
     with pytest.raises(RegistryError, match=r"upload of sha256:\w+ failed: .*DIGEST_INVALID.*No tag was changed"):
         here.push_blob(blob(DATA), file)
-    with pytest.raises(Missing):
+    with pytest.raises(NotInRegistry):
         here.read_blob(blob(DATA))
 
 

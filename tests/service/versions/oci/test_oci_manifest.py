@@ -6,12 +6,21 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from service.versions.oci import manifest as manifests
-from service.versions.oci.manifest import ARTEFACT, CODE, LINEAGE, MODEL, OCI_MANIFEST, Descriptor, Foreign, digest_of
+from service.versions.oci.manifest import (
+    ARTEFACT_TYPE,
+    CODE_LAYER,
+    LINEAGE_CONFIG,
+    MODEL_LAYER,
+    OCI_MANIFEST,
+    Descriptor,
+    Foreign,
+    digest_of,
+)
 
-CONFIG = Descriptor(media_type=LINEAGE, digest=digest_of(b"{}"), size=2)
+CONFIG = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(b"{}"), size=2)
 LAYERS = [
-    Descriptor(media_type=CODE, digest=digest_of(b"code"), size=4),
-    Descriptor(media_type=MODEL, digest=digest_of(b"model"), size=5, annotations={"dev.spanloop.model": "m:v1"}),
+    Descriptor(media_type=CODE_LAYER, digest=digest_of(b"code"), size=4),
+    Descriptor(media_type=MODEL_LAYER, digest=digest_of(b"model"), size=5, annotations={"dev.spanloop.model": "m:v1"}),
 ]
 
 
@@ -20,12 +29,12 @@ def test_the_manifest_of_a_version_is_exactly_this(lineage):
     assert json.loads(manifests.make(made, CONFIG, LAYERS)) == {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "artifactType": ARTEFACT,
-        "config": {"mediaType": LINEAGE, "digest": digest_of(b"{}"), "size": 2},
+        "artifactType": ARTEFACT_TYPE,
+        "config": {"mediaType": LINEAGE_CONFIG, "digest": digest_of(b"{}"), "size": 2},
         "layers": [
-            {"mediaType": CODE, "digest": digest_of(b"code"), "size": 4},
+            {"mediaType": CODE_LAYER, "digest": digest_of(b"code"), "size": 4},
             {
-                "mediaType": MODEL,
+                "mediaType": MODEL_LAYER,
                 "digest": digest_of(b"model"),
                 "size": 5,
                 "annotations": {"dev.spanloop.model": "m:v1"},
@@ -52,7 +61,7 @@ def test_it_reads_back_and_is_the_same_bytes_each_time(lineage):
     raw = manifests.make(lineage("v1"), CONFIG, LAYERS)
     assert raw == manifests.make(lineage("v1"), CONFIG, LAYERS)
     parsed = manifests.parse(raw)
-    assert (parsed.config, parsed.of(MODEL)) == (CONFIG, LAYERS[1:])
+    assert (parsed.config, parsed.of(MODEL_LAYER)) == (CONFIG, LAYERS[1:])
 
 
 @pytest.mark.parametrize(
@@ -61,8 +70,8 @@ def test_it_reads_back_and_is_the_same_bytes_each_time(lineage):
         {"artifactType": None},
         {"artifactType": "application/vnd.other"},
         {"config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest_of(b""), "size": 0}},
-        {"config": {"mediaType": LINEAGE, "digest": "sha256:../../etc", "size": 0}},
-        {"layers": [{"mediaType": MODEL, "digest": digest_of(b""), "size": -1}]},
+        {"config": {"mediaType": LINEAGE_CONFIG, "digest": "sha256:../../etc", "size": 0}},
+        {"layers": [{"mediaType": MODEL_LAYER, "digest": digest_of(b""), "size": -1}]},
         {"layers": None},
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from oci_proxy import corrupt_answer, status
 
 from service.versions.oci.errors import RegistryError, Unsupported
-from service.versions.oci.manifest import LINEAGE, OCI_MANIFEST, Descriptor, Manifest, digest_of
+from service.versions.oci.manifest import LINEAGE_CONFIG, OCI_MANIFEST, Descriptor, Manifest, digest_of
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def names(published):
 
 
 def put_foreign(client, tag):
-    client.push_blob(Descriptor(media_type=LINEAGE, digest=digest_of(b"{}"), size=2), b"{}")
+    client.push_blob(Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(b"{}"), size=2), b"{}")
     config = Descriptor(media_type="application/vnd.oci.image.config.v1+json", digest=digest_of(b"{}"), size=2)
     image = Manifest(config=config, layers=(), artifact_type="application/vnd.other", media_type=OCI_MANIFEST)
     client.put_manifest(tag, image.model_dump_json(by_alias=True).encode())

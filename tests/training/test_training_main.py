@@ -6,9 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from service.labelstudio.client import LabelStudio
-from service.runs.run import Run, Runs, conditions, id_of
-from service.versions.history import INITIAL, LiveFile
-from service.versions.store import Registry
+from service.runs.files import Runs
+from service.runs.run import Run, conditions, id_of
 from tests.support.studio import KEY, StudioProject
 from training.__main__ import app
 from training.settings import TrainingSettings
@@ -26,57 +25,6 @@ def home(tmp_path, monkeypatch, model_folder, bento_store):
 def call(*arguments):
     found = CliRunner().invoke(app, arguments)
     return found.exit_code, re.sub(r"\s+", " ", found.output)
-
-
-def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
-    publish(Registry(home), "20261125-182648-859da5")
-    publish(Registry(home), "v2", better=False)
-    LiveFile(home).swap(INITIAL, "20261125-182648-859da5", "")
-    status, output = call("versions")
-    assert status == 0
-    assert "live" in output
-    assert "20261125-182648-859da5" in output
-    assert "0.750" in output
-    assert "held" in output
-
-
-def test_without_versions_the_initial_model_is_said_to_be_live(home):
-    status, output = call("versions")
-    assert status == 0
-    assert "initial model" in output
-
-
-def test_a_version_is_shown_with_all_that_is_known_of_it(home, publish):
-    publish(Registry(home), "v1", digest="the-digest")
-    status, output = call("show", "v1")
-    assert status == 0
-    assert "the-digest" in output
-
-
-@pytest.mark.parametrize("command", ["show", "promote"])
-def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command):
-    status, output = call(command, "v9")
-    assert status == 1
-    assert "v9" in output
-    assert "training versions" in output
-    assert LiveFile(home).read().version == INITIAL
-
-
-def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
-    for version in ("v1", "v2"):
-        publish(Registry(home), version)
-        assert call("promote", version)[0] == 0
-    assert LiveFile(home).read().version == "v2"
-    status, output = call("rollback")
-    assert status == 0
-    assert "v1" in output
-    assert LiveFile(home).read().version == "v1"
-
-
-def test_there_is_nothing_before_the_initial_model(home):
-    status, output = call("rollback")
-    assert status == 1
-    assert "nothing before" in output
 
 
 @pytest.fixture
@@ -143,16 +91,3 @@ def test_a_run_that_failed_for_what_may_pass_ends_so_that_another_pod_tries_agai
     status, _ = call("run", "--project", "1", "--run", "run-9")
     assert status == 1
     assert Runs(with_studio).get("run-9").outcome == "failed"
-
-
-def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it(home, publish):
-    for number in range(5):
-        publish(Registry(home), f"v{number}", created=f"2026-11-2{number}T00:00:00Z")
-    LiveFile(home).swap(INITIAL, "v0", "")
-    LiveFile(home).swap("v0", "v1", "")
-    status, output = call("prune", "--keep", "1")
-    assert status == 0
-    assert "2 versions deleted: v3, v2" in output
-    assert [lineage.version for lineage in Registry(home).versions()] == ["v4", "v1", "v0"]
-    assert call("rollback")[0] == 0
-    assert LiveFile(home).read().version == "v0"

@@ -1,0 +1,108 @@
+"""The command line of a release's versions: `python -m service versions | show | promote | rollback | prune`.
+
+On a cluster the backend's pod runs it, which has the rights it needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.backend.cluster.errors import ClusterError
+from service.backend.line import ChangeRefused, VersionLine
+from service.backend.local.line import LocalLine
+from service.settings import Settings
+from service.versions.history import INITIAL, Conflict
+from service.versions.oci.errors import RegistryError
+from service.versions.store import UnknownVersion
+
+app = typer.Typer(help="The versions of Spanloop.", no_args_is_help=True, add_completion=False)
+screen = Console(width=None if sys.stdout.isatty() else 200)
+"""Wide where nobody says how wide (a pipe, `kubectl exec`): a version's name that is cut is of no use."""
+
+
+@app.command()
+def versions() -> None:
+    """List the published versions."""
+    settings = Settings()
+    line = _line(settings)
+    with _refusing():
+        live, found = line.live(), line.versions()
+    table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
+    for lineage in found:
+        table.add_row(
+            "live" if lineage.version == live else "",
+            lineage.version,
+            f"{lineage.created:%Y-%m-%d %H:%M}",
+            str(lineage.tasks["training"]),
+            f"{lineage.scores['new'].f1:.3f}",
+            f"{lineage.scores['base'].f1:.3f}",
+            "better" if lineage.better else "held",
+        )
+    screen.print(table)
+    if live == INITIAL:
+        screen.print(f"Live: the initial model, {settings.model}")
+
+
+@app.command()
+def show(version: str) -> None:
+    """Print all that is known of a version."""
+    with _refusing():
+        screen.print_json(_line(Settings()).get(version).model_dump_json())
+
+
+@app.command()
+def promote(version: str) -> None:
+    """Make a version live, whatever its verdict.
+
+    A running backend rolls it out, and takes it back if it does not work.
+    """
+    with _refusing():
+        _line(Settings()).promote(version)
+    screen.print(f"{version} is live.")
+
+
+@app.command()
+def rollback() -> None:
+    """Make the version before the live one live again."""
+    with _refusing():
+        previous = _line(Settings()).rollback()
+    screen.print(f"{previous or 'The initial model'} is live again.")
+
+
+@app.command()
+def prune(
+    keep: Annotated[int, typer.Option(min=0, help="How many of the newest versions to keep.")] = 10,
+) -> None:
+    """Delete old versions. The live one stays, and the one that a rollback would bring back."""
+    with _refusing():
+        deleted = _line(Settings()).prune(keep)
+    screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
+
+
+def _line(settings: Settings) -> VersionLine:
+    if not settings.registry:
+        return LocalLine(settings.folder)
+    from service.backend.cluster.line import ClusterLine  # it brings Kubernetes' client
+
+    return ClusterLine(settings)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say in one line why something was not done, and end with status 1."""
+    try:
+        yield
+    except (UnknownVersion, Conflict, ChangeRefused, RegistryError, ClusterError) as error:
+        Console(stderr=True).print(str(error))
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,45 @@
+"""How many predictions are worked on at a time, so that memory stays bounded whatever Label Studio sends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+
+from service.errors import Cause
+from service.web.routes import RequestRefused
+
+PREDICTIONS_MAX = 64
+"""Predictions that are worked on at a time; the others wait with their bodies unread."""
+LARGE_PREDICTIONS_MAX = 2
+"""Of them, those whose bodies are large or of unknown length."""
+LARGE_BODY_BYTES = 1 << 20
+
+
+class Admission:
+    """Places for predictions."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(PREDICTIONS_MAX)
+        self._large_places = asyncio.Semaphore(LARGE_PREDICTIONS_MAX)
+
+    @asynccontextmanager
+    async def place(self, request: Request, seconds: float) -> AsyncIterator[None]:
+        """Hold a place for a prediction, before its body is read and until it is answered.
+
+        Raises RequestRefused (503) where none becomes free within `seconds`.
+        """
+        length = request.headers.get("content-length", "")
+        small = length.isdigit() and int(length) < LARGE_BODY_BYTES
+        places = self._places if small else self._large_places
+        try:
+            await asyncio.wait_for(places.acquire(), seconds)
+        except TimeoutError:
+            reason = "Too many predictions are being worked on; retrieve again later."
+            raise RequestRefused(503, reason, Cause.BUSY) from None
+        try:
+            yield
+        finally:
+            places.release()

@@ -1,0 +1,66 @@
+"""Basic authentication of the backend's routes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+
+from starlette.authentication import (
+    AuthCredentials,
+    AuthenticationBackend,
+    AuthenticationError,
+    BaseUser,
+    SimpleUser,
+)
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from service.errors import Cause
+from service.settings import Settings
+from service.web.routes import RequestRefused, refused
+
+
+class BasicAuth(AuthenticationBackend):
+    """Admits requests with the credentials of the settings; without any in the settings it admits every request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._username = settings.basic_auth_username
+        self._password = settings.basic_auth_password.get_secret_value()
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
+        """Raises AuthenticationError for missing or wrong credentials."""
+        if not self.admits(conn):
+            raise AuthenticationError("wrong or no credentials")
+        return AuthCredentials(["authenticated"]), SimpleUser(self._username)
+
+    def require(self, connection: HTTPConnection) -> None:
+        """Raises RequestRefused (401), for a route that is open to some requests and not to others."""
+        if not self.admits(connection):
+            raise _refusal()
+
+    def admits(self, connection: HTTPConnection) -> bool:
+        """Whether a request has the right credentials, or needs none."""
+        if not self._username and not self._password:
+            return True
+        # One comparison of the whole: the time it takes shows neither how much was right nor which half was wrong.
+        return hmac.compare_digest(_given(connection), f"{self._username}:{self._password}".encode())
+
+
+def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Response:
+    """The answer of starlette's AuthenticationMiddleware."""
+    return refused(connection, _refusal())
+
+
+def _refusal() -> RequestRefused:
+    wanted = {"WWW-Authenticate": 'Basic realm="spanloop"'}
+    return RequestRefused(401, "This backend wants Basic authentication.", Cause.UNAUTHORIZED, wanted)
+
+
+def _given(connection: HTTPConnection) -> bytes:
+    """The credentials of a request, "user:password"; empty where there are none that can be read."""
+    scheme, _, encoded = connection.headers.get("authorization", "").partition(" ")
+    try:
+        return base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from service.__main__ import app
+from service.versions.history import INITIAL, LiveFile
+from service.versions.store import BentoStore
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch, model_folder, bento_store):
+    monkeypatch.setenv("SPANLOOP_HOME", str(tmp_path))
+    monkeypatch.setenv("SPANLOOP_MODEL", str(model_folder))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("SPANLOOP_THREADS", "1")
+    return tmp_path
+
+
+def call(*arguments):
+    found = CliRunner().invoke(app, arguments)
+    return found.exit_code, re.sub(r"\s+", " ", found.output)
+
+
+def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
+    publish(BentoStore(home), "20261125-182648-859da5")
+    publish(BentoStore(home), "v2", better=False)
+    LiveFile(home).swap(INITIAL, "20261125-182648-859da5", "")
+    status, output = call("versions")
+    assert status == 0
+    assert "live" in output
+    assert "20261125-182648-859da5" in output
+    assert "0.750" in output
+    assert "held" in output
+
+
+def test_without_versions_the_initial_model_is_said_to_be_live(home):
+    status, output = call("versions")
+    assert status == 0
+    assert "initial model" in output
+
+
+def test_a_version_is_shown_with_all_that_is_known_of_it(home, publish):
+    publish(BentoStore(home), "v1", digest="the-digest")
+    status, output = call("show", "v1")
+    assert status == 0
+    assert "the-digest" in output
+
+
+@pytest.mark.parametrize("command", ["show", "promote"])
+def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command):
+    status, output = call(command, "v9")
+    assert status == 1
+    assert "v9" in output
+    assert "service versions" in output
+    assert LiveFile(home).read().version == INITIAL
+
+
+def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
+    for version in ("v1", "v2"):
+        publish(BentoStore(home), version)
+        assert call("promote", version)[0] == 0
+    assert LiveFile(home).read().version == "v2"
+    status, output = call("rollback")
+    assert status == 0
+    assert "v1" in output
+    assert LiveFile(home).read().version == "v1"
+
+
+def test_there_is_nothing_before_the_initial_model(home):
+    status, output = call("rollback")
+    assert status == 1
+    assert "nothing before" in output
+
+
+def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it(home, publish):
+    for number in range(5):
+        publish(BentoStore(home), f"v{number}", created=f"2026-11-2{number}T00:00:00Z")
+    LiveFile(home).swap(INITIAL, "v0", "")
+    LiveFile(home).swap("v0", "v1", "")
+    status, output = call("prune", "--keep", "1")
+    assert status == 0
+    assert "2 versions deleted: v3, v2" in output
+    assert [lineage.version for lineage in BentoStore(home).versions()] == ["v4", "v1", "v0"]
+    assert call("rollback")[0] == 0
+    assert LiveFile(home).read().version == "v0"
