@@ -1,17 +1,18 @@
 # The image of Spanloop: backend, extractor and training program, with the embedded model.
 #
 #     docker build -t spanloop .                               # computes on processors
-#     docker build -t spanloop:gpu --build-arg TORCH_INDEX= .  # on GPUs: PyPI's torch brings CUDA, the host only the driver
+#     docker build -t spanloop:gpu --build-arg TORCH_INDEX= .  # on GPUs: PyPI's torch brings CUDA, the host the driver
 #
 #     docker run -p 127.0.0.1:9090:9090 -v spanloop:/var/lib/spanloop spanloop
 #
-# is a whole Spanloop, and that volume is all its state. Whoever reaches the port can use it: set SPANLOOP_BASIC_AUTH_USERNAME
-# and SPANLOOP_BASIC_AUTH_PASSWORD (-e) before more than this machine does. Beside the volume only /tmp is written:
-# --read-only --tmpfs /tmp works. podman and buildah build with the same arguments.
+# runs a whole Spanloop, with all its state in that volume. It runs as uid 10001 and writes only to the volume and to
+# /tmp: --read-only --tmpfs /tmp --cap-drop all works. Everyone who reaches the port can use it: set
+# SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD (-e) before other machines reach it. podman and buildah
+# build with the same arguments.
 #
-# BASE is an image with Python 3.11 or later. NVIDIA's have none; then apt must offer one:
+# BASE is an image with Python 3.11 or later. NVIDIA's images have no Python; then apt must offer one:
 #     --build-arg BASE=docker.io/nvidia/cuda:…-base-ubuntu24.04 --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
-# An index of your own, or its credentials, are told to pip by a secret, which stays out of the image:
+# For an index of your own, or its credentials, give pip's configuration as a secret, which stays out of the image:
 #     --secret id=pip.conf,src=$HOME/.config/pip/pip.conf
 ARG BASE=docker.io/library/python:3.11-slim
 
@@ -19,22 +20,24 @@ FROM ${BASE} AS python
 RUN command -v python3 >/dev/null \
     || { apt-get update && apt-get install -y --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*; }
 
-# The packages. Nothing here depends on the code, so a change of it builds and sends none of this again.
+# The packages. This stage does not depend on the code: a change of the code neither builds nor pushes it again.
 FROM python AS environment
 ENV PIP_PYTHON=/opt/venv PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python3 -c "import pip" 2>/dev/null || { apt-get update && apt-get install -y --no-install-recommends python3-pip; }
-# pip fills it from outside: it is not in there itself.
+# pip installs into it from outside, so the environment itself has no pip.
 RUN python3 -m venv --without-pip /opt/venv
 WORKDIR /app
 COPY constraints.txt ./
-# torch first, from an index of its own: PyPI's build has CUDA in it, which is 3 GB. Nothing else is taken where that index has none.
+# torch comes first and from its own index, because PyPI's build includes 3 GB of CUDA. If that index has no torch, the
+# build of the image fails.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     [ -z "$TORCH_INDEX" ] \
     || python3 -m pip install --no-deps -c constraints.txt --index-url "$TORCH_INDEX" torch
 COPY pyproject.toml ./
-# Editable: this brings the project's metadata, which a Bento's requirements are read from, and leaves its code to /app.
-# Then what no program needs goes: tests, and what extensions are compiled with.
+# An editable install brings the project's metadata, from which a Bento's requirements are read, and leaves the code to
+# /app.
+# Then the files go that no program needs: tests, and headers and tools for compiling extensions.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     mkdir service training && touch README.md service/__init__.py training/__init__.py \
     && python3 -m pip install -c constraints.txt --editable . \
@@ -42,7 +45,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find torch/bin -type f ! -name torch_shm_manager -delete \
     && rm -rf torch/include torch/share torch/test \
-    # BentoML wants to see uv before it makes a Bento, or installs it. It runs it only to lock packages, and ours are pinned.
+    # BentoML installs uv before it makes a Bento if it finds none, but runs it only to lock packages. Ours are pinned.
     && rm -f /opt/venv/bin/uvx && ln -sf /bin/false /opt/venv/bin/uv
 
 FROM python AS code
@@ -51,11 +54,11 @@ COPY starter /starter
 COPY LICENSE ./
 COPY service service
 COPY training training
-# Readable, however the checkout is.
+# The files are readable for all users, also if they are not in the checkout.
 RUN chmod -R u=rwX,go=rX /app /starter && python3 -m compileall -q .
 
 FROM python
-# The base's own installers.
+# Remove the base's own installers.
 RUN if python3 -c "import pip" 2>/dev/null; then PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip uninstall -qy setuptools wheel pip; fi
 RUN echo "spanloop:x:10001:10001::/var/lib/spanloop:/usr/sbin/nologin" >> /etc/passwd \
     && echo "spanloop:x:10001:" >> /etc/group \
@@ -63,7 +66,7 @@ RUN echo "spanloop:x:10001:10001::/var/lib/spanloop:/usr/sbin/nologin" >> /etc/p
 COPY --from=environment /opt/venv /opt/venv
 COPY --from=code /starter /app/starter
 COPY --from=code /app /app
-# As the chart has it. HOME: libraries keep their caches where there is room.
+# The chart sets the same variables. Libraries keep their caches below HOME.
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     SPANLOOP_HOME=/var/lib/spanloop \

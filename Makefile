@@ -1,4 +1,4 @@
-# Spanloop: `make help` lists what there is.
+# Spanloop: `make help` lists the targets.
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -7,7 +7,7 @@ LABEL_STUDIO_VERSION := 1.23.2
 LABEL_STUDIO := $(CACHE)/label-studio-$(LABEL_STUDIO_VERSION)
 HELM_TOOLS := $(CACHE)/helm-4.3.1
 TORCH := torch==2.13.0
-# Without a GPU torch's CPU build spares a download of 3 GB; where its index does not answer, PyPI's build serves as well.
+# Without a GPU, torch's CPU build saves a download of 3 GB. If its index does not answer, PyPI's build works as well.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
 PORT ?= 9090
 HOST ?= 127.0.0.1
