@@ -201,11 +201,11 @@ def lineage() -> Callable[..., Any]:
 
 @pytest.fixture
 def publish(bento_store: None, model_folder: Path, lineage: Callable[..., Any]) -> Callable[..., Any]:
-    """Publish the tiny model as a version into a registry."""
+    """Publish the tiny model as a version into a store."""
 
-    def make(registry: Any, version: str, **overrides: Any) -> Any:
+    def make(store: Any, version: str, **overrides: Any) -> Any:
         made = lineage(version, **overrides)
-        registry.publish(made, lambda folder: shutil.copytree(model_folder, folder, dirs_exist_ok=True) and None)
+        store.publish(made, lambda folder: shutil.copytree(model_folder, folder, dirs_exist_ok=True) and None)
         return made
 
     return make

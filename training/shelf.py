@@ -51,23 +51,23 @@ class LocalShelf:
     """One machine: BentoML's local store, and the live version swapped in its file."""
 
     def __init__(self, home: Path) -> None:
-        self._registry = BentoStore(home)
+        self._store = BentoStore(home)
         self._live = LiveFile(home)
 
     def with_digest(self, digest: str) -> Lineage | None:
-        return self._registry.with_digest(digest)
+        return self._store.with_digest(digest)
 
     def champion(self) -> str:
-        return self._live.read().version
+        return self._live.read().live
 
     def was_taken_back(self, version: str) -> bool:
-        return False  # a run on one machine knows how it ended, and does not begin again
+        return version in self._live.read().given_up
 
     def fetch(self, champion: str) -> Path:
-        return self._registry.fetch(champion)
+        return self._store.fetch(champion)
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        self._registry.publish(lineage, save_model)
+        self._store.publish(lineage, save_model)
 
     def reference(self, version: str) -> str:
         return ""

@@ -91,7 +91,7 @@ async def live(request: Request) -> Response:
     supervisor = _supervisor(request)
     rollout = supervisor.rollout
     return JSONResponse(
-        {"version": rollout.version, "reference": rollout.reference, "given_up": list(rollout.given_up)}
+        {"version": rollout.version, "reference": rollout.reference, "given_up": list(rollout.history.given_up)}
     )
 
 

@@ -27,11 +27,10 @@ def render(supervisor: Supervisor, fragment: bool) -> str:
 
 
 def _facts(supervisor: Supervisor) -> dict[str, Any]:
-    live = supervisor.rollout.live
     answering = supervisor.extractor.version
     return {
         "answering": answering,
-        "live": live,
+        "history": supervisor.rollout.history,
         "lineage": next((known for known in supervisor.published if known.version == answering), None),
         "versions": supervisor.published,
         "runs": supervisor.runs.all()[:RUNS_SHOWN],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from service.runs.run import Run
-from service.versions.history import Live
+from service.versions.history import History
 from service.versions.lineage import Lineage
 
 
@@ -84,17 +84,12 @@ class Rollout(Protocol):
         ...
 
     @property
-    def given_up(self) -> Sequence[str]:
-        """References of versions that were taken back, so that no run brings them back by itself."""
-        ...
-
-    @property
     def is_over(self) -> bool:
         """Whether no rollout is under way."""
         ...
 
     @property
-    def live(self) -> Live:
+    def history(self) -> History:
         """What should answer, and how it came to be."""
         ...
 

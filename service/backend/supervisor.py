@@ -24,7 +24,7 @@ class Supervisor:
         settings: Settings,
         extractor: Extractor,
         rollout: Rollout,
-        registry: VersionStore,
+        store: VersionStore,
         runs: RunStore,
         projects: Projects,
         retraining: Retraining,
@@ -36,7 +36,7 @@ class Supervisor:
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
-        self.registry = registry
+        self.store = store
         self.runs = runs
         self.projects = projects
         self.predictor = Predictor(settings, projects, extractor)
@@ -80,4 +80,4 @@ class Supervisor:
         self.extractor.close()
 
     def _list(self) -> None:
-        self.published = self.registry.versions()
+        self.published = self.store.versions()

@@ -66,7 +66,7 @@ def test_a_promoted_version_answers_when_its_pods_are_ready_and_none_of_the_old_
     until(lambda: over(rollout), 60, "the rollout")
     assert (rollout.version, rollout.reference) == ("v1", GOOD)
     assert pod_versions(cluster) == [GOOD]
-    assert rollout.live.history[-1].why == "better"
+    assert rollout.history.why == "better"
 
 
 def test_a_version_whose_pods_do_not_become_ready_is_taken_back(rollout, cluster, clock, until):
@@ -79,7 +79,7 @@ def test_a_version_whose_pods_do_not_become_ready_is_taken_back(rollout, cluster
     clock.seconds += 61
     rollout.tick()
     assert reference_of(cluster.deployment()) == GOOD
-    assert "taken back" in rollout.live.history[-1].why
+    assert "taken back" in rollout.history.why
     until(lambda: is_ready(cluster.deployment()), 60, "the good version's pods")
 
 
@@ -120,7 +120,7 @@ def test_a_version_that_fails_is_taken_back_to_what_was_good_not_to_what_was_bef
     clock.seconds += 61
     rollout.tick()
     assert reference_of(cluster.deployment()) == BETTER
-    assert {GOOD, BETTER} <= rollout.in_use
+    assert {GOOD, BETTER} <= rollout.history.in_use
 
 
 def test_a_version_judged_against_what_is_not_live_any_more_is_refused(rollout, until):
@@ -144,7 +144,7 @@ def test_a_broken_version_set_with_kubectl_is_taken_back(rollout, cluster, clock
 def test_a_rollback_brings_back_the_version_before(rollout, cluster, until):
     rolled(rollout, GOOD, until)
     rolled(rollout, BETTER, until, expected=GOOD)
-    assert rollout.rollback("by hand") == GOOD
+    rollout.rollback(BETTER, GOOD, "by hand")
     until(lambda: over(rollout), 60, "the rollback")
     assert rollout.version == "v1"
     assert reference_of(cluster.deployment()) == GOOD
@@ -205,8 +205,8 @@ def test_what_was_taken_back_is_remembered_until_somebody_promotes_it(rollout, s
     clock.seconds += 61
     until(lambda: over(rollout) and rollout.reference == GOOD, 60, "the good version again")
     rolled(rollout, BETTER, until, expected=GOOD)
-    rollout.rollback("by hand")
+    rollout.rollback(BETTER, GOOD, "by hand")
     until(lambda: over(rollout), 60, "the rollback")
-    assert successor().given_up == (BROKEN, BETTER)
+    assert successor().history.given_up == (BROKEN, BETTER)
     rolled(rollout, BETTER, until, expected=GOOD)
-    assert successor().given_up == (BROKEN,)
+    assert successor().history.given_up == (BROKEN,)

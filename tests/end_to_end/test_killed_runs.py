@@ -52,11 +52,11 @@ def test_a_run_killed_in_a_phase_is_resumed_and_finishes(studio: Studio, tried: 
     project = studio.project(gold, CONFIG, title=f"killed in {phase}")
     model = studio.connect(project, tried.url)
     annotate(studio, project, gold)
-    live, known = LiveFile(tried.home).read().version, {v.version for v in BentoStore(tried.home).versions()}
+    live, known = LiveFile(tried.home).read().live, {v.version for v in BentoStore(tried.home).versions()}
     studio.start_training(model)
     run = tried.job()["job"]
     kill_in(tried, run, phase)
-    assert LiveFile(tried.home).read().version == live
+    assert LiveFile(tried.home).read().live == live
 
     ended = tried.ended(run)
     assert ended["outcome"] in ("promoted", "held"), ended["message"]

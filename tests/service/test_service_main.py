@@ -55,18 +55,18 @@ def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command
     assert status == 1
     assert "v9" in output
     assert "service versions" in output
-    assert LiveFile(home).read().version == INITIAL
+    assert LiveFile(home).read().live == INITIAL
 
 
 def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
     for version in ("v1", "v2"):
         publish(BentoStore(home), version)
         assert call("promote", version)[0] == 0
-    assert LiveFile(home).read().version == "v2"
+    assert LiveFile(home).read().live == "v2"
     status, output = call("rollback")
     assert status == 0
     assert "v1" in output
-    assert LiveFile(home).read().version == "v1"
+    assert LiveFile(home).read().live == "v1"
 
 
 def test_there_is_nothing_before_the_initial_model(home):
@@ -85,4 +85,4 @@ def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it
     assert "2 versions deleted: v3, v2" in output
     assert [lineage.version for lineage in BentoStore(home).versions()] == ["v4", "v1", "v0"]
     assert call("rollback")[0] == 0
-    assert LiveFile(home).read().version == "v0"
+    assert LiveFile(home).read().live == "v0"

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from service.backend.local.line import LocalLine
 from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
@@ -57,7 +58,7 @@ class Bench:
         self.studio = studio
         self.runs = Runs(self.settings.folder)
         self.live = LiveFile(self.settings.folder)
-        self.registry = BentoStore(self.settings.folder)
+        self.store = BentoStore(self.settings.folder)
 
     def prepare(self, run_id="run-1"):
         state = self.runs.get(run_id) or Run(id=run_id, projects=tuple(self.studio.projects))
@@ -84,8 +85,8 @@ def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(ben
     run = one.execute()
     assert (run.outcome, run.phase, run.percent) == ("promoted", "done", 100)
     assert run.scores["new"].f1 > run.scores["base"].f1
-    lineage = one.registry.get(run.version)
-    assert one.live.read().version == lineage.version == run.version
+    lineage = one.store.get(run.version)
+    assert one.live.read().live == lineage.version == run.version
     assert (lineage.run, lineage.projects, lineage.better) == ("run-1", (1,), True)
     assert lineage.annotations == tuple(range(100, 160))
     assert sum(lineage.tasks.values()) == 60
@@ -98,8 +99,8 @@ def test_the_same_annotations_again_are_nothing_new(bench):
     first = one.execute("run-1")
     again = one.execute("run-2")
     assert (again.outcome, again.version) == ("nothing new", first.version)
-    assert len(one.registry.versions()) == 1
-    assert len(one.live.read().history) == 1
+    assert len(one.store.versions()) == 1
+    assert len(one.live.read().changes) == 1
 
 
 def test_a_version_that_is_not_better_is_published_and_held_with_the_reason(bench):
@@ -108,8 +109,8 @@ def test_a_version_that_is_not_better_is_published_and_held_with_the_reason(benc
     assert run.outcome == "held"
     assert "does not serve" in run.message
     assert "not better" in run.message
-    assert one.live.read().version == INITIAL
-    assert not one.registry.get(run.version).better
+    assert one.live.read().live == INITIAL
+    assert not one.store.get(run.version).better
 
 
 @pytest.mark.parametrize("labels", ["person", "gone"])
@@ -118,8 +119,8 @@ def test_too_few_annotations_are_said_and_nothing_happens(bench, studio, labels)
     one = bench()
     with pytest.raises(TooFew, match="live version is untouched"):
         one.execute()
-    assert one.registry.versions() == []
-    assert one.live.read().version == INITIAL
+    assert one.store.versions() == []
+    assert one.live.read().live == INITIAL
 
 
 def test_a_label_studio_that_is_down_is_said_and_nothing_happens(bench, studio):
@@ -165,13 +166,13 @@ def test_a_run_killed_in_any_phase_and_resumed_ends_as_if_it_had_not_been(bench,
         patched.setattr(Reporter, "enter", kill)
         with pytest.raises(Killed):
             one.execute()
-    assert one.live.read().version == INITIAL
+    assert one.live.read().live == INITIAL
     assert one.runs.get("run-1").phase == phase
     assert not one.runs.get("run-1").ended
     run = one.execute()
     assert run.outcome == "promoted"
-    assert [lineage.version for lineage in one.registry.versions()] == [run.version]
-    assert one.live.read().version == run.version
+    assert [lineage.version for lineage in one.store.versions()] == [run.version]
+    assert one.live.read().live == run.version
 
 
 def test_a_run_killed_after_its_version_went_live_and_resumed_knows_that_it_serves(bench, monkeypatch):
@@ -185,10 +186,10 @@ def test_a_run_killed_after_its_version_went_live_and_resumed_knows_that_it_serv
         with pytest.raises(Killed):
             one.execute()
     live = one.live.read()
-    assert live.version != INITIAL
+    assert live.live != INITIAL
     run = one.execute()
-    assert (run.outcome, run.version) == ("promoted", live.version)
-    assert len(one.live.read().history) == 1
+    assert (run.outcome, run.version) == ("promoted", live.live)
+    assert len(one.live.read().changes) == 1
 
 
 def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monkeypatch):
@@ -211,18 +212,19 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
     assert seen == [first.version]
     assert run.outcome == "promoted"
     assert run.champion == INITIAL
-    assert one.live.read().version == run.version
+    assert one.live.read().live == run.version
 
 
-def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench, monkeypatch):
+def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench):
     here = bench()
     first = here.execute()
-    here.live.undo(first.version, "its pods were not ready")
-    monkeypatch.setattr(LocalShelf, "was_taken_back", lambda shelf, version: version == first.version)
+    here.live.back(first.version, "it does not work here")
     again = here.execute()
     assert (again.outcome, again.version) == ("held", first.version)
     assert f"promote {first.version}" in again.message
-    assert here.live.read().version == INITIAL
+    assert here.live.read().live == INITIAL
+    LocalLine(here.settings.folder).promote(first.version)
+    assert here.execute().outcome == "promoted"
 
 
 def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):
@@ -261,7 +263,7 @@ def test_sigterm_behind_the_last_step_ends_the_run_before_it_judges(bench, monke
         patched.setattr(Learning, "tune", terminated)
         with pytest.raises(Stopped, match="behind the tuning"):
             one.execute()
-    assert one.registry.versions() == []
+    assert one.store.versions() == []
     assert one.execute().outcome == "promoted"
     assert steps == [1, 2, 3, 4], "nothing is learnt twice"
 
@@ -274,7 +276,7 @@ def test_a_resumed_run_learns_from_the_annotations_it_began_with(bench, monkeypa
             one.execute()
     one.studio.projects[1].export = annotated(90, seed=2)
     run = one.execute()
-    assert len(one.registry.get(run.version).annotations) == 60
+    assert len(one.store.get(run.version).annotations) == 60
 
 
 def test_a_full_disk_while_publishing_leaves_no_version_and_the_live_one_untouched(bench, monkeypatch):
@@ -287,9 +289,9 @@ def test_a_full_disk_while_publishing_leaves_no_version_and_the_live_one_untouch
         patched.setattr("training.publish.save_model", full)
         with pytest.raises(OSError, match="No space left"):
             one.execute()
-    assert one.registry.versions() == []
-    assert one.live.read().version == INITIAL
-    assert one.execute().version == one.registry.versions()[0].version
+    assert one.store.versions() == []
+    assert one.live.read().live == INITIAL
+    assert one.execute().version == one.store.versions()[0].version
 
 
 def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
@@ -316,5 +318,5 @@ def test_nothing_of_the_users_texts_stays_behind(bench):
     assert kept
     for path in kept:
         assert "house where" not in path.read_text(encoding="utf-8", errors="replace")
-    for path in (one.registry.home).rglob("*.json"):
+    for path in (one.store.home).rglob("*.json"):
         assert "house where" not in path.read_text(encoding="utf-8", errors="replace")

@@ -63,7 +63,7 @@ def supervisor(settings: Settings) -> Supervisor:
         settings,
         extractor=extractor,
         rollout=rollout,
-        registry=_versions(settings),
+        store=_versions(settings),
         runs=runs,
         projects=projects,
         retraining=retraining,

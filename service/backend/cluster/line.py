@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
-from service.backend.cluster.rollout import ClusterRollout, state_of
+from service.backend.cluster.rollout import ClusterRollout
 from service.backend.line import ChangeRefused, not_initial, not_live_already
 from service.settings import Settings
 from service.versions.history import INITIAL
@@ -43,8 +43,10 @@ class ClusterLine:
     def rollback(self) -> str:
         live = self.live()
         not_initial(live)
-        self._still_published(state_of(self._deployment.seen).previous, live)
-        return version_of(self._rollout.rollback(f"Rolled back by hand from {live}."))
+        history = self._rollout.history
+        self._still_published(history.previous, live)
+        self._rollout.rollback(history.live, history.previous, f"Rolled back by hand from {live}.")
+        return version_of(history.previous)
 
     def _still_published(self, previous: str, live: str) -> None:
         """Pods of a version that is gone never start. Raises ChangeRefused; the initial model is never gone."""
@@ -62,4 +64,4 @@ class ClusterLine:
     def prune(self, keep: int) -> list[str]:
         self._deployment.look()
         self._rollout.look()
-        return [published.version for published in self._bentos.prune(keep, self._rollout.in_use)]
+        return [published.version for published in self._bentos.prune(keep, self._rollout.history.in_use)]

@@ -36,7 +36,7 @@ class Promotion:
             elif run.detail != ROLLING:
                 self._runs.save(run.model_copy(update={"detail": ROLLING}))
         elif run.detail == ROLLING:
-            why = self._rollout.live.history[-1].why if self._rollout.live.history else ""
+            why = self._rollout.history.why
             self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
         elif self._rollout.is_over:
             self._begin(run)

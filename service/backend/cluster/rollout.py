@@ -11,15 +11,15 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError, computed_field
 
 from service.backend import metrics
 from service.backend.cluster.api import annotation
 from service.backend.cluster.deployment import ExtractorDeployment, is_settled, replicas_of
 from service.backend.cluster.jobs import KubeObject
-from service.versions.history import INITIAL, Change, Conflict, Live
+from service.versions.history import INITIAL, Conflict, History, check_unchanged
 from service.versions.names import version_of
 
 log = logging.getLogger(__name__)
@@ -28,65 +28,44 @@ VERSION_ANNOTATION = "spanloop.dev/version"
 """Annotation of the pod template: the live version as `repository:VERSION@sha256:…`; absent for the initial model."""
 ROLLOUT_ANNOTATION = "spanloop.dev/rollout"
 """Annotation of the Deployment: where the rollout stands, as JSON."""
-CHANGES_KEPT = 20
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Turn(BaseModel):
-    """One change of the live version, with the reference that brings it back."""
+class RolloutState(History):
+    """Where the rollout stands: the history of what the pods were to become, and the last of it that they did become.
 
-    model_config = ConfigDict(frozen=True)
+    As JSON it has `target` and `since` besides, which an older Spanloop reads.
+    """
 
-    reference: str
-    at: datetime
-    why: str
-
-
-class RolloutState(BaseModel):
-    """Where the rollout stands."""
-
-    model_config = ConfigDict(frozen=True)
+    CHANGES_KEPT: ClassVar[int] = 20
+    """Fewer than on one machine: the annotations of an object hold 256 KiB together."""
 
     good: str = INITIAL
     """The last reference whose pods were all ready."""
-    target: str = INITIAL
-    """What the pods are to become; a rollout is under way where it is not `good`."""
-    since: datetime = Field(default_factory=now)
-    history: tuple[Turn, ...] = ()
-    """Oldest first; the last is the target. What was undone is not in it."""
-    given_up: tuple[str, ...] = ()
-    """References that were undone or rolled back, and not promoted again since."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def previous(self) -> str:
-        """The reference before the target; the initial model where there was none."""
-        return self.history[-2].reference if len(self.history) > 1 else INITIAL
+    def target(self) -> str:
+        """What the pods are to become; a rollout is under way where it is not `good`."""
+        return self.live
 
-    def to(self, target: str, why: str) -> RolloutState:
-        """A rollout to another reference begins."""
-        step = Turn(reference=target, at=now(), why=why)
-        given_up = tuple(reference for reference in self.given_up if reference != target)
-        history = (*self.history, step)[-CHANGES_KEPT:]
-        return self.model_copy(update={"target": target, "since": step.at, "history": history, "given_up": given_up})
-
-    def back(self, why: str) -> RolloutState:
-        """The target is left for the reference before it."""
-        return self._without_target(self.history[:-2]).to(self.previous, why)
-
-    def undone(self, why: str) -> RolloutState:
-        """The target is given up for the last good one; what came after that leaves the history."""
-        places = [place for place, step in enumerate(self.history) if step.reference == self.good]
-        return self._without_target(self.history[: places[-1] if places else 0]).to(self.good, why)
-
-    def _without_target(self, history: tuple[Turn, ...]) -> RolloutState:
-        return self.model_copy(update={"history": history, "given_up": (*self.given_up, self.target)[-CHANGES_KEPT:]})
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def since(self) -> datetime | None:
+        """When the rollout to the target began; None where nothing was ever rolled out."""
+        return self.changes[-1].at if self.changes else None
 
     @property
     def is_over(self) -> bool:
         return self.good == self.target
+
+    @property
+    def in_use(self) -> frozenset[str]:
+        """The last good reference as well: it serves until the target is ready."""
+        return super().in_use | ({self.good} - {INITIAL})
 
 
 class ClusterRollout:
@@ -104,7 +83,7 @@ class ClusterRollout:
         self._seconds = seconds
         self._clock = clock
         self._known = RolloutState()
-        self._first_seen: tuple[tuple[str, datetime] | None, float] = (None, 0.0)
+        self._first_seen: tuple[tuple[str, datetime | None] | None, float] = (None, 0.0)
 
     @property
     def version(self) -> str:
@@ -112,9 +91,9 @@ class ClusterRollout:
         return version_of(self._known.good) or self._initial
 
     @property
-    def live(self) -> Live:
-        steps = self._known.history
-        return Live(history=tuple(Change(version=version_of(s.reference), at=s.at, why=s.why) for s in steps))
+    def history(self) -> RolloutState:
+        """What should answer, and how it came to be."""
+        return self._known
 
     @property
     def reference(self) -> str:
@@ -125,16 +104,6 @@ class ClusterRollout:
     def target(self) -> str:
         """The reference that the pods are, or are to become, of."""
         return self._known.target
-
-    @property
-    def given_up(self) -> tuple[str, ...]:
-        """References that were undone or rolled back: no run brings them back by itself."""
-        return self._known.given_up
-
-    @property
-    def in_use(self) -> set[str]:
-        """The references that must stay in the registry: what serves, what is to serve, and what one can go back to."""
-        return {self._known.good, self._known.target, self._known.previous} - {INITIAL}
 
     def is_target(self, reference: str) -> bool:
         """Whether the pods are, or are to become, of this reference."""
@@ -148,20 +117,30 @@ class ClusterRollout:
         """Begin to roll to a reference if the live one still is `expected`. Raises Conflict otherwise."""
 
         def begin(deployment: KubeObject) -> None:
-            found = reference_of(deployment)
-            if found != expected:
-                raise Conflict(
-                    f"The live version is {version_of(found) or 'the initial model'}, not "
-                    f"{version_of(expected) or 'the initial model'}: it was changed meanwhile. Nothing was done."
-                )
-            self._patch(deployment, state_of(deployment).to(reference, why))
+            check_unchanged(expected, reference_of(deployment))
+            self._patch(deployment, state_of(deployment).swapped(reference, why, now()))
 
+        self._deployment.look()
         self._deployment.change(begin)
 
-    def rollback(self, why: str) -> str:
-        """Go back to the version before the live one. Returns its reference."""
-        self._deployment.change(lambda deployment: self._patch(deployment, state_of(deployment).back(why)))
-        return self._known.target
+    def rollback(self, expected: str, previous: str, why: str) -> None:
+        """Go back from `expected` to `previous` if these still are the live reference and the one before it.
+
+        Raises Conflict otherwise.
+        """
+
+        def begin(deployment: KubeObject) -> None:
+            standing = state_of(deployment)
+            check_unchanged(expected, reference_of(deployment))
+            if standing.previous != previous:
+                raise Conflict(
+                    f"The version before the live one is {version_of(standing.previous) or 'the initial model'}, not "
+                    f"{version_of(previous) or 'the initial model'}: it was changed meanwhile. Nothing was done."
+                )
+            self._patch(deployment, standing.back(why, now()))
+
+        self._deployment.look()
+        self._deployment.change(begin)
 
     def look(self) -> None:
         """Learn from the Deployment where the rollout stands. Asks and changes nothing."""
@@ -175,7 +154,7 @@ class ClusterRollout:
         standing, found = state_of(deployment), reference_of(deployment)
         if found != standing.target:
             # Somebody else patched the template: it is watched like one of ours.
-            standing = standing.to(found, "Set on the Deployment by hand.")
+            standing = standing.swapped(found, "Set on the Deployment by hand.", now())
             self._note(deployment, standing)
         elif not standing.is_over and is_ready(deployment):
             standing = standing.model_copy(update={"good": standing.target})
@@ -185,7 +164,7 @@ class ClusterRollout:
         elif not standing.is_over and self._watched(standing) > self._seconds:
             why = f"{version_of(standing.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
             log.error("%s", why)
-            standing = standing.undone(why)
+            standing = standing.undone(standing.good, why, now())
             self._patch(deployment, standing)
             metrics.ROLLOUTS.labels("undone").inc()
         elif not standing.is_over and replicas_of(deployment) == 0:
@@ -209,7 +188,7 @@ class ClusterRollout:
         self._write(deployment, standing, {})
 
     def _write(self, deployment: KubeObject, standing: RolloutState, body: dict[str, Any]) -> None:
-        noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: standing.model_dump_json()}}}
+        noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: standing.as_json()}}}
         self._deployment.patch(deployment, {**body, **noted})
 
 

@@ -18,11 +18,11 @@ from service.versions.store import BentoStore
 
 def supervisor(settings: Settings) -> Supervisor:
     """Put the parts together. State is in the settings' home directory."""
-    registry = BentoStore(settings.folder)
+    store = BentoStore(settings.folder)
     runs = Runs(settings.folder)
     engine = Engine()
-    rollout = LocalRollout(settings, registry, LiveFile(settings.folder), engine)
+    rollout = LocalRollout(settings, store, LiveFile(settings.folder), engine)
     projects = FileProjects(settings.folder)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), LabelStudio(settings))
     loops = [Loop([rollout.tick]), Loop([retraining.look_after, retraining.start_due])]
-    return Supervisor(settings, engine, rollout, registry, runs, projects, retraining, loops)
+    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, loops)

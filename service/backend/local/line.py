@@ -8,6 +8,8 @@ from pathlib import Path
 from service.backend.line import not_initial, not_live_already
 from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
+from service.versions.reference import Reference
+from service.versions.retention import retained
 from service.versions.store import BentoStore
 
 
@@ -15,34 +17,33 @@ class LocalLine:
     """A VersionLine in a home directory. A running backend loads what is set here."""
 
     def __init__(self, home: Path) -> None:
-        self._registry = BentoStore(home)
+        self._store = BentoStore(home)
         self._file = LiveFile(home)
 
     def versions(self) -> Sequence[Lineage]:
-        return self._registry.versions()
+        return self._store.versions()
 
     def get(self, version: str) -> Lineage:
-        return self._registry.get(version)
+        return self._store.get(version)
 
     def live(self) -> str:
-        return self._file.read().version
+        return self._file.read().live
 
     def promote(self, version: str) -> None:
-        self._registry.fetch(version)
+        self._store.fetch(version)
         live = self.live()
         not_live_already(version, live)
         self._file.swap(live, version, "Promoted by hand.")
 
     def rollback(self) -> str:
-        live = self._file.read()
-        not_initial(live.version)
-        self._file.undo(live.version, f"Rolled back by hand from {live.version}.")
-        return live.previous
+        live = self.live()
+        not_initial(live)
+        return self._file.back(live, f"Rolled back by hand from {live}.").live
 
     def prune(self, keep: int) -> list[str]:
-        live = self._file.read()
-        kept = {live.version, live.previous}
-        old = [v.version for v in self._registry.versions()[keep:] if v.version not in kept]
+        published = [lineage.version for lineage in self._store.versions()]
+        stays = retained([Reference(version) for version in published], keep, self._file.read().in_use)
+        old = [version for version in published if version not in stays]
         for version in old:
-            self._registry.delete(version)
+            self._store.delete(version)
         return old

@@ -12,7 +12,7 @@ from service.extractor.loaded import Loaded
 from service.extractor.loading import load
 from service.metrics import failures
 from service.settings import Settings
-from service.versions.history import INITIAL, Live, LiveFile
+from service.versions.history import INITIAL, Conflict, History, LiveFile
 from service.versions.names import initial_version
 from service.versions.store import BentoStore
 
@@ -25,9 +25,9 @@ RETRY_SECONDS = 30.0
 class LocalRollout:
     """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
 
-    def __init__(self, settings: Settings, registry: BentoStore, live: LiveFile, engine: Engine) -> None:
+    def __init__(self, settings: Settings, store: BentoStore, live: LiveFile, engine: Engine) -> None:
         self._settings = settings
-        self._registry = registry
+        self._store = store
         self._live = live
         self._engine = engine
         self._applied: str | None = None
@@ -37,15 +37,11 @@ class LocalRollout:
     @property
     def version(self) -> str:
         """The version that answers; before the first is loaded, the one that will."""
-        return self._engine.version or self._live.read().version or self._initial
+        return self._engine.version or self._live.read().live or self._initial
 
     @property
     def reference(self) -> str:
-        return self._live.read().version
-
-    @property
-    def given_up(self) -> tuple[str, ...]:
-        return ()  # a run on one machine knows how it ended
+        return self._live.read().live
 
     @property
     def is_over(self) -> bool:
@@ -53,13 +49,13 @@ class LocalRollout:
         return True
 
     @property
-    def live(self) -> Live:
+    def history(self) -> History:
         """What should answer, and how it came to be."""
         return self._live.read()
 
     def tick(self) -> None:
         """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
-        target = self._live.read().version
+        target = self._live.read().live
         if target == self._applied or (target == INITIAL and time.monotonic() < self._again):
             return
         try:
@@ -81,9 +77,16 @@ class LocalRollout:
             self._engine.failed(why)
             self._again = time.monotonic() + RETRY_SECONDS
         else:
-            self._live.undo(target, f"{target} was taken back: {why}")
+            self._take_back(target, why)
+
+    def _take_back(self, version: str, why: str) -> None:
+        try:
+            self._live.back(version, f"{version} was taken back: {why}")
+        except Conflict as conflict:
+            log.info("%s need not be taken back. %s", version, conflict)
+        else:
             metrics.ROLLOUTS.labels("undone").inc()
 
     def _load(self, target: str) -> Loaded:
-        source = self._settings.model if target == INITIAL else str(self._registry.fetch(target))
+        source = self._settings.model if target == INITIAL else str(self._store.fetch(target))
         return load(source, self._settings.device, self._settings.precision)

@@ -24,6 +24,7 @@ from service.versions.oci.manifest import (
     digest_of,
 )
 from service.versions.reference import Reference, Repository
+from service.versions.retention import Stays, retained
 from service.versions.staging import workplace
 from service.versions.store import COMPLETE_MARKER, BentoStore
 from service.versions.store import MODEL_NAME as MODEL_NAME
@@ -152,27 +153,19 @@ class Bentos:
         found = self.get(version)
         self._delete(found, self._catalogue.survey().others(found))
 
-    def prune(self, keep: int, live: Collection[str]) -> list[Published]:
-        """Delete all but the `keep` newest versions, and those that are `live`: versions or references. The deleted.
-
-        A version that any other tag names as well was kept by somebody on purpose, and stays.
-        """
-        if keep < 0:
-            raise ValueError(f"{keep} versions cannot be kept; nothing was deleted.")
-        pinned = [Reference.parse(one) for one in live if one]
-        names, digests = {one.version for one in pinned}, {one.digest for one in pinned if one.digest}
+    def prune(self, keep: int, in_use: Collection[str]) -> list[Published]:
+        """Delete all versions but the `keep` newest, those `in_use` (versions or references), and those that any
+        other tag names as well. The deleted ones. Raises ValueError for what is no number or no reference."""
         survey = self._catalogue.survey()
-        deleted = []
-        for one in survey.published[keep:]:
-            others = survey.others(one)
-            if one.version in names or one.digest in digests:
-                continue
-            if others:
-                log.info("version %s is kept: it has the tag %s too", one.version, ", ".join(others))
-                continue
-            self._delete(one, others)
-            deleted.append(one)
-        return deleted
+        others = {one.version: tags for one in survey.published if (tags := survey.others(one))}
+        stays = retained([one.reference for one in survey.published], keep, in_use, others)
+        for version, why in stays.items():
+            if why is Stays.TAGGED:
+                log.info("version %s is kept: it has the tag %s too", version, ", ".join(others[version]))
+        old = [one for one in survey.published if one.version not in stays]
+        for one in old:
+            self._delete(one, others=[])
+        return old
 
     def _delete(self, one: Published, others: list[str]) -> None:
         if not others:

@@ -106,7 +106,7 @@ def test_a_version_that_answers_takes_the_place_of_the_one_before(client, publis
     supervisor = client.app.state.supervisor
     ((first,),) = scrape(client).of("spanloop_live_version_info")
     assert first == supervisor.extractor.version
-    publish(supervisor.registry, "v1")
+    publish(supervisor.store, "v1")
     LiveFile(supervisor.settings.folder).swap(INITIAL, "v1", "better")
     until(lambda: supervisor.extractor.version == "v1")
     assert scrape(client).of("spanloop_live_version_info") == {("v1",): 1}
@@ -114,9 +114,9 @@ def test_a_version_that_answers_takes_the_place_of_the_one_before(client, publis
 
 def test_versions_of_kept_runs_and_the_live_one_have_their_scores_and_no_others(client, runs, publish, until):
     supervisor = client.app.state.supervisor
-    registry = BentoStore(supervisor.settings.folder)
+    store = BentoStore(supervisor.settings.folder)
     for version in ("v1", "v2"):
-        publish(registry, version)
+        publish(store, version)
     LiveFile(supervisor.settings.folder).swap(INITIAL, "v1", "better")
     until(lambda: supervisor.extractor.version == "v1" and len(supervisor.published) == 2)
     runs.save(run(1, outcome="promoted", version="v1", scores={"new": score(0.5), "base": score(0.1)}))

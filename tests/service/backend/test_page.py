@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.runs.run import Run
+from service.versions.history import INITIAL, LiveFile
 from tests.support.asking import setup
 
 
@@ -30,6 +31,13 @@ def test_the_page_escapes_what_strangers_wrote(client):
         assert attack not in text
         assert "&lt;script&gt;" in text
         assert text.count("<script>") == (path == "/")
+
+
+def test_a_version_that_does_not_work_is_said_to_be_taken_back_and_runs_are_told(client, until):
+    LiveFile(client.app.state.supervisor.settings.folder).swap(INITIAL, "v9", "better")
+    until(lambda: client.get("/live").json()["given_up"] == ["v9"])
+    assert client.get("/live").json()["reference"] == INITIAL
+    assert "v9 was taken back" in client.get("/").text
 
 
 def test_the_page_says_what_is_wrong_with_a_projects_config(client):

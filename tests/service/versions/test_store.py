@@ -14,35 +14,35 @@ from service.versions.store import BENTO_NAME, MODEL_NAME, BentoStore, UnknownVe
 
 
 @pytest.fixture
-def registry(tmp_path, bento_store):
+def store(tmp_path, bento_store):
     return BentoStore(tmp_path)
 
 
-def test_a_new_store_has_no_versions(registry):
-    assert registry.versions() == []
-    assert registry.with_digest("any") is None
+def test_a_new_store_has_no_versions(store):
+    assert store.versions() == []
+    assert store.with_digest("any") is None
     with pytest.raises(UnknownVersion, match=r"'v1'.*lists them"):
-        registry.get("v1")
+        store.get("v1")
 
 
-def test_a_published_version_can_be_got_listed_found_by_digest_and_loaded(registry, publish):
-    written = publish(registry, "v1", digest="d1")
-    assert registry.get("v1") == written
-    assert registry.versions() == [written]
-    assert registry.with_digest("d1") == written
-    assert registry.with_digest("d2") is None
-    assert Model.load(str(registry.fetch("v1"))).extract(["Alice met Bob"], ["person"], 0.5)[0].spans
+def test_a_published_version_can_be_got_listed_found_by_digest_and_loaded(store, publish):
+    written = publish(store, "v1", digest="d1")
+    assert store.get("v1") == written
+    assert store.versions() == [written]
+    assert store.with_digest("d1") == written
+    assert store.with_digest("d2") is None
+    assert Model.load(str(store.fetch("v1"))).extract(["Alice met Bob"], ["person"], 0.5)[0].spans
 
 
-def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(registry, publish):
+def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(store, publish):
     import bentoml
 
-    publish(registry, "v1")
+    publish(store, "v1")
     bento = bentoml.bentos.get(f"{BENTO_NAME}:v1")
     assert [str(model.tag) for model in bento.info.models or []] == [f"{MODEL_NAME}:v1"] or str(
         bento.info.all_models[0].tag
     ) == f"{MODEL_NAME}:v1"
-    source = registry.home / "bentos" / BENTO_NAME / "v1" / "src"
+    source = store.home / "bentos" / BENTO_NAME / "v1" / "src"
     assert (source / "service" / "main.py").is_file()
     assert (source / "training" / "__main__.py").is_file()
     assert json.loads((source / lineages.FILE).read_text())["version"] == "v1"
@@ -52,44 +52,44 @@ def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(
     assert not [pin for pin in pins if "+" in pin], "a build that no index has"
 
 
-def test_versions_are_listed_newest_first(registry, publish):
+def test_versions_are_listed_newest_first(store, publish):
     for day in (2, 3, 1):
-        publish(registry, f"v{day}", created=datetime(2026, 1, day, tzinfo=UTC))
-    assert [lineage.version for lineage in registry.versions()] == ["v3", "v2", "v1"]
+        publish(store, f"v{day}", created=datetime(2026, 1, day, tzinfo=UTC))
+    assert [lineage.version for lineage in store.versions()] == ["v3", "v2", "v1"]
 
 
-def test_publishing_a_version_again_is_refused_and_leaves_it_as_it_was(registry, publish):
-    first = publish(registry, "v1", digest="first")
+def test_publishing_a_version_again_is_refused_and_leaves_it_as_it_was(store, publish):
+    first = publish(store, "v1", digest="first")
     with pytest.raises(ValueError, match="v1 is in the store already"):
-        publish(registry, "v1", digest="second")
-    assert registry.get("v1") == first
+        publish(store, "v1", digest="second")
+    assert store.get("v1") == first
 
 
-def test_what_a_killed_publication_left_is_no_version_and_is_replaced(registry, publish, model_folder, lineage):
-    leftover = registry.home / "models" / MODEL_NAME / "v1"
+def test_what_a_killed_publication_left_is_no_version_and_is_replaced(store, publish, model_folder, lineage):
+    leftover = store.home / "models" / MODEL_NAME / "v1"
     shutil.copytree(model_folder, leftover)
     (leftover / "model.yaml").write_text("half written")
     lineages.write(leftover, lineage("v1", digest="of the killed one"))
-    assert registry.versions() == []
+    assert store.versions() == []
     with pytest.raises(UnknownVersion):
-        registry.fetch("v1")
-    written = publish(registry, "v1", digest="of the next one")
-    assert registry.get("v1") == written
+        store.fetch("v1")
+    written = publish(store, "v1", digest="of the next one")
+    assert store.get("v1") == written
 
 
-def test_a_publication_whose_model_cannot_be_written_leaves_no_version(registry, publish, lineage):
+def test_a_publication_whose_model_cannot_be_written_leaves_no_version(store, publish, lineage):
     def full(folder):
         (folder / "model.safetensors").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        registry.publish(lineage("v1"), full)
-    assert registry.versions() == []
-    publish(registry, "v1")
-    assert [one.version for one in registry.versions()] == ["v1"]
+        store.publish(lineage("v1"), full)
+    assert store.versions() == []
+    publish(store, "v1")
+    assert [one.version for one in store.versions()] == ["v1"]
 
 
-def test_a_publication_killed_while_the_bento_is_copied_is_no_version(registry, publish, monkeypatch):
+def test_a_publication_killed_while_the_bento_is_copied_is_no_version(store, publish, monkeypatch):
     """BentoML copies a Bento into the store file by file, in any order: only the last may make the version seen."""
 
     class Killed(BaseException):
@@ -98,7 +98,7 @@ def test_a_publication_killed_while_the_bento_is_copied_is_no_version(registry, 
     real = shutil.copytree
 
     def killed(source, target, *args, **kwargs):
-        if Path(target).parent != registry.home / "bentos" / BENTO_NAME:
+        if Path(target).parent != store.home / "bentos" / BENTO_NAME:
             return real(source, target, *args, **kwargs)
         shutil.copy(Path(source) / "bento.yaml", target)
         raise Killed
@@ -106,19 +106,19 @@ def test_a_publication_killed_while_the_bento_is_copied_is_no_version(registry, 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "copytree", killed)
         with pytest.raises(Killed):
-            publish(registry, "v1", digest="killed")
-    assert registry.versions() == []
-    assert registry.with_digest("killed") is None
-    assert publish(registry, "v1", digest="next") == registry.get("v1")
+            publish(store, "v1", digest="killed")
+    assert store.versions() == []
+    assert store.with_digest("killed") is None
+    assert publish(store, "v1", digest="next") == store.get("v1")
 
 
-def test_a_version_of_a_newer_format_is_refused_but_hides_no_other(registry, publish):
-    publish(registry, "v1")
-    publish(registry, "v2")
-    folder = registry.fetch("v2")
+def test_a_version_of_a_newer_format_is_refused_but_hides_no_other(store, publish):
+    publish(store, "v1")
+    publish(store, "v2")
+    folder = store.fetch("v2")
     content = json.loads((folder / lineages.FILE).read_text())
     (folder / lineages.FILE).write_text(json.dumps({**content, "format": FORMAT + 1}))
     with pytest.raises(lineages.FormatError, match="upgrade"):
-        registry.get("v2")
-    assert [one.version for one in registry.versions()] == ["v1"]
-    assert registry.with_digest("digest of v1") is not None
+        store.get("v2")
+    assert [one.version for one in store.versions()] == ["v1"]
+    assert store.with_digest("digest of v1") is not None

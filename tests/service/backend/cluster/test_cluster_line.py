@@ -10,6 +10,7 @@ from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.rollout import reference_of
 from service.backend.line import ChangeRefused
 from service.versions import lineage as lineages
+from service.versions.history import Conflict
 from service.versions.oci.bentos import Bentos
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 from tests.support import api_server
@@ -88,3 +89,56 @@ def test_the_initial_model_needs_no_registry(release, bentos):
     bentos.delete("v2")
     bentos.delete("v1")
     assert release.rollback() == ""
+
+
+@pytest.fixture
+def other(on_cluster, release):
+    """Another person who changes the same release."""
+    return ClusterLine(on_cluster)
+
+
+def before_the_swap(release, monkeypatch, happens):
+    """Let something happen between a rollback's look at what is live and its change of it."""
+    checked = release._still_published
+
+    def meanwhile(previous, live):
+        checked(previous, live)
+        happens()
+
+    monkeypatch.setattr(release, "_still_published", meanwhile)
+
+
+def test_a_rollback_does_not_leave_a_version_that_went_live_meanwhile(release, other, api, monkeypatch):
+    release.promote("v1")
+    release.promote("v2")
+    before_the_swap(release, monkeypatch, lambda: other.promote("v1"))
+    with pytest.raises(Conflict, match=r"live version is v1, not v2.*Nothing was done"):
+        release.rollback()
+    assert release.live() == "v1"
+    assert ":v1@" in reference_of(api.extractor)
+
+
+def test_a_rollback_goes_to_no_version_that_was_not_looked_for(release, other, api, monkeypatch):
+    """The same version is live again, and another is before it: nobody has seen whether that one is still there."""
+    release.promote("v1")
+    release.promote("v2")
+
+    def there_and_back():
+        other.rollback()
+        other.rollback()
+        other.promote("v2")
+
+    before_the_swap(release, monkeypatch, there_and_back)
+    with pytest.raises(Conflict, match=r"before the live one is the initial model, not v1.*Nothing was done"):
+        release.rollback()
+    assert release.live() == "v2"
+    assert ":v2@" in reference_of(api.extractor)
+
+
+def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it(release, bentos):
+    release.promote("v1")
+    release.promote("v2")
+    assert release.prune(0) == []
+    release.rollback()
+    assert release.prune(0) == ["v2"]
+    assert [version.version for version in release.versions()] == ["v1"]

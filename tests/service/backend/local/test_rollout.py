@@ -16,10 +16,10 @@ from service.versions.store import BentoStore
 class Machine:
     def __init__(self, settings, bento_store):
         self.settings = settings
-        self.registry = BentoStore(settings.folder)
+        self.store = BentoStore(settings.folder)
         self.live = LiveFile(settings.folder)
         self.engine = Engine()
-        self.rollout = LocalRollout(settings, self.registry, self.live, self.engine)
+        self.rollout = LocalRollout(settings, self.store, self.live, self.engine)
 
     def answer(self):
         found = asyncio.run(self.engine.ask([Question(["Alice"], ["person"])], 0.5, 30))
@@ -58,7 +58,7 @@ def test_a_promoted_version_answers_at_the_next_look(machine, publish, grown):
     one = machine()
     one.rollout.tick()
     assert grown("spanloop_rollouts_total", outcome="done") == 0, "the first model is no rollout"
-    publish(one.registry, "v1", canaries=(GOOD,))
+    publish(one.store, "v1", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "better")
     one.rollout.tick()
     assert one.answer() == one.rollout.version == "v1"
@@ -79,11 +79,11 @@ def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps
     machine, publish, damage, grown
 ):
     one = machine()
-    publish(one.registry, "v1", canaries=(GOOD,))
+    publish(one.store, "v1", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "better")
     one.rollout.tick()
-    publish(one.registry, "v2", canaries=(canary((0, 5, "company")) if damage == "canary" else GOOD,))
-    folder = one.registry.fetch("v2")
+    publish(one.store, "v2", canaries=(canary((0, 5, "company")) if damage == "canary" else GOOD,))
+    folder = one.store.fetch("v2")
     if damage == "weights":
         (folder / "model.safetensors").write_bytes(b"damaged")
     elif damage == "lineage":
@@ -95,20 +95,42 @@ def test_a_broken_version_is_taken_back_with_the_reason_and_the_one_before_keeps
         one.rollout.tick()
         assert one.answer() == "v1"
     live = one.live.read()
-    assert live.version == "v1"
-    assert "v2 was taken back" in live.history[-1].why
+    assert live.live == "v1"
+    assert "v2 was taken back" in live.why
+    assert live.given_up == ("v2",)
     assert grown("spanloop_rollouts_total", outcome="undone") == 1
     assert grown("spanloop_rollouts_total", outcome="done") == 0
     assert grown("spanloop_errors_total", cause="model_load") == 1
 
 
+def test_a_broken_version_that_is_left_while_it_is_loaded_takes_nothing_back(machine, publish, monkeypatch, grown):
+    one = machine()
+    for before, version in ((INITIAL, "v1"), ("v1", "v2")):
+        publish(one.store, version, canaries=(GOOD,))
+        one.live.swap(before, version, "better")
+    load = one.rollout._load
+
+    def left_meanwhile(target):
+        if target == "v2":
+            one.live.swap("v2", "v1", "promoted by hand")
+            raise OSError("no such weights")
+        return load(target)
+
+    monkeypatch.setattr(one.rollout, "_load", left_meanwhile)
+    for _ in range(2):
+        one.rollout.tick()
+    assert one.answer() == "v1"
+    assert one.live.read().why == "promoted by hand"
+    assert grown("spanloop_rollouts_total", outcome="undone") == 0
+
+
 def test_a_restart_on_a_broken_version_ends_with_the_one_before_it(machine, publish):
     one = machine()
-    publish(one.registry, "v1", canaries=(GOOD,))
-    publish(one.registry, "v2", canaries=(GOOD,))
+    publish(one.store, "v1", canaries=(GOOD,))
+    publish(one.store, "v2", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "")
     one.live.swap("v1", "v2", "")
-    (one.registry.fetch("v2") / "model.safetensors").unlink()
+    (one.store.fetch("v2") / "model.safetensors").unlink()
     again = machine()
     for _ in range(3):
         again.rollout.tick()
@@ -119,9 +141,9 @@ def test_with_every_version_broken_the_base_model_answers_in_the_end(machine, pu
     one = machine()
     versions = ["v1", "v2", "v3"]
     for before, version in zip([INITIAL, *versions], versions, strict=False):
-        publish(one.registry, version, canaries=(GOOD,))
+        publish(one.store, version, canaries=(GOOD,))
         one.live.swap(before, version, "")
-        (one.registry.fetch(version) / "model.safetensors").write_bytes(b"damaged")
+        (one.store.fetch(version) / "model.safetensors").write_bytes(b"damaged")
     for _ in range(6):
         one.rollout.tick()
     assert one.answer().startswith("tiny-")
@@ -137,7 +159,7 @@ def test_a_base_model_that_cannot_be_loaded_is_said_to_whoever_asks(machine, tmp
 def test_a_version_works_even_if_the_base_model_does_not(machine, publish, tmp_path):
     one = machine(model=str(tmp_path))
     one.rollout.tick()
-    publish(one.registry, "v1", canaries=(GOOD,))
+    publish(one.store, "v1", canaries=(GOOD,))
     one.live.swap(INITIAL, "v1", "")
     one.rollout.tick()
     assert one.answer() == "v1"

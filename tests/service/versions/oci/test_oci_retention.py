@@ -89,16 +89,16 @@ def test_only_its_own_tag_is_deleted_where_the_registry_can(client, bentos, five
 
 
 def test_all_but_the_newest_are_pruned(five):
-    assert names(five.prune(2, live=set())) == ["v3", "v2", "v1"]
+    assert names(five.prune(2, in_use=set())) == ["v3", "v2", "v1"]
     assert names(five.versions()) == ["v5", "v4"]
-    assert five.prune(2, live=set()) == []
+    assert five.prune(2, in_use=set()) == []
 
 
 @pytest.mark.parametrize("form", ["version", "pinned", "reference"])
 def test_live_versions_are_never_pruned_however_they_are_named(five, form):
     found = five.get("v2")
     named = {"version": "v2", "pinned": f"v2@{found.digest}", "reference": str(found.reference)}[form]
-    assert names(five.prune(1, live={named, ""})) == ["v4", "v3", "v1"]
+    assert names(five.prune(1, in_use={named, ""})) == ["v4", "v3", "v1"]
     assert names(five.versions()) == ["v5", "v2"]
     assert five.get("v2").digest == found.digest
 
@@ -106,7 +106,7 @@ def test_live_versions_are_never_pruned_however_they_are_named(five, form):
 def test_what_is_live_by_its_digest_alone_is_never_pruned(five):
     """The tag may have another name than the version that is live, as after a copy between repositories."""
     digest = five.get("v2").digest
-    assert names(five.prune(0, live={f"copied@{digest}"})) == ["v5", "v4", "v3", "v1"]
+    assert names(five.prune(0, in_use={f"copied@{digest}"})) == ["v5", "v4", "v3", "v1"]
     assert names(five.versions()) == ["v2"]
 
 
@@ -121,7 +121,7 @@ def test_what_another_tag_names_too_is_never_pruned(client, five, open_registry,
 
 def test_foreign_tags_are_never_pruned(client, five, open_registry):
     put_foreign(client(open_registry), "latest")
-    assert len(five.prune(0, live=set())) == 5
+    assert len(five.prune(0, in_use=set())) == 5
     assert client(open_registry).tags() == ["latest"]
 
 
