@@ -9,9 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.rollout import ClusterRollout, RolloutState, reference_of, state_of
+from service.backend.cluster.rollout import RolloutState, reference_of, state_of
 from tests.support import api_server
 from tests.support.clock import Clock
+from tests.support.rollouts import TickedRollout
 
 REPOSITORY = "registry.example.com/spanloop"
 V1, V2, V3, BROKEN = (
@@ -60,7 +61,7 @@ def backend(api, settings, clock):
 
     def make():
         cluster = Cluster(settings(namespace="here", release="loop", extractor_deployment="extractor"))
-        made = ClusterRollout(cluster, "starter", seconds=60, clock=clock)
+        made = TickedRollout(cluster, clock=clock)
         made.look()
         return made
 
