@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from docs.settings import PAGE, page
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.local.settings import MachineSettings
 from service.extractor.settings import ExtractorSettings
+from service.settings import Settings
 
 
 def test_everything_has_a_default_that_serves():
@@ -70,3 +72,19 @@ def test_a_secret_from_a_file_loses_its_line_feed(monkeypatch):
 def test_the_home_directory_is_made(tmp_path):
     settings = MachineSettings(home=tmp_path / "a" / "b")
     assert settings.folder.is_dir()
+
+
+def kinds(settings):
+    for kind in settings.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_the_page_is_what_the_classes_say():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m docs.settings"
+
+
+def test_the_page_has_every_setting_once_and_says_what_it_means():
+    fields = {name: field for kind in kinds(Settings) for name, field in kind.model_fields.items()}
+    assert [name for name, field in fields.items() if not field.description] == []
+    assert [name for name in fields if page().count(f"| `SPANLOOP_{name.upper()}` |") != 1] == []
