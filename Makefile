@@ -92,13 +92,15 @@ image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
-lint: $(BIN)/.installed ## ruff and mypy --strict
+lint: $(BIN)/.installed ## ruff, mypy --strict, who may import whom, and that what is imported is declared
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry service training starter
 
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove what was made in this folder
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

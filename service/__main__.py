@@ -17,7 +17,7 @@ from rich.table import Table
 from service.backend.cluster.errors import ClusterError
 from service.backend.line import ChangeRefused, VersionLine
 from service.backend.local.line import LocalLine
-from service.settings import Settings
+from service.settings import HomeSettings, ModelSettings, RegistrySettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.oci.errors import RegistryError
 from service.versions.store import UnknownVersion
@@ -30,8 +30,7 @@ screen = Console(width=None if sys.stdout.isatty() else 200)
 @app.command()
 def versions() -> None:
     """List the published versions."""
-    settings = Settings()
-    line = _line(settings)
+    line = _line()
     with _refusing():
         live, found = line.live(), line.versions()
     table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
@@ -47,14 +46,14 @@ def versions() -> None:
         )
     screen.print(table)
     if live == INITIAL:
-        screen.print(f"Live: the initial model, {settings.model}")
+        screen.print(f"Live: the initial model, {ModelSettings().model}")
 
 
 @app.command()
 def show(version: str) -> None:
     """Print all that is known of a version."""
     with _refusing():
-        screen.print_json(_line(Settings()).get(version).model_dump_json())
+        screen.print_json(_line().get(version).model_dump_json())
 
 
 @app.command()
@@ -64,7 +63,7 @@ def promote(version: str) -> None:
     A running backend rolls it out, and takes it back if it does not work.
     """
     with _refusing():
-        _line(Settings()).promote(version)
+        _line().promote(version)
     screen.print(f"{version} is live.")
 
 
@@ -72,7 +71,7 @@ def promote(version: str) -> None:
 def rollback() -> None:
     """Make the version before the live one live again."""
     with _refusing():
-        previous = _line(Settings()).rollback()
+        previous = _line().rollback()
     screen.print(f"{previous or 'The initial model'} is live again.")
 
 
@@ -82,16 +81,17 @@ def prune(
 ) -> None:
     """Delete old versions. The live one stays, and the one that a rollback would bring back."""
     with _refusing():
-        deleted = _line(Settings()).prune(keep)
+        deleted = _line().prune(keep)
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
 
 
-def _line(settings: Settings) -> VersionLine:
-    if not settings.registry:
-        return LocalLine(settings.folder)
+def _line() -> VersionLine:
+    if not RegistrySettings().registry:
+        return LocalLine(HomeSettings().folder)
     from service.backend.cluster.line import ClusterLine  # it brings Kubernetes' client
+    from service.backend.cluster.settings import ReleaseSettings
 
-    return ClusterLine(settings)
+    return ClusterLine(ReleaseSettings())
 
 
 @contextmanager

@@ -18,10 +18,10 @@ def spanloop() -> Starlette:
     from service import logs
     from service.backend.app import build
     from service.backend.local import compose
+    from service.backend.local.settings import MachineSettings
     from service.model.model import use_threads
-    from service.settings import Settings
 
-    settings = Settings()
+    settings = MachineSettings()
     # A run has another store and another working directory, and must find the same base model.
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
@@ -34,9 +34,9 @@ def backend() -> Starlette:
     from service import logs
     from service.backend.app import build
     from service.backend.cluster import compose
-    from service.settings import Settings
+    from service.backend.cluster.settings import ClusterSettings
 
-    settings = Settings()
+    settings = ClusterSettings()
     logs.configure(settings.log_json)
     return build(settings, compose.supervisor)
 
@@ -45,9 +45,9 @@ def extractor() -> Starlette:
     """The extractor of a cluster: it holds one version's model."""
     from service import logs
     from service.extractor.app import build
-    from service.settings import Settings
+    from service.extractor.settings import ExtractorSettings
 
-    settings = Settings()
+    settings = ExtractorSettings()
     logs.configure(settings.log_json)
     return build(settings)
 

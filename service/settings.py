@@ -1,13 +1,17 @@
-"""The settings of the serving side, from the environment (prefix SPANLOOP_)."""
+"""Settings from the environment (prefix SPANLOOP_), in groups: a program's settings are the groups that it reads.
+
+The programs' own: `service.backend.local.settings`, `service.backend.cluster.settings`, `service.extractor.settings`,
+`service.versions.pull` and `training.settings`.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service import processors
@@ -29,79 +33,30 @@ def embedded_model() -> str:
     return str(bentoml.models.get(f"spanloop-model:{version}").path)
 
 
-Probability = Annotated[float, Field(gt=0, lt=1)]
+def _strip(value: object) -> object:
+    """A secret read from a file often ends in a line feed, which no header can carry."""
+    return value.strip() if isinstance(value, str) else value
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_strip)]
 
 
 class Settings(BaseSettings):
-    """What the backend and its extractor can be told; README.md has the same table in words."""
+    """What every program can be told. A subclass names what a program reads besides; docs/settings.md lists all."""
 
-    model_config = SettingsConfigDict(env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
+    )
 
-    model: str = Field(default_factory=embedded_model)
-    """The base model: a local directory, or the name of a GLiNER on the hub."""
-    device: str = "auto"
-    """What the model computes on, as torch names it; auto: a GPU where torch finds one."""
-    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
-    """What the model serves in; auto: bf16 where the device multiplies it in hardware (fp16 on other GPUs), else fp32.
-    int8 is quicker still on a processor, and finds a little less. Runs learn and judge in fp32."""
-    threshold: Probability = 0.5
-    home: Path = Path("~/.spanloop")
-    """Where state is kept: the store of versions, the runs, which version is live."""
-    live: str = ""
-    """The live version in the extractor's pod template, `repository:VERSION@sha256:…`; empty for the base model."""
-    pulled: Path | None = None
-    """Where an extractor's init container puts the live version's model, in a directory of the version's name."""
-    registry: str = ""
-    """On a cluster: where Bentos are published, `host[:port]/repository`."""
-    registry_plain_http: bool = False
-    namespace: str = ""
-    release: str = ""
-    """On a cluster: the full name of the release: its objects' names begin with it, and it is a label of theirs."""
-    extractor_url: str = ""
-    """Where the extractor is, for a backend that holds no model."""
-    extractor_deployment: str = ""
-    job_template: Path = Path("/etc/spanloop/training/job.yaml")
-    """The training Job's manifest, from the chart."""
-    lease: str = "spanloop-backend"
-    rollout_seconds: float = Field(600, gt=0)
-    """So long the extractor's pods may take to become ready with a new version; then it is taken back."""
-    idle_seconds: float = Field(0, ge=0)
-    """After so long without a request the extractor rests with no pod; 0: never."""
-    keep_runs: int = Field(10, ge=1)
-    """So many ended training Jobs are kept."""
-    metrics_open: bool = False
-    """Whether /metrics is answered without credentials: a network policy says who reaches it."""
-    label_studio_url: str = ""
-    label_studio_api_key: SecretStr = SecretStr("")
-    basic_auth_username: str = ""
-    basic_auth_password: SecretStr = SecretStr("")
-    predict_deadline: float = Field(90, gt=0, le=95)
-    """Seconds after which /predict answers with what it has; Label Studio waits 100."""
-    max_body_mb: int = Field(50, gt=0)
-    max_text_characters: int = Field(1_000_000, gt=0)
-    retrain_every: int = Field(0, ge=0)
-    """Start a run by itself after so many new annotations; 0: never."""
-    retrain_minimum: int = Field(10, ge=1)
-    """Fewest new annotations for a run that was asked for by the submission of an annotation."""
-    retrain_quiet: float = Field(20, ge=0)
-    """Seconds without another submission before such a run starts."""
-    run_attempts: int = Field(3, ge=1)
-    """How often a run whose process died is started again; it goes on from its checkpoint."""
-    threads: int = Field(0, ge=0)
-    """Threads the model computes with; 0: one for each processor that the container is granted."""
     log_json: bool = False
+    """Logs are JSON lines."""
 
-    @field_validator("label_studio_api_key", "basic_auth_password", mode="before")
-    @classmethod
-    def _strip(cls, value: object) -> object:
-        """A secret read from a file often ends in a line feed, which no header can carry."""
-        return value.strip() if isinstance(value, str) else value
 
-    @field_validator("model")
-    @classmethod
-    def _absolute(cls, value: str) -> str:
-        """A directory by its whole path: a run does not share the backend's working directory."""
-        return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
+class HomeSettings(Settings):
+    """Where a program keeps its state."""
+
+    home: Path = Path("~/.spanloop")
+    """The directory of the state: the store of versions, the runs, which version is live."""
 
     @cached_property
     def folder(self) -> Path:
@@ -110,6 +65,76 @@ class Settings(BaseSettings):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+
+class ModelSettings(Settings):
+    """The base model."""
+
+    model: str = Field(default_factory=embedded_model)
+    """The base model: a directory, or the name of a GLiNER on the hub."""
+
+    @field_validator("model")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        """A directory by its whole path: a run does not share the backend's working directory."""
+        return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
+
+
+class ComputeSettings(ModelSettings):
+    """What a model computes with."""
+
+    device: str = "auto"
+    """What the model computes on, as torch names it; `auto`: a GPU where torch finds one."""
+    threads: int = Field(0, ge=0)
+    """Threads that the model computes with; 0: one for each processor that the container is granted."""
+
     @property
     def compute_threads(self) -> int:
         return self.threads or processors.available()
+
+
+class PredictionSettings(ModelSettings):
+    """What decides a prediction besides the project."""
+
+    threshold: float = Field(0.5, gt=0, lt=1)
+    """Lowest probability of a predicted span."""
+
+
+class LiveSettings(Settings):
+    """Which version an extractor serves."""
+
+    live: str = ""
+    """The live version in the extractor's pod template, `repository:VERSION@sha256:…`; empty for the base model."""
+
+
+class ServerSettings(Settings):
+    """What a program accepts over HTTP."""
+
+    max_body_mb: int = Field(50, gt=0)
+    """Largest request, in MiB."""
+
+
+class LabelStudioSettings(Settings):
+    """How Label Studio is reached."""
+
+    label_studio_url: str = ""
+    """Label Studio's address. Training wants it, and its API key."""
+    label_studio_api_key: Secret = SecretStr("")
+    """A personal access token or a legacy token."""
+
+
+class BasicAuthSettings(Settings):
+    """The credentials of the backend."""
+
+    basic_auth_username: str = ""
+    """A name that the backend asks of every request; not of event webhooks: Label Studio sends them no credentials."""
+    basic_auth_password: Secret = SecretStr("")
+    """The password that goes with the name."""
+
+
+class RegistrySettings(Settings):
+    """On a cluster: where Bentos are published."""
+
+    registry: str = ""
+    """The registry's repository for Bentos, `host[:port]/repository`."""
+    registry_plain_http: bool = False
+    """The registry is spoken to without TLS."""

@@ -100,12 +100,13 @@ def bento_store() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path, model_folder: Path) -> Callable[..., Any]:
-    """Settings of a backend whose home is the test's own directory; anything may be overridden."""
+    """Settings of a program, one machine's unless another is named, whose home is the test's own directory."""
+    from service.backend.local.settings import MachineSettings
     from service.settings import Settings
 
-    def make(**overrides: Any) -> Settings:
+    def make(kind: type[Settings] = MachineSettings, **overrides: Any) -> Settings:
         alike = {"threads": 1, "precision": "fp32"}  # scores that are the same on any machine
-        return Settings(**{"model": str(model_folder), "home": tmp_path / "home", **alike, **overrides})
+        return kind(**{"model": str(model_folder), "home": tmp_path / "home", **alike, **overrides})
 
     return make
 

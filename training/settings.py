@@ -6,25 +6,36 @@ from pathlib import Path
 
 from pydantic import Field
 
-from service.settings import Settings
+from service.settings import (
+    BasicAuthSettings,
+    ComputeSettings,
+    HomeSettings,
+    LabelStudioSettings,
+    PredictionSettings,
+    RegistrySettings,
+)
 from training.recipe import Recipe
 
 
-class TrainingSettings(Settings):
-    """What a run can be told besides what the backend is."""
+class TrainingSettings(
+    PredictionSettings, ComputeSettings, HomeSettings, LabelStudioSettings, BasicAuthSettings, RegistrySettings
+):
+    """What a run can be told. What a backend reads as well has the same name there."""
 
     steps: int = Field(0, ge=0)
-    """Steps of the optimizer, at most; 0: by the number of examples."""
+    """Steps of the optimizer, at most; 0: 200 to 300, by the number of examples."""
     batch_size: int = Field(16, ge=2)
+    """Examples a step, replayed ones included."""
     encoder_rate: float = Field(0, ge=0)
     """Peak learning rate of the encoder; 0: by its width."""
     head_rate: float = Field(0, ge=0)
     """Peak learning rate of everything behind the encoder; 0: by the encoder's width."""
     seed: int = 0
+    """The seed of batches, dropout and replay."""
     min_annotations: int = Field(20, ge=1)
     """Fewest annotated tasks that a run accepts."""
     backend_url: str = ""
-    """On a cluster: where the backend says which version is live."""
+    """Where the backend says which version is live."""
     progress_port: int = Field(0, ge=0, le=65535)
     """Where a run answers how it stands (/progress, /metrics); 0: nowhere."""
     termination_log: Path | None = None

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
 from anyio import CapacityLimiter, move_on_after, to_thread
@@ -17,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
+from service.backend.settings import BackendSettings
 from service.backend.supervisor import Supervisor
 from service.errors import Cause
 from service.labelstudio.label_config import LabelConfigError, parse
@@ -29,11 +31,12 @@ from service.labelstudio.messages import (
 )
 from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
-from service.settings import Settings
 from service.web.basic_auth import BasicAuth, unauthorized
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, route
 
 log = logging.getLogger(__name__)
+
+SettingsT = TypeVar("SettingsT", bound=BackendSettings)
 
 SMALL_BODY_BYTES = 8 << 20
 """Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
@@ -140,7 +143,7 @@ async def metrics(request: Request) -> Response:
     return Response(found, media_type=MEDIA_TYPE)
 
 
-def build(settings: Settings, compose: Callable[[Settings], Supervisor]) -> Starlette:
+def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> Starlette:
     """The application. It makes the supervisor with `compose` when it starts, and closes it when it ends."""
 
     @asynccontextmanager

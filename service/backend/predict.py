@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from service.backend import metrics
 from service.backend.projects import Projects
+from service.backend.settings import BackendSettings
 from service.errors import Cause
 from service.extractor.questions import Extractor, Failure, Question, Unavailable
 from service.labelstudio import regions
@@ -20,7 +21,6 @@ from service.labelstudio.messages import Predict, project_id
 from service.labelstudio.passages import Passage, passage_of
 from service.metrics import failures
 from service.model.spans import Extraction
-from service.settings import Settings
 from service.versions.names import seen_version
 from service.web.routes import RequestRefused
 
@@ -28,7 +28,7 @@ from service.web.routes import RequestRefused
 class Predictor:
     """Answers predictions with whatever version the extractor holds."""
 
-    def __init__(self, settings: Settings, projects: Projects, extractor: Extractor) -> None:
+    def __init__(self, settings: BackendSettings, projects: Projects, extractor: Extractor) -> None:
         self._settings = settings
         self._projects = projects
         self._extractor = extractor

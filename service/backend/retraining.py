@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 from service.backend.projects import Projects
 from service.backend.protocols import Busy, Launcher, RunStore
+from service.backend.settings import BackendSettings
 from service.errors import Cause, cause_of
 from service.labelstudio.client import LabelStudio, LabelStudioError
 from service.metrics import failures
 from service.runs.run import Run, id_of, now
-from service.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Retraining:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: BackendSettings,
         projects: Projects,
         runs: RunStore,
         launcher: Launcher,

@@ -10,9 +10,9 @@ from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.protocols import Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
+from service.backend.settings import BackendSettings
 from service.extractor.questions import Extractor
 from service.runs.run import Run
-from service.settings import Settings
 from service.versions.lineage import Lineage
 
 
@@ -21,7 +21,7 @@ class Supervisor:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: BackendSettings,
         extractor: Extractor,
         rollout: Rollout,
         store: VersionStore,

@@ -17,12 +17,12 @@ from service.errors import Cause
 from service.extractor.engine import Engine
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Unavailable
+from service.extractor.settings import ExtractorSettings
 from service.extractor.wire import Ask, encode_answer
 from service.metrics import failures
 from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.metrics.gauges import live_version
 from service.metrics.requests import running
-from service.settings import Settings
 from service.versions.names import version_of
 from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, body_of, decode, route
 
@@ -41,7 +41,7 @@ ANSWER_SECONDS_MAX = 100.0
 class Loader:
     """Loads one model into an engine, in a thread of its own: /livez must answer meanwhile."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: ExtractorSettings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
         self._ended = threading.Event()
@@ -78,14 +78,14 @@ class Loader:
         return load(source, self._settings.device, self._settings.precision)
 
 
-def served(settings: Settings) -> str:
+def served(settings: ExtractorSettings) -> str:
     """The live version, where the init container has put it; else the base model."""
     return str(settings.pulled / version_of(settings.live)) if settings.pulled and settings.live else settings.model
 
 
 async def extract(request: Request) -> Response:
     engine: Engine = request.app.state.engine
-    settings: Settings = request.app.state.settings
+    settings: ExtractorSettings = request.app.state.settings
     ask = decode(await body_of(request, settings.max_body_mb << 20), Ask)
     try:
         answer = await engine.ask(ask.questions, ask.threshold, _seconds(request))
@@ -120,7 +120,7 @@ async def metrics(request: Request) -> Response:
     return Response(exposition(gauges), media_type=MEDIA_TYPE)
 
 
-def build(settings: Settings) -> Starlette:
+def build(settings: ExtractorSettings) -> Starlette:
     """The application; its model is loaded when it starts."""
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from service.errors import Cause
-from service.settings import Settings
+from service.settings import LabelStudioSettings
 
 ANNOTATED_LATEST_FIRST = json.dumps(
     {
@@ -44,7 +44,7 @@ class AnnotationState(NamedTuple):
 class LabelStudio:
     """A client with this backend's own API key: a legacy token or a personal access token."""
 
-    def __init__(self, settings: Settings, timeout: float = 5.0) -> None:
+    def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0) -> None:
         self._url = settings.label_studio_url.rstrip("/")
         self._key = settings.label_studio_api_key.get_secret_value()
         self._timeout = timeout

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from service import logs
-from service.settings import Settings
+from service.settings import LiveSettings, RegistrySettings
 from service.versions import lineage as lineages
 from service.versions.lineage import FormatError
 from service.versions.oci.bentos import Bentos
@@ -35,11 +35,15 @@ MODELS_KEPT = 2
 successor starts, and after a successor that was taken back: its containers start again without another pull."""
 
 
+class PullSettings(LiveSettings, RegistrySettings):
+    """What the pull can be told."""
+
+
 def main(
     folder: Annotated[Path, typer.Argument(help="Where the model goes, in a directory of its version's name.")],
 ) -> None:
     """Write the model of the version that SPANLOOP_LIVE names; without one nothing: the base model serves."""
-    settings = Settings()
+    settings = PullSettings()
     logs.configure(settings.log_json)
     if not settings.live:
         log.info("no version is live: the base model serves")

@@ -17,14 +17,14 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from service.errors import Cause
-from service.settings import Settings
+from service.settings import BasicAuthSettings
 from service.web.routes import RequestRefused, refused
 
 
 class BasicAuth(AuthenticationBackend):
     """Admits requests with the credentials of the settings; without any in the settings it admits every request."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BasicAuthSettings) -> None:
         self._username = settings.basic_auth_username
         self._password = settings.basic_auth_password.get_secret_value()
 

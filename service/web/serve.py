@@ -19,6 +19,9 @@ GRACEFUL_SECONDS = 100
 """Seconds that answers under way may take once the program is to end: what they wait for ends sooner, and the chart
 waits longer."""
 
+PORT = 9090
+"""Port that is listened on where no other is named, the one that documents show for the backend."""
+
 program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -26,7 +29,7 @@ program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     service: Annotated[str, typer.Argument(help="The service, as module:name.")],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 9090,
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = PORT,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are answered first."""
     logs.configure(Settings().log_json)

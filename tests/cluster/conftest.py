@@ -15,7 +15,7 @@ import pytest
 from end_to_end.studio import Studio
 
 from service.backend.cluster.api import Cluster
-from service.settings import Settings
+from service.backend.cluster.settings import ReleaseSettings
 from tests.support import label_studio
 from tests.support.lacking import missing
 from tests.support.servers import free_port
@@ -56,7 +56,7 @@ def namespace() -> Iterator[str]:
 def cluster(namespace: str) -> Cluster:
     """The release's objects, with an extractor of one pod that is ready unless its version is called broken."""
     kubectl("apply", "--namespace", namespace, "--filename", "-", given=extractor())
-    settings = Settings(namespace=namespace, release=RELEASE, extractor_deployment="extractor")
+    settings = ReleaseSettings(namespace=namespace, release=RELEASE, extractor_deployment="extractor")
     return Cluster(settings)
 
 

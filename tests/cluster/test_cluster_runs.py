@@ -14,9 +14,9 @@ from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import is_ready
 from service.backend.cluster.runs import JobRuns
+from service.backend.cluster.settings import ClusterSettings
 from service.backend.protocols import Busy
 from service.runs.run import Run
-from service.settings import Settings
 from tests.support.rollouts import TickedRollout
 
 from .conftest import IMAGE, RELEASE, kubectl
@@ -60,7 +60,7 @@ def launcher(cluster, runs, tmp_path):
     def make(job):
         path = tmp_path / "job.yaml"
         path.write_text(yaml.safe_dump(job), encoding="utf-8")
-        return JobLauncher(cluster, runs, Settings(job_template=path, registry="registry.example.com/spanloop"))
+        return JobLauncher(cluster, runs, ClusterSettings(job_template=path, registry="registry.example.com/spanloop"))
 
     return make
 

@@ -6,6 +6,8 @@ import copy
 
 import pytest
 
+from service.backend.cluster.runs import PROGRESS_PORT
+
 
 @pytest.mark.parametrize(
     ("feature", "cron_projects"),
@@ -21,6 +23,13 @@ def test_all_launchers_get_the_same_job(chart, feature, cron_projects):
     assert by_cron["spec"] == by_backend["spec"]
     assert by_cron["metadata"]["labels"] == by_backend["metadata"]["labels"]
     assert "name" not in by_backend["metadata"], "the backend gives it"
+
+
+def test_a_run_answers_where_the_backend_asks(chart):
+    (container,) = chart.render().job["spec"]["template"]["spec"]["containers"]
+    env = {one["name"]: one.get("value") for one in container["env"]}
+    assert env["SPANLOOP_PROGRESS_PORT"] == str(PROGRESS_PORT)
+    assert [port["containerPort"] for port in container["ports"]] == [PROGRESS_PORT]
 
 
 def test_the_job_template_is_shown_as_lines_by_kubectl(chart):

@@ -19,9 +19,9 @@ def machine() -> Iterator[str]:
     """Backend and extractor in one process: after a prediction, and after another version has taken over."""
     from service.backend.app import build
     from service.backend.local import compose
-    from service.settings import Settings
+    from service.backend.local.settings import MachineSettings
 
-    with TestClient(build(Settings(), compose.supervisor)) as client:
+    with TestClient(build(MachineSettings(), compose.supervisor)) as client:
         engine = client.app.state.supervisor.extractor
         until(lambda: engine.version)
         body = {"tasks": [{"data": {"text": "Alice met Bob"}}], "label_config": CONFIG}
@@ -36,18 +36,18 @@ def backend() -> Iterator[str]:
     """A backend on a cluster."""
     from service.backend.app import build
     from service.backend.cluster import compose
-    from service.settings import Settings
+    from service.backend.cluster.settings import ClusterSettings
 
-    with TestClient(build(Settings(), compose.supervisor)) as client:
+    with TestClient(build(ClusterSettings(), compose.supervisor)) as client:
         until(lambda: "spanloop_runs" in client.get("/metrics").text)  # it leads by now
         yield client.get("/metrics").text
 
 
 def extractor() -> Iterator[str]:
     from service.extractor.app import build
-    from service.settings import Settings
+    from service.extractor.settings import ExtractorSettings
 
-    with TestClient(build(Settings())) as client:
+    with TestClient(build(ExtractorSettings())) as client:
         until(lambda: client.get("/ready").is_success)
         ask = {"questions": [[["Alice met Bob"], ["person"]]], "threshold": 0.5}
         assert client.post("/extract?seconds=60", json=ask).is_success

@@ -32,6 +32,11 @@ A longer one is cut and gets a hash, so that two long releases in one namespace 
 {{- .Values.basicAuth.existingSecret | default (printf "%s-basic-auth" (include "spanloop.fullname" .)) }}
 {{- end }}
 
+{{/* The port that a component's pods answer at: "backend", "extractor" or "training". */}}
+{{- define "spanloop.port" -}}
+{{- get (dict "backend" 9090 "extractor" 9091 "training" 9092) . }}
+{{- end }}
+
 {{/* Labels. All take (dict "root" $ "component" "backend"). */}}
 
 {{- define "spanloop.selectorLabels" -}}
@@ -72,11 +77,11 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Annotations of a pod: the component's own and, where wanted, those by which Prometheus finds it. (dict "root" "component" "port") */}}
+{{/* Annotations of a pod: the component's own and, where wanted, those by which Prometheus finds it. (dict "root" "component") */}}
 {{- define "spanloop.podAnnotations" -}}
 {{- $scrape := dict }}
 {{- if eq .root.Values.monitoring.scrape "annotations" }}
-{{- $scrape = dict "prometheus.io/scrape" "true" "prometheus.io/port" (.port | toString) "prometheus.io/path" "/metrics" }}
+{{- $scrape = dict "prometheus.io/scrape" "true" "prometheus.io/port" (include "spanloop.port" .component) "prometheus.io/path" "/metrics" }}
 {{- end }}
 {{- with merge (dict) (index .root.Values .component).podAnnotations $scrape }}
 {{- toYaml . }}

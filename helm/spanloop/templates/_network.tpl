@@ -30,9 +30,9 @@
 {{- end }}
 {{- end }}
 
-{{/* Prometheus: (dict "root" $ "port" 9091). */}}
+{{/* Prometheus: (dict "root" $ "component" "extractor"). */}}
 {{- define "spanloop.network.monitoring" -}}
 {{- if ne .root.Values.monitoring.scrape "none" }}
-{{- include "spanloop.network.rule" (dict "direction" "from" "peers" .root.Values.networkPolicy.monitoring.peers "ports" (list .port)) }}
+{{- include "spanloop.network.rule" (dict "direction" "from" "peers" .root.Values.networkPolicy.monitoring.peers "ports" (list (include "spanloop.port" .component))) }}
 {{- end }}
 {{- end }}

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from service.backend.cluster.errors import ClusterError, ObjectChanged, ObjectExists, ObjectMissing
 from service.backend.cluster.jobs import KubeObject
-from service.settings import Settings
+from service.backend.cluster.settings import ReleaseSettings
 
 REQUEST_SECONDS = 10
 """How long one request may take."""
@@ -29,7 +29,7 @@ class Cluster:
     second, to make objects of which plain dicts are made again.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ReleaseSettings) -> None:
         self.namespace = settings.namespace
         self.release = settings.release
         self.extractor = settings.extractor_deployment

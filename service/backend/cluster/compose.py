@@ -13,6 +13,7 @@ from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
+from service.backend.cluster.settings import ClusterSettings
 from service.backend.cluster.versions import NoVersions, PublishedVersions
 from service.backend.loops import Loop
 from service.backend.protocols import VersionStore
@@ -20,7 +21,7 @@ from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.backend.supervisor import Supervisor
 from service.labelstudio.client import LabelStudio
-from service.settings import Settings
+from service.settings import RegistrySettings
 from service.versions.names import initial_version
 from service.versions.oci.bentos import Bentos
 
@@ -30,7 +31,7 @@ IDLE_SECONDS = 5.0
 """Seconds between two looks while nothing goes on: what others do with kubectl is seen so late at most."""
 
 
-def supervisor(settings: Settings) -> Supervisor:
+def supervisor(settings: ClusterSettings) -> Supervisor:
     """Put the parts together. Of several backends one leads, and changes things; the others know where they stand.
 
     Raises ClusterError where the API server cannot be asked: a backend that knows nothing would name a wrong version.
@@ -90,7 +91,7 @@ def supervisor(settings: Settings) -> Supervisor:
     return made
 
 
-def _versions(settings: Settings) -> VersionStore:
+def _versions(settings: RegistrySettings) -> VersionStore:
     if not settings.registry:
         return NoVersions()
     return PublishedVersions(Bentos.connect(settings.registry, settings.registry_plain_http))

@@ -10,15 +10,15 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.errors import ObjectExists
 from service.backend.cluster.jobs import KubeObject, manifest
 from service.backend.cluster.runs import JobRuns
+from service.backend.cluster.settings import ClusterSettings
 from service.backend.protocols import Busy
 from service.runs.run import Run
-from service.settings import Settings
 
 
 class JobLauncher:
     """Creates a run's Job. Twice is once: the Job's name is the run's id and its attempt."""
 
-    def __init__(self, cluster: Cluster, runs: JobRuns, settings: Settings) -> None:
+    def __init__(self, cluster: Cluster, runs: JobRuns, settings: ClusterSettings) -> None:
         self._cluster = cluster
         self._runs = runs
         self._settings = settings

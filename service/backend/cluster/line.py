@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.rollout import ClusterRollout
+from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import ChangeRefused, not_initial, not_live_already
-from service.settings import Settings
 from service.versions.history import INITIAL
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
@@ -19,7 +19,7 @@ from service.versions.store import UnknownVersion
 class ClusterLine:
     """A release on Kubernetes. The backend watches what is set here, and takes it back if it does not become ready."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ReleaseSettings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
         self._deployment = ExtractorDeployment(Cluster(settings))
         self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds)

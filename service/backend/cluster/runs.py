@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: one more run is wanted when this one has ended."""
-PROGRESS_URL = "http://{host}:9092/progress"
+PROGRESS_PORT = 9092
+"""Port of a training pod where its run says how it stands; the chart tells the run."""
 PROGRESS_SECONDS = 1.0
 """How long a training pod is waited for; it is asked again at the next look."""
 
@@ -167,7 +168,7 @@ def _told(pod: KubeObject) -> Run | None:
         return None
     try:
         host = f"[{address}]" if ":" in address else address
-        answer = httpx.get(PROGRESS_URL.format(host=host), timeout=PROGRESS_SECONDS, trust_env=False)
+        answer = httpx.get(f"http://{host}:{PROGRESS_PORT}/progress", timeout=PROGRESS_SECONDS, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         log.debug("pod %s does not say how it stands (%s)", pod["metadata"]["name"], type(error).__name__)
         return None

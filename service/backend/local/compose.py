@@ -5,18 +5,18 @@ from __future__ import annotations
 from service.backend.local.launcher import LocalLauncher
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
+from service.backend.local.settings import MachineSettings
 from service.backend.loops import Loop
 from service.backend.retraining import Retraining
 from service.backend.supervisor import Supervisor
 from service.extractor.engine import Engine
 from service.labelstudio.client import LabelStudio
 from service.runs.files import Runs
-from service.settings import Settings
 from service.versions.history import LiveFile
 from service.versions.store import BentoStore
 
 
-def supervisor(settings: Settings) -> Supervisor:
+def supervisor(settings: MachineSettings) -> Supervisor:
     """Put the parts together. State is in the settings' home directory."""
     store = BentoStore(settings.folder)
     runs = Runs(settings.folder)

@@ -10,8 +10,8 @@ from service.errors import Cause
 from service.extractor.engine import Engine
 from service.extractor.loaded import Loaded
 from service.extractor.loading import load
+from service.extractor.settings import EngineSettings
 from service.metrics import failures
-from service.settings import Settings
 from service.versions.history import INITIAL, Conflict, History, LiveFile
 from service.versions.names import initial_version
 from service.versions.store import BentoStore
@@ -25,7 +25,7 @@ RETRY_SECONDS = 30.0
 class LocalRollout:
     """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
 
-    def __init__(self, settings: Settings, store: BentoStore, live: LiveFile, engine: Engine) -> None:
+    def __init__(self, settings: EngineSettings, store: BentoStore, live: LiveFile, engine: Engine) -> None:
         self._settings = settings
         self._store = store
         self._live = live

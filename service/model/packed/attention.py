@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from service.model.gliner import make_log_bucket_position
+from service.model.deberta import TERMS, distance_projections, distance_rows, shifted
 from service.model.packed.linear import PackedLinear
 from service.model.packed.shapes import filled_rows, rounded
 
@@ -48,23 +48,20 @@ class AbsoluteAttention:
 
 
 class DisentangledAttention:
-    """DeBERTa's (He et al., 2021, arXiv:2006.03654, equation 4): two terms of a score depend on the tokens' distance.
+    """DeBERTa's (see `service.model.deberta`).
 
-    The distances' projections do not depend on the text: they are made once, one row a distance, so that a text reads
-    a slice of them; and [token, distance] becomes [token, token] by a view, where the original gathers by index.
+    The distances' projections are made once, one row a distance, so that a text reads a slice of them.
     """
 
     def __init__(self, layer: Any, linear: type[PackedLinear], distances: torch.Tensor, longest: int) -> None:
         """`distances` is the layer's table as the encoder gives it; `longest` counts a text's tokens at most."""
         self._heads = layer.num_attention_heads
-        self._scale = (3 * layer.attention_head_size) ** -0.5
+        self._scale = (TERMS * layer.attention_head_size) ** -0.5
         self._projections = linear.of(layer.query_proj, layer.key_proj, layer.value_proj)
         longest = rounded(longest)
         self._middle = longest - 1
-        rows = distances[_rows(layer, longest)]
-        as_key, as_query = (
-            (layer.key_proj, layer.query_proj) if layer.share_att_key else (layer.pos_key_proj, layer.pos_query_proj)
-        )
+        rows = distances[distance_rows(layer, longest)]
+        as_key, as_query = distance_projections(layer)
         # A query is met by keys at falling distances, a key by queries at rising ones.
         self._keys = self._table(rows.flip(0), as_key)
         self._queries = self._table(rows, as_query)
@@ -142,19 +139,3 @@ def attend(scores: torch.Tensor, value: torch.Tensor, out: torch.Tensor, rows: s
     attended = (shares @ value).transpose(0, 1)
     written = out[rows]
     written.view(len(written), *attended.shape[1:]).copy_(attended[: len(written)])
-
-
-def shifted(scores: torch.Tensor, columns: int) -> torch.Tensor:
-    """[…, n, columns] of […, n, n + columns - 1]: in row i the columns from n - 1 - i on. A view."""
-    rows, width = scores.shape[-2:]
-    strides = *scores.stride()[:-2], width - 1, 1
-    return scores.as_strided((*scores.shape[:-1], columns), strides, scores.storage_offset() + rows - 1)
-
-
-def _rows(layer: Any, longest: int) -> torch.Tensor:
-    """Where a layer's table has the distances 1 - longest to longest - 1."""
-    distances = torch.arange(1 - longest, longest)
-    if layer.position_buckets > 0 and layer.max_relative_positions > 0:
-        distances = make_log_bucket_position(distances, layer.position_buckets, layer.max_relative_positions)
-    rows: torch.Tensor = (distances.long() + layer.pos_ebd_size).clamp(0, 2 * layer.pos_ebd_size - 1)
-    return rows

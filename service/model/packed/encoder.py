@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from service.model import deberta
 from service.model.gliner import BertModel, DebertaV2Model
 from service.model.packed.attention import AbsoluteAttention, Attention, DisentangledAttention
 from service.model.packed.linear import ACTIVATIONS, PackedLinear
@@ -77,8 +78,7 @@ def is_known(model: Any) -> bool:
         return False
     if type(model) is BertModel:
         return not model.config.is_decoder
-    encoder, attention = model.encoder, model.encoder.layer[0].attention.self
-    return encoder.conv is None and attention.relative_attention and set(attention.pos_att_type) == {"c2p", "p2c"}
+    return model.encoder.conv is None and deberta.is_known(model.encoder.layer[0].attention.self)
 
 
 def _attentions(model: Any, linear: type[PackedLinear], longest: int) -> list[Attention]:

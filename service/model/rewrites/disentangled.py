@@ -1,9 +1,6 @@
 """DeBERTa's attention with its relative positions projected once, and shifted into place instead of gathered.
 
-A score of DeBERTa (He et al., 2021, arXiv:2006.03654, equation 4) adds to query · key two terms that depend on the
-distance of the two tokens: query · position key, and key · position query. The positions' projections do not depend on
-the text; of their table only the 2n - 1 distances that n tokens can have are used; and a matrix [token, distance]
-becomes [token, token] by reading its rows at a stride of one less: a view, where the original gathers by index.
+See `service.model.deberta` for the terms of a score that depend on them.
 """
 
 from __future__ import annotations
@@ -13,7 +10,8 @@ from typing import Any
 
 import torch
 
-from service.model.gliner import DisentangledSelfAttention, make_log_bucket_position
+from service.model.deberta import TERMS, distance_projections, distance_rows, is_known, shifted
+from service.model.gliner import DisentangledSelfAttention
 
 
 class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
@@ -38,14 +36,14 @@ class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
         padding holds no meaning.
         """
         batch, count, _ = hidden_states.shape
-        query = self._heads(self.query_proj(hidden_states)) / math.sqrt(3 * self.attention_head_size)
+        query = self._heads(self.query_proj(hidden_states)) / math.sqrt(TERMS * self.attention_head_size)
         key = self._heads(self.key_proj(hidden_states))
         value = self._heads(self.value_proj(hidden_states))
         position_key, position_query = self._positions(rel_embeddings)
-        rows = self._rows(count, hidden_states.device)
+        rows = distance_rows(self, count, hidden_states.device)
         scores = query @ key.transpose(-1, -2)
-        scores = scores + shifted(query @ position_key[:, rows.flip(0)].transpose(-1, -2))
-        scores = scores + shifted(key @ position_query[:, rows].transpose(-1, -2)).transpose(-1, -2)
+        scores = scores + shifted(query @ position_key[:, rows.flip(0)].transpose(-1, -2), count)
+        scores = scores + shifted(key @ position_query[:, rows].transpose(-1, -2), count).transpose(-1, -2)
         scores = scores.masked_fill(attention_mask[:, :, :1] == 0, torch.finfo(scores.dtype).min)
         found = self.dropout(scores.softmax(-1)) @ value
         return found.transpose(1, 2).reshape(batch, count, -1), None
@@ -67,37 +65,14 @@ class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
 
     def _project(self, rel_embeddings: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         table = rel_embeddings[: 2 * self.pos_ebd_size].unsqueeze(0)
-        as_key, as_query = (
-            (self.key_proj, self.query_proj) if self.share_att_key else (self.pos_key_proj, self.pos_query_proj)
-        )
-        scale = math.sqrt(3 * self.attention_head_size)
+        as_key, as_query = distance_projections(self)
+        scale = math.sqrt(TERMS * self.attention_head_size)
         return self._heads(as_key(table))[0], self._heads(as_query(table))[0] / scale
-
-    def _rows(self, count: int, device: torch.device) -> torch.Tensor:
-        """Where the table has the distances 1 - count to count - 1."""
-        distances = torch.arange(1 - count, count, device=device)
-        if self.position_buckets > 0 and self.max_relative_positions > 0:
-            distances = make_log_bucket_position(distances, self.position_buckets, self.max_relative_positions)
-        rows: torch.Tensor = (distances.long() + self.pos_ebd_size).clamp(0, 2 * self.pos_ebd_size - 1)
-        return rows
-
-
-def shifted(scores: torch.Tensor) -> torch.Tensor:
-    """[…, n, n] of […, n, 2n - 1]: in row i the n columns from n - 1 - i on. A view."""
-    count = scores.size(-2)
-    if count == 1:
-        return scores
-    flat = scores.flatten(-2)[..., count - 1 : count - 1 + count * (2 * count - 2)]
-    return flat.view(*scores.shape[:-1], 2 * count - 2)[..., :count]
 
 
 def share(network: torch.nn.Module) -> bool:
     """Let DeBERTa's attentions in a network share their positions, where it has some. Whether it has."""
-    found = [module for module in network.modules() if type(module) is DisentangledSelfAttention and _is_known(module)]
+    found = [module for module in network.modules() if type(module) is DisentangledSelfAttention and is_known(module)]
     for module in found:
         module.__class__ = SharedPositions
     return bool(found)
-
-
-def _is_known(attention: Any) -> bool:
-    return attention.relative_attention and set(attention.pos_att_type) == {"c2p", "p2c"}

@@ -15,6 +15,7 @@ from service.backend.remote import RemoteExtractor
 from service.errors import Cause
 from service.extractor.app import build
 from service.extractor.questions import Failure, Question, Unavailable
+from service.extractor.settings import ExtractorSettings
 from service.model.model import Model
 from tests.support.samples import Scrape
 
@@ -24,7 +25,7 @@ TEXTS = ["Alice works at Acme in New York.", "", "😀 then Bob met Alice"]
 
 @pytest.fixture
 def extractor(pods, settings):
-    pod = pods(build(settings()))
+    pod = pods(build(settings(ExtractorSettings)))
     pod.start()
     return pod
 
@@ -50,7 +51,7 @@ def test_several_questions_are_answered_in_order(extractor):
 
 
 def test_a_request_waits_for_a_pod_that_starts_and_wakes_it(pods, settings):
-    pod = pods(build(settings()))
+    pod = pods(build(settings(ExtractorSettings)))
     tries = []
 
     def wake():
@@ -81,7 +82,7 @@ def test_past_its_deadline_a_request_is_told_why(pods, settings):
 
 
 def test_a_pod_whose_model_fails_is_waited_for_and_its_reason_is_told(pods, settings, tmp_path, grown):
-    pod = pods(build(settings(model=str(tmp_path))))
+    pod = pods(build(settings(ExtractorSettings, model=str(tmp_path))))
     pod.start()
     with pytest.raises(Unavailable, match="could not be loaded"):
         ask(remote(pod.url), seconds=3)
@@ -153,7 +154,7 @@ def slowed(run):
 
 
 def test_ready_says_the_version_and_until_then_why_not(pods, settings, tmp_path, until):
-    good, bad = pods(build(settings())), pods(build(settings(model=str(tmp_path))))
+    good, bad = pods(build(settings(ExtractorSettings))), pods(build(settings(ExtractorSettings, model=str(tmp_path))))
     good.start()
     bad.start()
     until(lambda: httpx.get(f"{good.url}/ready").status_code == 200)
@@ -163,7 +164,7 @@ def test_ready_says_the_version_and_until_then_why_not(pods, settings, tmp_path,
 
 
 def test_an_extractor_tells_prometheus_which_version_it_is_once_it_has_a_model(pods, settings, tmp_path, until):
-    good, bad = pods(build(settings())), pods(build(settings(model=str(tmp_path))))
+    good, bad = pods(build(settings(ExtractorSettings))), pods(build(settings(ExtractorSettings, model=str(tmp_path))))
     good.start()
     bad.start()
     until(lambda: httpx.get(f"{good.url}/ready").status_code == 200)

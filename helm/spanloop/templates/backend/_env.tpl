@@ -4,7 +4,7 @@
 {{- include "spanloop.registryEnv" . }}
 {{- include "spanloop.labelStudioEnv" . }}
 - name: SPANLOOP_EXTRACTOR_URL
-  value: http://{{ include "spanloop.fullname" . }}-extractor.{{ .Release.Namespace }}.svc:9091
+  value: http://{{ include "spanloop.fullname" . }}-extractor.{{ .Release.Namespace }}.svc:{{ include "spanloop.port" "extractor" }}
 - name: SPANLOOP_EXTRACTOR_DEPLOYMENT
   value: {{ include "spanloop.fullname" . }}-extractor
 - name: SPANLOOP_NAMESPACE

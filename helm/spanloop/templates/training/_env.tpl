@@ -10,7 +10,7 @@
 - name: SPANLOOP_BACKEND_URL
   value: http://{{ include "spanloop.fullname" . }}-backend.{{ .Release.Namespace }}.svc:{{ .Values.backend.service.port }}
 - name: SPANLOOP_PROGRESS_PORT
-  value: "9092"
+  value: {{ include "spanloop.port" "training" | quote }}
 - name: SPANLOOP_TERMINATION_LOG
   value: /dev/termination-log
 - name: SPANLOOP_STEPS

@@ -12,7 +12,7 @@ the CronJob brings it to a schedule and to `kubectl create job --from`. "project
 {{- toYaml $labels }}
 {{- end }}
 
-{{/* The spec of a Job: (dict "root" $ "component" "training" "port" 9092 "projects" (list 1 2)). */}}
+{{/* The spec of a Job: (dict "root" $ "component" "training" "projects" (list 1 2)). */}}
 {{- define "spanloop.training.job" -}}
 {{- $root := .root }}
 {{- $values := $root.Values.training }}
@@ -76,7 +76,7 @@ template:
           {{- end }}
         ports:
           - name: http
-            containerPort: 9092
+            containerPort: {{ include "spanloop.port" "training" }}
             protocol: TCP
         env:
           {{- include "spanloop.environment" (dict "root" $root "component" "training" "env" (include "spanloop.training.env" $root)) | nindent 10 }}
@@ -93,7 +93,7 @@ template:
 
 {{/* The whole manifest that the backend stamps: the name and the projects are its. */}}
 {{- define "spanloop.training.manifest" -}}
-{{- $scope := dict "root" . "component" "training" "port" 9092 "projects" list -}}
+{{- $scope := dict "root" . "component" "training" "projects" list -}}
 apiVersion: batch/v1
 kind: Job
 metadata:

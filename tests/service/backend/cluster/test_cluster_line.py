@@ -8,6 +8,7 @@ import pytest
 
 from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.rollout import reference_of
+from service.backend.cluster.settings import ClusterSettings
 from service.backend.line import ChangeRefused
 from service.versions import lineage as lineages
 from service.versions.history import Conflict
@@ -35,6 +36,7 @@ def api(tmp_path, monkeypatch):
 def on_cluster(api, host, tmp_path, settings):
     """Settings of a release with a repository of its own."""
     return settings(
+        ClusterSettings,
         namespace="here",
         release="loop",
         extractor_deployment="extractor",

@@ -22,11 +22,13 @@ from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
+from service.backend.cluster.settings import ClusterSettings
 from service.backend.local.projects import FileProjects
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.extractor.app import build as build_extractor
 from service.extractor.questions import Question, Unavailable
+from service.extractor.settings import ExtractorSettings
 from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
 from tests.support import api_server
@@ -59,7 +61,7 @@ def on_cluster(settings):
 
     def make(**overrides):
         names = {"namespace": "here", "release": "loop", "extractor_deployment": "extractor"}
-        return settings(**{**names, "extractor_url": "http://127.0.0.1:9", **overrides})
+        return settings(ClusterSettings, **{**names, "extractor_url": "http://127.0.0.1:9", **overrides})
 
     return make
 
@@ -119,11 +121,11 @@ class Woken:
 
 
 @pytest.fixture
-def woken(api, on_cluster, rollout, clock, pods):
+def woken(api, on_cluster, rollout, clock, pods, settings):
     api.extractor["spec"]["replicas"] = 0
 
     def make(starts):
-        return Woken(Cluster(on_cluster()), rollout, clock, pods(build_extractor(on_cluster())), starts)
+        return Woken(Cluster(on_cluster()), rollout, clock, pods(build_extractor(settings(ExtractorSettings))), starts)
 
     return make
 
@@ -258,7 +260,7 @@ def test_what_keeps_a_run_from_starting_is_counted_by_its_cause(on_cluster, api,
     asked = {"label_studio_url": studio.url, "label_studio_api_key": KEY, "job_template": template}
     settings = on_cluster(registry="registry.example.com/spanloop", **asked)
     cluster = Cluster(settings)
-    runs, projects = JobRuns(cluster, keep=2), FileProjects(settings.folder)
+    runs, projects = JobRuns(cluster, keep=2), FileProjects(tmp_path)
     projects.see(3)
     retraining = Retraining(settings, projects, runs, JobLauncher(cluster, runs, settings), LabelStudio(settings))
     api.broken = 500

@@ -1,0 +1,92 @@
+"""Writes docs/settings.md from the settings classes: a row for every variable, with its default and its docstring.
+
+python -m docs.settings
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from service.backend.cluster.settings import ClusterSettings
+from service.backend.local.settings import MachineSettings
+from service.extractor.settings import ExtractorSettings
+from service.settings import RegistrySettings, Settings
+from service.versions.pull import PullSettings
+from training.settings import TrainingSettings
+
+PAGE = Path(__file__).parent / "settings.md"
+
+ONE_MACHINE: dict[str, type[Settings]] = {"Spanloop": MachineSettings, "run": TrainingSettings}
+CLUSTER: dict[str, type[Settings]] = {
+    "backend": ClusterSettings,
+    "extractor": ExtractorSettings,
+    "pull": PullSettings,
+    "run": TrainingSettings,
+}
+"""Programs by the name that the page gives them."""
+
+RUN_ON_A_CLUSTER = {*RegistrySettings.model_fields, "backend_url", "progress_port", "termination_log"} - {"log_json"}
+"""What a run reads that has a meaning on a cluster alone."""
+
+HEAD = """\
+# Settings
+
+All are environment variables, and an empty one counts as unset. `python -m docs.settings` writes this page from the
+classes that read them.
+
+## On one machine
+
+`make serve` and a served Bento read those of Spanloop, `make train` those of a run. A run that the backend starts has
+the backend's environment. On a cluster the parts read the same ones.
+
+"""
+
+CLUSTER_HEAD = """
+## On a cluster besides
+
+The chart sets these ([its values](../helm/spanloop/README.md)); its `extraEnv` sets any other of this page. The pull is
+the init container that brings an extractor its version. `python -m service` in a backend's pod reads what the backend
+reads.
+
+"""
+
+TABLE = "| variable | default | read by | meaning |\n| --- | --- | --- | --- |\n"
+
+
+def page() -> str:
+    """The text of docs/settings.md."""
+    machine = [name for name in _names(ONE_MACHINE) if name not in RUN_ON_A_CLUSTER]
+    cluster = [name for name in _names(CLUSTER) if name not in machine]
+    return HEAD + TABLE + _rows(machine, ONE_MACHINE) + CLUSTER_HEAD + TABLE + _rows(cluster, CLUSTER)
+
+
+def _names(programs: dict[str, type[Settings]]) -> list[str]:
+    """The fields of some programs, each once."""
+    return list(dict.fromkeys(name for program in programs.values() for name in program.model_fields))
+
+
+def _rows(names: list[str], programs: dict[str, type[Settings]]) -> str:
+    return "".join(f"{_row(name, programs)}\n" for name in names)
+
+
+def _row(name: str, programs: dict[str, type[Settings]]) -> str:
+    readers = [program for program, settings in programs.items() if name in settings.model_fields]
+    field = programs[readers[0]].model_fields[name]
+    meaning = " ".join((field.description or "").split()).removesuffix(".")
+    return f"| `SPANLOOP_{name.upper()}` | {_default(field)} | {', '.join(readers)} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory:
+        return "the embedded one"
+    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if value is None or value == "":
+        return "–"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,11 @@
+"""The settings of one machine's Spanloop: backend and extractor in one process."""
+
+from __future__ import annotations
+
+from service.backend.settings import BackendSettings
+from service.extractor.settings import EngineSettings
+from service.settings import HomeSettings
+
+
+class MachineSettings(BackendSettings, EngineSettings, HomeSettings):
+    """What `make serve` and a served Bento can be told."""
