@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.rollout import RolloutState, reference_of, state_of
+from service.backend.cluster.settings import ReleaseSettings
 from tests.support import api_server
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
@@ -60,7 +61,7 @@ def backend(api, settings, clock):
     """A backend that has just started: it knows what is on the Deployment, no more."""
 
     def make():
-        cluster = Cluster(settings(namespace="here", release="loop", extractor_deployment="extractor"))
+        cluster = Cluster(settings(ReleaseSettings, namespace="here", release="loop", extractor_deployment="extractor"))
         made = TickedRollout(cluster, clock=clock)
         made.look()
         return made
