@@ -15,7 +15,8 @@ from collections.abc import Callable
 from service.backend.projects import Projects
 from service.backend.protocols import Busy, Launcher, RunStore
 from service.errors import Cause, cause_of
-from service.labelstudio.client import LabelStudio, LabelStudioError
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.errors import LabelStudioError
 from service.metrics import failures
 from service.runs.run import Run, id_of, now
 from service.settings import Settings
