@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from service.backend.census import Census
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import Leader
@@ -38,7 +39,9 @@ def supervisor(settings: Settings) -> Supervisor:
         settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
     )
     projects = ClusterProjects(cluster)
-    retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
+    label_studio = LabelStudio(settings)
+    census = Census(projects, label_studio)
+    retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     return Supervisor(
@@ -52,7 +55,7 @@ def supervisor(settings: Settings) -> Supervisor:
         loops=[
             [leader.tick, rollout.look, scaling.rouse, scaling.note, *map(leader.only, (rollout.tick, scaling.rest))],
             [runs.refresh, *map(leader.only, (runs.mirror, promotion.tick))],
-            [projects.tick, retraining.start_due, leader.only(retraining.look_after)],
+            [projects.tick, leader.only(census.tick), retraining.start_due, leader.only(retraining.look_after)],
         ],
         leads=leader.leads,
         resign=leader.release,
