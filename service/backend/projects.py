@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from service.labelstudio.messages import extra_params
 
@@ -15,6 +15,8 @@ SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
 FORGOTTEN_KEPT = timedelta(days=7)
 """That a project was forgotten is kept so long: by then every running backend has read it."""
+UNTOLD = datetime.fromtimestamp(0, UTC)
+"""When a project was seen that an older version kept, which did not say."""
 
 
 def now() -> datetime:
@@ -33,8 +35,8 @@ class Project(BaseModel):
     """What of its configuration could not be used, in words for the status page."""
     host: str = ""
     """The host, and port, by which Label Studio called this backend for it; empty where that is not known."""
-    seen: datetime = Field(default_factory=now)
-    """When Label Studio last called for it. A file of an older version does not say: it then is seen when read."""
+    seen: datetime = UNTOLD
+    """When Label Studio last called for it."""
     forgotten: datetime | None = None
     """When it was last forgotten; None for never."""
 
@@ -59,9 +61,9 @@ class Projects(ABC):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._all: dict[int, Project] = _parse(self._read())
-        self._stored = self._all
+        self._stored: dict[int, Project] = _parse(self._read())
         """What is kept, as it was last read or written here."""
+        self._all = {number: _told(project) for number, project in self._stored.items()}
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -153,6 +155,11 @@ def _joined(one: Project | None, other: Project | None) -> Project:
     latest = max(known, key=lambda project: project.seen)
     forgotten = max((project.forgotten for project in known if project.forgotten), default=None)
     return latest.model_copy(update={"forgotten": forgotten})
+
+
+def _told(project: Project) -> Project:
+    """A project that an older version kept counts as seen when it is first read."""
+    return project.model_copy(update={"seen": now()}) if project.seen == UNTOLD and project.is_known else project
 
 
 def _is_news(project: Project, stored: Project | None) -> bool:
