@@ -55,13 +55,12 @@ class Exports:
 
     def download(self, project: int, target: Path) -> None:
         """Stream the project's labelled tasks into a file (Label Studio's JSON export)."""
-        partial = target.with_suffix(".partial")
-        with self._explained(project):
-            chunks = self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
-            with partial.open("wb") as opened:
-                for chunk in chunks:
-                    opened.write(chunk)
-        partial.replace(target)
+        try:
+            self._download(project, target)
+        except LabelStudioError:
+            # Label Studio 1.23.2 answers the export of a project that is gone with a page; its config, with JSON.
+            self.label_config(project)
+            raise
 
     def unannotated(self, project: int, limit: int) -> Iterator[dict[str, Any]]:
         """The data of up to `limit` tasks that nobody has annotated."""
@@ -72,6 +71,15 @@ class Exports:
                     return
                 taken += 1
                 yield task.data
+
+    def _download(self, project: int, target: Path) -> None:
+        partial = target.with_suffix(".partial")
+        with self._explained(project):
+            chunks = self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
+            with partial.open("wb") as opened:
+                for chunk in chunks:
+                    opened.write(chunk)
+        partial.replace(target)
 
     @contextmanager
     def _explained(self, project: int) -> Iterator[None]:

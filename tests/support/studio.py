@@ -73,6 +73,7 @@ class Studio:
         known.updated_at = f"2026-11-23T19:00:{known.annotations % 60:02d}.000000Z"
 
     def answer(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        """A status, and what is sent as JSON; bytes are sent as a page."""
         if self.broken:
             return self.broken, {"detail": "broken", "id": "6b1c3a52-0000-0000-0000-000000000000"}
         if path.strip("/") == "api/version":
@@ -96,7 +97,7 @@ class Studio:
         if parts[:2] == ["api", "projects"] and len(parts) >= 3:
             project = self.projects.get(int(parts[2]))
             if project is None:
-                return 404, {"detail": "Not found."}
+                return 404, {"detail": "Not found."} if len(parts) == 3 else b"<h1>Not Found</h1>"
             if len(parts) == 3:
                 return 200, {"id": int(parts[2]), "title": "project", "label_config": project.label_config}
             if parts[3] == "export":
@@ -152,7 +153,8 @@ def served(state: Studio) -> Iterator[Studio]:
             else:
                 refused = None if state.broken else state.authorize(path, header, sent)
                 status, body = refused or state.answer(self.command, path, parse_qs(parts.query))
-                self._send(status, json.dumps(body).encode(), "application/json")
+                page = body if isinstance(body, bytes) else b""
+                self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
 
         def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
             self.send_response(status)
