@@ -13,9 +13,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from training.annotations import Source, read
+from pydantic import SecretStr
+
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.exports import Exports
+from service.settings import Settings
+from training.annotations import read
 from training.dataset import build, divide, is_held_out
 
+EXPORT_SECONDS = 60.0
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -58,9 +64,10 @@ def main(url: str, tasks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "project.json"
         done("imported")
-        source = Source(url, KEY)
-        label_config = source.label_config(tasks)
-        source.download(tasks, path)
+        settings = Settings(label_studio_url=url, label_studio_api_key=SecretStr(KEY))
+        exports = Exports(LabelStudio(settings, EXPORT_SECONDS))
+        label_config = exports.label_config(tasks)
+        exports.download(tasks, path)
         done("exported")
         documents = read(path, 1, label_config).documents
         done("read")

@@ -1,4 +1,4 @@
-"""The command line of a release's versions: `python -m service versions | show | promote | rollback | prune`.
+"""The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`.
 
 On a cluster the backend's pod runs it, which has the rights it needs.
 """
@@ -15,14 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from service.backend.cluster.errors import ClusterError
+from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import ChangeRefused, VersionLine
 from service.backend.local.line import LocalLine
-from service.settings import HomeSettings, ModelSettings, RegistrySettings
+from service.backend.local.projects import FileProjects
+from service.backend.projects import Projects
+from service.settings import HomeSettings, ModelSettings, PredictionSettings, RegistrySettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.oci.errors import RegistryError
 from service.versions.store import UnknownVersion
 
-app = typer.Typer(help="The versions of Spanloop.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="The versions and projects of Spanloop.", no_args_is_help=True, add_completion=False)
+projects = typer.Typer(help="The Label Studio projects that runs learn from.", invoke_without_command=True)
+app.add_typer(projects, name="projects")
 screen = Console(width=None if sys.stdout.isatty() else 200)
 """Wide where nobody says how wide (a pipe, `kubectl exec`): a version's name that is cut is of no use."""
 
@@ -85,11 +90,51 @@ def prune(
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
 
 
+@projects.callback()
+def list_projects(context: typer.Context) -> None:
+    """List the projects that runs learn from, or forget one."""
+    if context.invoked_subcommand:
+        return
+    with _refusing():
+        known = _projects().all
+    table = Table("project", "threshold", "last seen (UTC)", "warning")
+    for project in known:
+        threshold = PredictionSettings().threshold if project.threshold is None else project.threshold
+        table.add_row(str(project.id), f"{threshold}", f"{project.seen:%Y-%m-%d %H:%M}", project.warning)
+    screen.print(table)
+
+
+@projects.command()
+def forget(project: int) -> None:
+    """Let runs learn from a project no more, until Label Studio calls for it again."""
+    with _refusing():
+        kept = _projects()
+        if kept.get(project) is None:
+            raise ChangeRefused(
+                f"There is no project {project} to forget. `python -m service projects` lists those there are."
+            )
+        kept.forget(project, "forgotten by hand")
+        kept.flush()
+    screen.print(
+        f"Project {project} is forgotten. It comes back when Label Studio calls for it: disconnect the model there."
+    )
+
+
+def _projects() -> Projects:
+    settings = ReleaseSettings()
+    if not settings.extractor_deployment:
+        return FileProjects(HomeSettings().folder)
+    from service.backend.cluster.api import Cluster  # it brings Kubernetes' client
+    from service.backend.cluster.deployment import ExtractorDeployment
+    from service.backend.cluster.projects import ClusterProjects
+
+    return ClusterProjects(ExtractorDeployment(Cluster(settings)))
+
+
 def _line() -> VersionLine:
     if not RegistrySettings().registry:
         return LocalLine(HomeSettings().folder)
     from service.backend.cluster.line import ClusterLine  # it brings Kubernetes' client
-    from service.backend.cluster.settings import ReleaseSettings
 
     return ClusterLine(ReleaseSettings())
 

@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from service import logs
-from service.labelstudio.client import LabelStudio, LabelStudioError
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.errors import LabelStudioError
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
 from training import watch

@@ -1,4 +1,4 @@
-"""The annotations of a project, exported from Label Studio and resolved to one per task."""
+"""The annotations of a project, as Label Studio exports them, resolved to one per task."""
 
 from __future__ import annotations
 
@@ -10,40 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import httpx
 import msgspec
-from label_studio_sdk.client import LabelStudio
-from label_studio_sdk.core.api_error import ApiError
 
+from service.errors import Cause
 from service.labelstudio.hypertext import TooDeep
 from service.labelstudio.label_config import Control, parse
 from service.labelstudio.passages import Passage, passage_of
 from service.model.spans import Span
 from training.dataset import Document
 
-PAGE_TASKS = 100
-
 CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
 BETWEEN_OBJECTS = re.compile(r"[\s,\[]*")
 """What stands before an element of an array of objects."""
 
-UNANNOTATED = json.dumps(
-    {
-        "filters": {
-            "conjunction": "and",
-            "items": [{"filter": "filter:tasks:total_annotations", "operator": "equal", "value": 0, "type": "Number"}],
-        }
-    }
-)
-
 
 class ExportFailed(RuntimeError):
-    """The annotations could not be had; says why and what to do."""
+    """The annotations could not be had; says why, what was left untouched and what to do."""
 
-
-class ProjectGone(ExportFailed):
-    """Label Studio has no such project (any more)."""
+    cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
 class Annotation(msgspec.Struct):
@@ -66,67 +51,6 @@ class Export:
 
     documents: list[Document] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-
-
-class Source:
-    """Label Studio as a run sees it: with an API key of either kind (the SDK tells them apart)."""
-
-    def __init__(self, url: str, key: str) -> None:
-        if not url or not key:
-            raise ExportFailed(
-                "Set SPANLOOP_LABEL_STUDIO_URL and SPANLOOP_LABEL_STUDIO_API_KEY: the run reads annotations with them."
-            )
-        self._url = url
-        try:
-            self._client = LabelStudio(base_url=url, api_key=key, timeout=60)
-        except (ApiError, httpx.HTTPError) as error:
-            raise self._explain(error) from error
-
-    def label_config(self, project: int) -> str:
-        try:
-            return self._client.projects.get(project).label_config or ""
-        except (ApiError, httpx.HTTPError) as error:
-            raise self._explain(error, project) from error
-
-    def download(self, project: int, target: Path) -> None:
-        """Stream the project's labelled tasks into a file (Label Studio's JSON export)."""
-        partial = target.with_suffix(".partial")
-        try:
-            chunks = self._client.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
-            with partial.open("wb") as opened:
-                for chunk in chunks:
-                    opened.write(chunk)
-        except (ApiError, httpx.HTTPError) as error:
-            raise self._explain(error, project) from error
-        partial.replace(target)
-
-    def unannotated(self, project: int, limit: int) -> Iterator[dict[str, Any]]:
-        """The data of up to `limit` tasks that nobody has annotated."""
-        taken = 0
-        try:
-            for task in self._client.tasks.list(project=project, page_size=PAGE_TASKS, query=UNANNOTATED):
-                if taken >= limit:
-                    return
-                taken += 1
-                yield task.data
-        except (ApiError, httpx.HTTPError) as error:
-            raise self._explain(error, project) from error
-
-    def _explain(self, error: Exception, project: int | None = None) -> ExportFailed:
-        untouched = "Nothing was trained and the live version is untouched."
-        if isinstance(error, httpx.LocalProtocolError):  # its message quotes the header, and so the key
-            return ExportFailed(f"The API key has characters that no key has; set it again. {untouched}")
-        if isinstance(error, ApiError) and error.status_code in (401, 403):
-            return ExportFailed(
-                f"Label Studio refuses the API key; set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one. {untouched}"
-            )
-        if isinstance(error, ApiError) and error.status_code == httpx.codes.NOT_FOUND:
-            return ProjectGone(f"Label Studio has no project {project}. {untouched}")
-        if isinstance(error, ApiError):
-            return ExportFailed(f"Label Studio at {self._url} answered {error.status_code} to the export. {untouched}")
-        return ExportFailed(
-            f"Label Studio at {self._url} does not answer ({error}); start it and try again. {untouched}"
-        )
 
 
 def read(path: Path, project: int, label_config: str) -> Export:

@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import NamedTuple
 
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.errors import LabelStudioError, ProjectGone
+from service.labelstudio.exports import Exports
 from service.labelstudio.label_config import LabelConfigError
 from service.model.model import Model
 from service.runs.run import Outcome
@@ -22,7 +25,7 @@ from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, Score
 from service.versions.names import initial_version, version_of
 from training import publish, replay
-from training.annotations import ProjectGone, Source, read, read_texts
+from training.annotations import ExportFailed, read, read_texts
 from training.dataset import Document, divide, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
@@ -31,6 +34,9 @@ from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.tune import Stopped, TuningProgress
+
+EXPORT_SECONDS = 60.0
+"""How long a part of an export is waited for."""
 
 
 class TooFew(RuntimeError):
@@ -102,14 +108,20 @@ class TrainingRun:
         """The annotated documents of all projects, and texts of theirs that nobody has annotated.
 
         A project that is gone, or whose labels are none of Spanloop's business, is left out and the run says so.
+        Raises ExportFailed.
         """
         self.reporter.enter("export", "reading the annotations from Label Studio")
-        source = Source(self.settings.label_studio_url, self.settings.label_studio_api_key.get_secret_value())
+        try:
+            return self._read_projects(Exports(LabelStudio(self.settings, EXPORT_SECONDS)))
+        except LabelStudioError as error:
+            raise ExportFailed(f"{error} Nothing was trained and the live version is untouched.") from error
+
+    def _read_projects(self, exports: Exports) -> tuple[list[Document], list[str]]:
         documents: list[Document] = []
         spare: list[str] = []
         for project in self.reporter.run.projects:
             try:
-                label_config = self._download(source, project)
+                label_config = self._download(exports, project)
                 export = read(self.folder / f"project-{project}.json", project, label_config)
                 spare += read_texts(self.folder / f"project-{project}-unannotated.json", label_config)
             except (ProjectGone, LabelConfigError) as error:
@@ -119,17 +131,17 @@ class TrainingRun:
             self.left_out.update(export.left_out)
         return documents, spare
 
-    def _download(self, source: Source, project: int) -> str:
+    def _download(self, exports: Exports, project: int) -> str:
         """Export a project into the run's folder, once: a resumed run learns from what it began with.
 
         Returns the label config. The annotations come last: once their file is there, all of it is.
         """
         exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
         if not exported.exists():
-            config.write_text(source.label_config(project), encoding="utf-8")
+            config.write_text(exports.label_config(project), encoding="utf-8")
             unannotated = self.folder / f"project-{project}-unannotated.json"
-            unannotated.write_text(json.dumps(list(source.unannotated(project, self.settings.replay_limit))))
-            source.download(project, exported)
+            unannotated.write_text(json.dumps(list(exports.unannotated(project, self.settings.replay_limit))))
+            exports.download(project, exported)
         return config.read_text(encoding="utf-8")
 
     def _split(self, documents: Sequence[Document]) -> Split:

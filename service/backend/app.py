@@ -57,7 +57,7 @@ async def setup(request: Request) -> Response:
     body = await _small(request, Setup)
     project = project_id(body.project)
     if project is not None:
-        supervisor.projects.configure(project, body.extra_params, _config_error(body.schema))
+        supervisor.projects.configure(project, body.extra_params, _config_error(body.schema), _host(request))
     return JSONResponse(
         {"model_version": supervisor.predictor.version(supervisor.rollout.version, body.schema, project)}
     )
@@ -79,14 +79,14 @@ async def webhook(request: Request) -> Response:
     body = await _small(request, Webhook)
     if body.action == "START_TRAINING":
         request.app.state.login.require(request)
-        return await _start(_supervisor(request), body)
+        return await _start(request, body)
     if body.action.startswith("ANNOTATION"):
         _supervisor(request).retraining.hint()
     return JSONResponse({"status": "ok"}, 201)
 
 
 async def train(request: Request) -> Response:
-    return await _start(_supervisor(request), await _small(request, Webhook))
+    return await _start(request, await _small(request, Webhook))
 
 
 async def live(request: Request) -> Response:
@@ -188,15 +188,15 @@ async def _small(request: Request, kind: type[BodyT]) -> BodyT:
     return decode(await body_of(request, min(SMALL_BODY_BYTES, _supervisor(request).body_limit)), kind)
 
 
-async def _start(supervisor: Supervisor, body: Webhook) -> Response:
+async def _start(request: Request, body: Webhook) -> Response:
     """Answer a START_TRAINING at once. Where the project trains on submission, wait until it has become quiet.
 
     A run's id depends on how the annotations stand, which Label Studio is asked for: where that takes long, the answer
     does not wait for it. The run starts all the same, and the page shows it.
     """
-    project = body.known_project
+    supervisor, project = _supervisor(request), body.known_project
     if project.id is not None:
-        supervisor.projects.see(project.id)
+        supervisor.projects.see(project.id, _host(request))
     if project.min_annotations_to_start_training:
         supervisor.retraining.submitted()
         return JSONResponse({"status": "ok", "job": None, "message": "a run starts when it has become quiet"}, 201)
@@ -214,6 +214,11 @@ def _status(run: Run) -> str:
     if not run.ended:
         return "queued" if run.phase == "waiting" else "started"
     return "failed" if run.outcome == "failed" else "finished"
+
+
+def _host(request: Request) -> str:
+    """What the caller calls this backend by."""
+    return request.headers.get("host", "")
 
 
 def _config_error(label_config: str | None) -> str:

@@ -38,5 +38,6 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "waiting": supervisor.retraining.waiting,
         "declined": supervisor.retraining.declined,
         "why_not": supervisor.extractor.why_not,
-        "warnings": [project for project in supervisor.projects.all if project.warning],
+        "projects": supervisor.projects.all,
+        "threshold": supervisor.settings.threshold,
     }

@@ -5,10 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
+from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from service.labelstudio.messages import extra_params
+
+SEEN_EVERY = timedelta(hours=1)
+"""When a project was last seen is written this often, not at every /setup."""
+FORGOTTEN_KEPT = timedelta(days=7)
+"""That a project was forgotten is kept so long: by then every running backend has read it."""
+UNTOLD = datetime.fromtimestamp(0, UTC)
+"""When a project was seen that an older version kept, which did not say."""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Project(BaseModel):
@@ -21,6 +33,17 @@ class Project(BaseModel):
     """The project's own threshold, from its extra_params; None for the release's."""
     warning: str = ""
     """What of its configuration could not be used, in words for the status page."""
+    host: str = ""
+    """The host, and port, by which Label Studio called this backend for it; empty where that is not known."""
+    seen: datetime = UNTOLD
+    """When Label Studio last called for it."""
+    forgotten: datetime | None = None
+    """When it was last forgotten; None for never."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has been seen since it was last forgotten."""
+        return self.forgotten is None or self.seen > self.forgotten
 
 
 log = logging.getLogger(__name__)
@@ -29,65 +52,121 @@ _KEPT = TypeAdapter(dict[int, Project])
 
 
 class Projects(ABC):
-    """All projects seen, kept so that a restarted backend knows them."""
+    """All projects seen, kept so that a restarted backend knows them.
+
+    Several backends and the command line change what is kept. For each project the later sighting and the later
+    forgetting count, wherever they come from, so all agree in any order. A forgetting wins over older sightings, and a
+    forgotten project that is seen again is known again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._changed: set[int] = set()
-        self._known: dict[int, Project] = _parse(self._read())
+        self._stored: dict[int, Project] = _parse(self._read())
+        """What is kept, as it was last read or written here."""
+        self._all = {number: _told(project) for number, project in self._stored.items()}
 
     @property
     def ids(self) -> tuple[int, ...]:
-        return tuple(sorted(self._known))
+        """The known projects."""
+        return tuple(project.id for project in self.all)
 
     @property
     def all(self) -> list[Project]:
-        return [self._known[project] for project in self.ids]
+        """The known projects, by id."""
+        return sorted((project for project in self._all.values() if project.is_known), key=lambda project: project.id)
 
     def get(self, project: int | None) -> Project | None:
-        return self._known.get(project) if project is not None else None
+        """A known project."""
+        found = self._all.get(project) if project is not None else None
+        return found if found and found.is_known else None
 
-    def see(self, project: int) -> None:
-        """Remember that a project uses this release."""
-        if project not in self._known:
-            self._keep(Project(id=project))
+    def see(self, project: int, host: str = "") -> None:
+        """Remember that a project uses this release. `host` is what Label Studio called this backend by."""
+        known = self._all.get(project) or Project(id=project)
+        self._keep(known.model_copy(update={"seen": now(), "host": host or known.host}))
 
-    def configure(self, project: int, given: object, config_error: str = "") -> None:
+    def configure(self, project: int, given: object, config_error: str = "", host: str = "") -> None:
         """Take over a project's extra_params; what cannot be used is said, not guessed."""
-        threshold, warning = _threshold(given)
-        self._keep(Project(id=project, threshold=threshold, warning=" ".join(filter(None, (config_error, warning)))))
+        threshold, wrong = _threshold(given)
+        warning = " ".join(filter(None, (config_error, wrong)))
+        known = self._all.get(project) or Project(id=project)
+        said = {"threshold": threshold, "warning": warning, "host": host or known.host}
+        self._keep(known.model_copy(update={**said, "seen": now()}))
 
-    def _keep(self, project: Project) -> None:
-        with self._lock:
-            if self._known.get(project.id) != project:
-                self._known = {**self._known, project.id: project}
-                self._changed.add(project.id)
-                self._write(_KEPT.dump_json(self._known, indent=1).decode())
+    def forget(self, project: int, why: str, at: datetime | None = None) -> None:
+        """Forget a known project that has not been seen since `at` (now), until it is seen again."""
+        at = at or now()
+        known = self.get(project)
+        if known is None or known.seen > at:
+            return
+        log.warning("project %d is forgotten: %s", project, why)
+        self._keep(known.model_copy(update={"forgotten": at}))
 
     def merge(self, written: str) -> str | None:
-        """Take over what is written elsewhere, but for what has changed here.
-
-        Returns what is to be written; None where that is there already.
-        """
+        """Take over what is written elsewhere. Returns what is to be written; None where nothing is news there."""
         with self._lock:
-            there = _parse(written)
-            own = {project: self._known[project] for project in self._changed}
-            self._known = {**there, **own}
-            return _KEPT.dump_json(self._known).decode() if self._known != there else None
+            there = self._stored = _parse(written)
+            both = {number: _joined(self._all.get(number), there.get(number)) for number in {*self._all, *there}}
+            oldest = now() - FORGOTTEN_KEPT
+            self._all = {
+                number: project
+                for number, project in both.items()
+                if project.is_known or (project.forgotten and project.forgotten > oldest)
+            }
+            is_news = any(_is_news(project, there.get(number)) for number, project in self._all.items())
+            return _KEPT.dump_json(self._all).decode() if is_news else None
 
     def written(self, content: str) -> None:
-        """This was written: what it says has not changed here any more."""
+        """This was written."""
         with self._lock:
-            there = _parse(content)
-            self._changed = {one for one in self._changed if self._known.get(one) != there.get(one)}
+            self._stored = _parse(content)
+
+    @abstractmethod
+    def tick(self) -> None:
+        """Take over what was written elsewhere, and write what is news from here."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Write what is news from here, or raise what keeps it from being written."""
 
     @abstractmethod
     def _read(self) -> str:
         """What was written last; empty for nothing."""
 
     @abstractmethod
-    def _write(self, content: str) -> None:
-        """Keep all projects."""
+    def _note(self) -> None:
+        """There is news to be written."""
+
+    def _keep(self, project: Project) -> None:
+        with self._lock:
+            before = self._all.get(project.id)
+            kept = _joined(project, before)
+            self._all = {**self._all, project.id: kept}
+            is_news = _is_news(kept, self._stored.get(project.id))
+        if kept.is_known and not (before and before.is_known):
+            log.info("project %d uses this release", project.id)
+        if is_news:
+            self._note()
+
+
+def _joined(one: Project | None, other: Project | None) -> Project:
+    """One project as two places know it: the later sighting with what it said, and the later forgetting."""
+    known = [project for project in (one, other) if project]
+    latest = max(known, key=lambda project: project.seen)
+    forgotten = max((project.forgotten for project in known if project.forgotten), default=None)
+    return latest.model_copy(update={"forgotten": forgotten})
+
+
+def _told(project: Project) -> Project:
+    """A project that an older version kept counts as seen when it is first read."""
+    return project.model_copy(update={"seen": now()}) if project.seen == UNTOLD and project.is_known else project
+
+
+def _is_news(project: Project, stored: Project | None) -> bool:
+    """Whether what is stored of a project says something else; a sighting is news once in SEEN_EVERY."""
+    if stored is None or project.is_known != stored.is_known:
+        return True
+    return project.seen - stored.seen >= SEEN_EVERY or project != stored.model_copy(update={"seen": project.seen})
 
 
 def _parse(content: str) -> dict[int, Project]:

@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from service.backend.census import Census
 from service.backend.projects import Projects
 from service.backend.protocols import Busy, Launcher, RunStore
 from service.backend.settings import BackendSettings
 from service.errors import Cause, cause_of
-from service.labelstudio.client import LabelStudio, LabelStudioError
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.errors import LabelStudioError
 from service.metrics import failures
 from service.runs.run import Run, id_of, now
 
@@ -37,6 +39,7 @@ class Retraining:
         runs: RunStore,
         launcher: Launcher,
         label_studio: LabelStudio,
+        census: Census,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -44,6 +47,7 @@ class Retraining:
         self._runs = runs
         self._launcher = launcher
         self._label_studio = label_studio
+        self._census = census
         self._clock = clock
         self._lock = threading.Lock()
         self._submitted: tuple[float, float] | None = None
@@ -60,6 +64,7 @@ class Retraining:
         While another run is active, that one is returned and one more is remembered to follow it. What keeps a run from
         starting is told by a run that failed, for the page to show.
         """
+        self._census.take()
         if not self._projects.ids:
             reason = "No Label Studio project has connected this backend as its model yet."
             return self._failed(why, reason, Cause.RUN_START)

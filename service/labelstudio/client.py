@@ -1,6 +1,6 @@
-"""What the backend asks of Label Studio: how many annotations there are, and when they last changed.
+"""What is asked of Label Studio's API: how a project's annotations stand, and which models it uses.
 
-Two light requests a project. The export itself is the training run's, with Label Studio's SDK.
+The export itself is `service.labelstudio.exports`, with Label Studio's SDK over the connection that is made here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from service.errors import Cause
+from service.labelstudio.connection import ApiKey, Connection, decoded, explained, is_sendable, no_api, refusal
+from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.settings import LabelStudioSettings
+
+MODELS_SECONDS = 15.0
+"""How long a list of models is waited for: Label Studio asks each of them first, and one that is down takes seconds."""
 
 ANNOTATED_LATEST_FIRST = json.dumps(
     {
@@ -28,12 +32,6 @@ ANNOTATED_LATEST_FIRST = json.dumps(
 )
 
 
-class LabelStudioError(RuntimeError):
-    """Label Studio could not be asked; says why and what to do."""
-
-    cause = Cause.LABEL_STUDIO_UNREACHABLE
-
-
 class AnnotationState(NamedTuple):
     """Where the annotations of some projects stand: cheap to ask, and different whenever they changed."""
 
@@ -45,58 +43,79 @@ class LabelStudio:
     """A client with this backend's own API key: a legacy token or a personal access token."""
 
     def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0) -> None:
-        self._url = settings.label_studio_url.rstrip("/")
+        """`timeout`: seconds that a part of an answer is waited for."""
+        self.url = settings.label_studio_url.strip().rstrip("/")
         self._key = settings.label_studio_api_key.get_secret_value()
+        self._authorization = ApiKey(self.url, self._key)
         self._timeout = timeout
 
-    def standing(self, projects: Iterable[int]) -> AnnotationState:
-        """Raises LabelStudioError where it cannot be known."""
-        if not self._url or not self._key:
+    @property
+    def is_set(self) -> bool:
+        """Whether there are an address and a key."""
+        return bool(self.url and self._key)
+
+    def connect(self) -> Connection:
+        """A connection that asks with the API key. Raises LabelStudioError where address or key cannot be used."""
+        if not self.is_set:
             raise LabelStudioError(
                 "Label Studio's address or API key is not set: set SPANLOOP_LABEL_STUDIO_URL and "
                 "SPANLOOP_LABEL_STUDIO_API_KEY (Account & Settings → Access Token) and start the backend again."
             )
-        try:
-            with httpx.Client(base_url=self._url, timeout=self._timeout) as client:
-                client.headers["Authorization"] = self._authorization(client)
-                return _sum([self._project(client, project) for project in projects])
-        except httpx.LocalProtocolError as error:
-            # Its message quotes the header, and so the key.
-            raise LabelStudioError("The API key has characters that no key has; set it again.") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise LabelStudioError(f"Label Studio at {self._url} does not answer ({error}).") from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise LabelStudioError(
-                f"What answers at {self._url} is not Label Studio's API: check SPANLOOP_LABEL_STUDIO_URL."
-            ) from error
+        if not is_sendable(self._key):
+            raise LabelStudioError("SPANLOOP_LABEL_STUDIO_API_KEY has characters that no key has; set it again.")
+        with explained(self.url):
+            return Connection(self.url, self._authorization, self._timeout)
 
-    def _project(self, client: httpx.Client, project: int) -> AnnotationState:
-        found = client.get(f"/api/projects/{project}/")
+    def standing(self, projects: Iterable[int]) -> AnnotationState:
+        """Two light requests a project. Raises LabelStudioError where it cannot be known."""
+        with self.connect() as connection, explained(self.url):
+            return _sum([self._project(connection, project) for project in projects])
+
+    def models(self, project: int) -> list[str]:
+        """The addresses of the models that a project uses, as Label Studio has them.
+
+        Before it answers, Label Studio calls /health and /setup of each (1.23.2). Raises ProjectGone for a project
+        that there is not, LabelStudioError where that cannot be known.
+        """
+        with self.connect() as connection, explained(self.url):
+            response = connection.get("/api/ml/", params={"project": project}, timeout=MODELS_SECONDS)
+            if response.status_code == httpx.codes.NOT_FOUND:
+                self._be_label_studio(connection)
+                raise ProjectGone(f"Label Studio has no project {project}.")
+            if not response.is_success:
+                raise self._refusal(response)
+            try:
+                return [str(model["url"]) for model in response.json()]
+            except (ValueError, KeyError, TypeError) as error:
+                raise no_api(self.url, "answered /api/ml/ with what is no list of models") from error
+
+    def _project(self, connection: Connection, project: int) -> AnnotationState:
+        found = connection.get(f"/api/projects/{project}/")
         if found.status_code == httpx.codes.NOT_FOUND:
             return AnnotationState(f"{project}:gone", 0)
-        config = hashlib.sha256(str(_json(found)["label_config"]).encode()).hexdigest()[:10]
-        query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
-        body = _json(client.get("/api/tasks", params=query))
-        latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
-        total = int(body["total_annotations"])
-        return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", total)
+        try:
+            config = hashlib.sha256(str(self._json(found)["label_config"]).encode()).hexdigest()[:10]
+            query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
+            body = self._json(connection.get("/api/tasks/", params=query))
+            latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
+            total = int(body["total_annotations"])
+            return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", total)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise no_api(self.url, "answered with JSON of another shape") from error
 
-    def _authorization(self, client: httpx.Client) -> str:
-        if self._key.count(".") != 2:
-            return f"Token {self._key}"
-        response = client.post("/api/token/refresh", json={"refresh": self._key})
+    def _be_label_studio(self, connection: Connection) -> None:
+        """Raises LabelStudioError where another API answers, for which every project is unknown."""
+        response = connection.get("/api/version/")
         if not response.is_success:
-            raise LabelStudioError("Label Studio refuses the personal access token; it may be expired or revoked.")
-        return f"Bearer {response.json()['access']}"
+            raise no_api(self.url, f"answered {response.request.url.path} with {response.status_code}")
 
+    def _json(self, response: httpx.Response) -> dict[str, Any]:
+        if not response.is_success:
+            raise self._refusal(response)
+        return decoded(response, self.url)
 
-def _json(response: httpx.Response) -> dict[str, Any]:
-    if response.status_code in (401, 403):
-        raise LabelStudioError("Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one.")
-    if not response.is_success:
-        raise LabelStudioError(f"Label Studio answered {response.status_code} to {response.request.url.path}.")
-    body: dict[str, Any] = response.json()
-    return body
+    def _refusal(self, response: httpx.Response) -> LabelStudioError:
+        return refusal(self.url, response.status_code, response.request.url.path)
 
 
 def _sum(standings: list[AnnotationState]) -> AnnotationState:

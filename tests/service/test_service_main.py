@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.__main__ import app
+from service.backend.local.projects import FileProjects
 from service.versions.history import INITIAL, LiveFile
 from service.versions.store import BentoStore
 
@@ -86,3 +87,31 @@ def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it
     assert [lineage.version for lineage in BentoStore(home).versions()] == ["v4", "v1", "v0"]
     assert call("rollback")[0] == 0
     assert LiveFile(home).read().live == "v0"
+
+
+def test_projects_are_listed_with_threshold_last_sight_and_warning(home):
+    known = FileProjects(home)
+    known.configure(3, {"threshold": 0.35})
+    known.configure(7, "", "The label config is not well-formed.")
+    status, output = call("projects")
+    assert status == 0
+    assert f"0.35 │ {known.get(3).seen:%Y-%m-%d %H:%M}" in output
+    assert "not well-formed" in output
+
+
+def test_a_project_is_forgotten_by_hand(home):
+    running = FileProjects(home)
+    running.see(3)
+    running.see(99)
+    status, output = call("projects", "forget", "99")
+    assert status == 0
+    assert "Project 99 is forgotten" in output
+    running.tick()
+    assert running.ids == FileProjects(home).ids == (3,)
+
+
+def test_a_project_that_there_is_not_is_not_forgotten_and_the_error_says_how_to_list_them(home):
+    status, output = call("projects", "forget", "99")
+    assert status == 1
+    assert "no project 99" in output
+    assert "python -m service projects" in output

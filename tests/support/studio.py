@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +23,11 @@ LABEL_CONFIG = """<View>
 </View>"""
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
+PERSONAL_KEY = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIiwiZXhwIjo0MTAyNDQ0ODAwfQ.c2lnbmF0dXJl"
+"""A personal access token: a JWT that ends in the year 2100."""
+
+LOGIN_PAGE = "<!DOCTYPE html><title>Log in</title>"
+PAGE_TASKS = 100
 
 
 @dataclass
@@ -34,6 +39,8 @@ class StudioProject:
     updated_at: str = "2026-11-23T18:42:23.652703Z"
     export: list[dict[str, Any]] = field(default_factory=list)
     unannotated: list[dict[str, Any]] = field(default_factory=list)
+    models: list[str] = field(default_factory=lambda: ["http://testserver"])
+    """The addresses of its models; by default that of a backend under Starlette's test client."""
 
 
 @dataclass
@@ -46,6 +53,19 @@ class Studio:
     broken: int = 0
     """A status that every request is answered with; 0: none."""
     authorizations: list[str] = field(default_factory=list)
+    prefix: str = ""
+    """The path below which alone it answers, as `/ls`."""
+    page_below: str | None = None
+    """Every path that begins with this is answered with a login page; None: none is."""
+    page_status: int = 200
+    redirects_to: str = ""
+    """Where every request is redirected to; empty: nowhere."""
+    granted: list[str] = field(default_factory=list)
+    """The access tokens that were given for the personal one; only the last is fresh."""
+    requests_a_token: int = 0
+    """After so many requests an access token has expired; 0: never."""
+    asks_models: Callable[[int], object] = lambda project: None
+    """What it does before it lists a project's models, as calling /setup of each."""
 
     def annotate(self, project: int, more: int = 1) -> None:
         known = self.projects[project]
@@ -53,17 +73,22 @@ class Studio:
         known.updated_at = f"2026-11-23T19:00:{known.annotations % 60:02d}.000000Z"
 
     def answer(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        """A status, and what is sent as JSON; bytes are sent as a page."""
         if self.broken:
             return self.broken, {"detail": "broken", "id": "6b1c3a52-0000-0000-0000-000000000000"}
-        if path == "/api/token/refresh":
-            return 200, {"access": "fresh"}
+        if path.strip("/") == "api/version":
+            return 200, {"release": "1.23.2"}
+        if path.strip("/") == "api/ml":
+            return self._models(int(query["project"][0]))
         if path.strip("/") == "api/tasks":
             project = self.projects.get(int(query["project"][0]))
             if project is None:
                 return 404, {"detail": "Not found."}
             if '"equal"' in query.get("query", [""])[0]:
-                page = int(query.get("page", ["1"])[0])
-                tasks = project.unannotated if page == 1 else []
+                begin = (int(query.get("page", ["1"])[0]) - 1) * PAGE_TASKS
+                tasks = project.unannotated[begin : begin + PAGE_TASKS]
+                if begin and not tasks:
+                    return 404, {"detail": "Invalid page."}
                 return 200, {"tasks": tasks, "total": len(project.unannotated), "total_annotations": 0}
             task = {"id": 1, "updated_at": project.updated_at, "data": {"text": "x"}}
             tasks = [task] if project.annotations else []
@@ -72,12 +97,38 @@ class Studio:
         if parts[:2] == ["api", "projects"] and len(parts) >= 3:
             project = self.projects.get(int(parts[2]))
             if project is None:
-                return 404, {"detail": "Not found."}
+                return 404, {"detail": "Not found."} if len(parts) == 3 else b"<h1>Not Found</h1>"
             if len(parts) == 3:
                 return 200, {"id": int(parts[2]), "title": "project", "label_config": project.label_config}
             if parts[3] == "export":
                 return 200, project.export
         return 404, {"detail": f"no such path {path}"}
+
+    def authorize(self, path: str, header: str, body: bytes) -> tuple[int, Any] | None:
+        """An exchange of the personal access token, and the refusal of a key that is none; None for any other."""
+        if path.strip("/") == "api/token/refresh":
+            if json.loads(body or b"{}").get("refresh") != PERSONAL_KEY:
+                return 401, {"detail": "Token is invalid or expired"}
+            self.granted.append(f"access-{len(self.granted) + 1}")
+            self._used = 0
+            return 200, {"access": self.granted[-1]}
+        if header == f"Token {KEY}":
+            return None
+        self._used += 1
+        is_fresh = not self.requests_a_token or self._used <= self.requests_a_token
+        if self.granted and header == f"Bearer {self.granted[-1]}" and is_fresh:
+            return None
+        return 401, {"detail": "Invalid token."}
+
+    _used: int = 0
+    """How many requests the last access token was shown with."""
+
+    def _models(self, number: int) -> tuple[int, Any]:
+        project = self.projects.get(number)
+        if project is None:
+            return 404, {"detail": "No Project matches the given query."}
+        self.asks_models(number)
+        return 200, [{"id": 1, "url": url, "project": number, "state": "CO"} for url in project.models]
 
 
 @contextmanager
@@ -87,15 +138,30 @@ def served(state: Studio) -> Iterator[Studio]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            self.rfile.read(length)
+            sent = self.rfile.read(length)
             parts = urlsplit(self.path)
             state.asked.append(f"{self.command} {parts.path}")
-            state.authorizations.append(self.headers.get("authorization", ""))
-            status, body = state.answer(self.command, parts.path, parse_qs(parts.query))
-            payload = json.dumps(body).encode()
+            header = self.headers.get("authorization", "")
+            state.authorizations.append(header)
+            path = parts.path.removeprefix(state.prefix)
+            if state.redirects_to:
+                self._send(302, b"", "text/html", state.redirects_to)
+            elif not parts.path.startswith(f"{state.prefix}/"):
+                self._send(404, b"<h1>Not Found</h1>", "text/html")
+            elif state.page_below is not None and path.startswith(state.page_below):
+                self._send(state.page_status, LOGIN_PAGE.encode(), "text/html; charset=utf-8")
+            else:
+                refused = None if state.broken else state.authorize(path, header, sent)
+                status, body = refused or state.answer(self.command, path, parse_qs(parts.query))
+                page = body if isinstance(body, bytes) else b""
+                self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
+
+        def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
             self.send_response(status)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(payload)))
+            if location:
+                self.send_header("location", location)
             self.end_headers()
             self.wfile.write(payload)
 
@@ -107,7 +173,7 @@ def served(state: Studio) -> Iterator[Studio]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    state.url = f"http://127.0.0.1:{server.server_address[1]}{state.prefix}"
     try:
         yield state
     finally:

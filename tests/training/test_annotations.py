@@ -5,8 +5,8 @@ import json
 import pytest
 
 from service.labelstudio.label_config import LabelConfigError
-from tests.support.studio import KEY, LABEL_CONFIG, RECORDINGS, StudioProject
-from training.annotations import Annotation, ExportFailed, Source, choose, read
+from tests.support.studio import LABEL_CONFIG, RECORDINGS
+from training.annotations import Annotation, choose, read
 
 CONFIG = """<View><Labels name="label" toName="text">
 <Label value="PER" hint="person"/><Label value="Organisation" alias="ORG" predicted_values="company"/></Labels>
@@ -160,47 +160,6 @@ def test_the_recorded_export_is_read(tmp_path):
         ("Zoë  Smith", "PER"),
         ("Acme Corp", "ORG"),
     ]
-
-
-@pytest.fixture
-def source(studio):
-    studio.projects[3] = StudioProject(
-        label_config=CONFIG,
-        export=[task(1, "Alice", done(1))],
-        unannotated=[{"id": n, "data": {"text": f"text {n}"}, "annotations": []} for n in range(5)],
-    )
-    return Source(studio.url, KEY)
-
-
-def test_config_export_and_unannotated_tasks_come_from_label_studio(source, tmp_path):
-    assert source.label_config(3) == CONFIG
-    source.download(3, tmp_path / "project.json")
-    assert len(read(tmp_path / "project.json", 3, CONFIG).documents) == 1
-    assert [data["text"] for data in source.unannotated(3, 3)] == ["text 0", "text 1", "text 2"]
-
-
-@pytest.mark.parametrize(("status", "says"), [(401, "API_KEY"), (403, "API_KEY"), (500, "500"), (502, "502")])
-def test_an_export_that_is_refused_says_why_and_leaves_no_half_file(source, studio, tmp_path, status, says):
-    studio.broken = status
-    with pytest.raises(ExportFailed, match=rf"{says}.*live version is untouched"):
-        source.download(3, tmp_path / "project.json")
-    assert not (tmp_path / "project.json").exists()
-
-
-def test_an_unknown_project_is_said(source):
-    with pytest.raises(ExportFailed, match="no project 99"):
-        source.label_config(99)
-
-
-def test_a_label_studio_that_is_down_is_said_with_its_address(tmp_path):
-    with pytest.raises(ExportFailed, match=r"127\.0\.0\.1:9 does not answer"):
-        Source("http://127.0.0.1:9", KEY).label_config(1)
-
-
-@pytest.mark.parametrize(("url", "key"), [("", KEY), ("http://ls", "")])
-def test_missing_settings_are_named(url, key):
-    with pytest.raises(ExportFailed, match="SPANLOOP_LABEL_STUDIO_URL"):
-        Source(url, key)
 
 
 def test_an_export_longer_than_what_is_read_at_a_time_is_read_whole_whatever_is_cut(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from service.backend.census import Census
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
@@ -49,7 +50,9 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
     )
     projects = ClusterProjects(deployment)
-    retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
+    label_studio = LabelStudio(settings)
+    census = Census(projects, label_studio)
+    retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
@@ -83,7 +86,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
                 pace_of_pods,
             ),
             Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
-            Loop([retraining.start_due, only(retraining.look_after)]),
+            Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
         ],
         leads=leader.leads,
         resign=leader.release,

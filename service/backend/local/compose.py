@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.backend.census import Census
 from service.backend.local.launcher import LocalLauncher
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
@@ -23,6 +24,8 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     engine = Engine()
     rollout = LocalRollout(settings, store, LiveFile(settings.folder), engine)
     projects = FileProjects(settings.folder)
-    retraining = Retraining(settings, projects, runs, LocalLauncher(runs), LabelStudio(settings))
-    loops = [Loop([rollout.tick]), Loop([retraining.look_after, retraining.start_due])]
+    label_studio = LabelStudio(settings)
+    census = Census(projects, label_studio)
+    retraining = Retraining(settings, projects, runs, LocalLauncher(runs), label_studio, census)
+    loops = [Loop([rollout.tick]), Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due])]
     return Supervisor(settings, engine, rollout, store, runs, projects, retraining, loops)

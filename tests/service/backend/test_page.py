@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from service.backend.local.projects import FileProjects
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from tests.support.asking import setup
@@ -9,6 +12,7 @@ from tests.support.asking import setup
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):
     runs = client.app.state.supervisor.runs
+    lock = runs.acquire("run-a")  # as its process would: a run without one has died
     runs.save(Run(id="run-a", projects=(1,), why="Start Training", phase="tune", percent=40, detail="step 7 of 10"))
     runs.save(Run(id="run-b", projects=(1,), outcome="held", message="Not better: the live version stays."))
     page = client.get("/")
@@ -19,6 +23,7 @@ def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome
     fragment = client.get("/?fragment").text
     assert "run-a" in fragment
     assert "<html" not in fragment
+    os.close(lock)
 
 
 def test_the_page_escapes_what_strangers_wrote(client):
@@ -42,6 +47,19 @@ def test_a_version_that_does_not_work_is_said_to_be_taken_back_and_runs_are_told
 
 def test_the_page_says_what_is_wrong_with_a_projects_config(client):
     setup(client, schema="<View/>")
-    assert "Project 1" in client.get("/").text
+    assert "Project 1:" in client.get("/").text
     setup(client)
-    assert "Project 1" not in client.get("/").text
+    assert "Project 1:" not in client.get("/").text
+
+
+def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
+    setup(client, project="3.1", extra_params={"threshold": 0.35})
+    setup(client, project="99.1", schema="<View/>")
+    text = client.get("/?fragment").text
+    assert "<td>3</td>" in text
+    assert "0.35" in text
+    assert "<td>99</td>" in text
+    forgotten = FileProjects(client.app.state.supervisor.settings.folder)
+    forgotten.forget(99, "forgotten by hand")
+    forgotten.flush()
+    until(lambda: "99" not in client.get("/?fragment").text, what="a page without project 99")

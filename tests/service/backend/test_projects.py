@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.backend import projects as kept
 from service.backend.local.projects import FileProjects
 
 
@@ -54,3 +57,92 @@ def test_projects_seen_at_the_same_time_are_all_kept(tmp_path):
     for thread in threads:
         thread.join()
     assert projects.ids == FileProjects(tmp_path).ids == tuple(range(20))
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set the time that it is: so much after noon."""
+
+    def be(**after):
+        moment = datetime(2026, 11, 29, 12, tzinfo=UTC) + timedelta(**after)
+        monkeypatch.setattr(kept, "now", lambda: moment)
+
+    be()
+    return be
+
+
+def test_a_file_without_times_is_read(tmp_path):
+    old = {"3": {"id": 3, "threshold": 0.4, "warning": ""}, "99": {"id": 99, "threshold": None, "warning": "odd"}}
+    (tmp_path / "projects.json").write_text(json.dumps(old))
+    projects = FileProjects(tmp_path)
+    assert projects.ids == (3, 99)
+    assert projects.get(3).threshold == 0.4
+    projects.forget(99, "forgotten by hand")
+    assert projects.ids == FileProjects(tmp_path).ids == (3,)
+
+
+def test_a_sighting_is_written_once_an_hour_and_what_was_configured_at_once(tmp_path, at):
+    projects = FileProjects(tmp_path)
+    projects.configure(3, "", host="spanloop:9090")
+    first = (tmp_path / "projects.json").read_text()
+    at(minutes=59)
+    projects.configure(3, "", host="spanloop:9090")
+    assert (tmp_path / "projects.json").read_text() == first
+    assert projects.get(3).seen.minute == 59
+    at(minutes=61)
+    projects.configure(3, "", host="spanloop:9090")
+    assert FileProjects(tmp_path).get(3).seen.hour == 13
+    projects.configure(3, {"threshold": 0.4}, host="spanloop:9090")
+    assert FileProjects(tmp_path).get(3).threshold == 0.4
+
+
+def test_a_forgotten_project_is_in_no_run_and_comes_back_with_the_next_call(tmp_path, service_log):
+    projects = FileProjects(tmp_path)
+    projects.configure(3, {"threshold": 0.4}, "The label config is not well-formed.")
+    projects.see(7)
+    projects.forget(3, "it has no model connected")
+    assert projects.ids == FileProjects(tmp_path).ids == (7,)
+    assert projects.get(3) is None
+    assert "WARNING service.backend.projects project 3 is forgotten: it has no model connected" in service_log
+    projects.configure(3, "")
+    assert projects.ids == FileProjects(tmp_path).ids == (3, 7)
+
+
+def test_what_was_seen_after_the_question_is_not_forgotten_by_its_answer(tmp_path, at):
+    projects = FileProjects(tmp_path)
+    at(seconds=2)
+    projects.see(3)
+    projects.forget(3, "it has no model connected", at=datetime(2026, 11, 29, 12, 0, 1, tzinfo=UTC))
+    assert projects.ids == (3,)
+
+
+def test_a_running_backend_forgets_what_another_process_forgot_and_writes_it_back_never(tmp_path):
+    running = FileProjects(tmp_path)
+    running.see(3)
+    running.see(7)
+    by_hand = FileProjects(tmp_path)
+    by_hand.forget(7, "forgotten by hand")
+    by_hand.flush()
+    running.configure(3, {"threshold": 0.3})
+    running.tick()
+    assert running.ids == FileProjects(tmp_path).ids == (3,)
+    running.see(7)
+    assert running.ids == FileProjects(tmp_path).ids == (3, 7)
+
+
+def test_what_two_processes_change_at_once_is_all_kept(tmp_path):
+    one, other = FileProjects(tmp_path), FileProjects(tmp_path)
+    one.configure(3, {"threshold": 0.3})
+    other.configure(5, {"threshold": 0.5})
+    one.tick()
+    assert one.ids == other.ids == (3, 5)
+    assert FileProjects(tmp_path).get(3).threshold == 0.3
+
+
+def test_that_a_project_was_forgotten_is_itself_forgotten_after_a_week(tmp_path, at):
+    projects = FileProjects(tmp_path)
+    projects.see(99)
+    projects.forget(99, "Label Studio has no such project (any more)", kept.now())
+    at(days=8)
+    projects.see(3)
+    assert json.loads((tmp_path / "projects.json").read_text()).keys() == {"3"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.backend.census import Census
 from service.backend.local.projects import FileProjects
 from service.backend.protocols import Busy
 from service.backend.retraining import Retraining
@@ -34,8 +35,10 @@ class Bench:
 
     def restart(self):
         """As after a restart of the backend."""
+        label_studio = LabelStudio(self.settings)
+        self.census = Census(self.projects, label_studio, self.clock)
         self.retraining = Retraining(
-            self.settings, self.projects, self.runs, self.launcher, LabelStudio(self.settings), self.clock
+            self.settings, self.projects, self.runs, self.launcher, label_studio, self.census, self.clock
         )
 
     def click(self):

@@ -54,6 +54,15 @@ def test_start_training_learns_from_all_projects_that_use_this_release(with_stud
     assert launches[0].launched[0].projects == (3, 5)
 
 
+def test_start_training_learns_from_no_project_that_is_gone_or_disconnected(with_studio, studio, launches):
+    client = with_studio()
+    for project in ("5.1", "99.1"):
+        setup(client, project=project)
+    studio.projects[5].models = []
+    client.post("/webhook", json={"action": "START_TRAINING", "project": {"id": 3}})
+    assert launches[0].launched[0].projects == (3,)
+
+
 def test_start_training_clicked_again_is_the_same_job(with_studio, launches):
     client = with_studio()
     body = {"action": "START_TRAINING", "project": {"id": 3}}

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from service.labelstudio.client import LabelStudio, LabelStudioError
-from tests.support.studio import KEY, StudioProject
-
-PERSONAL = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl"
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.errors import LabelStudioError, ProjectGone
+from tests.support.studio import KEY, PERSONAL_KEY, Studio, StudioProject, served
 
 
 @pytest.fixture
@@ -49,9 +48,80 @@ def test_a_legacy_token_is_sent_as_it_is(client, studio):
 
 
 def test_a_personal_access_token_is_exchanged_first(client, studio):
-    client(label_studio_api_key=PERSONAL).standing([1])
-    assert studio.asked[0] == "POST /api/token/refresh"
-    assert studio.authorizations[-1] == "Bearer fresh"
+    assert client(label_studio_api_key=PERSONAL_KEY).standing([1]).annotations == 3
+    assert studio.asked[0] == "POST /api/token/refresh/"
+    assert studio.authorizations[1:] == ["Bearer access-1"] * 2
+
+
+def test_an_access_token_that_expires_is_renewed_in_the_middle(client, studio):
+    studio.requests_a_token = 3
+    assert client(label_studio_api_key=PERSONAL_KEY).standing([1, 2]).annotations == 7
+    assert len(studio.granted) == 2
+
+
+def test_an_access_token_that_has_expired_long_ago_is_renewed_at_the_next_question(client, studio):
+    asking = client(label_studio_api_key=PERSONAL_KEY)
+    asking.standing([1])
+    studio.granted.append("another, so that the first is fresh no more")
+    assert asking.standing([2]).annotations == 4
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("key", [KEY, PERSONAL_KEY])
+def test_a_label_studio_below_a_path_is_asked_below_it(client, slash, key):
+    with served(Studio(prefix="/ls", projects={1: StudioProject(annotations=3)})) as below:
+        asking = client(label_studio_url=below.url + slash, label_studio_api_key=key)
+        assert asking.standing([1]).annotations == 3
+        assert asking.models(1) == ["http://testserver"]
+        assert all(asked.partition(" ")[2].startswith("/ls/api/") for asked in below.asked)
+
+
+def test_the_models_of_a_project_are_listed_and_one_that_is_gone_is_told(client, studio):
+    studio.projects[1].models = ["http://one:9090", "http://two/ml"]
+    assert client().models(1) == ["http://one:9090", "http://two/ml"]
+    with pytest.raises(ProjectGone, match="no project 99"):
+        client().models(99)
+
+
+def test_another_api_that_knows_no_path_is_no_label_studio_without_projects(client, studio, monkeypatch):
+    monkeypatch.setattr(studio, "answer", lambda *asked: (404, {"detail": "Not Found"}))
+    with pytest.raises(LabelStudioError, match="SPANLOOP_LABEL_STUDIO_URL") as caught:
+        client().models(1)
+    assert not isinstance(caught.value, ProjectGone)
+
+
+@pytest.mark.parametrize("below", ["", "/api/token", "/api/tasks", "/api/ml"])
+@pytest.mark.parametrize("status", [200, 401, 404])
+def test_a_login_page_is_told_as_such_with_the_address_and_what_to_check(client, studio, below, status):
+    studio.page_below, studio.page_status = below, status
+    asking = client(label_studio_api_key=PERSONAL_KEY)
+    with pytest.raises(LabelStudioError, match=r"login page.*text/html.*SPANLOOP_LABEL_STUDIO_URL") as caught:
+        asking.standing([1])
+        asking.models(1)
+    assert studio.url in str(caught.value)
+    assert PERSONAL_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [KEY, PERSONAL_KEY])
+def test_a_redirect_to_a_login_page_is_told_with_where_it_leads(client, studio, key):
+    studio.redirects_to = f"https://sso.example.com/login?next={key}"
+    with pytest.raises(LabelStudioError, match=r"redirects .* to https://sso.example.com/login\..*URL") as caught:
+        client(label_studio_api_key=key).standing([1])
+    assert studio.url in str(caught.value)
+    assert key not in str(caught.value)
+
+
+def test_an_address_without_its_path_is_told(client):
+    with served(Studio(prefix="/ls")) as below, pytest.raises(LabelStudioError, match="its path included"):
+        client(label_studio_url=below.url.removesuffix("/ls")).standing([1])
+
+
+@pytest.mark.parametrize("key", ["two words", "smart “quotes”", "a\nb"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_quoted(client, studio, key):
+    with pytest.raises(LabelStudioError, match="SPANLOOP_LABEL_STUDIO_API_KEY has characters") as caught:
+        client(label_studio_api_key=key).standing([1])
+    assert key not in str(caught.value)
+    assert studio.asked == []
 
 
 @pytest.mark.parametrize(
@@ -59,7 +129,7 @@ def test_a_personal_access_token_is_exchanged_first(client, studio):
     [
         (401, KEY, "SPANLOOP_LABEL_STUDIO_API_KEY"),
         (403, KEY, "SPANLOOP_LABEL_STUDIO_API_KEY"),
-        (401, PERSONAL, "personal access token"),
+        (401, PERSONAL_KEY, "personal access token"),
         (500, KEY, "500"),
     ],
 )

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -34,6 +35,12 @@ def test_the_backend_of_a_cluster_holds_no_torch_and_no_models_of_kubernetes():
     assert imported(serving, "service.backend.app", "torch", "kubernetes.client.api.core_v1_api") == [
         "service.backend.app"
     ]
+
+
+@pytest.mark.parametrize("program", ["service.main.backend()", "service.main.spanloop()"])
+def test_no_backend_holds_label_studios_sdk(program):
+    serving = f"import service.main\n{program}"
+    assert imported(serving, "service.labelstudio.client", "label_studio_sdk") == ["service.labelstudio.client"]
 
 
 def test_an_application_is_built_when_it_starts_and_ends_with_it():

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from service.backend.app import build as build_backend
+from service.backend.census import Census
 from service.backend.cluster import compose, leader
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.jobs import manifest
@@ -262,7 +263,8 @@ def test_what_keeps_a_run_from_starting_is_counted_by_its_cause(on_cluster, api,
     cluster = Cluster(settings)
     runs, projects = JobRuns(cluster, keep=2), FileProjects(tmp_path)
     projects.see(3)
-    retraining = Retraining(settings, projects, runs, JobLauncher(cluster, runs, settings), LabelStudio(settings))
+    label_studio, launcher = LabelStudio(settings), JobLauncher(cluster, runs, settings)
+    retraining = Retraining(settings, projects, runs, launcher, label_studio, Census(projects, label_studio))
     api.broken = 500
     run = retraining.start("Start Training")
     assert run.outcome == "failed"

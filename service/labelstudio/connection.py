@@ -1,0 +1,142 @@
+"""HTTP to one Label Studio: below its sub-path, with its API key, and with a clear error where no API answers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from service.labelstudio.errors import LabelStudioError
+
+REFRESH_PATH = "/api/token/refresh/"
+JWT_PARTS = 3
+"""A personal access token is a JWT: three parts with dots between them. A legacy token has no dot."""
+
+
+class ApiKey(httpx.Auth):
+    """Authorizes requests with an API key of either kind.
+
+    A legacy token is sent as it is. A personal access token is exchanged for an access token, which lives 300 seconds
+    (Label Studio 1.23.2): it is kept until a request is answered with 401, then exchanged anew, and that request is
+    sent once more. So no clocks are compared, and other lifetimes do as well.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._key = key
+        self._access = ""
+        """The access token that was granted last; empty before the first."""
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Raises LabelStudioError where a personal access token is not exchanged."""
+        if self._key.count(".") != JWT_PARTS - 1:
+            request.headers["Authorization"] = f"Token {self._key}"
+            yield request
+            return
+        if not self._access:
+            self._access = yield from self._exchanged(request)
+        request.headers["Authorization"] = f"Bearer {self._access}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._access = yield from self._exchanged(request)
+            request.headers["Authorization"] = f"Bearer {self._access}"
+            yield request
+
+    def _exchanged(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
+        """A new access token, within the timeouts of the request that wants it."""
+        body = {"refresh": self._key}
+        response = yield httpx.Request("POST", self._url + REFRESH_PATH, json=body, extensions=request.extensions)
+        response.read()
+        require_json(response, self._url)
+        if response.status_code in (400, 401, 403):
+            raise LabelStudioError(
+                "Label Studio refuses the personal access token; it may be expired or revoked. Create another under "
+                "Account & Settings and set SPANLOOP_LABEL_STUDIO_API_KEY to it."
+            )
+        if not response.is_success:
+            raise refusal(self._url, response.status_code, REFRESH_PATH)
+        access = decoded(response, self._url).get("access")
+        if not isinstance(access, str) or not is_sendable(access):
+            raise no_api(self._url, f"answered {REFRESH_PATH} without an access token")
+        return access
+
+
+class Connection(httpx.Client):
+    """An httpx client of one Label Studio; paths are below its address, `/ls` in `http://host/ls` included.
+
+    It follows no redirect. `send`, and so every request, raises LabelStudioError for an answer that is no API's: a
+    redirect, or anything but JSON. A status from 500 on is left to the caller.
+    """
+
+    def __init__(self, url: str, key: ApiKey, timeout: float) -> None:
+        super().__init__(base_url=url, auth=key, timeout=timeout, headers={"Accept": "application/json"})
+        self._address = url
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        response = super().send(request, **options)
+        try:
+            require_json(response, self._address)
+        except LabelStudioError:
+            response.close()
+            raise
+        return response
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn httpx's errors into LabelStudioError."""
+    try:
+        yield
+    except httpx.LocalProtocolError:  # its message quotes headers, so no traceback may show it either
+        raise LabelStudioError(f"Label Studio at {url} cannot be asked: a header is not valid.") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise LabelStudioError(
+            f"Label Studio at {url} does not answer ({error or type(error).__name__}); start it, or check "
+            "SPANLOOP_LABEL_STUDIO_URL."
+        ) from error
+
+
+def require_json(response: httpx.Response, url: str) -> None:
+    """Raises LabelStudioError for a redirect, and for an answer that does not say it is JSON."""
+    path = response.request.url.path
+    if response.is_redirect:
+        target = response.headers.get("location", "").partition("?")[0]
+        raise no_api(url, f"redirects {path} to {target or 'nowhere'}")
+    if response.status_code >= 500:
+        return
+    kind = response.headers.get("content-type", "").partition(";")[0].strip()
+    if "json" not in kind:
+        raise no_api(url, f"answered {path} with {response.status_code} and {kind or 'nothing'} instead of JSON")
+
+
+def decoded(response: httpx.Response, url: str) -> dict[str, Any]:
+    """The JSON object of an answer. Raises LabelStudioError for anything else."""
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise no_api(url, f"answered {response.request.url.path} with what is no JSON") from error
+    if not isinstance(body, dict):
+        raise no_api(url, f"answered {response.request.url.path} with JSON of another shape")
+    return body
+
+
+def no_api(url: str, what: str) -> LabelStudioError:
+    """The error for an address where something other than Label Studio's API answers."""
+    return LabelStudioError(
+        f"What answers at {url} is not Label Studio's API, but a login page, a proxy or another program: it {what}. "
+        "Check SPANLOOP_LABEL_STUDIO_URL, its path included, and what stands between here and there."
+    )
+
+
+def refusal(url: str, status: int, what: str) -> LabelStudioError:
+    """The error for a status that Label Studio refuses with."""
+    if status in (401, 403):
+        return LabelStudioError("Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one.")
+    return LabelStudioError(f"Label Studio at {url} answered {status} to {what}.")
+
+
+def is_sendable(key: str) -> bool:
+    """Whether a header can hold a key; the errors of what cannot quote it."""
+    return key.isascii() and key.isprintable() and " " not in key
