@@ -13,8 +13,10 @@ from service.__main__ import app as command_line
 from service.backend.app import build
 from service.backend.cluster import compose
 from service.backend.cluster.api import Cluster
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ObjectChanged
 from service.backend.cluster.projects import PROJECTS_ANNOTATION, ClusterProjects
+from service.backend.cluster.settings import ClusterSettings
 from tests.support import api_server
 from tests.support.asking import setup
 from tests.support.studio import KEY, StudioProject
@@ -31,13 +33,25 @@ def api(tmp_path, monkeypatch):
 @pytest.fixture
 def on_cluster(settings):
     names = {"namespace": "here", "release": "loop", "extractor_deployment": "extractor"}
-    return lambda **more: settings(**{**names, "extractor_url": "http://127.0.0.1:9", **more})
+    return lambda **more: settings(ClusterSettings, **{**names, "extractor_url": "http://127.0.0.1:9", **more})
+
+
+class TickedProjects(ClusterProjects):
+    """Looks at the Deployment before each tick, as a backend's loop does."""
+
+    def __init__(self, deployment):
+        self.deployment = deployment
+        super().__init__(deployment)
+
+    def tick(self):
+        self.deployment.look()
+        super().tick()
 
 
 @pytest.fixture
 def backend_of(api, on_cluster):
     """The projects as one backend of the release knows them."""
-    return lambda: ClusterProjects(Cluster(on_cluster()))
+    return lambda: TickedProjects(ExtractorDeployment(Cluster(on_cluster())))
 
 
 @pytest.fixture
@@ -134,6 +148,8 @@ def test_projects_of_an_older_version_are_read(backend_of, api):
 
 def test_the_backend_that_leads_asks_label_studio_and_all_forget(on_cluster, api, studio, until, monkeypatch):
     monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.02)
+    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
+        monkeypatch.setattr(compose, pace, 0.02)
     monkeypatch.setattr("service.backend.census.CHECK_SECONDS", 0.0)
     studio.projects[1] = StudioProject()
     settings = on_cluster(label_studio_url=studio.url, label_studio_api_key=KEY)
@@ -149,6 +165,8 @@ def test_the_backend_that_leads_asks_label_studio_and_all_forget(on_cluster, api
 
 def test_a_backend_that_does_not_lead_asks_label_studio_for_no_projects(on_cluster, api, studio, until, monkeypatch):
     monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.02)
+    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
+        monkeypatch.setattr(compose, pace, 0.02)
     monkeypatch.setattr("service.backend.census.CHECK_SECONDS", 0.0)
     other = {"holderIdentity": "another", "leaseDurationSeconds": 3600, "renewTime": "2026-01-01T00:00:00.000000Z"}
     api.put("leases", {"metadata": {"name": "spanloop-backend"}, "spec": other})
