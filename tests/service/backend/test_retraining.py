@@ -39,7 +39,7 @@ class Bench:
         )
 
     def click(self):
-        return self.retraining.start("Start Training")
+        return self.retraining.start("Start Training").run
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds
