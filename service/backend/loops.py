@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from service.errors import cause_of
 from service.metrics import failures
@@ -12,7 +13,7 @@ from service.metrics import failures
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""Seconds between two ticks of a loop."""
+"""Seconds between two ticks of a loop that reads files and memory only."""
 
 CLOSE_SECONDS = 10.0
 """Seconds that the end of the program waits for a tick; one that waits longer for a registry is abandoned."""
@@ -20,34 +21,57 @@ CLOSE_SECONDS = 10.0
 Step = Callable[[], None]
 
 
+def each_second() -> float:
+    """The pace of a loop that costs nobody anything."""
+    return TICK_SECONDS
+
+
+class Loop(NamedTuple):
+    """Steps that run one after another, again and again."""
+
+    steps: Sequence[Step]
+    pace: Callable[[], float] = each_second
+    """Seconds until the next tick, asked after each tick."""
+
+
 class Loops:
-    """Loops of steps, each in a thread of its own: one that waits for a registry delays no other loop.
+    """Runs each loop in a thread of its own: one that waits for a registry delays no other.
 
     A step that raises is logged and counted, and runs again at the next tick.
     """
 
-    def __init__(self, loops: Sequence[Sequence[Step]]) -> None:
-        self._ended = threading.Event()
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        self._ended = False
+        self._hurry = [threading.Event() for _ in loops]
         self._threads = [
-            threading.Thread(target=self._repeat, args=(steps,), name="loop", daemon=True) for steps in loops
+            threading.Thread(target=self._repeat, args=(loop, hurry), name="loop", daemon=True)
+            for loop, hurry in zip(loops, self._hurry, strict=True)
         ]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
+    def hurry(self) -> None:
+        """Begin the next tick of every loop now. May be called from any thread."""
+        for hurry in self._hurry:
+            hurry.set()
+
     def close(self) -> None:
         """End after the ticks that run."""
-        self._ended.set()
+        self._ended = True
+        self.hurry()
         for thread in self._threads:
             thread.join(CLOSE_SECONDS)
 
-    def _repeat(self, steps: Sequence[Step]) -> None:
-        while not self._ended.is_set():
-            for step in steps:
+    def _repeat(self, loop: Loop, hurry: threading.Event) -> None:
+        while not self._ended:
+            hurry.clear()
+            for step in loop.steps:
                 try:
                     step()
                 except Exception as error:  # the next tick may succeed; the backend must go on answering
                     failures.count(cause_of(error))
                     log.exception("looking after runs and versions failed and is tried again")
-            self._ended.wait(TICK_SECONDS)
+            if not self._ended:
+                hurry.wait(loop.pace())

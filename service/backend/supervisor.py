@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from service.backend.admission import Admission
-from service.backend.loops import Loops, Step
+from service.backend.loops import Loop, Loops
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.protocols import Rollout, RunStore, VersionStore
@@ -28,7 +28,7 @@ class Supervisor:
         runs: RunStore,
         projects: Projects,
         retraining: Retraining,
-        loops: Sequence[Sequence[Step]],
+        loops: Sequence[Loop],
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
     ) -> None:
@@ -46,7 +46,7 @@ class Supervisor:
         self.published: list[Lineage] = []
         """The published versions as they were last listed, the newest first."""
         self._resign = resign
-        self._loops = Loops([*loops, [self._list]])
+        self._loops = Loops([*loops, Loop([self._list])])
 
     @property
     def body_limit(self) -> int:
@@ -69,6 +69,10 @@ class Supervisor:
 
     def start(self) -> None:
         self._loops.start()
+
+    def hurry(self) -> None:
+        """Look after runs and versions now: something has happened that waits for it."""
+        self._loops.hurry()
 
     def close(self) -> None:
         self._loops.close()

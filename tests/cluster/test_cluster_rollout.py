@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from service.backend.cluster.rollout import ClusterRollout, is_ready, reference_of
+from service.backend.cluster.rollout import is_ready, reference_of
 from service.backend.cluster.scaling import Scaling
 from service.versions.history import Conflict
 from tests.support.clock import Clock
+from tests.support.rollouts import TickedRollout
 
 from .conftest import kubectl
 
@@ -28,7 +29,7 @@ def successor(cluster, clock):
     """A backend that has just started: it knows what is on the Deployment, no more."""
 
     def make():
-        made = ClusterRollout(cluster, "starter", seconds=60, clock=clock)
+        made = TickedRollout(cluster, clock=clock)
         made.look()
         return made
 
@@ -157,7 +158,7 @@ def test_a_promotion_at_zero_wakes_one_pod(rollout, cluster, until):
 
 def test_the_extractor_rests_when_idle_and_is_woken_by_a_request(rollout, cluster, until):
     seconds = [0.0]
-    scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
+    scaling = Scaling(rollout.deployment, rollout, idle_seconds=300, clock=lambda: seconds[0])
     scaling.rest()
     scaling.rouse()
     assert cluster.deployment()["spec"]["replicas"] == 1
@@ -172,7 +173,7 @@ def test_the_extractor_rests_when_idle_and_is_woken_by_a_request(rollout, cluste
 
 def test_the_extractor_does_not_rest_while_a_backend_that_does_not_lead_is_asked(rollout, cluster):
     seconds = [0.0]
-    leading, other = (Scaling(cluster, rollout, idle_seconds=5, clock=lambda: seconds[0]) for _ in range(2))
+    leading, other = (Scaling(rollout.deployment, rollout, idle_seconds=5, clock=lambda: seconds[0]) for _ in range(2))
     for _ in range(8):
         seconds[0] += 1
         other.asked()
@@ -190,7 +191,7 @@ def test_the_extractor_does_not_rest_while_a_backend_that_does_not_lead_is_asked
 
 def test_the_extractor_does_not_rest_during_a_rollout(rollout, cluster):
     seconds = [0.0]
-    scaling = Scaling(cluster, rollout, idle_seconds=300, clock=lambda: seconds[0])
+    scaling = Scaling(rollout.deployment, rollout, idle_seconds=300, clock=lambda: seconds[0])
     rollout.promote("", BROKEN, "better")
     seconds[0] = 301
     scaling.rest()

@@ -7,15 +7,17 @@ import json
 import pytest
 import yaml
 
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import LEASE_SECONDS, Leader
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
-from service.backend.cluster.rollout import ClusterRollout, is_ready
+from service.backend.cluster.rollout import is_ready
 from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Busy
 from service.runs.run import Run
 from service.settings import Settings
+from tests.support.rollouts import TickedRollout
 
 from .conftest import IMAGE, RELEASE, kubectl
 
@@ -172,7 +174,7 @@ def test_old_jobs_are_deleted_but_not_the_last_that_succeeded(runs, launcher, cl
 
 def test_a_better_version_is_rolled_out_and_the_run_is_promoted(runs, launcher, cluster, until):
     until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
-    rollout = ClusterRollout(cluster, "starter", seconds=60)
+    rollout = TickedRollout(cluster)
     jobs = launcher(template(told("published", version="v1", reference=REFERENCE, champion="")))
     promotion = Promotion(runs, rollout, jobs)
     jobs.launch(RUN)
@@ -190,7 +192,7 @@ def test_a_better_version_is_rolled_out_and_the_run_is_promoted(runs, launcher, 
 
 def test_a_version_judged_against_another_champion_is_judged_again(runs, launcher, cluster, until):
     until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
-    rollout = ClusterRollout(cluster, "starter", seconds=60)
+    rollout = TickedRollout(cluster)
     other = REFERENCE.replace("v1", "v0")
     jobs = launcher(template(told("published", version="v1", reference=REFERENCE, champion=other)))
     jobs.launch(RUN)
@@ -201,14 +203,16 @@ def test_a_version_judged_against_another_champion_is_judged_again(runs, launche
 
 
 def test_projects_are_known_to_a_backend_that_has_just_started(cluster, until):
-    projects = ClusterProjects(cluster)
+    deployment = ExtractorDeployment(cluster)
+    projects = ClusterProjects(deployment)
     projects.see(3)
     projects.configure(5, {"threshold": 0.3})
 
     def heir_that_knows():
         # A look whose Deployment was changed under it, by its controller here, leaves the writing to the next.
+        deployment.look()
         projects.tick()
-        heir = ClusterProjects(cluster)
+        heir = ClusterProjects(ExtractorDeployment(cluster))
         return heir if heir.ids else None
 
     heir = until(heir_that_knows, 30, "a look that wrote the projects")

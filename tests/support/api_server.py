@@ -33,6 +33,8 @@ class ApiServer:
     objects: dict[tuple[str, str], Found] = field(default_factory=dict)
     broken: int = 0
     """A status that every request is answered with; 0: none."""
+    asked: list[str] = field(default_factory=list)
+    """Method and path of every request so far."""
     waiting: list[str] = field(default_factory=list)
     """The paths of requests that are not answered yet."""
 
@@ -71,6 +73,7 @@ class ApiServer:
 
     def answer(self, method: str, path: str, body: Found) -> tuple[int, Found]:
         """/apis/GROUP/VERSION/namespaces/NAMESPACE/KIND[/NAME[/PART]]"""
+        self.asked.append(f"{method} {path}")
         if self.broken:
             return self.broken, {}
         kind, name, *_ = [*path.partition("/namespaces/")[2].split("/")[1:], ""]

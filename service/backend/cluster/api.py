@@ -80,14 +80,14 @@ class Cluster:
         """Raises ObjectMissing."""
         return self._ask(f"read Lease {name}", "GET", f"{self._leases}/{name}")
 
-    def create_lease(self, manifest: KubeObject) -> None:
-        """Raises ObjectExists."""
-        self._ask("create the Lease", "POST", self._leases, manifest)
+    def create_lease(self, manifest: KubeObject) -> KubeObject:
+        """The Lease as it is now. Raises ObjectExists."""
+        return self._ask("create the Lease", "POST", self._leases, manifest)
 
-    def replace_lease(self, manifest: KubeObject) -> None:
-        """Raises ObjectChanged where another backend was quicker."""
+    def replace_lease(self, manifest: KubeObject) -> KubeObject:
+        """The Lease as it is now. Raises ObjectChanged where another backend was quicker."""
         name = manifest["metadata"]["name"]
-        self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
+        return self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
 
     def _list(self, what: str, path: str, selector: str) -> list[KubeObject]:
         found: list[KubeObject] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []

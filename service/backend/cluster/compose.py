@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 
 from service.backend.cluster.api import Cluster
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
-from service.backend.cluster.leader import Leader
+from service.backend.cluster.leader import RENEW_SECONDS, Leader
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.cluster.versions import NoVersions, PublishedVersions
+from service.backend.loops import Loop
 from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
@@ -22,6 +24,11 @@ from service.settings import Settings
 from service.versions.names import initial_version
 from service.versions.oci.bentos import Bentos
 
+BUSY_SECONDS = 1.0
+"""Seconds between two looks at the cluster while a run is active, pods change or texts wait."""
+IDLE_SECONDS = 5.0
+"""Seconds between two looks while nothing goes on: what others do with kubectl is seen so late at most."""
+
 
 def supervisor(settings: Settings) -> Supervisor:
     """Put the parts together. Of several backends one leads, and changes things; the others know where they stand.
@@ -29,19 +36,30 @@ def supervisor(settings: Settings) -> Supervisor:
     Raises ClusterError where the API server cannot be asked: a backend that knows nothing would name a wrong version.
     """
     cluster = Cluster(settings)
+    deployment = ExtractorDeployment(cluster)
     runs = JobRuns(cluster, settings.keep_runs)
     launcher = JobLauncher(cluster, runs, settings)
-    rollout = ClusterRollout(cluster, initial_version(settings.model), settings.rollout_seconds)
+    rollout = ClusterRollout(deployment, initial_version(settings.model), settings.rollout_seconds)
     rollout.look()
-    scaling = Scaling(cluster, rollout, settings.idle_seconds, lambda: extractor.queued)
+    scaling = Scaling(
+        deployment, rollout, settings.idle_seconds, queued=lambda: extractor.queued, hurry=lambda: made.hurry()
+    )
     extractor = RemoteExtractor(
         settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
     )
-    projects = ClusterProjects(cluster)
+    projects = ClusterProjects(deployment)
     retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
     promotion = Promotion(runs, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
-    return Supervisor(
+    only = leader.only
+
+    def pace_of_pods() -> float:
+        return BUSY_SECONDS if extractor.queued or not (rollout.is_over and deployment.is_settled) else IDLE_SECONDS
+
+    def pace_of_runs() -> float:
+        return BUSY_SECONDS if runs.active() or not rollout.is_over else IDLE_SECONDS
+
+    made = Supervisor(
         settings,
         extractor=extractor,
         rollout=rollout,
@@ -50,13 +68,26 @@ def supervisor(settings: Settings) -> Supervisor:
         projects=projects,
         retraining=retraining,
         loops=[
-            [leader.tick, rollout.look, scaling.rouse, scaling.note, *map(leader.only, (rollout.tick, scaling.rest))],
-            [runs.refresh, *map(leader.only, (runs.mirror, promotion.tick))],
-            [projects.tick, retraining.start_due, leader.only(retraining.look_after)],
+            Loop([leader.tick], lambda: RENEW_SECONDS),
+            Loop(
+                [
+                    deployment.look,
+                    rollout.look,
+                    scaling.rouse,
+                    scaling.note,
+                    only(rollout.tick),
+                    only(scaling.rest),
+                    projects.tick,
+                ],
+                pace_of_pods,
+            ),
+            Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
+            Loop([retraining.start_due, only(retraining.look_after)]),
         ],
         leads=leader.leads,
         resign=leader.release,
     )
+    return made
 
 
 def _versions(settings: Settings) -> VersionStore:

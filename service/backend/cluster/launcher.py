@@ -55,5 +55,4 @@ class JobLauncher:
         return f"read by `kubectl logs --selector spanloop.dev/run={run_id}`"
 
     def reap(self) -> None:
-        """See how the Jobs stand."""
-        self._runs.refresh()
+        """Nothing is to be collected: the Jobs' controller does that."""

@@ -17,6 +17,8 @@ LEASE_SECONDS = 15
 """A Lease that was not renewed for so long is free."""
 LEADS_SECONDS = 10
 """So long after a renewal its holder still acts: well before another may take the Lease."""
+RENEW_SECONDS = 4.0
+"""Seconds between two renewals: one that fails is tried again before its holder stops to act."""
 
 
 class Leader:
@@ -34,13 +36,17 @@ class Leader:
         """The other holder's last renewal, and when it was first seen here."""
         self._leads = False
         self._renewed = 0.0
+        self._held: KubeObject | None = None
+        """The Lease as this backend wrote it last; None where another may have written it since."""
 
     def tick(self) -> None:
         """Renew or take the Lease. Raises ClusterError where that cannot be known; then this backend does not lead."""
         led, leads = self._leads, False
         began = self._clock()
+        held, self._held = self._held, None
         try:
-            leads = self._take()
+            self._held = self._renew(held) if held else self._take()
+            leads = self._held is not None
             self._renewed = began
         except (ObjectChanged, ObjectExists):
             log.info("another backend was quicker to take the Lease")
@@ -73,17 +79,20 @@ class Leader:
         except ClusterError as error:
             log.warning("the Lease runs out by itself: %s", error)
 
-    def _take(self) -> bool:
+    def _take(self) -> KubeObject | None:
+        """The Lease, if it is free or this backend's; None while another backend holds it."""
         try:
             lease = self._cluster.lease(self._lease)
         except ObjectMissing:
-            self._cluster.create_lease(self._manifest({"name": self._lease}))
-            return True
+            return self._cluster.create_lease(self._manifest({"name": self._lease}))
         spec = lease.get("spec", {})
         if spec.get("holderIdentity") not in ("", None, self._identity) and not self._is_stale(spec):
-            return False
-        self._cluster.replace_lease(self._manifest(lease["metadata"]))
-        return True
+            return None
+        return self._renew(lease)
+
+    def _renew(self, lease: KubeObject) -> KubeObject:
+        """Write the Lease anew, if nobody has since it was read."""
+        return self._cluster.replace_lease(self._manifest(lease["metadata"]))
 
     def _is_stale(self, spec: KubeObject) -> bool:
         renewed = str(spec.get("renewTime", ""))

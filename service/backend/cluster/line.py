@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.backend.cluster.api import Cluster
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.rollout import ClusterRollout, state_of
 from service.backend.line import ChangeRefused, not_initial, not_live_already
 from service.settings import Settings
@@ -20,8 +21,8 @@ class ClusterLine:
 
     def __init__(self, settings: Settings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
-        self._cluster = Cluster(settings)
-        self._rollout = ClusterRollout(self._cluster, "the initial model", settings.rollout_seconds)
+        self._deployment = ExtractorDeployment(Cluster(settings))
+        self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds)
 
     def versions(self) -> Sequence[Lineage]:
         return [published.lineage for published in self._bentos.versions()]
@@ -30,6 +31,7 @@ class ClusterLine:
         return self._bentos.get(version).lineage
 
     def live(self) -> str:
+        self._deployment.look()
         self._rollout.look()
         return version_of(self._rollout.target)
 
@@ -41,7 +43,7 @@ class ClusterLine:
     def rollback(self) -> str:
         live = self.live()
         not_initial(live)
-        self._still_published(state_of(self._cluster.deployment()).previous, live)
+        self._still_published(state_of(self._deployment.seen).previous, live)
         return version_of(self._rollout.rollback(f"Rolled back by hand from {live}."))
 
     def _still_published(self, previous: str, live: str) -> None:
@@ -58,5 +60,6 @@ class ClusterLine:
             ) from error
 
     def prune(self, keep: int) -> list[str]:
+        self._deployment.look()
         self._rollout.look()
         return [published.version for published in self._bentos.prune(keep, self._rollout.in_use)]

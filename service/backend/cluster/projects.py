@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.api import annotation
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ObjectChanged
 from service.backend.projects import Projects
 
@@ -13,8 +14,8 @@ PROJECTS_ANNOTATION = "spanloop.dev/projects"
 class ClusterProjects(Projects):
     """Projects noted on the Deployment. /setup answers in milliseconds: they are written at the next look."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, deployment: ExtractorDeployment) -> None:
+        self._deployment = deployment
         super().__init__()
 
     def tick(self) -> None:
@@ -22,19 +23,19 @@ class ClusterProjects(Projects):
 
         Raises ClusterError; then it is tried again at the next look.
         """
-        deployment = self._cluster.deployment()
+        deployment = self._deployment.seen
         content = self.merge(annotation(deployment, PROJECTS_ANNOTATION))
         if content is None:
             return
         body = {"metadata": {"annotations": {PROJECTS_ANNOTATION: content}}}
         try:
-            self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
+            self._deployment.patch(deployment, body)
         except ObjectChanged:
             return  # by a rollout, most likely
         self.written(content)
 
     def _read(self) -> str:
-        return annotation(self._cluster.deployment(), PROJECTS_ANNOTATION)
+        return annotation(self._deployment.seen, PROJECTS_ANNOTATION)
 
     def _write(self, content: str) -> None:
         """Nothing yet: /setup must answer at once."""

@@ -8,7 +8,6 @@ ready once its model finds what it found where it was published.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.backend import metrics
-from service.backend.cluster.api import Cluster, annotation
-from service.backend.cluster.errors import ObjectChanged
+from service.backend.cluster.api import annotation
+from service.backend.cluster.deployment import ExtractorDeployment, is_settled, replicas_of
 from service.backend.cluster.jobs import KubeObject
 from service.versions.history import INITIAL, Change, Conflict, Live
 from service.versions.names import version_of
@@ -30,7 +29,6 @@ VERSION_ANNOTATION = "spanloop.dev/version"
 ROLLOUT_ANNOTATION = "spanloop.dev/rollout"
 """Annotation of the Deployment: where the rollout stands, as JSON."""
 CHANGES_KEPT = 20
-CONFLICT_TRIES = 5
 
 
 def now() -> datetime:
@@ -95,13 +93,16 @@ class ClusterRollout:
     """Brings the extractor's pods to a version, and takes one back that does not become ready."""
 
     def __init__(
-        self, cluster: Cluster, initial: str, seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        deployment: ExtractorDeployment,
+        initial: str,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster = cluster
+        self._deployment = deployment
         self._initial = initial
         self._seconds = seconds
         self._clock = clock
-        self._lock = threading.Lock()
         self._known = RolloutState()
         self._first_seen: tuple[tuple[str, datetime] | None, float] = (None, 0.0)
 
@@ -155,32 +156,20 @@ class ClusterRollout:
                 )
             self._patch(deployment, state_of(deployment).to(reference, why))
 
-        self._on_the_deployment(begin)
+        self._deployment.change(begin)
 
     def rollback(self, why: str) -> str:
         """Go back to the version before the live one. Returns its reference."""
-        self._on_the_deployment(lambda deployment: self._patch(deployment, state_of(deployment).back(why)))
+        self._deployment.change(lambda deployment: self._patch(deployment, state_of(deployment).back(why)))
         return self._known.target
 
     def look(self) -> None:
-        """Learn where the rollout stands. Changes nothing."""
-        with self._lock:
-            self._known = state_of(self._cluster.deployment())
+        """Learn from the Deployment where the rollout stands. Asks and changes nothing."""
+        self._known = state_of(self._deployment.seen)
 
     def tick(self) -> None:
-        """Look how the pods stand, and finish, undo or take over what is under way."""
-        self._on_the_deployment(self._advance)
-
-    def _on_the_deployment(self, act: Callable[[KubeObject], None]) -> None:
-        """Do something with the Deployment as it is. Its status changes all the time, and that is a change as well:
-        then it is read again. Raises ObjectChanged where that does not help."""
-        with self._lock:
-            for _ in range(CONFLICT_TRIES - 1):
-                try:
-                    return act(self._cluster.deployment())
-                except ObjectChanged:
-                    continue
-            return act(self._cluster.deployment())
+        """See how the pods stand, and finish, undo or take over what is under way."""
+        self._deployment.change(self._advance)
 
     def _advance(self, deployment: KubeObject) -> None:
         standing, found = state_of(deployment), reference_of(deployment)
@@ -199,8 +188,8 @@ class ClusterRollout:
             standing = standing.undone(why)
             self._patch(deployment, standing)
             metrics.ROLLOUTS.labels("undone").inc()
-        elif not standing.is_over and deployment["spec"].get("replicas", 1) == 0:
-            self._cluster.scale(1)  # a version must prove itself, also where nobody asks for it
+        elif not standing.is_over and replicas_of(deployment) == 0:
+            self._deployment.scale(1)  # a version must prove itself, also where nobody asks for it
         self._known = standing
 
     def _watched(self, standing: RolloutState) -> float:
@@ -221,7 +210,7 @@ class ClusterRollout:
 
     def _write(self, deployment: KubeObject, standing: RolloutState, body: dict[str, Any]) -> None:
         noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: standing.model_dump_json()}}}
-        self._cluster.patch_deployment({**body, **noted}, deployment["metadata"]["resourceVersion"])
+        self._deployment.patch(deployment, {**body, **noted})
 
 
 def reference_of(deployment: KubeObject) -> str:
@@ -240,13 +229,5 @@ def state_of(deployment: KubeObject) -> RolloutState:
 
 
 def is_ready(deployment: KubeObject) -> bool:
-    """Whether all pods are of the current template and ready, at least one, and none of an older one is left."""
-    status: dict[str, int] = deployment.get("status", {})
-    wanted: int = deployment["spec"].get("replicas", 1)
-    return bool(
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and wanted > 0
-        and status.get("updatedReplicas", 0) >= wanted
-        and status.get("readyReplicas", 0) >= wanted
-        and status.get("replicas", 0) == status.get("updatedReplicas", 0)
-    )
+    """Whether all pods are of the current template and ready, and there is at least one."""
+    return replicas_of(deployment) > 0 and is_settled(deployment)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from uuid import uuid4
 
 from service.backend import metrics
-from service.backend.cluster.api import Cluster, annotation
+from service.backend.cluster.api import annotation
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ObjectChanged
-from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.rollout import ClusterRollout
 
 log = logging.getLogger(__name__)
@@ -27,16 +27,18 @@ class Scaling:
 
     def __init__(
         self,
-        cluster: Cluster,
+        deployment: ExtractorDeployment,
         rollout: ClusterRollout,
         idle_seconds: float,
         queued: Callable[[], int] = lambda: 0,
+        hurry: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster = cluster
+        self._deployment = deployment
         self._rollout = rollout
         self._idle_seconds = idle_seconds
         self._queued = queued
+        self._hurry = hurry
         self._clock = clock
         self._asked = self._noted = self._told = clock()
         """When this backend was last asked, when it last said so, and when any backend was last seen to say so."""
@@ -46,9 +48,11 @@ class Scaling:
         """Whether the extractor was taken from zero, and no request has ended since."""
 
     def wake(self) -> None:
-        """A request has reached no pod. Called from the event loop: the next look does something about it."""
-        self._wanted = True
+        """A request has reached no pod. Called from the event loop: the next tick starts one, and it begins now."""
         self._asked = self._clock()
+        if not self._wanted:
+            self._wanted = True
+            self._hurry()
 
     def asked(self) -> None:
         """A request is on its way."""
@@ -61,10 +65,13 @@ class Scaling:
             metrics.WAKEUPS.labels("answered" if answered else "timed_out").inc()
 
     def rouse(self) -> None:
-        """Start a pod if a request waits for one: whichever backend has it, twice is once. Raises ClusterError."""
-        if self._wanted and replicas_of(self._cluster.deployment()) == 0:
+        """Start a pod if a request waits for one and none is wanted. Raises ClusterError.
+
+        Every backend does it for its own requests: a Deployment that is scaled to one twice has one pod.
+        """
+        if self._wanted and self._deployment.replicas == 0:
             log.info("the extractor is woken")
-            self._cluster.scale(1)
+            self._deployment.scale(1)
             self._waking = True
         self._wanted = False
 
@@ -73,26 +80,20 @@ class Scaling:
         if self._queued():
             self._asked = self._clock()  # a question that takes long is still being asked
         if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES_PER_IDLE_TIME:
-            deployment = self._cluster.deployment()
             body = {"metadata": {"annotations": {ASKED_ANNOTATION: uuid4().hex}}}
-            with suppress(ObjectChanged):  # it is tried again at the next look
-                self._cluster.patch_deployment(body, deployment["metadata"]["resourceVersion"])
+            with suppress(ObjectChanged):  # it is tried again at the next tick
+                self._deployment.patch(self._deployment.seen, body)
                 self._noted = self._asked
 
     def rest(self) -> None:
         """Let the extractor go if no backend was asked for long. Raises ClusterError."""
         if not self._idle_seconds:
             return
-        deployment = self._cluster.deployment()
-        if annotation(deployment, ASKED_ANNOTATION) != self._word:
-            self._word, self._told = annotation(deployment, ASKED_ANNOTATION), self._clock()
+        word = annotation(self._deployment.seen, ASKED_ANNOTATION)
+        if word != self._word:
+            self._word, self._told = word, self._clock()
         idle = self._clock() - max(self._asked, self._told) > self._idle_seconds
-        if idle and self._rollout.is_over and replicas_of(deployment) > 0:
+        if idle and self._rollout.is_over and self._deployment.replicas > 0:
             log.info("the extractor was not asked for %.0f s and rests", self._idle_seconds)
-            self._cluster.scale(0)
+            self._deployment.scale(0)
             metrics.SLEEPS.inc()
-
-
-def replicas_of(deployment: KubeObject) -> int:
-    """How many pods a Deployment wants."""
-    return int(deployment["spec"].get("replicas", 1))

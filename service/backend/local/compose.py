@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.backend.local.launcher import LocalLauncher
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
+from service.backend.loops import Loop
 from service.backend.retraining import Retraining
 from service.backend.supervisor import Supervisor
 from service.extractor.engine import Engine
@@ -23,5 +24,5 @@ def supervisor(settings: Settings) -> Supervisor:
     rollout = LocalRollout(settings, registry, LiveFile(settings.folder), engine)
     projects = FileProjects(settings.folder)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), LabelStudio(settings))
-    loops = [[rollout.tick], [retraining.look_after, retraining.start_due]]
+    loops = [Loop([rollout.tick]), Loop([retraining.look_after, retraining.start_due])]
     return Supervisor(settings, engine, rollout, registry, runs, projects, retraining, loops)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -18,7 +20,6 @@ from service.backend.cluster import compose, leader
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
-from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.local.projects import FileProjects
@@ -30,10 +31,13 @@ from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
 from tests.support import api_server
 from tests.support.clock import Clock
+from tests.support.rollouts import TickedRollout
 from tests.support.samples import Scrape
 from tests.support.studio import KEY, StudioProject
 
 GOOD = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
+WINDOW_SECONDS = 12
+"""Longer than two ticks of an idle backend."""
 BROKEN = "registry.example.com/spanloop:v2-broken@sha256:" + "2" * 64
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUN = Run(id="run-1", projects=(1,), phase="tune", percent=40, started=BEGAN, updated=BEGAN)
@@ -70,7 +74,7 @@ def clock():
 
 @pytest.fixture
 def rollout(api, on_cluster, clock):
-    return ClusterRollout(Cluster(on_cluster()), "starter", seconds=60, clock=clock)
+    return TickedRollout(Cluster(on_cluster()), clock=clock)
 
 
 def test_a_rollout_is_done_once(rollout, grown):
@@ -101,7 +105,7 @@ class Woken:
 
     def __init__(self, cluster, rollout, clock, pod, starts):
         self.pod, self.starts, self.api_replicas = pod, starts, lambda: cluster.deployment()["spec"]["replicas"]
-        self.scaling = Scaling(cluster, rollout, idle_seconds=300, clock=clock)
+        self.scaling = Scaling(rollout.deployment, rollout, idle_seconds=300, clock=clock)
         self.remote = RemoteExtractor(pod.url, lambda: "v", self.scaling.asked, self.wake, self.scaling.ended)
 
     def wake(self):
@@ -169,6 +173,8 @@ def test_each_time_that_the_extractor_is_taken_to_zero_is_a_sleep(woken, api, cl
 def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
     monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
+    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
+        monkeypatch.setattr(compose, pace, 0.05)
     with ExitStack() as running:
 
         def start(name, **overrides):
@@ -210,6 +216,17 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
     }
 
 
+def test_an_idle_backend_asks_the_api_server_at_most_once_a_second(on_cluster, api, until):
+    with TestClient(build_backend(on_cluster(), compose.supervisor)) as client:
+        until(lambda: leads(client))
+        until(lambda: any(asked.startswith("GET /apis/batch") for asked in api.asked))
+        api.asked.clear()
+        time.sleep(WINDOW_SECONDS)
+        asked = Counter(api.asked)
+    assert sum(asked.values()) <= WINDOW_SECONDS, asked
+    assert len(asked) == 3, "the Lease, the Deployment and the Jobs are still looked after"
+
+
 def test_a_scrape_is_answered_though_the_api_server_is_silent(backends, api, until, monkeypatch):
     monkeypatch.setattr(leader, "LEADS_SECONDS", 600)
     one = backends("one")
@@ -218,7 +235,7 @@ def test_a_scrape_is_answered_though_the_api_server_is_silent(backends, api, unt
     api.silence("/leases/")
     until(lambda: any("/leases/" in path for path in api.waiting))
     assert leads(one)
-    # All threads that look after something wait.
+    # All threads that ask the API server wait.
     api.silence("/")
     until(lambda: len(api.waiting) == 3)
     assert leads(one)

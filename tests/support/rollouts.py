@@ -1,0 +1,18 @@
+"""A rollout that tests tick by hand."""
+
+from __future__ import annotations
+
+from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.rollout import ClusterRollout
+
+
+class TickedRollout(ClusterRollout):
+    """Looks at the Deployment before each tick, as a backend's loop does."""
+
+    def __init__(self, cluster, **options):
+        self.deployment = ExtractorDeployment(cluster)
+        super().__init__(self.deployment, "starter", seconds=60, **options)
+
+    def tick(self):
+        self.deployment.look()
+        super().tick()
