@@ -49,7 +49,7 @@ def supervisor(settings: Settings) -> Supervisor:
     )
     projects = ClusterProjects(deployment)
     retraining = Retraining(settings, projects, runs, launcher, LabelStudio(settings))
-    promotion = Promotion(runs, rollout, launcher)
+    promotion = Promotion(runs, deployment, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
 

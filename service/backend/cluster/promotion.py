@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.jobs import ended
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
@@ -20,8 +21,11 @@ class Promotion:
     Where a run stands is kept on its Job and on the Deployment, so a backend that takes over carries on.
     """
 
-    def __init__(self, runs: JobRuns, rollout: ClusterRollout, launcher: Launcher) -> None:
+    def __init__(
+        self, runs: JobRuns, deployment: ExtractorDeployment, rollout: ClusterRollout, launcher: Launcher
+    ) -> None:
         self._runs = runs
+        self._deployment = deployment
         self._rollout = rollout
         self._launcher = launcher
 
@@ -38,9 +42,7 @@ class Promotion:
             elif run.rollout == "wanted":
                 self._note_begin(run)  # the backend that began the rollout ended before it could note that
         elif run.rollout == "begun" or run.reference in self._rollout.given_up:
-            history = self._rollout.live.history
-            why = history[-1].why if history else ""
-            self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
+            self._hold(run)
         elif self._rollout.is_over:
             self._begin(run)
 
@@ -55,6 +57,15 @@ class Promotion:
     def _note_begin(self, run: Run) -> None:
         begun = {"rollout": "begun", "detail": "the new version's pods start", "updated": now()}
         self._runs.save(run.model_copy(update=begun))
+
+    def _hold(self, run: Run) -> None:
+        """The version was rolled out and serves no more, unless another backend began that after the last look."""
+        self._deployment.look()
+        self._rollout.look()
+        if not self._rollout.is_target(run.reference):
+            history = self._rollout.live.history
+            why = history[-1].why if history else ""
+            self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
 
     def _judge_again(self, run: Run, conflict: Conflict) -> None:
         """The run starts once more: what it has tuned and published is found again, and judged against what is live."""

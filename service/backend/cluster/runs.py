@@ -124,17 +124,20 @@ class JobRuns:
         self._known = {**self._known, name: JobRun(self._known[name].job, run)}
 
     def ask_again(self, run_id: str) -> None:
+        """Raises ObjectMissing where the run's Job is gone: then nothing is remembered."""
         name = self._job_of(run_id)
-        if name is not None:
-            self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "wanted"})
+        found = self._known.get(name) if name else None
+        if name is None or found is None:
+            raise ObjectMissing(f"Run {run_id} has ended, and its Job is gone: nothing was remembered; ask again.")
+        self._note_follow_up(name, found, "wanted")
 
     def asked_again(self) -> list[str]:
         return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP_ANNOTATION) == "wanted"]
 
     def answered(self, run_ids: Iterable[str]) -> None:
-        for name, (job, run) in self._known.items():
-            if run.id in run_ids and annotation(job, FOLLOW_UP_ANNOTATION) == "wanted":
-                self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "answered"})
+        for name, found in self._known.items():
+            if found.run.id in run_ids and annotation(found.job, FOLLOW_UP_ANNOTATION) == "wanted":
+                self._note_follow_up(name, found, "answered")
 
     def prune(self) -> None:
         """Delete the Jobs of all but the newest runs that have ended. The last that succeeded stays, and one that
@@ -150,6 +153,14 @@ class JobRuns:
             if run.id not in kept:
                 with suppress(ObjectMissing):  # somebody else was quicker
                     self._cluster.delete_job(name)
+
+    def _note_follow_up(self, name: str, found: JobRun, standing: str) -> None:
+        note = {FOLLOW_UP_ANNOTATION: standing}
+        self._cluster.annotate_job(name, note)
+        job, run = found
+        annotations = {**(job["metadata"].get("annotations") or {}), **note}
+        noted_job = {**job, "metadata": {**job["metadata"], "annotations": annotations}}
+        self._known = {**self._known, name: JobRun(noted_job, run)}
 
     def _job_of(self, run_id: str) -> str | None:
         """The Job of a run's last attempt."""
