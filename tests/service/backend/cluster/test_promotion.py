@@ -323,8 +323,8 @@ def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, on_cluster, un
 # What releases before this one have noted
 
 
-OLD = """{"id":"run-1","projects":[3],"why":"Start Training","fingerprint":"f","annotations":30,"phase":"done","percent":100.0,
-"detail":%s,"started":"2026-11-29T19:14:47.433073Z","updated":"2026-11-29T19:15:03.130918Z","outcome":"published",
+OLD = """{"id":"run-1","projects":[3],"why":"Start Training","fingerprint":"f","annotations":30,"phase":"done",
+"percent":100.0,"detail":%s,"started":"2026-11-29T19:14:47.433073Z","updated":"2026-11-29T19:15:03.130918Z","outcome":"published",
 "message":"Version v1 is better and is to be rolled out. F1 on the held-out tasks: 0.794 → 1.000.","version":"v1",
 "reference":"%s","champion":""}"""
 
