@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from service.runs.run import Run
 from tests.support.asking import setup
 
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):
     runs = client.app.state.supervisor.runs
+    lock = runs.acquire("run-a")  # it is at work: one that had died would be resumed
     runs.save(Run(id="run-a", projects=(1,), why="Start Training", phase="tune", percent=40, detail="step 7 of 10"))
     runs.save(Run(id="run-b", projects=(1,), outcome="held", message="Not better: the live version stays."))
     page = client.get("/")
@@ -16,6 +19,7 @@ def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome
     for shown in ("run-a", "step 7 of 10", 'value="40', "run-b", "Not better: the live version stays."):
         assert shown in page.text
     fragment = client.get("/?fragment").text
+    os.close(lock)
     assert "run-a" in fragment
     assert "<html" not in fragment
 

@@ -239,6 +239,7 @@ def test_a_version_is_judged_again_once_no_other_run_is_at_work(release):
 
 def test_a_job_that_is_complete_and_whose_run_is_in_rollout_has_not_failed(release):
     release.rollout.promote("", BROKEN, "by hand")  # so that the run waits
+    release.runs.save(release.run.model_copy(update={"phase": "rollout", "percent": 98, "waits": ""}))
     release.end("loop-run-1-1", **WANTED, reference=V1)
     release.tick()
     release.lose_pods()
