@@ -51,7 +51,7 @@ def run(
     projects = tuple(sorted(set(project)))
     state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
     known = runs.get(state.id)
-    if known and known.succeeded and known.outcome != "published":
+    if known and known.succeeded:
         Console().print(f"Run {known.id} has done this already: {known.message}")
         _leave(settings, known)
         return
@@ -60,7 +60,8 @@ def run(
         runs.forget_work_of_others(state.id)
     else:
         _hold_lock(runs, state.id)
-    fresh = state.model_copy(update={"outcome": None, "message": ""})
+    # One in rollout that is started once more is judged again: the live version has changed.
+    fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": ""})
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
 
@@ -111,7 +112,8 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     finally:
         reporter.close()
         _leave(settings, reporter.run)
-    logging.getLogger("training").info("run %s: %s. %s", state.id, reporter.run.outcome, reporter.run.message)
+    stands = reporter.run.outcome or reporter.run.phase
+    logging.getLogger("training").info("run %s: %s. %s", state.id, stands, reporter.run.message)
     return status
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError, ProjectGone
@@ -240,28 +240,34 @@ class TrainingRun:
         self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
     ) -> None:
         """Hand a better version over to be served; judge it again where what is live has changed meanwhile."""
-        self.reporter.enter("rollout", "making the new version live")
-        self.reporter.know(reference=self.shelf.reference(lineage.version))
+        self.reporter.know(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
+            self.reporter.enter("rollout", "making the new version live")
             why = f"Promoted by {lineage.run}. {judged.reason}"
             try:
-                outcome = self.shelf.hand_over(champion, lineage.version, why)
+                is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
                 champion, judged = self._judge(scores, held_out)
                 continue
-            serves = "serves" if outcome == "promoted" else "is better and is to be rolled out"
-            self._finish(outcome, f"Version {lineage.version} {serves}. {judged.reason}", version=lineage.version)
+            if is_live:
+                message = f"Version {lineage.version} serves. {judged.reason}"
+                self._finish("promoted", message, version=lineage.version)
+            else:
+                self._leave(judged.reason, rollout="wanted", detail="the backend is to roll the version out")
             return
         message = f"Version {lineage.version} was published, but does not serve. {judged.reason}"
         self._finish("held", message, version=lineage.version)
 
     def _finish(self, outcome: Outcome, message: str, version: str) -> None:
-        """Record the outcome. The exports and checkpoints have served: nothing of the users' texts stays behind."""
+        """Record the outcome."""
+        self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
+
+    def _leave(self, message: str, **facts: Any) -> None:
+        """Record what the run leaves behind. The exports and checkpoints have served: nothing of the users' texts is
+        among that."""
         left = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
         told = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left)}."] if left else [])]
-        self.reporter.know(
-            phase="done", percent=100, detail="", outcome=outcome, message=" ".join(told), version=version
-        )
+        self.reporter.know(message=" ".join(told), **facts)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
             path.unlink()
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from service.runs.run import Outcome
 from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
 from service.versions.store import BentoStore
@@ -39,10 +38,10 @@ class Shelf(Protocol):
         """A version's reference in its registry; empty where there is no registry."""
         ...
 
-    def hand_over(self, champion: str, version: str, why: str) -> Outcome:
-        """A version is better than the champion: make it live, or leave that to the backend.
+    def hand_over(self, champion: str, version: str, why: str) -> bool:
+        """A version is better than the champion: make it live, or leave its rollout to the backend.
 
-        Returns what that makes of the run. Raises Conflict where the champion is not live any more.
+        Returns whether it is live by now. Raises Conflict where the champion is not live any more.
         """
         ...
 
@@ -72,6 +71,6 @@ class LocalShelf:
     def reference(self, version: str) -> str:
         return ""
 
-    def hand_over(self, champion: str, version: str, why: str) -> Outcome:
+    def hand_over(self, champion: str, version: str, why: str) -> bool:
         self._live.swap(champion, version, why)
-        return "promoted"
+        return True

@@ -37,14 +37,14 @@ RUNS = [
     ),
     Panel(
         "Ended runs",
-        "Runs that are kept, by outcome. held: not better than what serves; published: better, and to be rolled out.",
+        "Runs that are kept, by outcome. held: not better than what served, or taken back when it was rolled out.",
         "short",
         {"{{outcome}}": 'max by (outcome) (spanloop_runs{backend,phase=""})'},
         width=12,
     ),
     Panel(
         "Runs under way",
-        "By phase. One is active at a time; waiting: for a node, a GPU, a volume or quota.",
+        "By phase. One is active at a time; waiting: for a node, a GPU or quota; rollout: for pods of the new version.",
         "short",
         {"{{phase}}": 'max by (phase) (spanloop_runs{backend,outcome=""})'},
         width=12,

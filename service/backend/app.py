@@ -200,12 +200,13 @@ async def _start(request: Request, body: Webhook) -> Response:
     if project.min_annotations_to_start_training:
         supervisor.retraining.submitted()
         return JSONResponse({"status": "ok", "job": None, "message": "a run starts when it has become quiet"}, 201)
-    run = None
+    answer = None
     with move_on_after(START_SECONDS):
-        run = await to_thread.run_sync(supervisor.retraining.start, "Start Training", abandon_on_cancel=True)
-    if run is None:
+        answer = await to_thread.run_sync(supervisor.retraining.start, "Start Training", abandon_on_cancel=True)
+    if answer is None:
         message = "Label Studio is slow to say how its annotations stand; the run starts when it has."
         return JSONResponse({"status": "ok", "job": None, "message": message}, 201)
+    run = answer.run
     return JSONResponse({"status": "ok", "job": run.id, "job_status": _status(run), "message": run.message}, 201)
 
 

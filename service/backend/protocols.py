@@ -24,7 +24,7 @@ class RunStore(Protocol):
     def get(self, run_id: str) -> Run | None: ...
 
     def active(self) -> str | None:
-        """The id of the run that is at work; at most one is."""
+        """The id of the run that is at work or whose version is being rolled out; at most one is."""
         ...
 
     def died(self) -> list[Run]:

@@ -1,7 +1,8 @@
 """When a training run starts: on a click, on enough new annotations, after a run that died.
 
 Clicks are idempotent: the run's id is a hash of what it would learn from, so a second click finds the first one's run.
-A click while a run is active is remembered and starts one more when that run has ended.
+A click while a run is active is remembered and starts one more when that run has ended. It is forgotten once that one
+is there, and not before: what keeps a run from starting may pass.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 from service.backend.census import Census
 from service.backend.projects import Projects
@@ -26,6 +28,19 @@ log = logging.getLogger(__name__)
 
 QUIET_TIMES_MAX = 10
 """After so many quiet times of steady annotating a run starts all the same."""
+
+RETRY_SECONDS = 15.0
+"""Seconds after which a run that could not be started, and that nobody waits for at a page, is tried again."""
+
+
+class Answer(NamedTuple):
+    """What came of the wish for a run."""
+
+    run: Run
+    """The run that is meant; where it was refused, one that failed and says why."""
+    kind: Literal["run", "remembered", "refused"]
+    """`run`: it was started, or found. `remembered`: another run is active, and one more follows it. `refused`: none
+    was started, and nothing is remembered."""
 
 
 class Retraining:
@@ -54,15 +69,17 @@ class Retraining:
         """When an annotation was first and last submitted, since the last look, in a project that trains on it."""
         self._hinted: tuple[float, float] | None = None
         """When an event first and last said, since the last look, that annotations changed."""
+        self._next_try = 0.0
+        """When, by the clock, a run that nobody waits for at a page may be tried."""
         self._given_up: set[str] = set()
         self.declined = ""
         """Why no run was started when annotations were submitted, in words for the page."""
 
-    def start(self, why: str) -> Run:
-        """Start a run over all annotations as they stand now, or return the one that already does that.
+    def start(self, why: str) -> Answer:
+        """Start a run over all annotations as they stand now, or find the one that already does that.
 
-        While another run is active, that one is returned and one more is remembered to follow it. What keeps a run from
-        starting is told by a run that failed, for the page to show.
+        While another run is active, that one is the answer and one more is remembered to follow it. What keeps a run
+        from starting is told by a run that failed, for the page to show.
         """
         self._census.take()
         if not self._projects.ids:
@@ -102,18 +119,26 @@ class Retraining:
         for run in self._runs.died():
             if run.id not in self._given_up:
                 self._resume(run)
+        self._follow_up()
+
+    def _follow_up(self) -> None:
+        """Start the run that was asked for while another one was active.
+
+        The click stays remembered whatever keeps the run from starting: that is mended sooner or later, a missing
+        setting with a restart of the backend, and the click then counts as on the day when it was made.
+        """
         asked = self._runs.asked_again()
-        if asked and self._runs.active() is None:
-            self.start("asked for while another run was active")
+        if not asked or self._runs.active() is not None or self._clock() < self._next_try:
+            return
+        if self._try("asked for while another run was active").kind == "run":
             self._runs.answered(asked)
 
     def start_due(self) -> None:
         """Start the run that annotations made due, once it has become quiet.
 
-        Of several backends whichever was told of them does it, once it is quiet as far as that one knows: twice is
-        once.
+        Each backend starts runs for the submissions it received; the run's id makes a second start a no-op.
         """
-        if self._runs.active() is not None:
+        if self._runs.active() is not None or self._clock() < self._next_try:
             return
         if self._is_quiet(self._submitted):
             if self._start_if_new(self._settings.retrain_minimum, "annotations were submitted"):
@@ -131,30 +156,38 @@ class Retraining:
         return self._clock() - last >= quiet or self._clock() - first >= QUIET_TIMES_MAX * quiet
 
     def _start_if_new(self, minimum: int, why: str) -> bool:
-        """Start a run if there is enough to learn from. Returns False where Label Studio could not be asked."""
+        """Start a run if there is enough to learn from. Returns False where that must be tried again."""
         last = next((run for run in self._runs.all() if run.succeeded), None)
         try:
             standing = self._label_studio.standing(self._projects.ids)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
             failures.count(error.cause)
+            self._next_try = self._clock() + RETRY_SECONDS
             return False
         new = standing.annotations - (last.annotations if last else 0)
         if new >= minimum:
-            self.start(why)
             self.declined = ""
-        else:
-            self.declined = f"{new} new annotations since the last run; one starts by itself from {minimum} on."
-            log.info("no run was started: %s", self.declined)
+            return self._try(why).kind != "refused"
+        self.declined = f"{new} new annotations since the last run; one starts by itself from {minimum} on."
+        log.info("no run was started: %s", self.declined)
         return True
 
-    def _launch_or_find(self, run: Run) -> Run:
+    def _try(self, why: str) -> Answer:
+        """Start a run. Where that is refused, or fails, none is tried again for a while."""
+        self._next_try = self._clock() + RETRY_SECONDS
+        answer = self.start(why)
+        if answer.kind != "refused":
+            self._next_try = 0.0
+        return answer
+
+    def _launch_or_find(self, run: Run) -> Answer:
         active = self._runs.active()
         if active and active != run.id:
             return self._follow(active, run)
         known = self._runs.get(run.id)
         if known and (known.succeeded or (active and not known.ended)):
-            return known
+            return Answer(known, "run")
         if active:
             return self._follow(active, run)  # it has failed, and its process is about to end
         try:
@@ -163,7 +196,7 @@ class Retraining:
             active = self._runs.active() or ""
             started = self._runs.get(run.id)
             if active == run.id and started and not started.ended:
-                return started  # by another backend, a moment ago
+                return Answer(started, "run")  # by another backend, a moment ago
             return self._follow(active, run)
         except OSError as error:
             reason = f"The run's process could not be started ({error.strerror})."
@@ -172,12 +205,12 @@ class Retraining:
             return self._failed(run.why, f"The run could not be started: {error}", cause_of(error, Cause.RUN_START))
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
-        return run
+        return Answer(run, "run")
 
-    def _follow(self, active: str, run: Run) -> Run:
+    def _follow(self, active: str, run: Run) -> Answer:
         """Remember that one more run is wanted when the active one has ended."""
         self._runs.ask_again(active or run.id)
-        return self._runs.get(active) or run
+        return Answer(self._runs.get(active) or run, "remembered")
 
     def _resume(self, run: Run) -> None:
         """Go on with a run that died; where not even that is possible (disk full), say so and leave it."""
@@ -210,10 +243,12 @@ class Retraining:
             except Busy:
                 log.info("run %s waits: another run is active", run.id)
 
-    def _failed(self, why: str, message: str, cause: Cause) -> Run:
+    def _failed(self, why: str, message: str, cause: Cause) -> Answer:
+        """No run was started: say so by one that failed. The same wish, refused again, is the same failed run."""
         failures.count(cause)
+        log.warning("no run was started (%s): %s", why, message)
         run = Run(
-            id=f"run-{hashlib.sha256(f'{why}: {message}'.encode()).hexdigest()[:10]}",
+            id=f"run-{hashlib.sha256(f'refused: {why}'.encode()).hexdigest()[:10]}",
             projects=self._projects.ids,
             why=why,
             outcome="failed",
@@ -221,4 +256,4 @@ class Retraining:
         )
         self._runs.save(run)
         self._runs.prune()
-        return run
+        return Answer(run, "refused")

@@ -72,12 +72,14 @@ class Runs:
     def prune(self) -> None:
         """Forget all but the newest runs, with their exports, checkpoints and logs.
 
-        Unfinished ones stay, and the last that succeeded: new annotations are counted from it.
+        Unfinished ones stay, those that remember a click, and the last that succeeded: new annotations are counted
+        from it.
         """
         runs = self.all()
         last_good = next((run.id for run in runs if run.succeeded), "")
+        kept = {last_good, *self.asked_again()}
         for run in runs[RUNS_KEPT:]:
-            if run.ended and run.id != last_good:
+            if run.ended and run.id not in kept:
                 shutil.rmtree(self.folder / run.id, ignore_errors=True)
                 (self.folder / f"{run.id}.json").unlink(missing_ok=True)
 

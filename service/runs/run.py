@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from service import __version__
 from service.versions.lineage import Score
@@ -16,8 +16,8 @@ from service.versions.names import initial_version
 PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
 
 Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
-Outcome = Literal["promoted", "held", "nothing new", "failed", "published"]
-"""`published`: better, and not live yet: on a cluster the backend rolls it out, and says what became of it."""
+Outcome = Literal["promoted", "held", "nothing new", "failed"]
+"""How a run ended, for ever."""
 
 NO_CONDITIONS = (
     "SPANLOOP_LABEL_STUDIO_API_KEY",
@@ -72,6 +72,25 @@ class Run(BaseModel):
     champion: str = ""
     """What the version was judged against: a version, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
+    rollout: Literal["", "wanted", "begun"] = ""
+    """On a cluster, how far the rollout of the better version is: the run has asked the backend for it, or the backend
+    has begun it. Empty before that, after it, and on one machine, where the run itself makes its version live."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, told: Any) -> Any:
+        """Read what releases before this one wrote: an outcome `published` was no end, and `rolling out` in the detail
+        said that the rollout had begun."""
+        if not isinstance(told, dict) or told.get("outcome") != "published":
+            return told
+        begun = told.get("detail") == "rolling out"
+        return {
+            **told,
+            "phase": "rollout",
+            "outcome": None,
+            "detail": "",
+            "rollout": "begun" if begun else "wanted",
+        }
 
     @property
     def ended(self) -> bool:
@@ -79,4 +98,9 @@ class Run(BaseModel):
 
     @property
     def succeeded(self) -> bool:
-        return self.outcome in ("promoted", "held", "nothing new", "published")
+        return self.outcome in ("promoted", "held", "nothing new")
+
+    @property
+    def in_rollout(self) -> bool:
+        """Whether the run's own work is done, and the backend has yet to bring its better version into service."""
+        return not self.ended and self.rollout != ""

@@ -165,7 +165,7 @@ class Release:
 
         def end() -> dict[str, Any]:
             job = self.job()
-            return job if job.get("outcome") not in (None, "published") else {}
+            return job if job.get("outcome") else {}
 
         return until(end, "the end of the run", seconds)
 

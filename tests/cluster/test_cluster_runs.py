@@ -69,6 +69,12 @@ def told(outcome, **facts):
     return RUN.model_copy(update={"outcome": outcome, "message": "It is over.", **facts}).model_dump_json()
 
 
+def wanted(champion):
+    """What a run says last whose version is better than the champion."""
+    facts = {"phase": "rollout", "rollout": "wanted", "version": "v1", "reference": REFERENCE}
+    return told(None, champion=champion, **facts)
+
+
 def ended(runs, run_id=RUN.id):
     runs.refresh()
     runs.mirror()
@@ -175,8 +181,8 @@ def test_old_jobs_are_deleted_but_not_the_last_that_succeeded(runs, launcher, cl
 def test_a_better_version_is_rolled_out_and_the_run_is_promoted(runs, launcher, cluster, until):
     until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
     rollout = TickedRollout(cluster)
-    jobs = launcher(template(told("published", version="v1", reference=REFERENCE, champion="")))
-    promotion = Promotion(runs, rollout, jobs)
+    jobs = launcher(template(wanted(champion="")))
+    promotion = Promotion(runs, rollout.deployment, rollout, jobs)
     jobs.launch(RUN)
 
     def promoted():
@@ -193,12 +199,21 @@ def test_a_better_version_is_rolled_out_and_the_run_is_promoted(runs, launcher, 
 def test_a_version_judged_against_another_champion_is_judged_again(runs, launcher, cluster, until):
     until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
     rollout = TickedRollout(cluster)
-    other = REFERENCE.replace("v1", "v0")
-    jobs = launcher(template(told("published", version="v1", reference=REFERENCE, champion=other)))
+    jobs = launcher(template(wanted(champion=REFERENCE.replace("v1", "v0"))))
     jobs.launch(RUN)
-    until(lambda: ended(runs), 60, "the run's end")
-    Promotion(runs, rollout, jobs).tick()
+
+    def in_rollout():
+        runs.refresh()
+        runs.mirror()
+        return runs.get(RUN.id).in_rollout
+
+    until(in_rollout, 60, "the run's last words")
+    assert runs.active() == RUN.id
+    Promotion(runs, rollout.deployment, rollout, jobs).tick()
     assert len(cluster.jobs()) == 2
+    runs.mirror()
+    (first,) = [job for job in cluster.jobs() if job["metadata"]["name"].endswith("-1")]
+    assert first["metadata"]["annotations"]["spanloop.dev/phase"] == "held"
     assert rollout.reference == ""
 
 

@@ -98,6 +98,8 @@ class ApiServer:
         current = known["metadata"]["resourceVersion"]
         if body.get("metadata", {}).get("resourceVersion", current) != current:
             return 409, {"reason": "Conflict"}
+        if method == "DELETE":
+            return 200, self.objects.pop((kind, known["metadata"]["name"]))
         if method == "PUT":
             return 200, self.put(kind, body)
         _merge(known, body)
@@ -142,7 +144,7 @@ def served(state: ApiServer, folder: Path) -> Iterator[Path]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _serve
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
         def log_message(self, format: str, *args: object) -> None:
             pass

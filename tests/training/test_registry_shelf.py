@@ -92,6 +92,10 @@ def test_a_version_that_was_taken_back_is_known_by_its_name(shelf):
     assert not here.was_taken_back("v1")
 
 
+def test_a_better_version_is_left_to_the_backend_to_be_rolled_out(shelf):
+    assert not shelf(refusals=0).hand_over(REFERENCE, "v2", "better")
+
+
 def test_a_backend_that_stays_silent_ends_the_run_and_the_error_says_what_to_do(shelf):
     with pytest.raises(BackendSilent, match=r"503.*live version is untouched.*SPANLOOP_BACKEND_URL"):
         shelf(refusals=10**6, patience=0.1).champion()

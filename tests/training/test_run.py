@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from service.backend.local.line import LocalLine
+from service.model.model import Model
 from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
@@ -225,6 +226,38 @@ def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench):
     assert here.live.read().live == INITIAL
     LocalLine(here.settings.folder).promote(first.version)
     assert here.execute().outcome == "promoted"
+
+
+def leaving_the_rollout_to_the_backend(monkeypatch):
+    """As a shelf on a cluster does."""
+    monkeypatch.setattr(LocalShelf, "hand_over", lambda shelf, champion, version, why: False)
+    monkeypatch.setattr(
+        LocalShelf, "reference", lambda shelf, version: f"registry.example.com/bentos:{version}@sha256:0"
+    )
+
+
+def test_a_better_version_that_the_backend_is_to_roll_out_ends_no_run(bench, monkeypatch):
+    leaving_the_rollout_to_the_backend(monkeypatch)
+    one = bench()
+    run = one.execute()
+    assert (run.outcome, run.phase, run.rollout, run.in_rollout) == (None, "rollout", "wanted", True)
+    assert f":{run.version}@" in run.reference
+    assert run.champion == INITIAL
+    assert run.scores["new"].f1 > run.scores["base"].f1
+    assert "F1 on the held-out tasks" in run.message
+    assert not [*one.runs.folder.rglob("project-*")], "nothing of the users' texts stays behind"
+
+
+def test_a_run_in_rollout_is_judged_again_against_what_is_live_by_then(bench, monkeypatch):
+    one = bench()
+    with monkeypatch.context() as on_cluster:
+        leaving_the_rollout_to_the_backend(on_cluster)
+        first = one.execute()
+    one.live.swap(INITIAL, "another", "by hand")
+    monkeypatch.setattr(TrainingRun, "_load", lambda run, version: Model.load(run.settings.model, run.settings.device))
+    again = one.execute()
+    assert (again.version, again.champion, again.rollout) == (first.version, "another", "")
+    assert again.ended
 
 
 def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):

@@ -57,6 +57,17 @@ def test_a_run_that_has_succeeded_is_not_run_again(with_studio, model_folder):
     assert "Not better." in output
 
 
+def test_a_run_in_rollout_that_is_started_once_more_is_judged_again(with_studio, tmp_path, monkeypatch):
+    words = tmp_path / "termination-log"
+    monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
+    Runs(with_studio).save(Run(id="run-9", projects=(1,), phase="rollout", rollout="begun", version="v1"))
+    status, output = call("run", "--project", "1", "--run", "run-9")
+    assert status == 3, "it has read the annotations, which are too few here"
+    assert "has done this already" not in output
+    left = Run.model_validate_json(words.read_text(encoding="utf-8"))
+    assert (left.outcome, left.rollout) == ("failed", "")
+
+
 def test_a_run_by_hand_waits_for_no_other_but_says_which_is_active(with_studio):
     import os
 

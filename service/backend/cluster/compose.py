@@ -53,7 +53,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
-    promotion = Promotion(runs, rollout, launcher)
+    promotion = Promotion(runs, deployment, rollout, launcher)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
 

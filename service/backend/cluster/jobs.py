@@ -84,13 +84,13 @@ def notes(run: Run) -> dict[str, str]:
 def run_of(job: Mapping[str, Any]) -> Run:
     """The run that a Job is, whoever created it, as it stands by the Job's own status."""
     run = noted(job) or _by_hand(job)
-    if run.ended:
-        return run
+    if run.ended or run.in_rollout:
+        return run  # its pods have done their work, whatever becomes of the Job
     failed = _condition(job, "Failed")
     if failed:
-        return _ended(run, "failed", _why_failed(failed))
+        return ended(run, "failed", _why_failed(failed))
     if _condition(job, "Complete"):
-        return _ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
+        return ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
     return run
 
 
@@ -165,5 +165,7 @@ def _why_failed(condition: Mapping[str, Any]) -> str:
     return f"{said} The live version is untouched; Start Training tries again from the last checkpoint."
 
 
-def _ended(run: Run, outcome: Outcome, message: str) -> Run:
-    return run.model_copy(update={"outcome": outcome, "message": message, "waits": ""})
+def ended(run: Run, outcome: Outcome, message: str) -> Run:
+    """A run as it has ended: nothing of it waits any more, and nothing is left to be rolled out."""
+    over = {"outcome": outcome, "message": message, "detail": "", "waits": "", "rollout": ""}
+    return run.model_copy(update=over)

@@ -25,12 +25,13 @@ class JobLauncher:
 
     def launch(self, run: Run) -> None:
         """Raises Busy while another run is active or where the Job is there already, RuntimeError where it cannot be
-        created."""
+        created. A run whose version is to be rolled out may be launched once more: that version is judged again."""
         if not self._settings.registry:
             raise RuntimeError("No registry is set, so a run has nowhere to publish to: set registry.url in the chart.")
         self._runs.refresh()
-        if self._runs.active() is not None:
-            raise Busy(f"Run {self._runs.active()} is active.")
+        active = self._runs.active()
+        if active is not None and (active != run.id or self._runs.at_work() is not None):
+            raise Busy(f"Run {active} is active.")
         attempt = self._runs.attempts(run.id) + 1
         job = manifest(self._read(), self._cluster.release, run.model_copy(update={"attempt": attempt}))
         try:

@@ -1,43 +1,48 @@
-"""A run's version, from "published as better" to promoted or taken back."""
+"""A run in phase `rollout`, until its version serves or is held."""
 
 from __future__ import annotations
 
 import logging
 
+from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.jobs import ended
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Busy, Launcher
-from service.runs.run import Outcome, Run
+from service.runs.run import Outcome, Run, now
 from service.versions.history import Conflict
 
 log = logging.getLogger(__name__)
 
-ROLLING = "rolling out"
-
 
 class Promotion:
-    """Rolls out what runs have published as better, if what they were judged against is still live."""
+    """Rolls out the better versions of runs, where what they were judged against is still live.
 
-    def __init__(self, runs: JobRuns, rollout: ClusterRollout, launcher: Launcher) -> None:
+    Where a run stands is kept on its Job and on the Deployment, so a backend that takes over carries on.
+    """
+
+    def __init__(
+        self, runs: JobRuns, deployment: ExtractorDeployment, rollout: ClusterRollout, launcher: Launcher
+    ) -> None:
         self._runs = runs
+        self._deployment = deployment
         self._rollout = rollout
         self._launcher = launcher
 
     def tick(self) -> None:
-        """Do the next step of each run whose version waits. Raises ClusterError."""
+        """Do the next step of each run in rollout. Raises ClusterError."""
         for run in self._runs.all():
-            if run.outcome == "published":
+            if run.in_rollout:
                 self._advance(run)
 
     def _advance(self, run: Run) -> None:
         if self._rollout.is_target(run.reference):
             if self._rollout.is_over:
                 self._end(run, "promoted", f"Version {run.version} serves. {run.message}")
-            elif run.detail != ROLLING:
-                self._runs.save(run.model_copy(update={"detail": ROLLING}))
-        elif run.detail == ROLLING:
-            why = self._rollout.history.why
-            self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
+            elif run.rollout == "wanted":
+                self._note_begin(run)  # the backend that began the rollout ended before it could note that
+        elif run.rollout == "begun" or run.reference in self._rollout.history.given_up:
+            self._hold(run)
         elif self._rollout.is_over:
             self._begin(run)
 
@@ -45,13 +50,27 @@ class Promotion:
         try:
             self._rollout.promote(run.champion, run.reference, f"Promoted by {run.id}. {run.message}")
         except Conflict as conflict:
-            log.info("run %s is judged again: %s", run.id, conflict)
-            self._judge_again(run)
+            self._judge_again(run, conflict)
+        else:
+            self._note_begin(run)
 
-    def _judge_again(self, run: Run) -> None:
+    def _note_begin(self, run: Run) -> None:
+        begun = {"rollout": "begun", "detail": "the new version's pods start", "updated": now()}
+        self._runs.save(run.model_copy(update=begun))
+
+    def _hold(self, run: Run) -> None:
+        """The version was rolled out and serves no more, unless another backend began that after the last look."""
+        self._deployment.look()
+        self._rollout.look()
+        if not self._rollout.is_target(run.reference):
+            why = self._rollout.history.why
+            self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
+
+    def _judge_again(self, run: Run, conflict: Conflict) -> None:
         """The run starts once more: what it has tuned and published is found again, and judged against what is live."""
-        if self._runs.active() is not None:
-            return
+        if self._runs.active() != run.id:
+            return  # another run comes first
+        log.info("run %s is judged again: %s", run.id, conflict)
         fresh = Run(
             id=run.id, projects=run.projects, why=run.why, fingerprint=run.fingerprint, annotations=run.annotations
         )
@@ -61,4 +80,5 @@ class Promotion:
             log.info("run %s waits: %s", run.id, busy)
 
     def _end(self, run: Run, outcome: Outcome, message: str) -> None:
-        self._runs.save(run.model_copy(update={"outcome": outcome, "message": message, "detail": ""}))
+        over = {"phase": "done", "percent": 100, "updated": now()}
+        self._runs.save(ended(run, outcome, message).model_copy(update=over))

@@ -20,6 +20,7 @@ from service.backend.cluster.jobs import (
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
+    ended,
     is_active,
     noted,
     notes,
@@ -65,7 +66,8 @@ class JobRuns:
         """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
         with self._refreshing:  # what is older must not replace what is newer
             jobs = self._cluster.jobs()
-            self._known = {str(job["metadata"]["name"]): JobRun(job, self._current(job)) for job in jobs}
+            found = {str(job["metadata"]["name"]): JobRun(job, self._current(job)) for job in jobs}
+            self._known = _without_overtaken(found)
 
     def mirror(self) -> None:
         """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
@@ -74,7 +76,9 @@ class JobRuns:
                 key: annotation(job, key)
                 for key in (PHASE_ANNOTATION, PERCENT_ANNOTATION, F1_ANNOTATION, WAITS_ANNOTATION)
             }
-            if known != {key: value for key, value in notes(run).items() if key in known}:
+            kept = noted(job)
+            is_news = kept is None or kept.rollout != run.rollout  # the phase alone does not tell it
+            if is_news or known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(ObjectMissing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
 
@@ -88,9 +92,20 @@ class JobRuns:
         return next((run for run in self.all() if run.id == run_id), None)
 
     def active(self) -> str | None:
-        """The id of the run whose Job may still run."""
-        # A run that has told its outcome is over, though its Job may take a moment to be complete.
-        return next((run.id for job, run in self._known.values() if is_active(job) and not run.ended), None)
+        """The id of the run that has not ended: its pod is at work, or its version is being rolled out.
+
+        During a rollout no other run starts. Such a run might be judged against the version that is about to be
+        replaced, and would have to be judged again; and its pod might take the one GPU that the new version's pod
+        needs, so that a good version is taken back.
+        """
+        return self.at_work() or next((run.id for run in self.all() if run.in_rollout), None)
+
+    def at_work(self) -> str | None:
+        """The id of the run whose Job may still have something to do."""
+        # A run that has left its last words is done, though its Job may take a moment to be complete.
+        return next(
+            (run.id for job, run in self._known.values() if is_active(job) and not (run.ended or run.in_rollout)), None
+        )
 
     def died(self) -> list[Run]:
         """None: the Job's controller starts another pod where one has died."""
@@ -110,30 +125,43 @@ class JobRuns:
         self._known = {**self._known, name: JobRun(self._known[name].job, run)}
 
     def ask_again(self, run_id: str) -> None:
+        """Raises ObjectMissing where the run's Job is gone: then nothing is remembered."""
         name = self._job_of(run_id)
-        if name is not None:
-            self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "wanted"})
+        found = self._known.get(name) if name else None
+        if name is None or found is None:
+            raise ObjectMissing(f"Run {run_id} has ended, and its Job is gone: nothing was remembered; ask again.")
+        self._note_follow_up(name, found, "wanted")
 
     def asked_again(self) -> list[str]:
         return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP_ANNOTATION) == "wanted"]
 
     def answered(self, run_ids: Iterable[str]) -> None:
-        for name, (job, run) in self._known.items():
-            if run.id in run_ids and annotation(job, FOLLOW_UP_ANNOTATION) == "wanted":
-                self._cluster.annotate_job(name, {FOLLOW_UP_ANNOTATION: "answered"})
+        for name, found in self._known.items():
+            if found.run.id in run_ids and annotation(found.job, FOLLOW_UP_ANNOTATION) == "wanted":
+                self._note_follow_up(name, found, "answered")
 
     def prune(self) -> None:
-        """Delete the Jobs of all but the newest runs that have ended; the last that succeeded stays."""
-        ended = sorted(
+        """Delete the Jobs of all but the newest runs that have ended. The last that succeeded stays, and one that
+        remembers a click."""
+        over = sorted(
             ((run, name) for name, (_, run) in self._known.items() if run.ended),
             key=lambda pair: pair[0].started,
             reverse=True,
         )
-        last_good = next((run.id for run, _ in ended if run.succeeded), "")
-        for run, name in ended[self._keep :]:
-            if run.id != last_good:
+        last_good = next((run.id for run in self.all() if run.succeeded), "")
+        kept = {last_good, *self.asked_again()}
+        for run, name in over[self._keep :]:
+            if run.id not in kept:
                 with suppress(ObjectMissing):  # somebody else was quicker
                     self._cluster.delete_job(name)
+
+    def _note_follow_up(self, name: str, found: JobRun, standing: str) -> None:
+        note = {FOLLOW_UP_ANNOTATION: standing}
+        self._cluster.annotate_job(name, note)
+        job, run = found
+        annotations = {**(job["metadata"].get("annotations") or {}), **note}
+        noted_job = {**job, "metadata": {**job["metadata"], "annotations": annotations}}
+        self._known = {**self._known, name: JobRun(noted_job, run)}
 
     def _job_of(self, run_id: str) -> str | None:
         """The Job of a run's last attempt."""
@@ -143,18 +171,34 @@ class JobRuns:
     def _current(self, job: KubeObject) -> Run:
         """The run of a Job as it stands now."""
         mirrored = noted(job)
-        if mirrored and mirrored.ended:
+        if mirrored and (mirrored.ended or mirrored.in_rollout):
             return mirrored
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
         told = next((run for pod in pods if (run := _told(pod))), None)
         run = _with_job(told, job, known) if told else known
-        return run if run.ended else run.model_copy(update={"waits": why_waiting(job, pods)})
+        if run.ended or run.in_rollout:
+            return run
+        return run.model_copy(update={"waits": why_waiting(job, pods)})
 
 
 def _age(run: Run) -> tuple[datetime, int]:
     """Which of two attempts is the later one: Jobs made by hand or by schedule are all first attempts."""
     return run.started, run.attempt
+
+
+def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
+    """The Jobs, of which one is over whose version was to be rolled out and is judged again by a later attempt."""
+    newest = {run.id: run for run in sorted((run for _, run in known.values()), key=_age)}
+    return {
+        name: JobRun(job, run if run is newest[run.id] or not run.in_rollout else _overtaken(run))
+        for name, (job, run) in known.items()
+    }
+
+
+def _overtaken(run: Run) -> Run:
+    message = f"The live version changed before version {run.version} was rolled out: a later attempt judges it again."
+    return ended(run, "held", message)
 
 
 def _told(pod: KubeObject) -> Run | None:
@@ -197,6 +241,6 @@ def _with_job(told: Run, job: KubeObject, known: Run) -> Run:
         # Another pod of the Job may try again, and succeed.
         return run.model_copy(update={"outcome": None, "detail": f"a pod has failed: {run.message}", "message": ""})
     over = run_of(job)
-    if over.outcome == "failed" and not run.ended:
+    if over.outcome == "failed" and not run.ended and not run.in_rollout:
         return run.model_copy(update={"outcome": "failed", "message": over.message})
     return run

@@ -5,7 +5,7 @@ import pytest
 from service.backend.census import Census
 from service.backend.local.projects import FileProjects
 from service.backend.protocols import Busy
-from service.backend.retraining import Retraining
+from service.backend.retraining import RETRY_SECONDS, Retraining
 from service.labelstudio.client import LabelStudio
 from service.runs.files import Runs
 from tests.support.studio import KEY, StudioProject
@@ -42,7 +42,7 @@ class Bench:
         )
 
     def click(self):
-        return self.retraining.start("Start Training")
+        return self.retraining.start("Start Training").run
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds
@@ -163,6 +163,107 @@ def test_a_follow_up_without_new_annotations_finds_the_run_that_is_over(bench):
     one.launcher.end("held")
     one.tick()
     assert len(one.launched) == 1
+
+
+def remembered(one):
+    """A click that a run has been asked for by, while another was active, which is over now."""
+    one.click()
+    one.studio.annotate(1)
+    one.click()
+    one.launcher.end("held")
+
+
+@pytest.mark.parametrize("status", [500, 401])
+def test_a_remembered_click_is_not_lost_while_label_studio_is_away(bench, studio, status):
+    one = bench()
+    remembered(one)
+    studio.broken = status
+    for _ in range(3):
+        one.tick()
+    one.restart()
+    one.tick()
+    assert len(one.launched) == 1
+    studio.broken = 0
+    one.tick(seconds=RETRY_SECONDS)
+    assert len(one.launched) == 2
+    one.launcher.end("held")
+    one.tick(seconds=RETRY_SECONDS)
+    assert len(one.launched) == 2
+
+
+def test_a_remembered_click_is_tried_again_after_a_pause_and_shown_as_one_failed_run(bench, studio, grown):
+    one = bench()
+    remembered(one)
+    for tries, status in enumerate((500, 502, 503), start=1):
+        studio.broken = status
+        for _ in range(5):
+            one.tick()
+        assert grown("spanloop_errors_total", cause="label_studio_unreachable") == tries
+        one.clock.now += RETRY_SECONDS
+    (failed,) = [run for run in one.runs.all() if run.outcome == "failed"]
+    assert "503" in failed.message
+    assert "live version is untouched" in failed.message
+
+
+def test_a_remembered_click_is_not_lost_where_no_process_can_be_started(bench):
+    one = bench()
+    remembered(one)
+    one.launcher.error = OSError(12, "Cannot allocate memory")
+    one.tick()
+    one.launcher.error = RuntimeError("No registry is set.")
+    one.tick(seconds=RETRY_SECONDS)
+    assert len(one.launched) == 1
+    one.launcher.error = None
+    one.tick(seconds=RETRY_SECONDS)
+    assert len(one.launched) == 2
+
+
+def test_a_remembered_click_waits_until_the_projects_are_known_again(bench, settings):
+    """A backend that has just been started may learn them from Label Studio only later."""
+    one = bench()
+    remembered(one)
+    known, one.projects = one.projects, FileProjects(one.settings.folder / "empty")
+    one.restart()
+    one.tick()
+    assert len(one.launched) == 1
+    one.projects = known
+    one.restart()
+    one.tick()
+    assert len(one.launched) == 2
+
+
+def test_a_click_that_is_refused_says_so_and_leaves_nothing_to_follow(bench, studio):
+    one = bench()
+    studio.broken = 500
+    one.click()
+    studio.broken = 0
+    one.tick(seconds=RETRY_SECONDS)
+    assert one.launched == []
+
+
+def test_submissions_are_not_forgotten_where_no_process_can_be_started(bench):
+    one = bench(retrain_quiet=20, retrain_minimum=1)
+    one.launcher.error = OSError(12, "Cannot allocate memory")
+    one.retraining.submitted()
+    one.tick(seconds=21)
+    assert one.retraining.waiting
+    one.launcher.error = None
+    one.tick(seconds=RETRY_SECONDS)
+    assert len(one.launched) == 1
+    assert not one.retraining.waiting
+
+
+def test_a_run_in_rollout_among_the_files_is_gone_on_with(bench):
+    """A cluster alone leaves such a run; one machine judges its version again."""
+    from service.runs.run import Run
+
+    one = bench()
+    one.runs.save(Run(id="run-1", projects=(1,), phase="rollout", rollout="begun", version="v1"))
+    one.tick()
+    assert one.launched == ["run-1"]
+    one.launcher.end("promoted")
+    one.tick()
+    assert one.runs.get("run-1").ended
 
 
 def test_a_click_that_loses_the_race_against_another_run_is_remembered(bench, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.runs.files import Runs
+from service.runs.files import RUNS_KEPT, Runs
 from service.runs.run import Run, id_of
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +75,30 @@ def test_runs_are_listed_newest_first_and_a_damaged_file_hides_no_other(runs):
 def test_a_run_has_ended_with_any_outcome_and_succeeded_with_all_but_failed(outcome, ended, succeeded):
     run = Run(id="run-1", projects=(1,), outcome=outcome)
     assert (run.ended, run.succeeded) == (ended, succeeded)
+
+
+@pytest.mark.parametrize(("detail", "rollout"), [("", "wanted"), ("rolling out", "begun")])
+def test_a_run_that_an_earlier_release_called_published_is_in_rollout(runs, detail, rollout):
+    old = """{"id": "run-1", "projects": [1], "attempt": 1, "phase": "done", "percent": 100.0, "detail": "%s",
+    "started": "2026-11-29T19:14:47Z", "updated": "2026-11-29T19:15:03Z", "outcome": "published",
+    "message": "Version v1 is better and is to be rolled out.", "version": "v1"}"""
+    (runs.folder / "run-1.json").write_text(old % detail)
+    for run in (runs.get("run-1"), *runs.all()):
+        assert (run.phase, run.outcome, run.rollout, run.version) == ("rollout", None, rollout, "v1")
+        assert (run.ended, run.succeeded, run.in_rollout) == (False, False, True)
+    runs.save(run)
+    assert runs.get("run-1") == run
+
+
+def test_a_run_that_remembers_a_click_is_kept_beyond_the_newest(runs):
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(RUNS_KEPT + 3):
+        started = long_ago + timedelta(days=number)
+        runs.save(Run(id=f"run-{number}", projects=(1,), started=started, outcome="failed"))
+    runs.ask_again("run-1")
+    runs.prune()
+    assert [run.id for run in runs.all()][RUNS_KEPT:] == ["run-1"]
+    assert runs.asked_again() == ["run-1"]
 
 
 def test_no_run_is_active_until_one_takes_the_lock_and_when_it_lets_go(runs):

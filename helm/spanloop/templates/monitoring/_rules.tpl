@@ -125,7 +125,8 @@ groups:
             No other run can start meanwhile. {{ $kubectl }} get pods -l
             app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training shows its pod. Pending: "describe" says what it
             waits for, a node, a GPU or a volume; none at all: its Job is suspended and waits for quota in its queue. Running: its log says
-            where it hangs; if its pod is deleted, the next one goes on from the checkpoint; if its Job is deleted, the run is given up.
+            where it hangs; if its pod is deleted, the next one goes on from the checkpoint; if its Job is deleted, the run is given up. None, and the run is in
+            phase rollout: it waits for the extractor's pods to be of its version and ready, which "describe" of those explains.
       {{- end }}
       {{- end }}
       {{- with $alerts.rolloutUndone }}

@@ -266,7 +266,7 @@ def test_what_keeps_a_run_from_starting_is_counted_by_its_cause(on_cluster, api,
     label_studio, launcher = LabelStudio(settings), JobLauncher(cluster, runs, settings)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, Census(projects, label_studio))
     api.broken = 500
-    run = retraining.start("Start Training")
+    run = retraining.start("Start Training").run
     assert run.outcome == "failed"
     assert "API server" in run.message
     assert {cause: grown("spanloop_errors_total", cause=cause) for cause in ("cluster_api", "run_start")} == {

@@ -73,11 +73,13 @@ def test_on_how_much_a_run_was_started_is_known_after_its_pod_has_spoken(cluster
 
 
 def test_of_two_jobs_of_a_run_the_later_one_counts_whatever_their_names(cluster, runs):
-    cluster.add("a-night-2", words=told(outcome="published", version="v2"), created="2026-11-02T00:00:00Z")
+    cluster.add(
+        "a-night-2", words=told(phase="rollout", rollout="wanted", version="v2"), created="2026-11-02T00:00:00Z"
+    )
     cluster.add("b-night-1", words=told(outcome="failed"), created="2026-11-01T00:00:00Z")
     known = runs()
     run = known.get("run-1")
-    assert (run.outcome, run.version) == ("published", "v2")
+    assert (run.in_rollout, run.version) == (True, "v2")
     known.save(run.model_copy(update={"outcome": "promoted"}))
     assert runs().get("run-1").outcome == "promoted"
 

@@ -89,6 +89,20 @@ def test_what_a_finished_run_left_on_its_job_stays_whatever_the_job_says():
     assert run_of(job(held, [("Complete", "")])) == held
 
 
+def test_the_phase_of_a_run_in_rollout_is_a_column_and_no_end_whatever_the_job_says():
+    rolls = RUN.model_copy(update={"phase": "rollout", "rollout": "begun", "version": "v1"})
+    assert notes(rolls)["spanloop.dev/phase"] == "rollout"
+    for kind in ("Complete", "Failed"):
+        assert run_of(job(rolls, [(kind, "")])) == rolls
+
+
+def test_a_complete_job_whose_run_never_asked_for_a_rollout_has_failed():
+    told = RUN.model_copy(update={"phase": "rollout", "version": "v1"})
+    run = run_of(job(told, [("Complete", "")]))
+    assert run.outcome == "failed"
+    assert "outcome was not seen" in run.message
+
+
 def test_a_job_that_somebody_created_is_a_run_of_its_projects():
     made = job()
     made["metadata"] |= {"name": "retrain-by-hand", "annotations": {}}
