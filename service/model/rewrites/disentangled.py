@@ -92,11 +92,11 @@ def shifted(scores: torch.Tensor) -> torch.Tensor:
 
 
 def share(network: torch.nn.Module) -> bool:
-    """Let a network's DeBERTa attention layers project their positions once, and return whether it has such layers."""
-    layers = [module for module in network.modules() if type(module) is DisentangledSelfAttention and _is_known(module)]
-    for layer in layers:
-        layer.__class__ = SharedPositions
-    return bool(layers)
+    """Let DeBERTa's attentions in a network share their positions, where it has some. Whether it has."""
+    found = [module for module in network.modules() if type(module) is DisentangledSelfAttention and _is_known(module)]
+    for module in found:
+        module.__class__ = SharedPositions
+    return bool(found)
 
 
 def _is_known(attention: Any) -> bool:
