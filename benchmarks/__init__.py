@@ -1,1 +1,1 @@
-"""Measurements: what the project claims, measured by commands that anyone can run."""
+"""The commands that measure every figure which the project states."""

@@ -1,4 +1,4 @@
-"""What the project is held to: figures against bars, written beside the measurements that they come from."""
+"""Bars: limits that measured figures must meet. They are written beside the measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BARS = "bars.json"
 
 
 class Bar(NamedTuple):
-    """One figure, and what it must reach; `met` is None where it cannot be measured here, and `unit` says why."""
+    """A figure and its limit. If it cannot be measured on this machine, `met` is None and `unit` says why."""
 
     name: str
     value: float | None
@@ -34,18 +34,18 @@ def less_than(name: str, value: float, unit: str, bar: float) -> Bar:
 
 
 def write(folder: Path, name: str, measured: Sequence[object], bars: Iterable[Bar]) -> None:
-    """Write one benchmark's figures, and the bars of all benchmarks that have been run so far."""
+    """Write the figures of one benchmark, and the bars of all benchmarks that have been run so far."""
     folder.mkdir(parents=True, exist_ok=True)
     machine = {"processor": processor(), "date": date.today().isoformat(), "torch": torch.__version__}
     figures = {"machine": machine, "measured": measured, "bars": [bar._asdict() for bar in bars]}
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json")) if path.name != BARS]
-    everything = [bar for figures in found for bar in figures.get("bars", [])]
-    (folder / BARS).write_text(json.dumps(everything, indent=1) + "\n")
+    benchmarks = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json")) if path.name != BARS]
+    all_bars = [bar for benchmark in benchmarks for bar in benchmark.get("bars", [])]
+    (folder / BARS).write_text(json.dumps(all_bars, indent=1) + "\n")
 
 
 def processor() -> str:
-    """What the processor calls itself."""
+    """The name of the CPU's model, or of its architecture if Linux does not give one."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,4 +1,4 @@
-"""How many sub-tokens a batch should have on this machine: texts a second for each size.
+"""Texts per second for several batch sizes on this machine, in sub-tokens.
 
 python -m benchmarks.batches --data ../shared/data
 """
@@ -26,10 +26,10 @@ screen = Console()
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
     shape: Annotated[str, typer.Option(help="The model's shape.")] = "gliner_small",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each size is run, in turn.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that torch computes with.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each size runs, in turn.")] = 5,
 ) -> None:
-    """Print the median of rounds for each size."""
+    """Print the median of the rounds for each size."""
     use_threads(threads)
     with tempfile.TemporaryDirectory() as folder:
         model = Model(SHAPES[shape](Path(folder)))
@@ -44,8 +44,8 @@ def main(
             if number:
                 speeds[size].append(len(texts) / (time.perf_counter() - began))
     made = Table("sub-tokens a batch", "texts/s", "lowest to highest", title=f"{shape}, {threads} threads")
-    for size, found in speeds.items():
-        made.add_row(str(size), f"{median(found):.1f}", f"{min(found):.1f} to {max(found):.1f}")
+    for size, rates in speeds.items():
+        made.add_row(str(size), f"{median(rates):.1f}", f"{min(rates):.1f} to {max(rates):.1f}")
     screen.print(made)
 
 

@@ -1,6 +1,6 @@
-"""One project exported and converted as a run does it, in a process of its own: `python -m benchmarks.conversion`.
+"""Exports and converts one project as a run does, in a process of its own: `python -m benchmarks.conversion`.
 
-Prints one JSON object: seconds of every stage, and the most memory that the process has had by its end.
+Prints one JSON object: the seconds of every stage, and the peak memory of the process at the end of the stage.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 def converted(url: str, tasks: int) -> dict[str, Any]:
-    """Convert the project of so many tasks in a new process; what it printed."""
+    """Convert the project with `tasks` tasks in a new process. Returns the object that it prints."""
     command = [sys.executable, "-m", "benchmarks.conversion", url, str(tasks)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    printed: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return printed
 
 
 def peak() -> float:
-    """The most memory that this process has had resident, in MB of 10^6 bytes.
+    """The peak resident memory of this process, in MB of 10^6 bytes.
 
-    By Linux's own count for this program: that of getrusage begins with the process that started it.
+    It comes from /proc, because the peak of getrusage includes the process that started this one.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def starter() -> Any:
-    """The embedded model; torch is imported here and not before."""
+    """The embedded model. Only this function imports torch."""
     from service.model.model import Model
     from service.settings import STARTER
 
@@ -51,7 +51,7 @@ def starter() -> Any:
 
 
 def main(url: str, tasks: int) -> None:
-    """Export, read and convert, stage by stage."""
+    """Export, read and convert the project, stage by stage."""
     stages: dict[str, dict[str, float]] = {}
     clock = time.perf_counter()
 

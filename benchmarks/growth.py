@@ -1,8 +1,9 @@
-"""How cost grows: with texts, words of a text and labels for what serves, with tasks for what converts an export.
+"""How cost grows: of extraction with texts, words of a text and labels, and of converting an export with tasks.
 
     python -m benchmarks.growth --data ../shared/data
 
-An exponent of 1 is growth in proportion; it is the slope between the two largest sizes, both axes logarithmic.
+The exponent is the slope of seconds over size between the two largest sizes, on logarithmic axes. An exponent of 1 is
+proportional growth.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ WORDS = (100, 400, 1_600, 6_400)
 LABELS = (5, 20, 80, 320)
 TASKS = (10, 100, 1_000, 10_000, 100_000)
 CONVERSION = ("exported", "read", "built")
-"""The stages that tasks cost; importing packages and loading the model are none of them."""
+"""The stages whose cost grows with tasks. They exclude importing packages and loading the model."""
 ROUNDS = 3
-SOME = 8
-"""Texts that are asked many labels."""
+TEXTS_FOR_LABELS = 8
+"""Number of texts for the measurement with many labels."""
 screen = Console()
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Cost against size: seconds, and what else is known of each size."""
+    """The seconds for each size of something, and further figures for each size."""
 
     of: str
     sizes: list[int]
@@ -50,30 +51,30 @@ class Growth:
 
     @property
     def exponent(self) -> float:
-        """The slope of seconds over size, both logarithmic, between the two largest sizes."""
+        """The slope of seconds over size between the two largest sizes, on logarithmic axes."""
         return math.log(self.seconds[-1] / self.seconds[-2]) / math.log(self.sizes[-1] / self.sizes[-2])
 
 
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="The folder for the JSON.")] = RESULTS,
     rounds: Annotated[int, typer.Option(min=1, help="How often each size is measured; the median counts.")] = ROUNDS,
-    tasks: Annotated[int, typer.Option(help="Most tasks that are converted.")] = TASKS[-1],
+    tasks: Annotated[int, typer.Option(help="The most tasks that are converted.")] = TASKS[-1],
     threads: Annotated[int, typer.Option(min=1, help="Threads that torch computes with.")] = 1,
 ) -> None:
-    """Measure, print tables, write the figures and the bars that they are held against."""
+    """Measure, print tables, and write the figures and their bars."""
     use_threads(threads)
     sentences = data / "bc5cdr" / "dev.jsonl"
     found = []
     for growth in (*serving_costs(sentences, rounds), *conversion(sentences, [n for n in TASKS if n <= tasks], rounds)):
         screen.print(table(growth))
         found.append(growth)
-    if tasks == TASKS[-1] and rounds >= ROUNDS:  # bars are of the whole
+    if tasks == TASKS[-1] and rounds >= ROUNDS:  # bars need the whole measurement
         write(out, "growth", [{**asdict(one), "exponent": one.exponent} for one in found], bars(found))
 
 
 def serving_costs(sentences: Path, rounds: int) -> Iterator[Growth]:
-    """Seconds of the starter for more texts, longer texts and more labels, one at a time."""
+    """Seconds of the starter for more texts, for longer texts and for more labels."""
     model = Model.load(str(STARTER), "cpu")
     model.use("auto")
     texts = [json.loads(line)["text"] for line in sentences.read_text(encoding="utf-8").splitlines()]
@@ -81,11 +82,12 @@ def serving_costs(sentences: Path, rounds: int) -> Iterator[Growth]:
     few = wordings(5)
     yield growth("texts", TEXTS, rounds, lambda count: model.extract(texts[:count], few, 0.5))
     yield growth("words of a text", WORDS, rounds, lambda count: model.extract([" ".join(words[:count])], few, 0.5))
-    yield growth("labels", LABELS, rounds, lambda count: model.extract(texts[:SOME], wordings(count), 0.5))
+    some = texts[:TEXTS_FOR_LABELS]
+    yield growth("labels", LABELS, rounds, lambda count: model.extract(some, wordings(count), 0.5))
 
 
 def growth(of: str, sizes: Sequence[int], rounds: int, run: Callable[[int], Any]) -> Growth:
-    """The median of rounds for each size, the sizes in turn; the first round warms up."""
+    """The median of the rounds for each size. A round runs all sizes in turn; the first warms up and does not count."""
     times: dict[int, list[float]] = {size: [] for size in sizes}
     for number in range(rounds + 1):
         for size in sizes:
@@ -97,14 +99,14 @@ def growth(of: str, sizes: Sequence[int], rounds: int, run: Callable[[int], Any]
 
 
 def conversion(sentences: Path, sizes: Sequence[int], rounds: int) -> Iterator[Growth]:
-    """Seconds and peak memory of each stage of exporting and converting a project, each in a process of its own."""
-    found: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
+    """Seconds and peak memory of each stage of exporting and converting projects, one process per project."""
+    by_size: dict[int, list[dict[str, Any]]] = {size: [] for size in sizes}
     with serving(sentences) as url:
         for _ in range(rounds):
             for size in sizes:
-                found[size].append(converted(url, size)["stages"])
+                by_size[size].append(converted(url, size)["stages"])
     for name in CONVERSION:
-        of_stage = [[stages[name] for stages in found[size]] for size in sizes]
+        of_stage = [[stages[name] for stages in by_size[size]] for size in sizes]
         seconds = [median(stage["seconds"] for stage in rounds_) for rounds_ in of_stage]
         peaks = [{"peak_mb": max(stage["peak_mb"] for stage in rounds_)} for rounds_ in of_stage]
         yield Growth(f"tasks {name}", list(sizes), seconds, peaks)

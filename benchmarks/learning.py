@@ -1,10 +1,10 @@
-"""How much a run on 200 annotated tasks brings, and what it costs of what the base model knew.
+"""How much a run on 200 annotated tasks improves a model, and how much the model forgets.
 
     python -m benchmarks.learning --data ../shared/data
 
-Cross-validation on the medical part of MultiCoNER v2: for each fold and seed, 200 sentences of the other folds are
-learnt from exactly as a training run does (validation part, replay, recipe), and the fold's sentences are scored
-before and after by the code that serves. Forgetting is scored on BC5CDR's dev part.
+This is a cross-validation on the medical part of MultiCoNER v2. For each fold and seed a model learns from 200
+sentences of the other folds exactly as a training run does (validation part, replay, recipe). The code that serves
+scores the fold's sentences before and after. Forgetting is scored on BC5CDR's dev part.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from training.learn import Learning
 from training.settings import TrainingSettings
 
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
-"""Student's t for a two-sided 95 % interval, by degrees of freedom (folds less one)."""
+"""Student's t for a two-sided 95 % interval, by degrees of freedom (the number of folds minus one)."""
 
 screen = Console()
 
 
 def read(path: Path) -> list[Document]:
-    """A data set in the format of one JSON object a line, every label of the set asked of every text, in words."""
+    """Read a data set with one JSON object per line. Each text gets all labels of the data set, in words."""
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     labels = tuple(sorted({in_words(span["label"]) for entry in entries for span in entry["spans"]}))
     return [
@@ -52,9 +52,9 @@ def read(path: Path) -> list[Document]:
 
 
 def interval(rows: Sequence[dict[str, float]], change: Callable[[dict[str, float]], float]) -> str:
-    """Mean change and 95 % interval of the mean (Student's t over the folds).
+    """The mean change and the 95 % interval of the mean (Student's t over the folds).
 
-    Seeds of one fold are scored on the same sentences: they are averaged first and count as one observation.
+    The seeds of one fold are scored on the same sentences, so their mean counts as one observation.
     """
     folds = sorted({row["fold"] for row in rows})
     values = [mean(change(row) for row in rows if row["fold"] == fold) for fold in folds]
@@ -66,7 +66,7 @@ def interval(rows: Sequence[dict[str, float]], change: Callable[[dict[str, float
 
 @dataclass(frozen=True)
 class Case:
-    """One run of the study: what is learnt from, and what is scored."""
+    """One run of the study: documents to learn from, to test on, and to measure forgetting on."""
 
     seed: int
     fold: int
@@ -77,19 +77,20 @@ class Case:
 
 def main(
     data: Annotated[Path, typer.Option(help="The folder of the data sets.")],
-    folds: Annotated[int, typer.Option(help="How many of the five folds.")] = 5,
-    seeds: int = 3,
-    tasks: int = 200,
-    general: Annotated[int, typer.Option(help="Sentences of BC5CDR's dev part, drawn at random once.")] = 1_000,
-    out: Annotated[Path, typer.Option(help="Where the figures go.")] = Path("benchmarks/results/learning.json"),
+    folds: Annotated[int, typer.Option(help="How many of the five folds are measured.")] = 5,
+    seeds: Annotated[int, typer.Option(help="Runs per fold.")] = 3,
+    tasks: Annotated[int, typer.Option(help="Sentences that a run learns from.")] = 200,
+    general: Annotated[int, typer.Option(help="Random sentences of BC5CDR's dev part for forgetting.")] = 1_000,
+    out: Annotated[Path, typer.Option(help="The file for the figures.")] = Path("benchmarks/results/learning.json"),
 ) -> None:
+    """Measure all folds and seeds, print a table, and write the figures."""
     settings = TrainingSettings()
     medical = [*read(data / "multiconer_v2_en_medical/train.jsonl"), *read(data / "multiconer_v2_en_medical/dev.jsonl")]
     Random(0).shuffle(medical)
     sample = Random(0).sample(read(data / "bc5cdr/dev.jsonl"), general)
     cases = [case(seed, fold, medical, sample, tasks) for seed in range(seeds) for fold in range(folds)]
     rows = []
-    # A small model gains little from a second thread: as many runs at a time as there are processors.
+    # A small model gains little from a second thread, so one run per CPU goes at the same time.
     with ProcessPoolExecutor(settings.compute_threads, mp_context=get_context("spawn")) as pool:
         for row in pool.map(measure, cases):
             rows.append(row)
@@ -102,13 +103,13 @@ def main(
 
 
 def case(seed: int, fold: int, medical: Sequence[Document], general: list[Document], tasks: int) -> Case:
-    """`tasks` sentences of the other folds to learn from, and this fold's to score."""
+    """A case with `tasks` random sentences of the other folds to learn from, and this fold's sentences to test on."""
     others = [document for index, document in enumerate(medical) if index % 5 != fold]
     return Case(seed, fold, Random(f"{seed}:{fold}").sample(others, tasks), list(medical[fold::5]), general)
 
 
 def measure(case: Case) -> dict[str, float]:
-    """Learn as a run does, and score before and after; in a process of its own."""
+    """Learn as a run does, and score before and after. A process of its own calls this."""
     use_threads(1)
     settings = TrainingSettings(seed=case.seed)
     model = Model.load(settings.model)
@@ -131,9 +132,9 @@ def measure(case: Case) -> dict[str, float]:
 
 
 def machine() -> str:
-    """The processor, as Linux names it."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
+    """The name of the CPU's model, or of its architecture if Linux does not give one."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 

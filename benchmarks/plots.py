@@ -1,4 +1,4 @@
-"""Draws what the benchmarks have written: python -m benchmarks.plots"""
+"""Draws the figures that the benchmarks have written: python -m benchmarks.plots"""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "spanloop"  # the same figures give the same file
 
 
-def main(results: Annotated[Path, typer.Option(help="Where the JSON is.")] = RESULTS) -> None:
+def main(results: Annotated[Path, typer.Option(help="The folder with the JSON.")] = RESULTS) -> None:
     """Draw each benchmark that has been run."""
     for name, draw in (("engine", engine), ("service", service), ("growth", growth), ("training", training)):
         path = results / f"{name}.json"
         if path.exists():
-            told = json.loads(path.read_text())
-            figure = draw(told["measured"])
-            machine = told["machine"]
+            results_of_one = json.loads(path.read_text())
+            figure = draw(results_of_one["measured"])
+            machine = results_of_one["machine"]
             figure.suptitle(f"{machine['processor']}, {machine['date']}", fontsize=8, x=0.99, ha="right")
             figure.savefig(results / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
             plt.close(figure)
 
 
 def engine(measured: list[dict[str, Any]]) -> Any:
-    """Texts a second of each way, as multiples of the naive loop's."""
+    """Texts per second of each way, as multiples of the naive loop's."""
     figure, axes = plt.subplots(figsize=(9, 0.55 * len(measured) + 1))
     ways = list(dict.fromkeys(way for one in measured for way in one["speeds"]))
     height = 0.8 / len(ways)
     for number, way in enumerate(ways):
         for row, one in enumerate(measured):
             naive = one["speeds"][ways[0]]
-            found = [fast / slow for fast, slow in zip(one["speeds"].get(way, []), naive, strict=False)]
-            if found:
+            ratios = [fast / slow for fast, slow in zip(one["speeds"].get(way, []), naive, strict=False)]
+            if ratios:
                 label = way if row == 0 else None
-                axes.barh(row + number * height, median(found), height, color=f"C{number}", label=label)
+                axes.barh(row + number * height, median(ratios), height, color=f"C{number}", label=label)
     names = [one["setting"] for one in measured]
     axes.set_yticks(
         [row + 0.4 - height / 2 for row in range(len(measured))],
@@ -54,7 +54,7 @@ def engine(measured: list[dict[str, Any]]) -> Any:
 
 
 def service(measured: list[dict[str, Any]]) -> Any:
-    """Texts a second over HTTP and in process."""
+    """Texts per second over HTTP and in process."""
     measured = [one for one in measured if "concurrency" in one]
     figure, axes = plt.subplots(figsize=(9, 4))
     for number, way in enumerate(("engine", "service")):
@@ -70,7 +70,7 @@ def service(measured: list[dict[str, Any]]) -> Any:
 
 
 def growth(measured: list[dict[str, Any]]) -> Any:
-    """Seconds against size, both logarithmic."""
+    """Seconds over size, on logarithmic axes."""
     figure, panels = plt.subplots(1, len(measured), figsize=(3.2 * len(measured), 3))
     for axes, one in zip(panels, measured, strict=True):
         axes.loglog(one["sizes"], one["seconds"], "o-")
@@ -80,14 +80,14 @@ def growth(measured: list[dict[str, Any]]) -> Any:
 
 
 def training(measured: list[dict[str, Any]]) -> Any:
-    """Examples a second, and the scores that they lead to."""
+    """Examples per second, and the F1 after fine-tuning."""
     ways = list(dict.fromkeys(one["way"] for one in measured))
     figure, panels = plt.subplots(1, 2, figsize=(7, 3))
     for axes, key, title in zip(panels, ("examples_a_second", "f1"), ("examples a second", "F1"), strict=True):
         for place, way in enumerate(ways):
-            found = [one[key] for one in measured if one["way"] == way]
-            axes.bar(place, median(found), color=f"C{place}")
-            axes.plot([place] * len(found), found, "k.")
+            values = [one[key] for one in measured if one["way"] == way]
+            axes.bar(place, median(values), color=f"C{place}")
+            axes.plot([place] * len(values), values, "k.")
         axes.set_xticks(range(len(ways)), ways)
         axes.set_title(title)
     figure.tight_layout()

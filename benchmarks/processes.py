@@ -1,4 +1,4 @@
-"""A service as its user starts it, and what its processes hold in memory, as Linux tells it."""
+"""Starts a service as its user does, and reads the memory of its processes from Linux."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.servers import Server
 
 
 def started(service: str, port: int, folder: Path, environment: Mapping[str, str]) -> Server:
-    """A service with the starter and a home of its own, just started as pods do; `environment` is told besides."""
-    told = {
+    """Start a service as a pod does, with the starter and `folder` as its home. `environment` adds to its variables."""
+    variables = {
         "SPANLOOP_HOME": str(folder),
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
@@ -23,11 +23,11 @@ def started(service: str, port: int, folder: Path, environment: Mapping[str, str
     }
     (folder / "bentoml").mkdir()
     command = [sys.executable, "-m", "service.web.serve", service, "--host", "127.0.0.1", "--port", str(port)]
-    return Server(service, command, told, f"http://127.0.0.1:{port}", folder / "log.txt")
+    return Server(service, command, variables, f"http://127.0.0.1:{port}", folder / "log.txt")
 
 
 def tree(process: int) -> Iterator[int]:
-    """A process and all that it has started, whose ids they are."""
+    """The ids of a process and of all its descendants."""
     yield process
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         for child in children.read_text().split():
@@ -35,8 +35,8 @@ def tree(process: int) -> Iterator[int]:
 
 
 def resident(process: int) -> list[float]:
-    """Megabytes (of 10^6 bytes) that each process of a tree holds; pages that they share count in each."""
-    return [_resident(one) for one in tree(process)]
+    """Resident memory of each process of a tree, in MB of 10^6 bytes. Shared pages count in each process."""
+    return [_resident(member) for member in tree(process)]
 
 
 def _resident(process: int) -> float:

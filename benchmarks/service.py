@@ -1,11 +1,11 @@
-"""What HTTP, Label Studio's tasks and BentoML cost around the engine: the service as `make serve` starts it, and the
-engine in this process, asked for the same texts by as many at once.
+"""What HTTP, Label Studio's tasks and BentoML cost around the engine.
 
     python -m benchmarks.service --data ../shared/data
 
-Every round asks the engine, then the service (A B A B …), for each setting; while one is asked the other rests. Ratios
-and differences are of one round, and what is told is the median of rounds with the lowest and the highest. Every answer
-is checked against the engine's.
+It asks the service, started as `make serve` does, and an engine in this process for the same texts, with the same
+number of concurrent requests. Every round asks first the engine and then the service (A B A B …). Ratios and
+differences compare figures of one round. The table shows the median of the rounds with the lowest and the highest.
+Every answer of the service is checked against the engine's.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ from service.settings import STARTER
 from tests.support.servers import free_port
 
 TEXTS = 1200
-"""Different texts; so many are in the largest request, too."""
+"""Number of different texts, and of texts in the largest request."""
 LABELS = wordings(5)
 THRESHOLD = 0.5
 DOUBT = 0.05
-"""An entity this close to the threshold may be missing: in bf16 a score depends on what stands beside its text."""
-PATIENCE = 80.0
-"""Seconds that an answer is waited for."""
+"""An entity whose score is this close to the threshold may be missing: in bf16 a score depends on the batch."""
+ANSWER_SECONDS = 80.0
+"""Seconds to wait for an answer."""
 ROUNDS, THREADS = 5, 2
-"""How often each way is asked, and threads that each model computes with: bars are of these."""
-THINKING = 0.05
+"""The defaults: rounds, and the threads of each model. Bars are written only for these."""
+ANNOTATOR_PAUSE_SECONDS = 0.05
 """Seconds between an annotator's tasks."""
 screen = Console()
 
 
 class Setting(NamedTuple):
-    """How many ask at once, and for how many texts each time."""
+    """The number of concurrent requests, and of texts in each request."""
 
     concurrency: int
     batch: int
 
     @property
     def asks(self) -> int:
-        """How many times is asked in a round: 200 texts at least, and each that asks twice."""
+        """Requests in a round: enough for 200 texts, and at least two for each concurrent client."""
         return max(2 * self.concurrency, 200 // self.batch)
 
 
@@ -71,24 +71,25 @@ SETTINGS = [Setting(concurrency, batch) for concurrency in (1, 8, 32) for batch 
 
 @dataclass
 class Timed:
-    """What was measured of one way: texts a second round by round, and each round's seconds of every ask."""
+    """The figures of one way: texts per second of each round, and for each round the seconds of every request."""
 
     speeds: list[float] = field(default_factory=list)
     seconds: list[list[float]] = field(default_factory=list)
 
     @property
     def medians(self) -> list[float]:
-        """Each round's median, in milliseconds."""
-        return [1000 * median(one) for one in self.seconds]
+        """The median of each round, in milliseconds."""
+        return [1000 * median(seconds) for seconds in self.seconds]
 
-    def told(self) -> dict[str, object]:
-        found = sorted(1000 * one for round_ in self.seconds for one in round_)
-        return {"texts a second": self.speeds, "ms": {f"p{part}": percentile(found, part) for part in (50, 95, 99)}}
+    def figures(self) -> dict[str, object]:
+        """Speeds and percentiles for the JSON."""
+        times = sorted(1000 * seconds for round_ in self.seconds for seconds in round_)
+        return {"texts a second": self.speeds, "ms": {f"p{part}": percentile(times, part) for part in (50, 95, 99)}}
 
 
 @dataclass
 class Measured:
-    """Both ways of one setting."""
+    """The figures of both ways for one setting."""
 
     setting: Setting
     engine: Timed = field(default_factory=Timed)
@@ -96,20 +97,20 @@ class Measured:
 
     @property
     def ratios(self) -> list[float]:
-        """The service's share of the engine's texts a second, round by round."""
-        return [ours / bare for ours, bare in zip(self.service.speeds, self.engine.speeds, strict=True)]
+        """The service's texts per second as a share of the engine's, for each round."""
+        return [service / engine for service, engine in zip(self.service.speeds, self.engine.speeds, strict=True)]
 
     @property
     def overheads(self) -> list[float]:
-        """Milliseconds by which the service's median answer is later than the engine's, round by round."""
-        return [ours - bare for ours, bare in zip(self.service.medians, self.engine.medians, strict=True)]
+        """Milliseconds by which the service's median answer is later than the engine's, for each round."""
+        return [service - engine for service, engine in zip(self.service.medians, self.engine.medians, strict=True)]
 
 
 class Client:
-    """Asks a running service as Label Studio does. Used by one thread at a time."""
+    """Asks a running service as Label Studio does. Only one thread at a time may use it."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
 
     def predict(self, body: bytes) -> bytes:
         self._connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
@@ -124,17 +125,17 @@ class Client:
 
 
 class Material:
-    """The texts, how they are asked for, and what the engine finds in them."""
+    """The texts, their batches, and the spans that the engine finds in them."""
 
     def __init__(self, texts: Sequence[str], engine: Engine) -> None:
         self.texts = texts
-        answer = asyncio.run(engine.ask([Question(texts, LABELS)], THRESHOLD, 10 * PATIENCE))
-        self._found: list[Any] = list(answer.items[0])
+        answer = asyncio.run(engine.ask([Question(texts, LABELS)], THRESHOLD, 10 * ANSWER_SECONDS))
+        self._expected: list[Any] = list(answer.items[0])
         self.differences = 0
-        """Answers, of all that were checked, that have other entities of little certainty."""
+        """Number of checked answers with other entities, all of them close to the threshold."""
 
     def batches(self, setting: Setting) -> list[range]:
-        """Which texts each ask of a round is for."""
+        """The indices of the texts of each request of a round."""
         return [self._batch(number, setting.batch) for number in range(setting.asks)]
 
     def _batch(self, number: int, size: int) -> range:
@@ -142,26 +143,26 @@ class Material:
         return range(start, start + size)
 
     def check(self, batch: Sequence[int], items: Sequence[dict[str, Any]]) -> None:
-        """Raises AssertionError where a task has no prediction, or has other entities than the engine finds."""
+        """Raises AssertionError if a task lacks a prediction or has clearly other entities than the engine finds."""
         assert len(items) == len(batch)
         for index, item in zip(batch, items, strict=True):
-            expected: Extraction = self._found[index]
+            expected: Extraction = self._expected[index]
             known = {(span.start, span.end, span.label): span.score for span in expected.spans}
             found = {_entity(region): region["score"] for region in item["result"]}
             others = {**known, **found}.keys() - (known.keys() & found.keys())
-            assert all(abs({**known, **found}[one] - THRESHOLD) < DOUBT for one in others), (item, expected)
+            assert all(abs({**known, **found}[entity] - THRESHOLD) < DOUBT for entity in others), (item, expected)
             self.differences += bool(others)
 
 
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
+    out: Annotated[Path, typer.Option(help="The folder for the JSON.")] = RESULTS,
     rounds: Annotated[int, typer.Option(min=1, help="How often each way is asked.")] = ROUNDS,
     threads: Annotated[int, typer.Option(min=1, help="Threads that each model computes with.")] = THREADS,
-    batch: Annotated[int, typer.Option(help="Only settings with batches of so many texts; 0: all.")] = 0,
-    concurrency: Annotated[int, typer.Option(help="Only settings where so many ask; 0: all.")] = 0,
+    batch: Annotated[int, typer.Option(help="Only settings with this number of texts per request; 0: all.")] = 0,
+    concurrency: Annotated[int, typer.Option(help="Only settings with this many concurrent requests; 0: all.")] = 0,
 ) -> None:
-    """Measure all settings, print a table, write the figures and the bars that they are held against."""
+    """Measure all settings, print a table, and write the figures and their bars."""
     use_threads(threads)
     chosen = [one for one in SETTINGS if batch in (0, one.batch) and concurrency in (0, one.concurrency)]
     with closing(Engine()) as engine, served(threads) as (process, port):
@@ -172,10 +173,13 @@ def main(
         singles = [annotate(port, material) for _ in range(rounds)]
         memory = {"MB before the first task": idle, "MB behind the last": resident(process)}
     screen.print(table(measured))
-    screen.print(f"an annotator's p95 beside {TEXTS} tasks: {spread([p95(one) for one in singles])} ms")
-    screen.print(f"memory of the service's processes, MB: {memory}; answers with other doubts: {material.differences}")
+    screen.print(
+        f"p95 of an annotator's tasks during a request for {TEXTS}: {spread([p95(one) for one in singles])} ms"
+    )
+    screen.print(f"memory of the service's processes, MB: {memory}")
+    screen.print(f"answers with other entities close to the threshold: {material.differences}")
     figures = [
-        {**one.setting._asdict(), "engine": one.engine.told(), "service": one.service.told()} for one in measured
+        {**one.setting._asdict(), "engine": one.engine.figures(), "service": one.service.figures()} for one in measured
     ]
     others = {
         "threads": threads,
@@ -183,17 +187,17 @@ def main(
         "memory": memory,
         "answers that have other entities of little certainty than the engine's": material.differences,
     }
-    if not batch and not concurrency and (rounds, threads) == (ROUNDS, THREADS):  # bars are of the whole
+    if not batch and not concurrency and (rounds, threads) == (ROUNDS, THREADS):  # bars need the whole measurement
         write(out, "service", [*figures, others], bars(measured, singles))
 
 
 @contextmanager
 def served(threads: int) -> Iterator[tuple[int, int]]:
-    """The service with the starter and a home of its own, for as long as the context lasts: its process and port."""
+    """Serve the starter with a new home while the context lasts. Yields the process id and the port."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port(0)
-        told = {"SPANLOOP_DEVICE": "cpu", "SPANLOOP_THREADS": str(threads)}
-        server = started("service.main:Spanloop", port, Path(folder), told)
+        environment = {"SPANLOOP_DEVICE": "cpu", "SPANLOOP_THREADS": str(threads)}
+        server = started("service.main:Spanloop", port, Path(folder), environment)
         try:
             server.wait()
             with closing(Client(port)) as client:
@@ -204,28 +208,29 @@ def served(threads: int) -> Iterator[tuple[int, int]]:
 
 
 def body(texts: Sequence[str]) -> bytes:
-    """A request for predictions as Label Studio sends it, with all that it says of a task."""
+    """A request for predictions as Label Studio sends it, with all fields of its tasks."""
     tasks = [{**TASK, "id": number, "inner_id": number, "data": {"text": text}} for number, text in enumerate(texts)]
     request = {"tasks": tasks, "project": "1.1795459342", "label_config": LABEL_CONFIG, "params": PARAMS}
     return json.dumps(request).encode()
 
 
 def measure(setting: Setting, engine: Engine, port: int, material: Material, rounds: int) -> Measured:
-    """Ask each way in turn; the first round warms both up and is not counted."""
-    found = Measured(setting)
+    """Ask each way in turn. The first round warms both up and does not count."""
+    measured = Measured(setting)
     batches = material.batches(setting)
     bodies = [body([material.texts[index] for index in batch]) for batch in batches]
     for number in range(rounds + 1):
         warming = Timed()
-        ask_engine(setting, engine, material, batches, found.engine if number else warming)
+        ask_engine(setting, engine, material, batches, measured.engine if number else warming)
         for batch, answer in zip(
-            batches, ask_service(setting, port, bodies, found.service if number else warming), strict=True
+            batches, ask_service(setting, port, bodies, measured.service if number else warming), strict=True
         ):
             material.check(batch, json.loads(answer)["results"])
-    return found
+    return measured
 
 
 def ask_engine(setting: Setting, engine: Engine, material: Material, batches: Sequence[range], timed: Timed) -> None:
+    """Ask the engine for all batches in one event loop, with as many concurrent requests as the setting says."""
     seconds: list[float] = []
     waiting = deque([material.texts[index] for index in batch] for batch in batches)
 
@@ -233,7 +238,7 @@ def ask_engine(setting: Setting, engine: Engine, material: Material, batches: Se
         while waiting:
             texts = waiting.popleft()
             began = time.perf_counter()
-            await engine.ask([Question(texts, LABELS)], THRESHOLD, PATIENCE)
+            await engine.ask([Question(texts, LABELS)], THRESHOLD, ANSWER_SECONDS)
             seconds.append(time.perf_counter() - began)
 
     async def all_of_them() -> None:
@@ -246,7 +251,7 @@ def ask_engine(setting: Setting, engine: Engine, material: Material, batches: Se
 
 
 def ask_service(setting: Setting, port: int, bodies: Sequence[bytes], timed: Timed) -> list[bytes]:
-    """Ask for all bodies, each of those who ask in a thread with a connection of its own. Returns the answers."""
+    """Send all bodies from one thread and connection per concurrent request. Returns the answers in order."""
     seconds: list[float] = []
     answers = [b""] * len(bodies)
     waiting = deque(enumerate(bodies))
@@ -255,41 +260,41 @@ def ask_service(setting: Setting, port: int, bodies: Sequence[bytes], timed: Tim
         with closing(Client(port)) as client:
             while True:
                 try:
-                    number, asked = waiting.popleft()
+                    number, request = waiting.popleft()
                 except IndexError:
                     return
                 began = time.perf_counter()
-                answers[number] = client.predict(asked)
+                answers[number] = client.predict(request)
                 seconds.append(time.perf_counter() - began)
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(setting.concurrency) as those_who_ask:
-        for one in [those_who_ask.submit(ask) for _ in range(setting.concurrency)]:
-            one.result()
+    with ThreadPoolExecutor(setting.concurrency) as clients:
+        for client in [clients.submit(ask) for _ in range(setting.concurrency)]:
+            client.result()
     timed.speeds.append(setting.asks * setting.batch / (time.perf_counter() - began))
     timed.seconds.append(seconds)
     return answers
 
 
 def annotate(port: int, material: Material) -> list[float]:
-    """Milliseconds of an annotator's single tasks, one after another, while a request for all texts is answered."""
+    """Milliseconds of an annotator's consecutive single tasks while the service answers a request for all texts."""
     waits: list[float] = []
     with ThreadPoolExecutor(1) as other, closing(Client(port)) as client, closing(Client(port)) as large:
         everything = other.submit(large.predict, body(material.texts))
         while not everything.done():
-            time.sleep(THINKING)
+            time.sleep(ANNOTATOR_PAUSE_SECONDS)
             index = len(waits) % len(material.texts)
-            asked = body([material.texts[index]])
+            request = body([material.texts[index]])
             began = time.perf_counter()
-            answer = client.predict(asked)
+            answer = client.predict(request)
             waits.append(1000 * (time.perf_counter() - began))
             material.check([index], json.loads(answer)["results"])
         material.check(range(len(material.texts)), json.loads(everything.result())["results"])
-    return waits[:-1]  # the last may have been asked when all was over
+    return waits[:-1]  # the large request may have ended before the last task
 
 
 def percentile(values: Sequence[float], part: int) -> float:
-    """The value that `part` of 100 are at or below."""
+    """The `part`th percentile of the values."""
     return quantiles(values, n=100, method="inclusive")[part - 1] if len(values) > 1 else values[0]
 
 
@@ -303,29 +308,29 @@ def spread(values: Sequence[float]) -> str:
 
 def table(measured: Sequence[Measured]) -> Table:
     made = Table(
-        *("at once", "texts an ask", "engine texts/s", "service texts/s", "share of the engine's"),
+        *("concurrent", "texts a request", "engine texts/s", "service texts/s", "share of the engine's"),
         *("service ms p50 / p95 / p99", "ms over the engine's median"),
-        title="the service and the engine; median of rounds (lowest to highest)",
+        title="The service and the engine: median of the rounds (lowest to highest)",
     )
     for one in measured:
-        late = sorted(1000 * seconds for round_ in one.service.seconds for seconds in round_)
+        times = sorted(1000 * seconds for round_ in one.service.seconds for seconds in round_)
         made.add_row(
             *(str(one.setting.concurrency), str(one.setting.batch)),
             *(f"{median(way.speeds):.1f}" for way in (one.engine, one.service)),
             spread(one.ratios),
-            " / ".join(f"{percentile(late, part):.1f}" for part in (50, 95, 99)),
+            " / ".join(f"{percentile(times, part):.1f}" for part in (50, 95, 99)),
             spread(one.overheads),
         )
     return made
 
 
 def bars(measured: Sequence[Measured], singles: Sequence[Sequence[float]]) -> Iterator[Bar]:
-    """What the service is held to, of what was measured."""
-    known = {one.setting: one for one in measured}
-    if many := known.get(Setting(8, 25)):
+    """The limits for the service, for the settings that were measured."""
+    by_setting = {one.setting: one for one in measured}
+    if many := by_setting.get(Setting(8, 25)):
         name = "/predict, batches of 25, 8 at once, against the engine's texts a second"
         yield at_least(name, median(many.ratios), "share", 0.85)
-    if single := known.get(Setting(1, 1)):
+    if single := by_setting.get(Setting(1, 1)):
         name = "/predict, one task, one at a time, median over the engine's"
         yield less_than(name, median(single.overheads), "ms", 3.0)
     name = f"/predict, an annotator's task beside a request for {TEXTS}, p95"
@@ -362,7 +367,7 @@ TASK = {
     "annotations": [],
     "predictions": [],
 }
-"""What Label Studio sends of a task that nobody has annotated, as it was recorded."""
+"""The fields that Label Studio sends with a task without annotations, as recorded."""
 
 
 if __name__ == "__main__":

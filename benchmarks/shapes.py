@@ -1,4 +1,4 @@
-"""Models of the common shapes: the starter as it is, the others with random weights, since their time is the same."""
+"""Models of common shapes. All but the starter have random weights: weights do not change the time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.model.gliner import GLiNER, GLiNERConfig
 from service.settings import STARTER
 
 WIDTH = 12
-"""Longest span in words: GLiNER's own default."""
+"""Words of the longest span: GLiNER's own default."""
 
 
 def starter(folder: Path) -> Any:
@@ -32,7 +32,7 @@ def small(folder: Path) -> Any:
 
 
 def bi_encoder(folder: Path) -> Any:
-    """Texts by MiniLM's shape, labels by another encoder of that shape."""
+    """A bi-encoder: one encoder of MiniLM's shape for texts, and another for labels."""
     sizes = {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536}
     config = BertConfig(**sizes, num_attention_heads=12)
     return _made(folder, config, BertConfig(**sizes, num_attention_heads=12), num_rnn_layers=0)
@@ -47,7 +47,7 @@ SHAPES: dict[str, Callable[[Path], Any]] = {
 
 
 def deberta(**sizes: int) -> DebertaV2Config:
-    """DeBERTa v3's options, as microsoft/deberta-v3-small has them."""
+    """A DeBERTa with the options of microsoft/deberta-v3-small."""
     return DebertaV2Config(
         relative_attention=True,
         position_buckets=256,
@@ -67,7 +67,7 @@ def _uni(folder: Path, encoder: PretrainedConfig, rnn: int) -> Any:
 
 
 def _made(folder: Path, encoder: PretrainedConfig, labels: PretrainedConfig | None, **options: Any) -> Any:
-    """A GLiNER with random weights and the starter's vocabulary: the size of a vocabulary costs no time."""
+    """A GLiNER with random weights and the starter's vocabulary. The size of a vocabulary does not change the time."""
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(STARTER)
     for config in (encoder, labels):

@@ -1,8 +1,8 @@
-"""How long a pod's program takes from its start to its readiness, and what it then holds in memory.
+"""How long a pod's program takes from its start to its readiness, and how much memory it then holds.
 
     python -m benchmarks.startup
 
-The programs are started as the chart starts them, the files in the page cache, as on a node that has run them before.
+It starts the programs as the chart does. The files are in the page cache, as on a node that has run them before.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tests.support.api_server import ApiServer
 from tests.support.api_server import served as api_served
 from tests.support.servers import free_port
 
-SETTLED = 3.0
-"""Seconds after its readiness at which a program's memory is looked at: all that it does by itself is done by then."""
-PATIENCE = 120.0
+SETTLE_SECONDS = 3.0
+"""Seconds from readiness to the measurement of memory. By then a program has finished its own start."""
+READY_SECONDS_MAX = 120.0
 STARTS = 5
 screen = Console()
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a pod starts, and the route that its readiness probe asks."""
+    """A program of a pod, and the route of its readiness probe."""
 
     name: str
     service: str
@@ -45,7 +45,7 @@ class Program:
 
 @dataclass
 class Measured:
-    """Seconds to readiness and megabytes of all processes then, start by start."""
+    """For each start the seconds to readiness and the memory of all processes then, in MB."""
 
     name: str
     seconds: list[float] = field(default_factory=list)
@@ -56,26 +56,26 @@ BACKEND, EXTRACTOR = "backend alone", "extractor with the starter"
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
-    starts: Annotated[int, typer.Option(min=1, help="How often each program is started, in turn.")] = STARTS,
+    out: Annotated[Path, typer.Option(help="The folder for the JSON.")] = RESULTS,
+    starts: Annotated[int, typer.Option(min=1, help="How often each program starts, in turn.")] = STARTS,
 ) -> None:
-    """Start all programs in turn, print a table, write the figures and the bars that they are held against."""
+    """Start all programs in turn, print a table, and write the figures and their bars."""
     with tempfile.TemporaryDirectory() as folder, api_served(ApiServer(), Path(folder)) as kubeconfig:
-        known = programs(kubeconfig)
-        found = {program.name: Measured(program.name) for program in known}
+        chosen = programs(kubeconfig)
+        measured = {program.name: Measured(program.name) for program in chosen}
         for number in range(starts + 1):
-            for program in known:
+            for program in chosen:
                 seconds, memory = start(program)
-                if number:  # the first fills the page cache
-                    found[program.name].seconds.append(seconds)
-                    found[program.name].memory.append(memory)
-    screen.print(table(list(found.values())))
-    if starts >= STARTS:  # bars are of the whole
-        write(out, "startup", [asdict(one) for one in found.values()], bars(found))
+                if number:  # the first start fills the page cache
+                    measured[program.name].seconds.append(seconds)
+                    measured[program.name].memory.append(memory)
+    screen.print(table(list(measured.values())))
+    if starts >= STARTS:  # bars need the whole measurement
+        write(out, "startup", [asdict(one) for one in measured.values()], bars(measured))
 
 
 def programs(kubeconfig: Path) -> list[Program]:
-    """The backend, whose Kubernetes is a small server of the tests, and the extractor."""
+    """The backend, with the tests' small API server as its Kubernetes, and the extractor."""
     cluster = {
         "KUBECONFIG": str(kubeconfig),
         "SPANLOOP_NAMESPACE": "spanloop",
@@ -90,27 +90,27 @@ def programs(kubeconfig: Path) -> list[Program]:
 
 
 def start(program: Program) -> tuple[float, float]:
-    """Start a program in a home of its own and end it. Seconds to its readiness, and megabytes of all its processes."""
+    """Start a program in a new home and end it. Returns its seconds to readiness and the MB of all its processes."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port(0)
         began = time.perf_counter()
-        told = {"SPANLOOP_THREADS": "1", **program.environment}
-        server = started(program.service, port, Path(folder), told)
+        environment = {"SPANLOOP_THREADS": "1", **program.environment}
+        server = started(program.service, port, Path(folder), environment)
         try:
             while not answers(port, program.route):
-                if time.perf_counter() - began > PATIENCE:
-                    raise RuntimeError(f"{program.name} is not ready:\n{server.tail()}")
+                if time.perf_counter() - began > READY_SECONDS_MAX:
+                    raise RuntimeError(f"{program.name} is not ready after {READY_SECONDS_MAX:.0f} s:\n{server.tail()}")
                 time.sleep(0.02)
             seconds = time.perf_counter() - began
-            time.sleep(SETTLED)
+            time.sleep(SETTLE_SECONDS)
             return seconds, sum(resident(server.process))
         finally:
             server.stop()
 
 
 def answers(port: int, route: str) -> bool:
-    """Whether a probe's request is answered with 200; waits while the socket accepts and nobody answers yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    """Whether the route answers 200. Waits if the socket accepts the connection but does not answer yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_SECONDS_MAX)
     try:
         connection.request("GET", route)
         return connection.getresponse().status == http.client.OK
@@ -131,11 +131,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def bars(found: Mapping[str, Measured]) -> Iterator[Bar]:
-    """What the programs are held to."""
-    yield less_than(f"{BACKEND}, ready", median(found[BACKEND].seconds), "s", 4.0)
-    yield less_than(f"{BACKEND}, memory", median(found[BACKEND].memory), "MB", 150.0)
-    yield less_than(f"{EXTRACTOR}, ready", median(found[EXTRACTOR].seconds), "s", 6.0)
+def bars(measured: Mapping[str, Measured]) -> Iterator[Bar]:
+    """The limits for the programs."""
+    yield less_than(f"{BACKEND}, ready", median(measured[BACKEND].seconds), "s", 4.0)
+    yield less_than(f"{BACKEND}, memory", median(measured[BACKEND].memory), "MB", 150.0)
+    yield less_than(f"{EXTRACTOR}, ready", median(measured[EXTRACTOR].seconds), "s", 6.0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A stand-in for Label Studio that streams projects of any size, in a process of its own: python -m benchmarks.studio.
 
-Project N has N annotated tasks. It answers as Label Studio 1.23 does to what a run asks: the project, its export (also
-those fields that a run has no use for), and its tasks that nobody has annotated, of which there are none.
+Project N has N annotated tasks. It answers the requests of a run as Label Studio 1.23 does: the project, its export
+with all fields, and its tasks without annotations (there are no such tasks).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ LABEL_CONFIG = """<View>
   <Text name="text" value="$text"/>
 </View>"""
 MOMENT = "2026-11-23T18:47:50.390566Z"
-BLOCK = 200
-"""Tasks that are sent at once."""
+BLOCK_TASKS = 200
+"""Tasks that are sent in one write."""
 
 
 @contextmanager
 def serving(sentences: Path) -> Iterator[str]:
-    """Serve the sentences of a data set, again and again, for as long as the context lasts; gives the address."""
+    """Serve the sentences of a data set, repeated as needed, while the context lasts. Yields the address."""
     command = [sys.executable, "-m", "benchmarks.studio", str(sentences)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -38,7 +38,7 @@ def serving(sentences: Path) -> Iterator[str]:
 
 
 def task(number: int, entry: dict[str, Any]) -> dict[str, Any]:
-    """One annotated task as Label Studio exports it; the number makes its text its own."""
+    """One annotated task as Label Studio exports it. The number makes its text unique."""
     text = f"{entry['text']} ( case {number} )"
     regions = [
         {
@@ -103,10 +103,10 @@ def task(number: int, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(count: int, entries: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """The export of a project with so many tasks, in blocks of JSON."""
+    """The export of a project with `count` tasks, in blocks of JSON."""
     yield b"["
-    for start in range(0, count, BLOCK):
-        tasks = [task(n + 1, entries[n % len(entries)]) for n in range(start, min(start + BLOCK, count))]
+    for start in range(0, count, BLOCK_TASKS):
+        tasks = [task(n + 1, entries[n % len(entries)]) for n in range(start, min(start + BLOCK_TASKS, count))]
         yield (b"," if start else b"") + json.dumps(tasks).encode()[1:-1]
     yield b"]"
 

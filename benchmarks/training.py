@@ -1,16 +1,16 @@
-"""How fast a model learns: this project's tuning against GLiNER's own `train_model`, at equal scores.
+"""How fast a model learns: Spanloop's fine-tuning against GLiNER's own `train_model`, at equal scores.
 
     python -m benchmarks.training --data ../shared/data
 
-Both fine-tune the starter on the same examples of BC5CDR: train and dev, less the texts that are held out of dev. For
-every seed one runs after the other (A B A B …), with equal steps, batches, peak learning rates, warmup, cosine, weight
-decay, clipping and focal loss. There are as many examples as the steps read, so both read each of them once. What both
-cannot be told alike: the order (each shuffles in its own way), the rate of the layer between encoder and head (GLiNER
-gives it the encoder's, this project the head's), and that GLiNER lets biases and norms not decay.
+Both fine-tune the starter on the same examples of BC5CDR: train and dev without the held-out texts of dev. For every
+seed the two run in turn (A B A B …), with equal steps, batches, peak learning rates, warmup, cosine schedule, weight
+decay, clipping and focal loss. There are as many examples as the steps read, so both read each example once. Three
+things differ. Each shuffles in its own order. GLiNER trains the layer between encoder and head at the encoder's rate,
+Spanloop at the head's. GLiNER applies no weight decay to biases and norms.
 
-`train_model` runs as it does by default on a processor: in fp32, with a process beside it that prepares the batches,
-which has a core of its own where there is one. Neither scores, writes checkpoints or logs meanwhile. What is timed is
-the whole call, and both are scored by the code that serves.
+`train_model` runs with its defaults for a CPU: in fp32, with a second process that prepares the batches on a core of
+its own if there is one. Neither scores, writes checkpoints or logs meanwhile. The whole call is timed. The code that
+serves scores both models.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from training.tune import Tuning
 GLINER, OURS = "train_model", "Spanloop"
 THRESHOLD = 0.5
 SEEDS, STEPS, HELD_OUT, THREADS = 3, 150, 900, 2
-"""How much is measured by default: bars are of these."""
-WARM_UP = 3
-"""Steps of each way before the first measurement: what is imported or compiled once is no part of it."""
+"""The defaults. Bars are written only for these."""
+WARM_UP_STEPS = 3
+"""Steps of each way before the first measurement, so that one-time imports and compilation are not measured."""
 screen = Console()
 
 
@@ -58,19 +58,19 @@ class Measured:
     seed: int
     examples_a_second: float
     cpu_ms_an_example: float
-    """Processor time of this process and of those that it started: what others do on the machine is not in it."""
+    """CPU time of this process and its children, per example. Other processes of the machine do not count."""
     f1: float
 
 
 def main(
     data: Annotated[Path, typer.Option(help="The data sets.")] = Path("../shared/data"),
-    out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = RESULTS,
-    seeds: Annotated[int, typer.Option(min=1, help="How often both ways are run.")] = SEEDS,
+    out: Annotated[Path, typer.Option(help="The folder for the JSON.")] = RESULTS,
+    seeds: Annotated[int, typer.Option(min=1, help="How often both ways run.")] = SEEDS,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a fine-tuning.")] = STEPS,
     texts: Annotated[int, typer.Option(min=1, help="Held-out texts that are scored.")] = HELD_OUT,
     threads: Annotated[int, typer.Option(min=1, help="Threads that torch computes with.")] = THREADS,
 ) -> None:
-    """Measure both ways, print a table, write the figures and the bars that they are held against."""
+    """Measure both ways, print a table, and write the figures and their bars."""
     use_threads(threads)
     dev = read(data / "bc5cdr" / "dev.jsonl")
     held_out = [document for document in dev if is_held_out(document.text)][:texts]
@@ -80,11 +80,11 @@ def main(
         settings = TrainingSettings(seed=seed, steps=steps)
         for way, tune in WAYS.items():
             if not seed:
-                run(way, tune, pool, [], settings.model_copy(update={"steps": WARM_UP}))
+                run(way, tune, pool, [], settings.model_copy(update={"steps": WARM_UP_STEPS}))
             found.append(run(way, tune, pool, held_out, settings))
             screen.print(found[-1])
     screen.print(table(found, threads))
-    if (seeds, steps, texts, threads) == (SEEDS, STEPS, HELD_OUT, THREADS):  # bars are of the whole
+    if (seeds, steps, texts, threads) == (SEEDS, STEPS, HELD_OUT, THREADS):  # bars need the whole measurement
         write(out, "training", [{**asdict(one), "threads": threads, "steps": steps} for one in found], bars(found))
 
 
@@ -95,11 +95,11 @@ def run(
     held_out: Sequence[Document],
     settings: TrainingSettings,
 ) -> Measured:
-    """Fine-tune a fresh starter on as many examples as the steps read, drawn by the seed, and score it."""
+    """Fine-tune a new starter on as many random examples as the steps read, and score it."""
     wanted = settings.steps * settings.batch_size
     examples = build(random.Random(settings.seed).sample(pool, len(pool))[:wanted], Model(starter())).examples[:wanted]
     if len(examples) < wanted:
-        raise typer.BadParameter(f"{settings.steps} steps read {wanted} examples; the data have {len(examples)}")
+        raise typer.BadParameter(f"{settings.steps} steps need {wanted} examples; the data has {len(examples)}")
     gliner = starter()
     device = gliner.device
     recipe = settings.recipe(wanted, gliner.config.encoder_config.hidden_size, bf16_is_native(device))
@@ -114,9 +114,9 @@ def run(
 
 
 def processor_seconds() -> float:
-    """What this process and its ended children have used of processors."""
-    used = os.times()
-    return used.user + used.system + used.children_user + used.children_system
+    """CPU seconds that this process and its ended children have used."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def starter() -> Any:
@@ -125,7 +125,7 @@ def starter() -> Any:
 
 
 def by_gliner(gliner: Any, examples: Sequence[Example], recipe: Recipe) -> None:
-    """GLiNER's own way: transformers' trainer, told what the recipe says."""
+    """Fine-tune with GLiNER's own `train_model`, which uses transformers' trainer, by the recipe."""
     lessons = [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in examples]
     with tempfile.TemporaryDirectory() as folder:
         gliner.train_model(
@@ -152,7 +152,7 @@ def by_gliner(gliner: Any, examples: Sequence[Example], recipe: Recipe) -> None:
 
 
 def by_spanloop(gliner: Any, examples: Sequence[Example], recipe: Recipe) -> None:
-    """This project's way, as a run does it."""
+    """Fine-tune as a run of Spanloop does, by the recipe."""
     Tuning(Model(gliner), recipe).run(examples, [])
 
 
@@ -160,7 +160,7 @@ WAYS: dict[str, Callable[[Any, Sequence[Example], Recipe], None]] = {GLINER: by_
 
 
 def ratios(found: Sequence[Measured]) -> list[float]:
-    """How many times as fast as `train_model`, seed by seed."""
+    """Spanloop's speed as a multiple of `train_model`'s, for each seed."""
     speeds = {(one.way, one.seed): one.examples_a_second for one in found}
     return [speeds[OURS, seed] / speeds[GLINER, seed] for way, seed in speeds if way == GLINER]
 

@@ -1,4 +1,4 @@
-"""Why something could not be answered: a closed set, which errors name and metrics count."""
+"""The causes of errors: a closed set. Exceptions name their cause, and a metric counts errors by cause."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """What kept a request or a text from its answer, or the backend from what it looks after."""
+    """Why a request, a text or a background check of the backend failed."""
 
     BAD_REQUEST = "bad_request"
-    """A body that is no JSON or not of the expected shape; a run that there is not."""
+    """A request body is not JSON or not of the expected shape, or names a run that does not exist."""
     BAD_CONFIG = "bad_config"
-    """A label config that cannot be used."""
+    """A label config cannot be used."""
     TOO_LARGE = "too_large"
-    """A body or a text over its limit."""
+    """A body or a text is over its limit."""
     UNAUTHORIZED = "unauthorized"
+    """A request came without the right credentials."""
     BUSY = "busy"
-    """As many predictions as there are places for, until the deadline."""
+    """A prediction waited for a free place until its deadline."""
     BAD_TEXT = "bad_text"
-    """A text that cannot be read or prepared for the model."""
+    """A text cannot be read or prepared for the model."""
     MODEL_FAILED = "model_failed"
-    """A text that the model failed on."""
+    """The model failed on a text."""
     DEADLINE = "deadline"
-    """A text that was not reached in time."""
+    """A text was not reached in time."""
     NO_MODEL = "no_model"
-    """The extractor has no model (yet)."""
+    """The extractor has no model."""
     MODEL_LOAD = "model_load"
-    """A model that could not be loaded, or does not find what it must."""
+    """A model could not be loaded, or did not find the spans of its canaries."""
     EXTRACTOR_UNREACHABLE = "extractor_unreachable"
     """No pod of the extractor answered in time."""
     EXTRACTOR_ANSWER = "extractor_answer"
-    """The extractor refused what it was asked, or its answer cannot be read."""
+    """The extractor refused a request, or its answer cannot be read."""
     LABEL_STUDIO_UNREACHABLE = "label_studio_unreachable"
-    """Label Studio does not answer, or refuses the API key."""
+    """Label Studio does not answer or refuses the API key."""
     CLUSTER_API = "cluster_api"
-    """Kubernetes' API server refused a request or was not reached."""
+    """The Kubernetes API server refused a request or was not reached."""
     REGISTRY = "registry"
-    """The registry of versions did not do what was asked."""
+    """The registry of versions refused a request or was not reached."""
     RUN_START = "run_start"
-    """A run that could not be started or resumed."""
+    """A run could not be started or resumed."""
     INTERNAL = "internal"
-    """Anything else; the log has it."""
+    """Anything else; the log has the details."""
 
 
 def cause_of(error: BaseException, otherwise: Cause = Cause.INTERNAL) -> Cause:
-    """The cause that an error names in its attribute `cause`; `otherwise` where it names none."""
-    found = getattr(error, "cause", None)
-    return found if isinstance(found, Cause) else otherwise
+    """The cause in the attribute `cause` of an error; `otherwise` if the error has none."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, Cause) else otherwise

@@ -1,4 +1,4 @@
-"""Files that are replaced whole: a reader sees the old content or the new, never half of it."""
+"""Replaces files atomically: a reader sees either the old content or the new content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) durably beside `path` and put it in place with one rename."""
+    """Write `text` (UTF-8) to a file beside `path`, flush it to disk and rename it to `path`. Raises OSError.
+
+    If this fails, the old file is unchanged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

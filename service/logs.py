@@ -1,6 +1,6 @@
-"""Logs: lines for people, or JSON by setting, each with the id of the request it belongs to.
+"""Logs: lines for people or, by setting, JSON. Each line has the id of the request that it belongs to.
 
-No text, token or body of a request is ever logged.
+Nothing logs a text, a token or the body of a request.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 OWN_LOGGERS = ("service", "training", "bentoml")
-"""Whose lines are told from INFO on."""
+"""Loggers whose INFO lines are shown."""
 
 
 class Human(logging.Formatter):
+    """Formats lines for people."""
+
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s [%(request)s] %(name)s: %(message)s", "%H:%M:%S")
 
@@ -28,6 +30,8 @@ class Human(logging.Formatter):
 
 
 class Json(logging.Formatter):
+    """Formats each line as one JSON object."""
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
@@ -42,7 +46,7 @@ class Json(logging.Formatter):
 
 
 def configure(as_json: bool) -> None:
-    """Send this program's logs to stderr, in one of the two forms; of other libraries only warnings and errors."""
+    """Send this program's logs to stderr, as JSON or as lines for people. Libraries log only warnings and errors."""
     handler = logging.StreamHandler()
     handler.setFormatter(Json() if as_json else Human())
     logging.getLogger().handlers = [handler]
@@ -51,13 +55,13 @@ def configure(as_json: bool) -> None:
         logger.handlers = []
         logger.setLevel(logging.INFO if name in OWN_LOGGERS else logging.WARNING)
         logger.propagate = True
-    for known in logging.root.manager.loggerDict.values():
-        if isinstance(known, logging.Logger):
-            known.disabled = False  # BentoML's configuration disables all that were there before it
+    for logger_or_placeholder in logging.root.manager.loggerDict.values():
+        if isinstance(logger_or_placeholder, logging.Logger):
+            logger_or_placeholder.disabled = False  # BentoML's configuration disables all earlier loggers
     threading.excepthook = _thread_ended
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
-    name = ended.thread.name if ended.thread else "one that is gone"
+    name = ended.thread.name if ended.thread else "unknown"
     error = ended.exc_value or ended.exc_type()
     logging.getLogger("service").critical("the thread %r has ended", name, exc_info=error)

@@ -1,6 +1,6 @@
-"""The entries of the three programs that serve, for `bentoml serve` and `python -m service.web.serve`.
+"""The three programs that serve, for `bentoml serve` and `python -m service.web.serve`.
 
-Each application is imported where it serves (see `service.web.bentoml_service`), and torch only where a model is.
+A process imports only the application that it serves (see `service.web.bentoml_service`), and torch only for a model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from service.web.bentoml_service import OPTIONS, deferred
 
 
 def spanloop() -> Starlette:
-    """The backend of one machine, with the model in its own process."""
+    """Backend and extractor of one machine, in one process."""
     from service import logs
     from service.backend.app import build
     from service.backend.local import compose
@@ -30,7 +30,7 @@ def spanloop() -> Starlette:
 
 
 def backend() -> Starlette:
-    """The backend of a cluster: it holds no model."""
+    """The backend of a cluster, which holds no model."""
     from service import logs
     from service.backend.app import build
     from service.backend.cluster import compose
@@ -42,7 +42,7 @@ def backend() -> Starlette:
 
 
 def extractor() -> Starlette:
-    """The extractor of a cluster: it holds one version's model."""
+    """The extractor of a cluster, which holds the model of one version."""
     from service import logs
     from service.extractor.app import build
     from service.extractor.settings import ExtractorSettings
@@ -61,10 +61,10 @@ class Spanloop:
 @bentoml.service(name="spanloop-backend", **OPTIONS)
 @bentoml.asgi_app(deferred(backend), path="/")
 class Backend:
-    """Label Studio's contract, training Jobs and rollouts."""
+    """The backend of a cluster: answers Label Studio, launches training Jobs and rolls versions out."""
 
 
 @bentoml.service(name="spanloop-extractor", **OPTIONS)
 @bentoml.asgi_app(deferred(extractor), path="/")
 class Extractor:
-    """The model of one version behind /extract."""
+    """The extractor of a cluster: answers /extract with the model of one version."""

@@ -29,17 +29,17 @@ from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, body_of, deco
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30.0
-"""Seconds after which a model that could not be loaded is tried again: a hub or a volume may come back."""
+"""Seconds before the next try to load a model that could not be loaded: a hub or a volume may come back."""
 
 
 CLOSE_SECONDS = 5.0
-"""Seconds that the end of the program waits for a model that is being loaded."""
+"""Seconds that the program waits at its end for a model that is being loaded."""
 ANSWER_SECONDS_MAX = 100.0
-"""Seconds that anybody may wait for an answer: Label Studio waits as long."""
+"""The most seconds that a request may wait for its answer. Label Studio waits as long."""
 
 
 class Loader:
-    """Loads one model into an engine, in a thread of its own: /livez must answer meanwhile."""
+    """Loads one model into an engine. It does so in a thread, because /livez must answer meanwhile."""
 
     def __init__(self, settings: ExtractorSettings, engine: Engine) -> None:
         self._settings = settings
@@ -52,15 +52,15 @@ class Loader:
 
     def close(self) -> None:
         self._ended.set()
-        self._thread.join(CLOSE_SECONDS)  # one that is in the middle of a download ends with the process
+        self._thread.join(CLOSE_SECONDS)  # a thread that is still downloading ends with the process
 
     def _load(self) -> None:
         source = served(self._settings)
         while not self._ended.is_set():
             try:
                 loaded = self._loaded(source)
-            except Exception as error:  # whatever it is, readiness must say so
-                log.exception("%s cannot be served", source)
+            except Exception as error:  # /ready reports every error
+                log.exception("the model %s cannot be served; the next try is in %.0f s", source, RETRY_SECONDS)
                 failures.count(Cause.MODEL_LOAD)
                 self._engine.failed(str(error))
                 self._ended.wait(RETRY_SECONDS)
@@ -70,7 +70,7 @@ class Loader:
                 return
 
     def _loaded(self, source: str) -> Loaded:
-        # Torch takes seconds to import: in this thread, for which nobody waits.
+        # The import of torch takes seconds. No request waits for this thread.
         from service.extractor.loading import load
         from service.model.model import use_threads
 
@@ -95,19 +95,19 @@ async def extract(request: Request) -> Response:
 
 
 def _seconds(request: Request) -> float:
-    """How long the answer is waited for. Raises RequestRefused (400)."""
+    """Seconds that the client waits for the answer. Raises RequestRefused (400) if they are missing or too many."""
     try:
         seconds = float(request.query_params.get("seconds", ""))
     except ValueError:
         seconds = math.nan
-    if not seconds <= ANSWER_SECONDS_MAX:  # nor is what is no number
-        reason = f"`seconds` in the query must say how long the answer is waited for, {ANSWER_SECONDS_MAX:.0f} at most."
+    if not seconds <= ANSWER_SECONDS_MAX:  # also true for NaN
+        reason = f"`seconds` in the query must be the seconds to wait for the answer, at most {ANSWER_SECONDS_MAX:.0f}."
         raise RequestRefused(400, reason, Cause.BAD_REQUEST)
     return seconds
 
 
 async def ready(request: Request) -> Response:
-    """Whether the model is loaded and has found its canaries' spans."""
+    """200 with the version if a model is loaded and its canary texts have passed, else 503 with the reason."""
     engine: Engine = request.app.state.engine
     if engine.version is None:
         return JSONResponse({"error": engine.why_not or "The model is being loaded."}, 503)

@@ -1,7 +1,7 @@
-"""Extraction for many requests at once: one thread makes windows of texts, one runs the model; requests take turns.
+"""Extraction for many requests at once: one thread cuts texts into windows, another runs the model on batches of them.
 
-A request is answered whole by the version that was current when it came: a swap changes what the next request
-gets and touches none that runs.
+Requests take turns in the batches. The version that is current when a request arrives answers the whole request: a
+swap changes only the answers of later requests.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from service.model.windows import Window
 log = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
-"""Seconds after which a thread that runs Python lets another do so: the model's asks for it behind every operation."""
+"""Python's switch interval. It is short because the model's thread needs the interpreter lock after every operation."""
 GATHER_SECONDS = 0.01
-"""Seconds that a batch waits for windows that are being made: alone, the first of a request would be a batch."""
+"""Seconds that a batch waits for more windows. Otherwise the first window of a request would be a batch by itself."""
 BATCH_WINDOWS_MAX = 32
-"""Windows in a batch at most; how many tokens, its pace says."""
+"""The most windows in a batch. `Pace` limits its sub-tokens."""
 WAKE_SECONDS = 60.0
-"""Seconds after which a thread that waits looks again, whatever deadlines it was given."""
+"""The most seconds that the model's thread sleeps before it checks for work again."""
 
 
 class Engine:
-    """An Extractor in this process: runs the current version for everybody who asks.
+    """An Extractor that runs the current version in this process.
 
-    `ask` may be called from any event loop; texts become windows in one thread of the engine's own, and the model runs
-    in another.
+    `ask` may be called from any event loop. The engine has two threads: one cuts texts into windows, the other runs the
+    model.
     """
 
     def __init__(self) -> None:
         self._current: Loaded | None = None
         self.why_not = ""
-        """Why there will be no model; empty while one is being loaded."""
+        """Why no model could be loaded; empty while one is being loaded and once one is."""
         self._changed = threading.Condition()
         self._requests: deque[PendingRequest] = deque()
         self._closed = False
@@ -67,25 +67,25 @@ class Engine:
 
     @property
     def queued(self) -> int:
-        """Texts that wait or run."""
+        """Number of texts that wait for the model or are being worked on."""
         with self._changed:
             return sum(request.queued for request in self._requests)
 
     def swap(self, loaded: Loaded) -> None:
-        """Answer with another version from the next request on."""
+        """Answer all later requests with another version."""
         with self._changed:
             self._current = loaded
             self.why_not = ""
             self._changed.notify_all()
 
     def failed(self, why: str) -> None:
-        """No version could be loaded: requests are told why instead of waiting."""
+        """Set the reason why no version could be loaded. Requests get it as an error instead of waiting."""
         with self._changed:
             self.why_not = why
             self._changed.notify_all()
 
     async def ready(self, seconds: float) -> Loaded:
-        """The current version, waited for at most `seconds` where none is loaded yet. Raises Unavailable."""
+        """The current version. Waits at most `seconds` until one is loaded. Raises Unavailable."""
         deadline = time.monotonic() + seconds
         while self._current is None:
             if self.why_not or time.monotonic() > deadline:
@@ -95,7 +95,10 @@ class Engine:
         return self._current
 
     async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
-        """Answer all questions by one version and one deadline, whatever is swapped in meanwhile."""
+        """Answer all questions with one version within `seconds`. Raises Unavailable.
+
+        A version that is swapped in meanwhile does not affect the answer.
+        """
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
         requests = [
@@ -103,18 +106,18 @@ class Engine:
         ]
         with self._changed:
             if self._closed:
-                raise Unavailable("The extractor is being stopped.", Cause.NO_MODEL)
+                raise Unavailable("The extractor is being stopped and has read no text. Ask again.", Cause.NO_MODEL)
             self._requests.extend(requests)
             self._changed.notify_all()
         items = await asyncio.gather(*(asyncio.wrap_future(request.answer) for request in requests))
         return Answer(loaded.version, list(items))
 
     def gauges(self) -> Iterable[Metric]:
-        """How it stands, for Prometheus."""
+        """The engine's gauges, for Prometheus."""
         return metrics.gauges(self.queued, self._current.seconds if self._current else None)
 
     def close(self) -> None:
-        """Stop after the batch that runs; requests that wait are answered with what they have."""
+        """Stop after the running batch. Requests that wait are answered with the texts that are done."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -123,15 +126,15 @@ class Engine:
         self._give_up(NOT_REACHED)
 
     def _prepare(self) -> None:
-        """Make windows of the next text of each request in turn, until each has some ahead."""
+        """Cut the next text of each request into windows, one after the other, until each request has enough."""
         while not self._closed:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or any(request.hungry for request in self._requests))
+                self._changed.wait_for(lambda: self._closed or any(r.needs_windows for r in self._requests))
             self._prepare_each()
 
     def _prepare_each(self) -> None:
         with self._changed:
-            taken = [(request, request.take()) for request in self._requests if request.hungry and not self._closed]
+            taken = [(r, r.take()) for r in self._requests if r.needs_windows and not self._closed]
         for request, index in taken:
             windows = request.windows_of(index)
             with self._changed:
@@ -139,12 +142,12 @@ class Engine:
                 self._changed.notify_all()
 
     def _work(self) -> None:
-        """Run what is due. While it waits it holds no batch, which holds its texts and the version that they asked."""
+        """Run batches. While the thread waits, it keeps no batch, because a batch holds on to its texts and version."""
         while not self._closed:
             with self._changed:
-                while not self._due():
-                    self._changed.wait(self._patience())
-                self._changed.wait_for(self._enough, GATHER_SECONDS)
+                while not self._has_work():
+                    self._changed.wait(self._seconds_to_deadline())
+                self._changed.wait_for(self._has_batch, GATHER_SECONDS)
             if not self._closed:
                 self._work_once()
 
@@ -154,24 +157,24 @@ class Engine:
             if batch:
                 self._run(batch)
         except Exception:
-            # Whatever it was, the thread must go on: those that wait are told, the next are served.
+            # The thread must survive every error. Requests that wait get an error, later requests are served.
             log.exception("the engine failed")
             failures.count(Cause.INTERNAL)
             self._give_up(EXTRACTOR_FAILED)
 
-    def _due(self) -> bool:
-        """Whether there is something to run, or to answer."""
+    def _has_work(self) -> bool:
+        """Whether there is a window to run or a request to answer."""
         now = time.monotonic()
-        return self._closed or any(r.ready or r.over or now > r.deadline for r in self._requests)
+        return self._closed or any(r.ready or r.is_over or now > r.deadline for r in self._requests)
 
-    def _enough(self) -> bool:
-        """Whether there are windows for a batch, or no more are being made."""
+    def _has_batch(self) -> bool:
+        """Whether there are windows for a full batch, or no more windows are being made."""
         ready = sum(len(request.ready) for request in self._requests)
-        making = any(request.hungry or request.preparing is not None for request in self._requests)
+        making = any(request.needs_windows or request.preparing is not None for request in self._requests)
         return self._closed or ready >= BATCH_WINDOWS_MAX or not making
 
-    def _patience(self) -> float:
-        """Seconds until a request that waits for its windows must be answered all the same."""
+    def _seconds_to_deadline(self) -> float:
+        """Seconds until the first deadline of a request, at most WAKE_SECONDS."""
         left = [request.deadline - time.monotonic() for request in self._requests]
         return max(0.0, min([WAKE_SECONDS, *left]))
 
@@ -195,11 +198,11 @@ class Engine:
                 batch.append((request, index, window))
                 if request.ready:
                     turn.append(request)
-            # Those whose turn it was wait behind the others.
+            # Requests with windows in this batch move to the end of the queue.
             for request in dict.fromkeys(request for request, _, _ in batch):
                 self._requests.remove(request)
                 self._requests.append(request)
-            self._changed.notify_all()  # there is room for windows
+            self._changed.notify_all()  # the other thread may make more windows
         return batch
 
     def _run(self, batch: list[tuple[PendingRequest, int, Window]]) -> None:
@@ -208,7 +211,7 @@ class Engine:
         try:
             found = model.run(windows)
         except Exception:
-            # Whatever a text does to a model, it must not take the texts beside it down: each is tried alone.
+            # A text on which the model fails must not fail the other texts of its batch: each runs alone.
             if len(batch) > 1:
                 for entry in batch:
                     self._run([entry])
@@ -229,12 +232,12 @@ class Engine:
             self._retire()
 
     def _retire(self) -> None:
-        """Answer what is done, or due. Under the lock."""
+        """Answer the requests that are done or past their deadline. The caller holds the lock."""
         now = time.monotonic()
         for request in list(self._requests):
             if now > request.deadline:
                 request.expire()
-            if request.over:
+            if request.is_over:
                 self._requests.remove(request)
                 request.resolve()
 

@@ -1,4 +1,4 @@
-"""A model and the version that it is."""
+"""A loaded model and its version."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 class Loaded(NamedTuple):
-    """A model that answers, and what it calls itself."""
+    """A model that is ready to answer, and its version."""
 
     version: str
     model: Model
     seconds: float = 0.0
-    """How long it took to load."""
+    """Seconds that loading and checking took."""

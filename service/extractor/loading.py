@@ -1,4 +1,4 @@
-"""Loads a model and checks that it does here what it did where it was published."""
+"""Loads a model and checks that it finds the same spans here as where it was published."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ WARM_UP_TEXT = "A text of its own, before anybody else's."
 
 
 class CanaryFailed(RuntimeError):
-    """A version does not find what it must find."""
+    """A version does not find the spans of its canaries."""
 
 
 def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
-    """Load a directory, or a model of the hub; a published version must find in its canary texts what it found.
+    """Load a directory or a model of the hub, and check the canaries of a published version.
 
-    Raises ModelError, FormatError (published by a newer Spanloop) or CanaryFailed.
+    Raises ModelError, FormatError (a newer Spanloop published the version) or CanaryFailed.
 
-    A thread of its own does it and ends: every thread that has computed keeps helpers, and where those of all threads
-    are more than the processors, OpenMP lets them sleep between operations. The engine then lost a third of its speed.
+    A thread does this and then ends. OpenMP keeps helper threads for every live thread that has computed. If there are
+    more helpers than CPUs, OpenMP lets them sleep between operations, which costs the engine a third of its speed.
     """
     loaded: Future[Loaded] = Future()
 
-    def told() -> None:
+    def set_loaded() -> None:
         try:
             loaded.set_result(_load(source, device, precision))
-        except BaseException as error:  # noqa: BLE001 - whatever it was, it is raised to who asked
+        except BaseException as error:  # noqa: BLE001 - every error is raised to the caller
             loaded.set_exception(error)
 
-    # A daemon: a download does not keep a program that is to end.
-    loading = Thread(target=told, name="loading", daemon=True)
+    # A daemon thread, so that a download does not delay the end of the program.
+    loading = Thread(target=set_loaded, name="loading", daemon=True)
     loading.start()
     loading.join()
     return loaded.result()
@@ -54,31 +54,32 @@ def _load(source: str, device: str, precision: Precision) -> Loaded:
     if canaries:
         check(model, canaries, source)
     else:
-        model.extract([WARM_UP_TEXT], ["name"], 0.5)  # it takes several times as long: nobody waits for it here
+        model.extract([WARM_UP_TEXT], ["name"], 0.5)  # the first text takes several times as long as later ones
     return Loaded(initial_version(source), model, time.monotonic() - began)
 
 
 def check(model: Model, canaries: Sequence[Canary], source: str) -> None:
-    """Raises CanaryFailed where a model does not find in its canaries what it found where it was published.
+    """Raise CanaryFailed if a model does not find the spans that it found in its canaries when it was published.
 
-    Canaries are texts without doubts whether there is something; but where several spans or labels compete for the same
-    words, another precision may choose another one. So everything must be met by something, and half by its own label
-    from the same start or to the same end.
+    The scores of a canary's spans are far from the threshold. But if several spans or labels compete for the same
+    words, another precision may choose another one. So the check passes if every expected span overlaps a found span,
+    every found span overlaps an expected span, and half of the expected spans are found with their label and their
+    start or end.
     """
     alike = 0
     for canary in canaries:
         expected = [Span(*span, score=1.0) for span in canary.spans]
         found = model.extract([canary.text], canary.labels, canary.threshold)[0].spans
-        if not (all(_meets(span, found) for span in expected) and all(_meets(span, expected) for span in found)):
+        if not (all(_overlaps(span, found) for span in expected) and all(_overlaps(span, expected) for span in found)):
             raise CanaryFailed(f"The version in {source} does not find the spans that it found when it was published.")
-        alike += sum(any(_alike(span, one) for one in found) for span in expected)
+        alike += sum(any(_alike(span, other) for other in found) for span in expected)
     if 2 * alike < sum(len(canary.spans) for canary in canaries):
         raise CanaryFailed(f"The version in {source} finds other spans or labels than when it was published.")
 
 
-def _alike(one: Span, other: Span) -> bool:
-    return one.label == other.label and (one.start == other.start or one.end == other.end)
+def _alike(span: Span, other: Span) -> bool:
+    return span.label == other.label and (span.start == other.start or span.end == other.end)
 
 
-def _meets(span: Span, others: Sequence[Span]) -> bool:
+def _overlaps(span: Span, others: Sequence[Span]) -> bool:
     return any(other.start < span.end and span.start < other.end for other in others)

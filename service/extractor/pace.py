@@ -1,7 +1,7 @@
-"""How much the model is given at once: as much as it gets done in a tenth of a second, whatever model and machine.
+"""The batch size: as many sub-tokens as the model runs in a tenth of a second, on every machine.
 
-A batch cannot be interrupted, so whoever asks for one text waits for the one that runs: a small batch keeps that short.
-Larger ones are hardly quicker a token on a processor; on a GPU, where they are, a tenth of a second holds many tokens.
+A batch cannot be interrupted, so a new request waits for the running batch: small batches keep that wait short. On a
+CPU, larger batches are hardly faster per token. On a GPU they are, but a tenth of a second is enough for many tokens.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from service.model.windows import MAX_BATCH_TOKENS
 
 BATCH_SECONDS = 0.1
-"""How long a batch is to take."""
+"""Seconds that a batch should take."""
 TOKENS_MIN = 256
-"""Sub-tokens below which a batch is not quicker a token, but the work around it shows."""
+"""The fewest sub-tokens of a full batch. In smaller batches the work around the model takes a large share."""
 TOKENS_FIRST = 1024
-"""Sub-tokens of a batch before any was seen."""
+"""Sub-tokens of the first batch, before any batch is measured."""
 NEWEST_SHARE = 0.3
-"""How much the last batch counts against those before it."""
+"""Weight of the newest batch in the moving average."""
 
 
 class Pace:
-    """Learns from each batch how many sub-tokens, padding included, the next one may have."""
+    """Learns from each batch how many sub-tokens, with padding, the next batch may have."""
 
     def __init__(self) -> None:
         self._seconds_a_token: float | None = None
@@ -32,7 +32,7 @@ class Pace:
         return max(TOKENS_MIN, min(MAX_BATCH_TOKENS, int(BATCH_SECONDS / self._seconds_a_token)))
 
     def ran(self, tokens: int, seconds: float) -> None:
-        """A batch of so many sub-tokens took so long."""
-        found = seconds / max(tokens, 1)
-        before = self._seconds_a_token
-        self._seconds_a_token = found if before is None else NEWEST_SHARE * found + (1 - NEWEST_SHARE) * before
+        """Learn that a batch of `tokens` sub-tokens took `seconds`."""
+        newest = seconds / max(tokens, 1)
+        average = self._seconds_a_token
+        self._seconds_a_token = newest if average is None else NEWEST_SHARE * newest + (1 - NEWEST_SHARE) * average

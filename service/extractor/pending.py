@@ -1,7 +1,7 @@
 """One request in the engine, from its texts to its answer.
 
-Two threads work on it: one makes windows of its texts, another runs them. Whatever changes here is changed under the
-engine's lock; only what takes long, `windows_of`, is not.
+One thread cuts its texts into windows, another runs them. Both change it only while they hold the engine's lock.
+`windows_of` takes long and changes nothing: it runs without the lock.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ NOT_REACHED = "not reached in time; retrieve predictions again for the tasks tha
 EXTRACTOR_FAILED = (
     "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
 )
-"""Why a text has no answer that nothing was wrong with."""
+"""Why a text without a fault of its own has no answer."""
 
 WINDOWS_AHEAD = 64
-"""So many windows of a request are made before they are run: more would only take memory."""
+"""While a request has this many windows that have not run, no more are made: they would only take memory."""
 
 
 @dataclass(eq=False)
 class PendingRequest:
-    """Texts not yet begun, windows not yet run, and what was found."""
+    """The texts of a request that are not prepared, its windows that have not run, and the spans found so far."""
 
     loaded: Loaded
     texts: Sequence[str]
@@ -45,47 +45,50 @@ class PendingRequest:
     deadline: float
     todo: deque[int] = field(init=False)
     preparing: int | None = None
-    """The text of which windows are being made."""
+    """Index of the text that is being cut into windows."""
     ready: deque[tuple[int, Window]] = field(default_factory=deque)
+    """Windows that wait for a batch, each with the index of its text."""
     running: dict[int, int] = field(default_factory=dict)
-    """Windows of a text that are not yet run."""
+    """Number of windows that have not run, by the index of their text."""
     begun: set[int] = field(default_factory=set)
-    """Texts of which a window is, or was, in a batch."""
+    """Indices of texts that had a window in a batch."""
     found: dict[int, list[Span]] = field(default_factory=dict)
+    """Candidate spans of texts that are not done, by the index of the text."""
     items: list[Extraction | Failure | None] = field(init=False)
     why_not: str = NOT_REACHED
-    """Of texts that will not be reached any more."""
+    """The reason for texts that are given up."""
     answer: Future[list[Extraction | Failure]] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        # Texts of like length run together: where a batch is padded, it is to its longest.
+        # Texts of similar length run together, because a padded batch is padded to its longest text.
         self.todo = deque(sorted(range(len(self.texts)), key=lambda index: len(self.texts[index])))
         self.items = [None] * len(self.texts)
 
     @property
     def queued(self) -> int:
-        """Texts that wait or run."""
+        """Number of texts that wait for the model or are being worked on."""
         return len(self.todo) + (self.preparing is not None) + len(self.running)
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether all texts are done, or the caller has cancelled the request."""
         return self.answer.cancelled() or not (self.queued or self.ready)
 
     @property
-    def hungry(self) -> bool:
-        """Whether windows of another text are to be made."""
+    def needs_windows(self) -> bool:
+        """Whether the next text should be cut into windows now."""
         return bool(self.todo) and self.preparing is None and len(self.ready) < WINDOWS_AHEAD
 
     def take(self) -> int:
-        """The next text to make windows of."""
+        """Take the next text to cut into windows: its index."""
         self.preparing = index = self.todo.popleft()
         return index
 
     def windows_of(self, index: int) -> list[Window] | Failure:
-        """The windows of a text, or why there are none; changes nothing."""
+        """The windows of a text, or a Failure with the reason why it has none."""
         try:
             return self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
-        except BaseException as error:  # a text must not take others down; what tokenizers panics with is no Exception
+        except BaseException as error:  # one text must not fail others; a panic of tokenizers is no Exception
             cause = cause_of(error, Cause.BAD_TEXT)
             if cause is Cause.BAD_TEXT:
                 log.exception("a text could not be prepared")
@@ -93,9 +96,9 @@ class PendingRequest:
             return Failure(f"the text could not be prepared: {error}")
 
     def prepared(self, index: int, windows: list[Window] | Failure) -> None:
-        """The windows of the text that was taken."""
+        """Store the windows of the text that was taken."""
         if self.preparing != index:
-            return  # given up meanwhile
+            return  # the request was given up meanwhile
         self.preparing = None
         if isinstance(windows, Failure):
             self.items[index] = windows
@@ -106,13 +109,13 @@ class PendingRequest:
             self.ready.extend((index, window) for window in windows)
 
     def begin(self, index: int) -> None:
-        """A window of a text is in the batch that runs next."""
+        """Note that a window of a text is in the next batch."""
         if index not in self.begun:
             self.begun.add(index)
             metrics.QUEUE_WAIT.observe(time.monotonic() - self.arrived)
 
     def done(self, index: int, spans: list[Span]) -> None:
-        """One window of a text was run."""
+        """Store the candidate spans of one window. The last window of a text completes it."""
         if index not in self.running:
             return  # another window of this text failed, or the request was given up
         self.found[index].extend(spans)
@@ -123,13 +126,14 @@ class PendingRequest:
             metrics.found(extraction.spans)
 
     def fail(self, index: int, reason: str) -> None:
+        """Complete a text with a Failure, and drop its windows that have not run."""
         self.items[index] = Failure(reason)
         self.running.pop(index, None)
         self.found.pop(index, None)
         self.ready = deque(entry for entry in self.ready if entry[0] != index)
 
     def expire(self, why: str = NOT_REACHED) -> None:
-        """Give up what was not reached; what was, is kept."""
+        """Give up the texts that are not done. Those that are done keep their answers."""
         self.why_not = why
         self.preparing = None
         self.todo.clear()
@@ -137,6 +141,7 @@ class PendingRequest:
         self.running.clear()
 
     def resolve(self) -> None:
+        """Answer the request. Texts that are not done get a Failure."""
         unreached = Failure(self.why_not)
         if self.answer.set_running_or_notify_cancel():
             if self.why_not == NOT_REACHED:

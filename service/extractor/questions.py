@@ -1,4 +1,4 @@
-"""What a backend asks of an extractor, and what it is answered, wherever the extractor runs. No torch here."""
+"""The questions of a backend and the answers of an extractor, in the same process or another. Imports no torch."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Failure(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """For each question one item a text, in order, all by one version."""
+    """For each question a list with one item per text, in order. One version made all of them."""
 
     version: str
     items: list[list[Extraction | Failure]]
 
 
 class Unavailable(RuntimeError):
-    """There is no answer; says why."""
+    """The extractor cannot answer. The message says why."""
 
     def __init__(self, reason: str, cause: Cause) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class Unavailable(RuntimeError):
 
 
 class Extractor(Protocol):
-    """Answers questions with the version that is current when they come."""
+    """Answers each question with the version that is current when the question arrives."""
 
     @property
     def version(self) -> str | None:
@@ -49,23 +49,26 @@ class Extractor(Protocol):
 
     @property
     def why_not(self) -> str:
-        """Why no version answers, nor will by itself; empty where one does or is being loaded."""
+        """Why no version answers; empty if one answers or is being loaded."""
         ...
 
     @property
     def queued(self) -> int:
-        """Texts that wait or run."""
+        """Number of texts that wait for the model or are being worked on."""
         ...
 
     async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
-        """Answer all questions by one version within `seconds`. Texts that were not reached, or that the model failed
-        on, are Failures. Raises Unavailable without a model."""
+        """Answer all questions with one version within `seconds`.
+
+        A text that was not reached in time, or on which the model failed, is a Failure. Raises Unavailable if there is
+        no model.
+        """
         ...
 
     def gauges(self) -> Iterable[Metric]:
-        """How it stands, for Prometheus; nothing where it runs elsewhere and tells that itself."""
+        """The extractor's gauges, for Prometheus. An extractor in another pod exposes its own: there are none here."""
         ...
 
     def close(self) -> None:
-        """Stop; requests that wait are answered with what they have."""
+        """Stop. Requests that wait are answered with the texts that are done."""
         ...

@@ -18,7 +18,7 @@ class Ask(msgspec.Struct):
 
 
 class Item(msgspec.Struct, omit_defaults=True):
-    """One text's extraction, or why it has none."""
+    """The extraction of one text, or the reason why it has none."""
 
     spans: tuple[Span, ...] = ()
     certainty: float = 0.0
@@ -37,18 +37,18 @@ def encode_ask(questions: Sequence[Question], threshold: float) -> bytes:
 
 
 def encode_answer(answer: Answer) -> bytes:
-    return msgspec.json.encode(Reply(answer.version, [[_item(found) for found in items] for items in answer.items]))
+    return msgspec.json.encode(Reply(answer.version, [[_item(result) for result in items] for items in answer.items]))
 
 
 def decode_answer(body: bytes) -> Answer:
-    """Raises msgspec.MsgspecError (a ValueError) for anything that is no answer."""
+    """The answer that a body holds. Raises msgspec.MsgspecError (a ValueError) if it holds none."""
     reply = msgspec.json.decode(body, type=Reply)
-    return Answer(reply.version, [[_found(item) for item in items] for items in reply.items])
+    return Answer(reply.version, [[_result(item) for item in items] for items in reply.items])
 
 
-def _item(found: Extraction | Failure) -> Item:
-    return Item(error=found.reason) if isinstance(found, Failure) else Item(found.spans, found.certainty)
+def _item(result: Extraction | Failure) -> Item:
+    return Item(error=result.reason) if isinstance(result, Failure) else Item(result.spans, result.certainty)
 
 
-def _found(item: Item) -> Extraction | Failure:
+def _result(item: Item) -> Extraction | Failure:
     return Failure(item.error) if item.error else Extraction(item.spans, item.certainty)

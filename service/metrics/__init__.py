@@ -1,6 +1,6 @@
-"""What all parts' metrics have in common. Each part defines its own beside its code; docs/metrics.md lists them all.
+"""Shared by the metrics of all parts. Each part defines its metrics beside its code; docs/metrics.md lists all of them.
 
-What only grows (counters, histograms) is Prometheus' own; under `bentoml serve` it outlives a worker process in shared
-files. How things stand (gauges) is asked of this process at each scrape and kept nowhere, so that what is gone leaves
-the exposition with it. Labels are bounded: names of the code, a route's own path, never what somebody sent as it is.
+Counters and histograms are objects of prometheus_client; under `bentoml serve` shared files keep them after a worker
+has ended. Gauges are made at each scrape and stored nowhere, so no gauge outlives what it describes. Label values are
+names from the code, paths of routes, or text that `labels` shortens.
 """

@@ -10,13 +10,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # as many series again, of no use here
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and Spanloop does not use them
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Gauges(Collector):
-    """Gauges as they stand now."""
+    """A collector of gauges that were made for this scrape."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
@@ -26,7 +26,7 @@ class Gauges(Collector):
 
 
 def exposition(gauges: Iterable[Metric]) -> bytes:
-    """What was counted, over all worker processes where there are several, and the gauges of this one."""
+    """The counters and histograms of all worker processes, and `gauges` of this process, as bytes."""
     return generate_latest(_counted()) + generate_latest(Gauges(gauges))
 
 

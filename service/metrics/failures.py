@@ -1,4 +1,4 @@
-"""What could not be answered, by cause."""
+"""Counts errors by cause."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from service.errors import Cause
 
 ERRORS = Counter(
     "spanloop_errors_total",
-    "Requests, texts and looks after runs and versions that ended in an error, each where it arose, by cause.",
+    "Failed requests, texts and background checks, by cause.",
     ["cause"],
 )
 for _cause in Cause:
-    ERRORS.labels(_cause)  # 0 from the start: otherwise the first error would be no increase
+    ERRORS.labels(_cause)  # each series starts at 0: otherwise Prometheus would not see the first error as an increase
 
 
 def count(cause: Cause, times: int = 1) -> None:
-    """Something could not be answered."""
+    """Count `times` errors with this cause."""
     ERRORS.labels(cause).inc(times)

@@ -1,4 +1,4 @@
-"""Gauges that are made at each scrape."""
+"""Makes gauges at each scrape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PlaceT = TypeVar("PlaceT", bound=tuple[str, ...])
 
 
 def gauge(name: str, meaning: str, values: Mapping[PlaceT, float], *labels: str) -> GaugeMetricFamily:
-    """A gauge by the values of its labels; empty where there is nothing to tell."""
+    """A gauge with a value for each combination of label values. Without `values` it has no samples."""
     family = GaugeMetricFamily(name, meaning, labels=labels)
     for place, value in values.items():
         family.add_metric(place, value)
@@ -21,7 +21,7 @@ def gauge(name: str, meaning: str, values: Mapping[PlaceT, float], *labels: str)
 
 
 def single(name: str, meaning: str, value: float | None) -> GaugeMetricFamily:
-    """A gauge without labels; None: there is nothing to tell."""
+    """A gauge without labels. If `value` is None it has no sample."""
     family = gauge(name, meaning, {})
     if value is not None:
         family.add_metric((), value)
@@ -29,6 +29,6 @@ def single(name: str, meaning: str, value: float | None) -> GaugeMetricFamily:
 
 
 def live_version(version: str | None) -> GaugeMetricFamily:
-    """The version that answers; None before the first is loaded."""
+    """The gauge of the version that answers; without a sample before the first version is loaded."""
     values = {(legible(version),): 1.0} if version else {}
     return gauge("spanloop_live_version_info", "1 for the version that answers.", values, "version")

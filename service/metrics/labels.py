@@ -1,21 +1,21 @@
-"""Labels' values that come from people's text: legible, short, and not too many of them."""
+"""Makes label values of user text: printable, short and limited in number."""
 
 from __future__ import annotations
 
 import threading
 
 LABEL_CHARACTERS_MAX = 60
-"""Characters of a value; what is behind them is cut."""
+"""The most characters of a label value. Longer text is cut."""
 OTHER = "other"
 
 
 def legible(text: str) -> str:
-    """A text as a label's value: cut, and without what cannot be printed (a lone surrogate could not be sent)."""
+    """A text as a label value: cut, with a space for each unprintable character (UTF-8 has no lone surrogates)."""
     return "".join(character if character.isprintable() else " " for character in text[:LABEL_CHARACTERS_MAX]).strip()
 
 
 class Capped:
-    """The first `most` different values by name, all others as "other": the series of a process stay that few."""
+    """Keeps the first `most` different values and replaces all others by "other", to bound a process' series."""
 
     def __init__(self, most: int) -> None:
         self._most = most

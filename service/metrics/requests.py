@@ -1,4 +1,4 @@
-"""Requests by the path of their route, which is the route's own, never what was asked for."""
+"""Metrics of requests by route: by a path that the code defines, never by the path of a request."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _running: dict[str, int] = {}
 
 
 def expect(route: str) -> None:
-    """A route is there, with no request yet."""
+    """Let the exposition show a route that has had no request."""
     with _lock:
         _running.setdefault(route, 0)
 
 
 @contextmanager
 def in_flight(route: str) -> Iterator[None]:
-    """A request is being answered for as long as the context lasts."""
+    """Count a request as being answered while the context lasts."""
     _add(route, 1)
     try:
         yield
@@ -40,7 +40,7 @@ def in_flight(route: str) -> Iterator[None]:
 
 
 def running() -> Metric:
-    """How many requests are being answered in this process."""
+    """The gauge of requests that this process is answering, by route."""
     with _lock:
         values = {(route,): float(count) for route, count in _running.items()}
     return gauge("spanloop_requests_in_flight", "Requests that are being answered, by route.", values, "route")

@@ -1,7 +1,7 @@
-"""GLiNER's package, imported without what it has no use for.
+"""The classes of gliner and transformers that Spanloop uses, imported without dependencies that it does not use.
 
-transformers imports scikit-learn and SciPy wherever they are, for losses and decoders of other models, torch's compiler
-and its tensors that span machines: together half of the seconds in which a process that holds a model starts.
+transformers imports scikit-learn and SciPy if they are installed, for losses and decoders of other models. It also
+imports torch's compiler and distributed tensors. Together they take half of the start of a process with a model.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 COMPILER = "torch._dynamo"
 INDEXING = f"{COMPILER}._trace_wrapped_higher_order_op"
-"""Where transformers takes a class from that its masks are made with."""
+"""The module from which transformers imports TransformGetItemToIndex, which it builds attention masks with."""
 
 
 @contextmanager
 def _absent(*packages: str) -> Iterator[None]:
-    """Within it these packages are not found, unless they have been imported before."""
+    """Hide packages from imports within the context, except those that are already imported."""
     hidden = [name for name in packages if name not in sys.modules]
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for missing
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of such a name raises ImportError
     try:
         yield
     finally:
@@ -35,42 +35,43 @@ def _absent(*packages: str) -> Iterator[None]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Within it torch says that it cannot work on several machines, which transformers asks once and remembers."""
-    known = torch.distributed.is_available
+def _undistributed() -> Iterator[None]:
+    """Let torch.distributed report itself as unavailable within the context; transformers asks once and keeps that."""
+    is_available = torch.distributed.is_available
     torch.distributed.is_available = lambda: False
     try:
         yield
     finally:
-        torch.distributed.is_available = known
+        torch.distributed.is_available = is_available
 
 
 @contextmanager
 def _uncompiled() -> Iterator[None]:
-    """Within it torch's compiler is a stand-in of what it is asked for by modules that are only imported.
+    """Replace torch's compiler within the context by a stand-in with the names that are used during imports.
 
-    They mark functions for it. Nothing is compiled here, so the marks would do nothing.
+    The imported modules decorate functions for the compiler. Spanloop compiles nothing, so the decorators can do
+    nothing.
     """
     if COMPILER in sys.modules:
         yield
         return
     compiler, indexing = ModuleType(COMPILER), ModuleType(INDEXING)
-    vars(compiler).update(disable=_mark, allow_in_graph=_marked, assume_constant_result=_marked)
+    vars(compiler).update(disable=_disable, allow_in_graph=_unchanged, assume_constant_result=_unchanged)
     vars(indexing).update(TransformGetItemToIndex=_transform)
     sys.modules.update({COMPILER: compiler, INDEXING: indexing})
     try:
         yield
     finally:
-        for name in (COMPILER, INDEXING):  # whoever needs the compiler from now on imports it
+        for name in (COMPILER, INDEXING):  # a later import gets the real compiler
             sys.modules.pop(name, None)
 
 
-def _marked(function: FunctionT) -> FunctionT:
+def _unchanged(function: FunctionT) -> FunctionT:
     return function
 
 
-def _mark(function: FunctionT | None = None, *options: object, **more: object) -> Any:
-    return _marked if function is None else function
+def _disable(function: FunctionT | None = None, *options: object, **more: object) -> Any:
+    return _unchanged if function is None else function
 
 
 def _transform() -> AbstractContextManager[object]:
@@ -79,7 +80,7 @@ def _transform() -> AbstractContextManager[object]:
     return TransformGetItemToIndex()
 
 
-with _absent("scipy", "sklearn", "onnxruntime"), _alone(), _uncompiled():
+with _absent("scipy", "sklearn", "onnxruntime"), _undistributed(), _uncompiled():
     from gliner import GLiNER, GLiNERConfig
     from gliner.modeling.base import BiEncoderSpanModel, UniEncoderSpanModel
     from gliner.modeling.context_encoders import IdentityContextEncoder

@@ -1,8 +1,8 @@
-"""One GLiNER model: texts and labels in, spans out, exact and complete.
+"""One GLiNER model: texts and labels in, spans out.
 
-GLiNER alone cuts long texts, lets many labels crowd a text out of the window and shifts spans behind words that the
-tokenizer drops, all without an error. Here a text becomes windows over its words, a label set becomes groups, and
-every span comes back as code points of the text it was found in.
+GLiNER itself cuts long texts, lets many labels crowd the text out of the window, and shifts the spans that follow a
+word which the tokenizer drops. It reports none of these errors. This module cuts a text into windows and a label set
+into groups, and returns every span as code points of its text.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
 from service.model.padded import Padded
-from service.model.rewrites import operate
+from service.model.rewrites import rewrite
 from service.model.spans import Extraction, Span, decide
 from service.model.subtokens import Subtokens
-from service.model.windows import MAX_BATCH, Group, Window, windows
+from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, windows
 from service.model.words import Words, split
 
 log = logging.getLogger(__name__)
 
 SCORE_FLOOR = 0.02
-"""Candidates below this probability are not looked at: they are no doubts worth a person's time."""
+"""Candidate spans are more probable than this. Less probable ones do not count as doubts."""
 
 DEFAULT_POSITIONS = 512
 LABEL_SETS_KEPT = 64
-"""So many label sets are remembered in groups."""
+"""Number of label sets whose groups a model keeps."""
 
 PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", "two")
-"""A text that a model's own collator and ours must read alike."""
+"""The text and the labels on which a packed network must agree with GLiNER's own collator and forward."""
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-"""What a model computes in for each precision, its linear layers excepted in int8."""
+"""What a model computes in, by precision. In int8 the linear layers compute in 8-bit integers."""
 
 
 class Runner(Protocol):
-    """A way from windows to spans."""
+    """Runs a model on windows."""
 
     batch_tokens: int
-    """Sub-tokens that are quickest to run at once."""
+    """The batch size, in sub-tokens as `cost` counts them, at which the model is fastest."""
 
     def cost(self, tokens: Sequence[int]) -> int:
-        """Sub-tokens that are computed for windows of so many each."""
+        """Sub-tokens, with padding, that the model computes for windows with these numbers of sub-tokens."""
         ...
 
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
-        """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
+        """The candidate spans of each window whose score is above `floor` or the window's threshold, the lower one."""
         ...
 
 
 class ModelError(RuntimeError):
-    """A model could not be loaded, or cannot do what was asked; says what to do."""
+    """A model could not be loaded or cannot do what was asked. The message says what to do."""
 
 
 class TooLong(ModelError):
-    """A label's wording takes more of the window than its text."""
+    """A label's wording takes more than half of the window."""
 
     cause = Cause.BAD_CONFIG
 
@@ -74,12 +74,12 @@ class TooLong(ModelError):
 class Model:
     """A loaded GLiNER of any architecture, in evaluation mode on one device.
 
-    Not thread-safe by promise: one thread runs it. `prepare` may be called from another.
+    Only one thread may call `run`. Another thread may call `prepare` at the same time.
     """
 
     def __init__(self, gliner: Any) -> None:
         self.gliner = gliner.eval()
-        operate(gliner.model)
+        rewrite(gliner.model)
         tokenizer = gliner.data_processor.transformer_tokenizer
         self.subtokens = Subtokens(tokenizer)
         self.splitter = gliner.data_processor.words_splitter
@@ -90,14 +90,14 @@ class Model:
         self.prompted = getattr(gliner.config, "labels_encoder", None) is None
         self.runner: Runner = Padded(gliner)
         self.batch_tokens = self.runner.batch_tokens
-        self._asked: dict[tuple[str, ...], list[Group]] = {}
-        """Label sets that were asked for, in groups: annotators ask for the same few again and again."""
+        self._known_groups: dict[tuple[str, ...], list[Group]] = {}
+        """Groups by label set: most requests use one of a few label sets."""
 
     @classmethod
     def load(cls, source: str, device: str = "auto") -> Model:
-        """Load a local directory or, where there is none of that name, a model of the hub.
+        """Load the directory `source` or, if there is no such directory, the hub's model of that name.
 
-        Weights come back as fp32 whatever they were stored as. Raises ModelError with the cause.
+        The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
         if device == "auto":
@@ -107,49 +107,50 @@ class Model:
                 warnings.simplefilter("ignore")
                 gliner = GLiNER.from_pretrained(source, local_files_only=local, map_location=device, dtype="fp32")
         except Exception as error:
-            where = "the directory" if local else "no directory of that name, and the model hub gave"
+            reason = "the directory cannot be read" if local else "there is no such directory, and the hub answered"
             raise ModelError(
-                f"The model {source!r} could not be loaded ({where}: {error}). "
-                "SPANLOOP_MODEL takes a directory with gliner_config.json, or a GLiNER model's name on the hub."
+                f"The model {source!r} could not be loaded ({reason}: {error}). "
+                "Set SPANLOOP_MODEL to a directory with gliner_config.json or to a GLiNER model's name on the hub."
             ) from error
         return cls(gliner)
 
     def use(self, precision: Precision) -> None:
-        """Serve from now on, in this precision; auto: in half precision where the device has one, else fp32.
+        """Make the model ready to serve in a precision; auto: the one that `best_precision` names.
 
-        Scores are fp32 in any. A model that is to learn is not to serve. Raises ModelError for one that it has not.
+        Scores are fp32 in every precision. Do not call this for a model that will be trained. Raises ModelError if the
+        device or the architecture does not support the precision.
         """
         device = self.gliner.device
         if precision == "auto":
             precision = best_precision(device)
         if precision == "fp16" and device.type == "cpu":
-            raise ModelError("fp16 is for GPUs. Set SPANLOOP_PRECISION to auto, fp32 or bf16.")
+            raise ModelError("fp16 needs a GPU, and this model is on a CPU. Set SPANLOOP_PRECISION to auto.")
         self.gliner.model.to(DTYPES[precision])
         probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
         linear = QuantizedLinear if precision == "int8" else PackedLinear
         packed = pack(self.gliner, linear, self.subtokens.closing, self.max_tokens, probe)
         if packed is None and precision == "int8":
             raise ModelError(
-                "This model cannot be served in int8: that is known for span models over BERT and DeBERTa, on a "
-                "processor. Set SPANLOOP_PRECISION to auto."
+                "This model cannot serve in int8: Spanloop supports int8 on a CPU, for span models over BERT or "
+                "DeBERTa. Set SPANLOOP_PRECISION to auto."
             )
         if packed is None and device.type == "cpu":
-            log.info("%s is not known without padding: it is run by GLiNER", type(self.gliner).__name__)
+            log.info("no packed network supports this %s: GLiNER runs it with padding", type(self.gliner).__name__)
         self.runner = packed or Padded(self.gliner)
         self.batch_tokens = self.runner.batch_tokens
 
     def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
-        """Split a label set so that its wordings leave the text at least half of the window.
+        """Split a label set into groups of nearly equal size that leave the text at least half of the window.
 
-        Labels are sorted, always: their order changes what GLiNER answers, so training, evaluation and serving
-        must use one order. Groups are of nearly equal size.
+        The labels are sorted because their order changes GLiNER's scores: training, evaluation and serving must use
+        one order. A bi-encoder has one group. Raises TooLong if one label alone takes more than half.
         """
         unique = sorted(set(labels))
         if not self.prompted:
             return [tuple(unique)] if unique else []
-        for one in unique:
-            if self.prompt_tokens([one]) > self.max_tokens // 2:
-                raise TooLong(f"The label wording {one[:60]!r}… is too long for the model: shorten its hint.")
+        for label in unique:
+            if self.prompt_tokens([label]) > self.max_tokens // 2:
+                raise TooLong(f"The label wording {label[:60]!r}… is too long for the model: shorten its hint.")
         parts = max(1, math.ceil(len(unique) / self.max_types))
         while True:
             groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]
@@ -158,7 +159,10 @@ class Model:
             parts += 1
 
     def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
-        """All windows of one text, for all groups of its labels. None for a text without words."""
+        """The windows of one text for every group of `labels`; an empty list for a text without words.
+
+        Raises TooLong for a label that takes more than half of a window.
+        """
         words = split(text, self.splitter, self.subtokens)
         return [
             self._window(words, group, piece, threshold)
@@ -167,74 +171,75 @@ class Model:
         ]
 
     def windows(self, words: Words, prompt_tokens: int) -> list[slice]:
-        """Where to cut a text's words, beside a prompt of so many sub-tokens."""
+        """The slices of a text's words that fit into a window beside a prompt of `prompt_tokens` sub-tokens."""
         room = self.max_tokens - prompt_tokens
         overlap = max(self.max_width, self.max_words // 8)
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window, doubts below the threshold included, in code points of its text.
+        """The candidate spans of each window, with those below its threshold, in code points of its text.
 
-        Where the device has no memory for the batch, its halves are run, and later batches are to be of half the size.
+        If the device lacks memory for the batch, runs it in halves and lowers `batch_tokens` to half of this batch.
+        Raises torch.OutOfMemoryError if it lacks memory for a single window.
         """
         try:
             return self.runner(batch, SCORE_FLOOR)
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
-        # Behind the except clause, whose error holds on to what was computed.
+        # After the except clause, because its exception keeps the batch's tensors alive.
         torch.cuda.empty_cache()
         self.batch_tokens = min(self.batch_tokens, max(1, self.cost([window.tokens for window in batch]) // 2))
-        log.warning("out of memory: batches are of %s sub-tokens from now on", self.batch_tokens)
+        log.warning("out of memory: later batches have at most %s sub-tokens", self.batch_tokens)
         half = len(batch) // 2
         return self.run(batch[:half]) + self.run(batch[half:])
 
     def cost(self, tokens: Sequence[int]) -> int:
-        """Sub-tokens that are computed for windows of so many each, in one batch."""
+        """Sub-tokens, with padding, of one batch of windows with these numbers of sub-tokens."""
         return self.runner.cost(tokens)
 
     def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
-        """Spans of every text, in order: what a request to the extractor returns, for one caller on its own."""
+        """The spans of every text, in order, as a request to the extractor returns them."""
         return self.extract_each([(text, labels) for text in texts], threshold)
 
     def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
-        """Spans of every (text, labels), in order: each text is asked labels of its own."""
-        owners: list[tuple[int, Window]] = [
+        """The spans of every (text, labels) pair, in order."""
+        indexed: list[tuple[int, Window]] = [
             (index, window)
             for index, (text, labels) in enumerate(questions)
             for window in self.prepare(text, labels, threshold)
         ]
         candidates: list[list[Span]] = [[] for _ in questions]
-        owners.sort(key=lambda owner: owner[1].tokens)
-        for batch in self._batches(owners):
+        indexed.sort(key=lambda entry: entry[1].tokens)
+        for batch in self._batches(indexed):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
         return [decide(spans, threshold) for spans in candidates]
 
-    def _batches(self, owners: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:
-        """Cut a sequence of windows into batches of what is quickest to run at once; one window at least."""
+    def _batches(self, indexed: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:
+        """Cut a sequence of windows into batches of at most `batch_tokens`, but of at least one window."""
         start = 0
-        while start < len(owners):
+        while start < len(indexed):
             end = start + 1
-            while end < len(owners) and end - start < MAX_BATCH:
-                if self.cost([window.tokens for _, window in owners[start : end + 1]]) > self.batch_tokens:
+            while end < len(indexed) and end - start < MAX_BATCH_WINDOWS:
+                if self.cost([window.tokens for _, window in indexed[start : end + 1]]) > self.batch_tokens:
                     break
                 end += 1
-            yield owners[start:end]
+            yield indexed[start:end]
             start = end
 
     def prompt_tokens(self, labels: Sequence[str]) -> int:
-        """How many sub-tokens of a window a group of labels takes, special ones included."""
+        """Sub-tokens that a group of labels takes from a window, with the special tokens."""
         return len(self._group(tuple(labels)).prompt) + len(self.subtokens.closing)
 
     def _groups(self, labels: tuple[str, ...]) -> list[Group]:
-        found = self._asked.get(labels)
-        if found is None:
-            found = [self._group(group) for group in self.groups(labels)]
-            if len(self._asked) >= LABEL_SETS_KEPT:
-                self._asked.clear()
-            self._asked[labels] = found
-        return found
+        groups = self._known_groups.get(labels)
+        if groups is None:
+            groups = [self._group(group) for group in self.groups(labels)]
+            if len(self._known_groups) >= LABEL_SETS_KEPT:
+                self._known_groups.clear()
+            self._known_groups[labels] = groups
+        return groups
 
     def _group(self, labels: tuple[str, ...]) -> Group:
         opening = self.subtokens.opening
@@ -244,9 +249,9 @@ class Model:
         words = [word for label in labels for word in (processor.ent_token, label)]
         ids, counts = self.subtokens.of([*words, processor.sep_token])
         places = [len(opening) + place for place in accumulate(counts, initial=0)]
-        # A label is read at the token that announces it, or at the one behind that.
-        behind = 0 if self.gliner.config.embed_ent_token else 1
-        return Group(labels, (*opening, *ids), tuple(place + behind for place in places[: 2 * len(labels) : 2]))
+        # GLiNER reads a label's embedding at the label's marker token, or at the token after it.
+        after = 0 if self.gliner.config.embed_ent_token else 1
+        return Group(labels, (*opening, *ids), tuple(place + after for place in places[: 2 * len(labels) : 2]))
 
     def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
         ids = words.ids[words.offsets[piece.start] : words.offsets[piece.stop]]
@@ -263,21 +268,21 @@ class Model:
 
 
 def _positions(gliner: Any, tokenizer: Any) -> int:
-    """How many sub-tokens the encoder takes: the tokenizer's limit or the encoder's positions, whichever is less."""
+    """The most sub-tokens that the encoder reads: the smaller of the tokenizer's limit and the encoder's positions."""
     encoder = getattr(gliner.config, "encoder_config", None)
     positions = getattr(encoder, "max_position_embeddings", None) or DEFAULT_POSITIONS
     return int(min(tokenizer.model_max_length, positions))
 
 
 def best_precision(device: torch.device) -> Precision:
-    """bf16 where that is native; on other GPUs fp16."""
+    """bf16 if it is native on the device, else fp16 on a GPU and fp32 on a CPU."""
     if bf16_is_native(device):
         return "bf16"
     return "fp16" if device.type == "cuda" else "fp32"
 
 
 def bf16_is_native(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware; where it does not, bfloat16 is slower than fp32."""
+    """Whether the device multiplies bfloat16 matrices in hardware. If not, bfloat16 is slower than fp32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
@@ -285,5 +290,5 @@ def bf16_is_native(device: torch.device) -> bool:
 
 
 def use_threads(count: int) -> None:
-    """How many threads torch computes with, in this whole process."""
+    """Let torch compute with `count` threads in this process."""
     torch.set_num_threads(count)

@@ -1,6 +1,6 @@
-"""GLiNER's own way from windows to spans: texts padded to the longest, by its collator and its decoder.
+"""Runs windows with GLiNER's own collator, forward and decoder, which pad texts to the longest.
 
-It takes every architecture and every device.
+This works for every architecture and on every device.
 """
 
 from __future__ import annotations
@@ -13,52 +13,55 @@ import torch
 from service.model.spans import Span
 from service.model.windows import MAX_BATCH_TOKENS, Window
 
-PROCESSOR_TOKENS = 768
-"""Sub-tokens at once on a processor: of more, what is between two layers leaves its caches."""
+CPU_BATCH_TOKENS = 768
+"""Sub-tokens in a batch on a CPU. Of a larger batch the activations between two layers do not fit into the caches."""
 
 
 class Padded:
-    """A model of any architecture."""
+    """Runs a model of any architecture."""
 
     def __init__(self, gliner: Any) -> None:
         self._gliner = gliner
-        self.batch_tokens = PROCESSOR_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
+        self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         self._collator = gliner.create_collator()
         self._by_span = getattr(gliner.config, "span_mode", "") != "token_level"
 
     def cost(self, tokens: Sequence[int]) -> int:
-        """What windows of so many sub-tokens take together: each as much as the longest."""
+        """Sub-tokens of a batch of windows with these numbers of sub-tokens, each padded to the longest."""
         return len(tokens) * max(tokens)
 
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
-        """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
+        """The candidate spans of each window whose score is above `floor` or the window's threshold, the lower one.
+
+        Raises RuntimeError if a score is NaN.
+        """
         inputs = self._gliner.collate_batch(
             [{"tokenized_text": window.words, "ner": None} for window in windows],
             [list(window.group.labels) for window in windows],
             self._collator,
         )
         if self._gliner.device.type == "cuda":
-            inputs = {name: self._sent(value) for name, value in inputs.items()}
+            inputs = {name: self._to_gpu(value) for name, value in inputs.items()}
         output = self._gliner.run_batch(inputs)
         output.logits = output.logits.float()
         if output.logits.isnan().any():
             raise RuntimeError(
-                "The model gave scores that are no numbers; where it runs in fp16, SPANLOOP_PRECISION=fp32 helps."
+                "The model gave scores that are not numbers. If it serves in fp16, set SPANLOOP_PRECISION to fp32."
             )
         thresholds = [window.threshold for window in windows]
-        found = self._gliner.decode_batch(output, inputs, threshold=[min(floor, t) for t in thresholds])
+        candidates = self._gliner.decode_batch(output, inputs, threshold=[min(floor, t) for t in thresholds])
         if not self._by_span:
-            # A token model puts spans together from tokens above the threshold: below it they are other spans.
+            # A token-level model joins tokens above the threshold to spans: a lower threshold gives other spans.
             taken = self._gliner.decode_batch(output, inputs, threshold=thresholds)
-            doubts = [[s for s in spans if s.score <= t] for spans, t in zip(found, thresholds, strict=True)]
-            found = [spans + doubt for spans, doubt in zip(taken, doubts, strict=True)]
+            doubts = [[s for s in spans if s.score <= t] for spans, t in zip(candidates, thresholds, strict=True)]
+            candidates = [spans + doubt for spans, doubt in zip(taken, doubts, strict=True)]
         return [
             [Span(window.starts[s.start], window.ends[s.end], s.entity_type, float(s.score)) for s in spans]
-            for window, spans in zip(windows, found, strict=True)
+            for window, spans in zip(windows, candidates, strict=True)
         ]
 
-    def _sent(self, value: Any) -> Any:
-        """A tensor on its way to the GPU: from pinned memory, so that nothing waits for it but what reads it."""
+    def _to_gpu(self, value: Any) -> Any:
+        """Copy a tensor to the GPU from pinned memory: only the operations that read it wait for the copy."""
         if not isinstance(value, torch.Tensor):
             return value
         return value.pin_memory().to(self._gliner.device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""Spans of a text, and the choice among overlapping ones."""
+"""Spans of a text, and the choice among overlapping spans."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class Span(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """What one text yielded: its spans in reading order, and how certain the model is of them.
+    """The spans of one text in reading order, and how certain the model is of them.
 
-    `certainty` is in [0, 1]: the margin to the threshold of the decision nearest to it, whether a span was
-    taken or left. 0 is a decision on the fence, 1 a text without any doubt; sorted upwards, it puts the
-    tasks that most need a person first (least-confidence sampling, Settles 2009, section 3.1).
+    `certainty` is in [0, 1]: the smallest distance of a span's score to the threshold, as a share of the largest
+    possible distance. It counts taken and rejected spans. 0 is a score at the threshold, 1 a text without candidates.
+    Sorted by certainty, the tasks that most need a person come first (least-confidence sampling, Settles 2009,
+    section 3.1).
     """
 
     spans: tuple[Span, ...]
@@ -35,12 +36,12 @@ class Extraction(NamedTuple):
 def without_overlaps(candidates: Iterable[Span]) -> list[Span]:
     """The best candidates that do not overlap, in reading order.
 
-    The same greedy choice as GLiNER's flat decoding: by falling score; ties go to the earlier start, then to the
-    shorter span, then to the label's name, so that the result does not depend on the order given.
+    This is the greedy choice of GLiNER's flat decoding, by falling score. Ties go to the earlier start, then to the
+    shorter span, then to the label that sorts first: the result does not depend on the order of the candidates.
     """
     chosen: list[Span] = []
     for span in sorted(candidates, key=lambda s: (-s.score, s.start, s.end, s.label)):
-        # What is chosen lies apart, in reading order: only the neighbours can overlap.
+        # The chosen spans are in reading order and do not overlap, so only two neighbours can overlap the new span.
         place = bisect_left(chosen, span.start, key=lambda other: other.start)
         after_previous = place == 0 or chosen[place - 1].end <= span.start
         before_next = place == len(chosen) or span.end <= chosen[place].start
@@ -52,8 +53,8 @@ def without_overlaps(candidates: Iterable[Span]) -> list[Span]:
 def decide(candidates: Iterable[Span], threshold: float) -> Extraction:
     """Take the candidates whose score is above `threshold`, and say how certain that choice is.
 
-    A candidate at or below the threshold counts as a doubt only where it overlaps nothing that was taken: greedy
-    choice by score keeps exactly those. `threshold` is in (0, 1).
+    A candidate at or below the threshold counts as a doubt only if `without_overlaps` keeps it. `threshold` is in
+    (0, 1).
     """
     kept = without_overlaps(candidates)
     spans = tuple(span for span in kept if span.score > threshold)

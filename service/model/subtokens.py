@@ -1,7 +1,7 @@
-"""The sub-tokens of words, as a model's tokenizer makes them.
+"""The sub-tokens that a model's tokenizer makes of words.
 
-GLiNER asks its tokenizer for words that are split already, so that each word's sub-tokens do not depend on its
-neighbours: what was made for words can be put together for any window and any prompt.
+GLiNER gives its tokenizer words that are already split, so the sub-tokens of a word do not depend on its neighbours.
+The sub-tokens of each word therefore fit into every window and every prompt.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from typing import Any
 
 
 class Subtokens:
-    """A tokenizer of one's own: others may set truncation and padding on theirs, from any thread."""
+    """A private copy of a tokenizer: other threads may set truncation and padding on the original."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """Of a fast tokenizer of transformers."""
+        """`tokenizer` is a fast tokenizer of transformers."""
         self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
         self._backend.no_truncation()
         self._backend.no_padding()
-        self.opening, self.closing = self._around()
-        """What every text begins and ends with."""
+        self.opening, self.closing = self._special()
+        """The special tokens with which every text begins and ends."""
 
     def of(self, words: Sequence[str]) -> tuple[list[int], list[int]]:
-        """The sub-tokens of all words one behind another, and how many each has; 0 for a word that is dropped."""
+        """The sub-tokens of all words in order, and the number for each word: 0 if the tokenizer drops the word."""
         encoding = self._backend.encode(words, is_pretokenized=True, add_special_tokens=False)
         counts = [0] * len(words)
         for word in encoding.word_ids:
             counts[word] += 1
         return encoding.ids, counts
 
-    def _around(self) -> tuple[list[int], list[int]]:
+    def _special(self) -> tuple[list[int], list[int]]:
         encoding = self._backend.encode(["a"], is_pretokenized=True)
         places = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
         if not places:

@@ -1,8 +1,8 @@
-"""The words of a text as GLiNER sees them, each with its place in the text.
+"""The words of a text as GLiNER reads them, each with its place in the text.
 
-GLiNER counts words, not characters. Two kinds of words break that count and are mended here: words that the
-tokenizer drops whole (a zero-width joiner, a right-to-left mark), which would shift every later span by one word, and
-words too long for any window.
+GLiNER counts words, not characters. Two kinds of words break its count, and this module replaces them. The tokenizer
+drops some words whole (a zero-width joiner, a right-to-left mark): GLiNER shifts every later span by one word. Other
+words are too long for any window.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from service.model.subtokens import Subtokens
 MAX_TOKENS_OF_A_WORD = 64
 PIECE_CHARACTERS = 16
 STAND_IN = "."
+"""The word that the model reads in place of a word which the tokenizer drops."""
 
 Splitter = Callable[[str], Iterable[tuple[str, int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of one text, in order: parallel lists, and the sub-tokens of all of them.
+    """The words of one text in order, as parallel lists, and their sub-tokens.
 
-    `asked` is what the model reads (a stand-in where the tokenizer would drop the word), `starts` and `ends` are
-    code points of the text, end exclusive; `tokens` counts the sub-tokens of each word, `ids` are they, and
-    `offsets` says where in `ids` each word begins, and where the last ends.
+    `asked` is what the model reads: a word, or a stand-in for a word that the tokenizer drops. `starts` and `ends` are
+    code points of the text, end exclusive. `tokens` is the number of sub-tokens of each word. `ids` are the sub-tokens
+    of all words. `offsets` says where in `ids` each word begins and where the last word ends.
     """
 
     asked: list[str]
@@ -41,22 +42,22 @@ class Words:
 
 
 def split(text: str, splitter: Splitter, subtokens: Subtokens) -> Words:
-    """Split `text` by GLiNER's own splitter, and mend what its tokenizer cannot represent.
+    """Split `text` with GLiNER's splitter, and replace words that its tokenizer cannot represent.
 
-    A word of more than 64 sub-tokens (a base64 blob) becomes several of at most 16 characters: they cover it all, and
-    no annotation ends inside such a word anyway.
+    A word of more than 64 sub-tokens, such as a base64 blob, becomes pieces of at most 16 characters that cover it. No
+    annotation ends inside such a word.
     """
-    found = list(splitter(text))
-    asked = [word for word, _, _ in found]
+    placed = list(splitter(text))
+    asked = [word for word, _, _ in placed]
     ids, counts = subtokens.of(asked)
     if any(count > MAX_TOKENS_OF_A_WORD for count in counts):
-        found = [piece for word, count in zip(found, counts, strict=True) for piece in _pieces(word, count)]
-        asked = [word for word, _, _ in found]
+        placed = [piece for word, count in zip(placed, counts, strict=True) for piece in _pieces(word, count)]
+        asked = [word for word, _, _ in placed]
         ids, counts = subtokens.of(asked)
     if not all(counts):
         asked = [word if count else STAND_IN for word, count in zip(asked, counts, strict=True)]
         ids, counts = subtokens.of(asked)
-    starts, ends = [start for _, start, _ in found], [end for _, _, end in found]
+    starts, ends = [start for _, start, _ in placed], [end for _, _, end in placed]
     return Words(asked, starts, ends, counts, ids, [*accumulate(counts, initial=0)])
 
 

@@ -1,1 +1,1 @@
-"""What both services are served by: routes, Basic authentication, BentoML and uvicorn."""
+"""Serving of both services: routes, Basic authentication, BentoML and uvicorn."""

@@ -22,7 +22,7 @@ from service.web.routes import RequestRefused, refused
 
 
 class BasicAuth(AuthenticationBackend):
-    """Admits requests with the credentials of the settings; without any in the settings it admits every request."""
+    """Admits requests with the credentials of the settings; every request if the settings have none."""
 
     def __init__(self, settings: BasicAuthSettings) -> None:
         self._username = settings.basic_auth_username
@@ -31,34 +31,34 @@ class BasicAuth(AuthenticationBackend):
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
         """Raises AuthenticationError for missing or wrong credentials."""
         if not self.admits(conn):
-            raise AuthenticationError("wrong or no credentials")
+            raise AuthenticationError("wrong or missing credentials")
         return AuthCredentials(["authenticated"]), SimpleUser(self._username)
 
     def require(self, connection: HTTPConnection) -> None:
-        """Raises RequestRefused (401), for a route that is open to some requests and not to others."""
+        """Raise RequestRefused (401) without the right credentials. For a route that is open to some requests only."""
         if not self.admits(connection):
             raise _refusal()
 
     def admits(self, connection: HTTPConnection) -> bool:
-        """Whether a request has the right credentials, or needs none."""
+        """Whether a request has the right credentials or needs none."""
         if not self._username and not self._password:
             return True
-        # One comparison of the whole: the time it takes shows neither how much was right nor which half was wrong.
+        # compare_digest takes the same time wherever the credentials differ, so its time gives nothing away.
         return hmac.compare_digest(_given(connection), f"{self._username}:{self._password}".encode())
 
 
 def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Response:
-    """The answer of starlette's AuthenticationMiddleware."""
+    """Answer 401; for the `on_error` of starlette's AuthenticationMiddleware."""
     return refused(connection, _refusal())
 
 
 def _refusal() -> RequestRefused:
-    wanted = {"WWW-Authenticate": 'Basic realm="spanloop"'}
-    return RequestRefused(401, "This backend wants Basic authentication.", Cause.UNAUTHORIZED, wanted)
+    challenge = {"WWW-Authenticate": 'Basic realm="spanloop"'}
+    return RequestRefused(401, "This backend requires Basic authentication.", Cause.UNAUTHORIZED, challenge)
 
 
 def _given(connection: HTTPConnection) -> bytes:
-    """The credentials of a request, "user:password"; empty where there are none that can be read."""
+    """The credentials of a request, "user:password"; empty if it has none or if they cannot be decoded."""
     scheme, _, encoded = connection.headers.get("authorization", "").partition(" ")
     try:
         return base64.b64decode(encoded, validate=True) if scheme.lower() == "basic" else b""

@@ -1,4 +1,4 @@
-"""What the routes of both services share: request ids, metrics by the route's own path, errors as JSON."""
+"""Shared by the routes of both services: request ids, metrics per route, errors as JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BodyT = TypeVar("BodyT")
 
 
 class RequestRefused(Exception):
-    """A request that is answered with an error: its status, what to do, and its cause for the metrics."""
+    """A request is answered with an error: HTTP status, reason for the client, cause for the metrics, headers."""
 
     def __init__(self, status: int, reason: str, cause: Cause, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -41,7 +41,7 @@ class RequestRefused(Exception):
 class Observed:
     """A route's outermost middleware: it gives each request an id, counts and times it, and answers unexpected errors.
 
-    An unexpected error is logged with the request's id; the client gets the id and nothing of the error.
+    It logs an unexpected error with the request's id. The client gets only the id.
     """
 
     def __init__(self, app: ASGIApp, path: str) -> None:
@@ -68,7 +68,7 @@ class Observed:
                     log.exception("%s failed", self._path)
                     failures.count(cause_of(error))
                     if status:
-                        raise  # half of an answer is on its way
+                        raise  # the client already has a part of the answer
                     await _internal_error()(scope, receive, observe)
             requests.REQUESTS.labels(self._path, str(status)).inc()
         finally:
@@ -76,12 +76,12 @@ class Observed:
 
 
 def route(path: str, endpoint: Endpoint, method: str = "GET", middleware: Sequence[Middleware] = ()) -> Route:
-    """One observed route. Its endpoint, and its middleware's error handlers, may refuse a request by RequestRefused."""
+    """One observed route. Its endpoint and the error handlers of its middleware may raise RequestRefused."""
     return Route(path, endpoint, methods=[method], middleware=[Middleware(Observed, path=path), *middleware])
 
 
 def refused(request: HTTPConnection, error: Exception) -> Response:
-    """Answer a RequestRefused."""
+    """Answer a RequestRefused, log it and count its cause."""
     assert isinstance(error, RequestRefused)  # noqa: S101 - starlette types all handlers alike
     log.warning("%s answered %d: %s", request.url.path, error.status, error.reason)
     failures.count(error.cause)
@@ -89,7 +89,7 @@ def refused(request: HTTPConnection, error: Exception) -> Response:
 
 
 def http_error(request: Request, error: Exception) -> Response:
-    """Answer a path or method without a route (404, 405) with JSON, like everything else."""
+    """Answer a path or method without a route (404, 405) with JSON."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     return JSONResponse({"error": HTTPStatus(status).phrase}, status)
 
@@ -102,12 +102,12 @@ EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {
 
 
 def _internal_error() -> Response:
-    reason = f"An error of this service; its log has the cause under request {logs.request_id.get()}."
+    reason = f"This service failed. Its log has the cause under request {logs.request_id.get()}."
     return JSONResponse({"error": reason}, 500)
 
 
 async def body_of(request: Request, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it in memory. Raises RequestRefused (413)."""
+    """The body of a request. Raises RequestRefused (413) for more than `limit` bytes, without reading them all."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -120,7 +120,7 @@ async def body_of(request: Request, limit: int) -> bytes:
 
 
 def decode(body: bytes, kind: type[BodyT]) -> BodyT:
-    """A body as its kind. Raises RequestRefused (400) that says what is wrong and where."""
+    """A JSON body as an instance of `kind`. Raises RequestRefused (400) that says what is wrong and where."""
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as error:
@@ -130,5 +130,5 @@ def decode(body: bytes, kind: type[BodyT]) -> BodyT:
 
 
 def _too_large(limit: int) -> RequestRefused:
-    reason = f"The body is over {limit >> 20} MB; send fewer tasks at once, or raise SPANLOOP_MAX_BODY_MB."
+    reason = f"The body is over {limit >> 20} MB. Send fewer tasks at once or raise SPANLOOP_MAX_BODY_MB."
     return RequestRefused(413, reason, Cause.TOO_LARGE)

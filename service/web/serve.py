@@ -1,7 +1,7 @@
 """Serves one of the BentoML services in this process: `python -m service.web.serve service.main:Backend`.
 
-`bentoml serve` keeps a process beside the one that serves, to start it, watch it and start it again. In a pod
-Kubernetes does that, and counts it; the process would cost 70 MB, and a second of every start.
+`bentoml serve` keeps a second process that starts, watches and restarts the one that serves. In a pod Kubernetes does
+this and counts the restarts. The second process would cost 70 MB and a second of every start.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from service import logs
 from service.settings import Settings
 
 GRACEFUL_SECONDS = 100
-"""Seconds that answers under way may take once the program is to end: what they wait for ends sooner, and the chart
-waits longer."""
+"""Seconds that running requests may take after the signal to end. Every request ends sooner, and the chart's grace
+period is longer."""
 
 PORT = 9090
 """Port that is listened on where no other is named, the one that documents show for the backend."""
@@ -31,7 +31,7 @@ def main(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = PORT,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are answered first."""
+    """Serve until SIGTERM or SIGINT, then answer the running requests and end."""
     logs.configure(Settings().log_json)
     module, _, name = service.partition(":")
     application = getattr(import_module(module), name).to_asgi()

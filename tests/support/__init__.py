@@ -1,1 +1,1 @@
-"""What tests, benchmarks and the demonstration share."""
+"""Shared by tests, benchmarks and the demonstration."""

@@ -1,4 +1,4 @@
-"""A small server that answers as Kubernetes' API server does, as far as a backend asks it: one namespace in memory."""
+"""A fake Kubernetes API server: one namespace in memory, and the requests that a backend makes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LISTS = {"jobs": "JobList", "pods": "PodList"}
 
 @dataclass
 class ApiServer:
-    """Objects by kind and name. A Deployment's pods are ready as soon as it says so, unless its version is broken."""
+    """Objects by kind and name. A Deployment's pods are ready at once, unless its template's metadata says "broken"."""
 
     objects: dict[tuple[str, str], Found] = field(default_factory=dict)
     broken: int = 0
-    """A status that every request is answered with; 0: none."""
+    """The status of every answer; 0: each request gets its real answer."""
     asked: list[str] = field(default_factory=list)
     """Method and path of every request so far."""
     waiting: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class ApiServer:
         self.put("deployments", copy.deepcopy(EXTRACTOR))
 
     def put(self, kind: str, found: Found) -> Found:
-        """Keep an object as it is now."""
+        """Store an object and raise its resourceVersion."""
         metadata = found["metadata"]
         metadata["resourceVersion"] = str(int(metadata.get("resourceVersion", 0)) + 1)
         metadata.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
@@ -59,20 +59,20 @@ class ApiServer:
         return self.objects["deployments", "extractor"]
 
     def silence(self, path: str) -> None:
-        """Answer no request from now on that has this in its path; empty: answer all, those that wait as well."""
+        """From now on answer no request with `path` in its path. Empty: answer all requests, also those that wait."""
         with self._heard:
             self._silent = path
             self._heard.notify_all()
 
     def wait(self, path: str) -> None:
-        """Come back when a request of this path may be answered."""
+        """Wait until a request of this path may be answered."""
         with self._heard:
             self.waiting.append(path)
             self._heard.wait_for(lambda: not self._silent or self._silent not in path)
             self.waiting.remove(path)
 
     def answer(self, method: str, path: str, body: Found) -> tuple[int, Found]:
-        """/apis/GROUP/VERSION/namespaces/NAMESPACE/KIND[/NAME[/PART]]"""
+        """The status and body for a request of /apis/GROUP/VERSION/namespaces/NAMESPACE/KIND[/NAME[/PART]]."""
         self.asked.append(f"{method} {path}")
         if self.broken:
             return self.broken, {}
@@ -81,8 +81,8 @@ class ApiServer:
             if method == "POST":
                 return self._create(kind, body)
             if not name:
-                found = [one for (of, _), one in self.objects.items() if of == kind]
-                return 200, {"kind": LISTS[kind], "items": found}
+                items = [item for (item_kind, _), item in self.objects.items() if item_kind == kind]
+                return 200, {"kind": LISTS[kind], "items": items}
             if (kind, name) not in self.objects:
                 return 404, {}
             return self._change(method, kind, self.objects[kind, name], body)
@@ -117,7 +117,7 @@ def _merge(known: Found, patch: Found) -> None:
 
 
 def _settle(deployment: Found) -> None:
-    """Let the Deployment's pods be what it says, at once."""
+    """Set the status of a Deployment to what its spec asks for."""
     wanted = deployment["spec"]["replicas"]
     deployment["metadata"]["generation"] += 1
     deployment["status"] = {
@@ -130,7 +130,7 @@ def _settle(deployment: Found) -> None:
 
 @contextmanager
 def served(state: ApiServer, folder: Path) -> Iterator[Path]:
-    """Serve it on a local port for as long as the context lasts. Gives a kubeconfig that leads there."""
+    """Serve `state` on a local port while the context lasts. Yields the path of a kubeconfig for it."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:

@@ -1,4 +1,4 @@
-"""What Label Studio, Prometheus and others ask of a backend in the tests."""
+"""Requests of Label Studio, Prometheus and others to a backend."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def scrape(client):
 
 
 def assert_item(item, texts, version=None):
-    """One prediction as Label Studio takes it: never null, a number as score, regions with the slice they mark."""
+    """Assert that Label Studio accepts a prediction: no nulls, a number as score, regions with the text they mark."""
     assert set(item) == {"result", "score", "model_version"}
     assert isinstance(item["score"], (int, float))
     assert 0 <= item["score"] <= 1

@@ -1,10 +1,10 @@
-"""Time that passes when a test says so."""
+"""A clock that a test sets."""
 
 from __future__ import annotations
 
 
 class Clock:
-    """Seconds, as `time.monotonic` gives them."""
+    """Returns `seconds` when called, like `time.monotonic`."""
 
     seconds = 0.0
 

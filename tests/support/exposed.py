@@ -1,6 +1,6 @@
-"""One part in a process of its own, as it is served: `python exposed.py PART` prints its expositions, as JSON.
+"""Runs one part in this process: `python exposed.py PART` prints its expositions as JSON.
 
-Settings come from the environment, as they do where it is served.
+The settings come from the environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONFIG = '<View><Labels name="l" toName="t"><Label value="person"/></Labels><Tex
 
 
 def machine() -> Iterator[str]:
-    """Backend and extractor in one process: after a prediction, and after another version has taken over."""
+    """Backend and extractor in one process: after a prediction, and after another version is swapped in."""
     from service.backend.app import build
     from service.backend.local import compose
     from service.backend.local.settings import MachineSettings
@@ -55,7 +55,7 @@ def extractor() -> Iterator[str]:
 
 
 def training() -> Iterator[str]:
-    """What a run's process has loaded when it tunes, and answers."""
+    """The process of a run that tunes, with all modules that it has then imported."""
     import httpx
 
     import training.run

@@ -20,9 +20,9 @@ PRIVATE_ADDRESSES = {"ML_BLOCK_LOCAL_IP": "false", "SSRF_PROTECTION_ENABLED": "f
 
 
 def start(program: Path, folder: Path, port: int, host: str = "127.0.0.1") -> Server:
-    """Start Label Studio with its data in `folder`, which begins as a copy of a database that was made once.
+    """Start Label Studio with its data in `folder`, which gets a copy of a migrated database.
 
-    A first start takes half a minute for the migrations; the migrated database is kept beside the program.
+    The migrations take half a minute. They run once; the migrated database is kept beside the program.
     """
     migrated = program.parent.parent / "migrated"
     if not migrated.exists():
@@ -66,7 +66,7 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
 
 
 class Client:
-    """Label Studio's API as a person's clicks use it. Every call raises httpx.HTTPStatusError where it is refused."""
+    """Label Studio's API as a person's clicks use it. Every call raises httpx.HTTPStatusError if it is refused."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -87,12 +87,12 @@ class Client:
         return tasks
 
     def connect_model(self, project: int, url: str, extra_params: dict[str, Any] | None = None) -> int:
-        """Connect a model with interactive pre-annotation; its id."""
+        """Connect a model with interactive pre-annotation. Returns the model's id."""
         body = {"project": project, "url": url, "title": "Spanloop", "is_interactive": True}
         return int(self._post("/api/ml/", body | ({"extra_params": extra_params} if extra_params else {}))["id"])
 
     def retrieve_predictions(self, project: int) -> None:
-        """Select all tasks, then Retrieve Predictions."""
+        """Select all tasks and choose Retrieve Predictions."""
         params = {"id": "retrieve_tasks_predictions", "project": project}
         self._post("/api/dm/actions", {"selectedItems": {"all": True, "excluded": []}}, params)
 
@@ -103,7 +103,7 @@ class Client:
         self._http.post(f"/api/ml/{model}/train").raise_for_status()
 
     def model_version(self, model: int) -> str:
-        """The version that the model names when Label Studio asks it now."""
+        """The version that the model names. Label Studio asks the model for it."""
         response = self._http.get(f"/api/ml/{model}")
         response.raise_for_status()
         return str(response.json()["model_version"])

@@ -1,4 +1,4 @@
-"""What a test needs and a machine may lack."""
+"""Components that a test needs and a machine may lack."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 
 
-def missing(what: str) -> NoReturn:
-    """Skip the test that needs a component which this machine lacks; in CI, where everything is tested, fail it."""
+def missing(reason: str) -> NoReturn:
+    """Skip a test because this machine lacks a component. In CI, where all tests must run, fail it."""
     if os.environ.get("CI"):
-        pytest.fail(f"{what}; in CI it must be there")
-    pytest.skip(what)
+        pytest.fail(f"{reason}; in CI no test may be skipped")
+    pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""GLiNERs with random weights over small encoders of all kinds."""
+"""GLiNER models with random weights over small encoders of several kinds."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ ENCODERS = {
 
 
 def random_gliner(folder: Path, encoder: str, bi: bool = False, **options: Any) -> Any:
-    """One over an encoder of ENCODERS, or over two; `options` are GLiNERConfig's. Its files are put into `folder`."""
+    """A GLiNER over an encoder of ENCODERS; with `bi` a second such encoder reads the labels.
+
+    `options` go to GLiNERConfig. The encoder's files are written into `folder`.
+    """
     torch.manual_seed(3)
     tokenizer = AutoTokenizer.from_pretrained(STARTER)
     config = ENCODERS[encoder]()
@@ -59,7 +62,7 @@ def random_gliner(folder: Path, encoder: str, bi: bool = False, **options: Any) 
         ),
         backbone_from_pretrained=False,
     )
-    with torch.no_grad():  # scores that differ, as those of a trained model do
+    with torch.no_grad():  # larger weights give scores that differ, like those of a trained model
         for name, parameter in gliner.model.named_parameters():
             if parameter.dim() > 1 and "rep_layer.model" not in name and "bert_layer" not in name:
                 parameter.mul_(1.4)

@@ -1,4 +1,4 @@
-"""Debian's docker-registry on a free port, and the token server that its Bearer challenge names."""
+"""Debian's docker-registry on a free port, and a token server for its Bearer challenge."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.lacking import missing
 PROGRAM = "docker-registry"
 USER, PASSWORD = "anna", "pass:wört"
 HTPASSWD = f"{USER}:$2b$04$H97Dvsaaal1l/u8aeFhI7eH0D.VOZWwK0U0eoLrhZl2qPYBtbJgiW\n"
-"""bcrypt of PASSWORD."""
+"""An htpasswd file with USER and the bcrypt hash of PASSWORD."""
 IDENTITY = "identity-token-of-anna"
 
 
 def needed() -> None:
-    """Skip where docker-registry is missing."""
+    """Skip the test if docker-registry is not installed."""
     if not shutil.which(PROGRAM):
         missing(f"{PROGRAM} is not installed (Debian: apt-get install docker-registry)")
 
@@ -39,9 +39,9 @@ def needed() -> None:
 def docker_registry(
     folder: Path, auth: dict[str, Any] | None = None, tls: dict[str, str] | None = None
 ) -> Iterator[str]:
-    """A running registry that keeps its blobs in `folder`: its host and port. The folder is deleted at the end."""
+    """Run a registry with its blobs in `folder` while the context lasts. Yields host:port. Deletes the blobs."""
     needed()
-    for _ in range(3):  # the port that was free may be taken by the time it is used
+    for _ in range(3):  # another process may take the free port meanwhile
         host = f"127.0.0.1:{_free_port()}"
         process = _start(folder, host, auth, tls)
         try:
@@ -87,7 +87,7 @@ def _free_port() -> int:
 
 
 def make_key(folder: Path) -> tuple[Path, Path]:
-    """A new certificate for this machine, signed by itself, and its key."""
+    """A new self-signed certificate for 127.0.0.1, and its key."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tests", "-days", "2"]
     files = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
@@ -97,14 +97,14 @@ def make_key(folder: Path) -> tuple[Path, Path]:
 
 @dataclass
 class TokenServer:
-    """Gives out the signed tokens that docker-registry asks for with `auth: token`."""
+    """Issues the signed tokens that docker-registry requires with `auth: token`."""
 
     folder: Path
     url: str = ""
     status: list[int] = field(default_factory=list)
-    """What the next requests are answered with instead of a token."""
+    """Statuses of the next answers, which bring no token."""
     asked: list[dict[str, str]] = field(default_factory=list)
-    """Method, scope, and what the client showed of itself, of every request."""
+    """Method, authorization and form of every request."""
 
     @property
     def auth(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def token_server(folder: Path) -> Iterator[TokenServer]:
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """An HTTP server on a free port, for as long as the context lasts: its host and port."""
+    """Serve HTTP on a free port while the context lasts. Yields host:port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""A rollout that tests tick by hand."""
+"""A rollout whose ticks a test calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from service.backend.cluster.rollout import ClusterRollout
 
 
 class TickedRollout(ClusterRollout):
-    """Looks at the Deployment before each tick, as a backend's loop does."""
+    """Reads the Deployment before each tick, as a backend's loop does."""
 
     def __init__(self, cluster, **options):
         self.deployment = ExtractorDeployment(cluster)

@@ -1,4 +1,4 @@
-"""Metrics as tests read them: an exposition as Prometheus would parse it, and what a process has counted."""
+"""Reads metrics in tests: an exposition as Prometheus parses it, and the counters of this process."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 class Scrape:
-    """What one scrape gave: types and samples by the samples' names."""
+    """One parsed exposition: types, labels and samples by name."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.types: dict[str, str] = {}
-        """By the name that the exposition gives: with _total, without _bucket."""
+        """Types by a metric's name: with _total, without _bucket."""
         self.labels: dict[str, set[str]] = {}
-        """The names of the labels of all samples, le aside."""
+        """Label names of all samples of a metric, except le."""
         self._samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
         for family in text_string_to_metric_families(text):
             name = f"{family.name}_total" if family.type == "counter" else family.name
-            assert name not in self.types, f"{name} is there twice"
+            assert name not in self.types, f"the exposition has {name} twice"
             self.types[name] = family.type
             self.labels[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
             for sample in family.samples:
                 place = tuple(sorted(sample.labels.items()))
-                assert place not in self._samples.setdefault(sample.name, {}), f"{sample} is there twice"
+                assert place not in self._samples.setdefault(sample.name, {}), f"the exposition has {sample} twice"
                 self._samples[sample.name][place] = sample.value
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        """A sample's value; None where there is none."""
+        """The value of a sample; None if there is no such sample."""
         return self._samples.get(name, {}).get(tuple(sorted(labels.items())))
 
     def of(self, name: str) -> dict[tuple[str, ...], float]:
-        """A metric's samples by the values of their labels, in the order of the labels' names."""
-        return {tuple(value for _, value in place): found for place, found in self._samples.get(name, {}).items()}
+        """The samples of a metric by their label values, which are in the order of the label names."""
+        samples = self._samples.get(name, {})
+        return {tuple(value for _, value in labels): number for labels, number in samples.items()}
 
     @property
     def own(self) -> set[str]:
-        """The names of this project's metrics."""
+        """Names of Spanloop's own metrics."""
         return {name for name in self.types if name.startswith("spanloop_")}
 
     @property
     def series(self) -> int:
-        return sum(len(found) for found in self._samples.values())
+        """Number of samples."""
+        return sum(len(samples) for samples in self._samples.values())
 
 
 def counted(name: str, **labels: str) -> float:
-    """What this process has counted by now; 0 for nothing."""
+    """The value of a sample of this process; 0 if there is no such sample."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 class Growth:
-    """What is counted from now on: `grown("spanloop_errors_total", cause="deadline")`."""
+    """How much samples have grown since its creation: `grown("spanloop_errors_total", cause="deadline")`."""
 
     def __init__(self) -> None:
         self._before = {

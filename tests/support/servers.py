@@ -1,4 +1,4 @@
-"""Server processes of the demonstration: started, waited for, ended."""
+"""Starts, awaits and ends server processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 
 class ServerFailed(RuntimeError):
-    """A server did not come up; says where its log is."""
+    """A server did not start. The message says where its log is."""
 
 
 class Server:
@@ -27,7 +27,7 @@ class Server:
         self._output = log.open("ab")
         self._process = subprocess.Popen(
             command,
-            # The demonstration is the same whatever the caller has set for a backend of their own.
+            # The caller's own SPANLOOP_ variables must not change the server.
             env={k: v for k, v in os.environ.items() if not k.startswith("SPANLOOP_")} | dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
@@ -37,11 +37,11 @@ class Server:
 
     @property
     def process(self) -> int:
-        """The id of its process."""
+        """The process id."""
         return self._process.pid
 
     def wait(self, seconds: float = 180, path: str = "/health") -> None:
-        """Wait until `path` answers. Raises ServerFailed where it does not in time, or where the process has ended."""
+        """Wait until `path` answers. Raises ServerFailed after `seconds`, or if the process has ended."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -54,11 +54,11 @@ class Server:
         raise ServerFailed(f"{self.name} does not answer at {self.url} after {seconds:.0f} s; its log is {self.log}.")
 
     def tail(self, lines: int = 20) -> str:
-        """The end of the server's log."""
+        """The last lines of the server's log."""
         return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End the process and everything that it has started in its session."""
+        """End the process and all processes of its session."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGTERM)
             try:
@@ -70,7 +70,7 @@ class Server:
 
 
 def free_port(preferred: int) -> int:
-    """The preferred port, or any free one where it is taken."""
+    """The preferred port, or any free port if it is taken. Raises ServerFailed if there is none."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A small server that answers as Label Studio does, as far as the backend and a run ask it."""
+"""A fake Label Studio that answers the requests of a backend and of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGE_TASKS = 100
 
 @dataclass
 class StudioProject:
-    """A project of the small Label Studio."""
+    """A project of the fake Label Studio."""
 
     label_config: str = LABEL_CONFIG
     annotations: int = 0
@@ -45,13 +45,13 @@ class StudioProject:
 
 @dataclass
 class Studio:
-    """A small server that answers as Label Studio does, as far as the backend and a run ask it."""
+    """The state and the answers of a fake Label Studio."""
 
     url: str = ""
     projects: dict[int, StudioProject] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     broken: int = 0
-    """A status that every request is answered with; 0: none."""
+    """The status of every answer; 0: each request gets its real answer."""
     authorizations: list[str] = field(default_factory=list)
     prefix: str = ""
     """The path below which alone it answers, as `/ls`."""
@@ -133,7 +133,7 @@ class Studio:
 
 @contextmanager
 def served(state: Studio) -> Iterator[Studio]:
-    """Serve it on a local port for as long as the context lasts."""
+    """Serve `state` on a local port while the context lasts, and set its `url`."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:

@@ -1,6 +1,6 @@
-"""A tiny GLiNER made on the spot, which knows a few dozen names: real code, real weights, no download.
+"""Trains a tiny GLiNER that knows a few dozen names: real code, real weights, no download.
 
-Its encoder has no positions, so what it finds hangs on words and their neighbours and holds in a text of any length.
+Its position embeddings are zero, so its spans depend on words and their neighbours, not on where they are in a text.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILLER = [
 
 
 def build(folder: Path, steps: int = 320) -> Path:
-    """Make the model in `folder`; the same weights every time."""
+    """Make the model in `folder` and return its directory. The weights are the same every time."""
     state = torch.get_rng_state()
     torch.set_num_threads(1)
     torch.manual_seed(7)
@@ -45,7 +45,7 @@ def build(folder: Path, steps: int = 320) -> Path:
         vocab_size=len(tokenizer), intermediate_size=96, max_position_embeddings=512, initializer_range=0.15, **sizes
     )
     bert = BertModel(config)
-    with torch.no_grad():  # a name begins as a relative of its kind: less is left to learn
+    with torch.no_grad():  # a name's embedding starts close to its kind's, so there is less to learn
         rows = bert.embeddings.word_embeddings.weight
         for kind, names in KINDS.items():
             for word in {word.lower() for name in names for word in name.split()}:
@@ -75,7 +75,7 @@ def build(folder: Path, steps: int = 320) -> Path:
 
 
 def sentence(rng: random.Random) -> tuple[list[str], list[tuple[int, int, str]]]:
-    """Words, and spans of words (last word inclusive)."""
+    """A random sentence: its words, and its spans as (first word, last word inclusive, kind)."""
     words: list[str] = []
     spans: list[tuple[int, int, str]] = []
     for _ in range(rng.randint(1, 4)):
@@ -118,7 +118,7 @@ def _train(gliner: Any, steps: int) -> None:
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
-    """WordPiece over the words above and single characters, with BERT's normalizer: it drops joiners and marks."""
+    """WordPiece over the words above and single characters. BERT's normalizer drops joiners and marks."""
     names = [word.lower() for kind in KINDS.values() for name in kind for word in name.split()]
     characters = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters)]

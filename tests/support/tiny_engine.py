@@ -1,4 +1,4 @@
-"""How the tests ask an engine."""
+"""Ways for tests to ask an engine and to control its batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LABELS = ("person", "company", "city")
 
 
 class Hooked:
-    """The tiny model with something done before each batch."""
+    """A model that calls `before` with each batch before it runs."""
 
     def __init__(self, model, before):
         self.model = model
@@ -26,7 +26,7 @@ class Hooked:
 
 
 class Gate:
-    """What is done before each batch: nothing runs until it is opened."""
+    """A hook for `Hooked`: no batch runs until the gate is opened."""
 
     def __init__(self):
         self.begun = threading.Event()
@@ -43,6 +43,6 @@ class Answered(NamedTuple):
 
 
 async def extract(engine, texts, seconds=60.0):
-    """One question's answer."""
+    """Ask an engine one question with `texts`, and return its answer."""
     answer = await engine.ask([Question(texts, LABELS)], 0.5, seconds)
     return Answered(answer.version, *answer.items)

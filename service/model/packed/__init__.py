@@ -1,8 +1,8 @@
-"""The quick way from windows to spans on a processor: texts one behind another instead of padded to the longest.
+"""Runs windows on a CPU as a packed sequence: texts are concatenated instead of padded to the longest.
 
-What a token is computed from beside itself, its text, is short: it is attended to on its own, in the processor's
-caches; all else runs over the tokens of many texts at once, with weights laid out for it beforehand. Same scores as
-GLiNER's own forward. Known are span models, uni- and bi-encoders, over BERT and DeBERTa.
+Attention runs on one text at a time, whose scores fit into the CPU's caches. All other layers run on the tokens of many
+texts at once, with weights that are reordered beforehand. The scores are those of GLiNER's own forward. Supported are
+span models, uni- and bi-encoders, over BERT and DeBERTa.
 """
 
 from __future__ import annotations
@@ -24,29 +24,31 @@ from service.model.spans import Span
 from service.model.windows import Window
 
 BATCH_TOKENS = 2048
-"""Sub-tokens at once: more is no quicker (`python -m benchmarks.batches`)."""
+"""Sub-tokens in a batch. Larger batches are no faster (`python -m benchmarks.batches`)."""
 
 
 NETWORKS = {UniEncoderSpanModel, BiEncoderSpanModel, *FOLDED.values()}
 PROBE_TOLERANCE = 0.2
-"""What is left out of a network moves its scores by as much as they differ among themselves; rounding by far less."""
+"""Largest mean difference from GLiNER's own logits, as a share of their standard deviation.
+
+A missing layer changes the logits by about one standard deviation. Rounding changes them by far less."""
 
 
 class Packed:
-    """A known model on a processor."""
+    """Runs a supported model on a CPU."""
 
     def __init__(self, gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int) -> None:
-        """`closing` ends each text's sub-tokens; `longest` counts them at most."""
+        """`closing` are the special tokens that end each text; `longest` is the most sub-tokens of a window."""
         self.network = PackedNetwork(gliner, linear, longest)
         self._closing = closing
         self.batch_tokens = BATCH_TOKENS
 
     def cost(self, tokens: Sequence[int]) -> int:
-        """What windows of so many sub-tokens take together."""
+        """Sub-tokens of a batch of windows with these numbers of sub-tokens: their sum, without padding."""
         return sum(tokens)
 
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
-        """The candidate spans of each window above `floor`, or above its threshold where that is lower."""
+        """The candidate spans of each window whose score is above `floor` or the window's threshold, the lower one."""
         logits = self.network(Sequences.of(windows, self._closing))
         return [
             entities(window, scores, min(floor, window.threshold))
@@ -55,16 +57,16 @@ class Packed:
 
 
 def pack(gliner: Any, linear: type[PackedLinear], closing: Sequence[int], longest: int, probe: Window) -> Packed | None:
-    """A model as `Packed`; None where it is not known, or does with the `probe` what GLiNER itself does not."""
+    """A model as `Packed`; None if it is not supported or if its result for `probe` differs from GLiNER's own."""
     sequences = Sequences.of([probe], closing)
-    if not (_is_here(gliner) and _is_known(gliner) and _reads(gliner, sequences, probe)):
+    if not (_has_kernels(gliner) and _is_known(gliner) and _reads(gliner, sequences, probe)):
         return None
     packed = Packed(gliner, linear, closing, longest)
     return packed if _agrees(gliner, packed.network(sequences)[0], probe) else None
 
 
-def _is_here(gliner: Any) -> bool:
-    """Whether the processor's library does what is needed, in the model's precision."""
+def _has_kernels(gliner: Any) -> bool:
+    """Whether the model is on a CPU whose oneDNN has kernels for the model's precision."""
     if gliner.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     precision = next(gliner.model.parameters()).dtype
@@ -88,7 +90,7 @@ def _is_known(gliner: Any) -> bool:
 
 
 def _reads(gliner: Any, sequences: Sequences, probe: Window) -> bool:
-    """Whether GLiNER's own collator makes the same sub-tokens, and the same words of them."""
+    """Whether GLiNER's own collator makes the same sub-tokens and the same number of words."""
     inputs = _collated(gliner, probe)
     return bool(
         inputs["input_ids"][0].tolist() == sequences.ids and int(inputs["text_lengths"].item()) == len(sequences.counts)
@@ -96,13 +98,13 @@ def _reads(gliner: Any, sequences: Sequences, probe: Window) -> bool:
 
 
 def _agrees(gliner: Any, logits: torch.Tensor, probe: Window) -> bool:
-    """Whether GLiNER's own forward gives about the same logits [words, width, labels] of the probe."""
+    """Whether GLiNER's own forward gives about the same logits [words, width, labels] for the probe."""
     with torch.inference_mode():
-        own = gliner.run_batch(_collated(gliner, probe)).logits[0].float()
-    words, widths, _ = own.shape
+        expected = gliner.run_batch(_collated(gliner, probe)).logits[0].float()
+    words, widths, _ = expected.shape
     inside = torch.arange(words).unsqueeze(1) + torch.arange(widths) < words
-    apart = (logits - own)[inside].abs().mean()
-    return bool(apart < PROBE_TOLERANCE * own[inside].std())
+    difference = (logits - expected)[inside].abs().mean()
+    return bool(difference < PROBE_TOLERANCE * expected[inside].std())
 
 
 def _collated(gliner: Any, probe: Window) -> Any:

@@ -1,6 +1,6 @@
-"""Self-attention within each of many texts that stand one behind another, without padding.
+"""Self-attention within each of many concatenated texts, without padding.
 
-A text's scores are computed on its own: they fit into a processor's cache, and no mask is needed.
+The scores of each text are computed separately: they fit into a CPU's cache and need no mask.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from service.model.packed.linear import PackedLinear
 from service.model.packed.shapes import filled_rows, rounded
 
 ROWS = 64
-"""Queries at once: their scores stay in a processor's cache, however long the text is."""
+"""Number of queries that are scored at once. Their scores stay in a CPU's cache, even for a long text."""
 
 
 class Attention(Protocol):
-    """[tokens, size] of [tokens, size]: every token attends to those of its text."""
+    """Lets every token attend to the tokens of its text: states [tokens, size] to states [tokens, size]."""
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor: ...
 
 
 class AbsoluteAttention:
-    """BERT's: positions are in the embeddings."""
+    """BERT's attention. Its positions are in the embeddings."""
 
     def __init__(self, layer: Any, linear: type[PackedLinear]) -> None:
         self._heads = layer.num_attention_heads
@@ -107,19 +107,22 @@ class DisentangledAttention:
 
 
 def unwritten(states: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
-    """Where attended values go, shaped as `states`. Rows behind the texts are 0: in int8 all rows share a range."""
-    found = torch.empty_like(states)
-    found[texts[-1].stop :] = 0
-    return found
+    """An uninitialized tensor for attended values, shaped like `states`.
+
+    The rows after the texts are 0, because in int8 all rows share one range.
+    """
+    values = torch.empty_like(states)
+    values[texts[-1].stop :] = 0
+    return values
 
 
 def by_head(projected: torch.Tensor, heads: int) -> torch.Tensor:
-    """Queries, keys and values side by side [tokens, 3 size] as [3, heads, tokens, size of a head]: a view."""
+    """A view of concatenated queries, keys and values [tokens, 3 size] as [3, heads, tokens, size of a head]."""
     return projected.view(len(projected), 3, heads, -1).permute(1, 2, 0, 3)
 
 
 def of_text(projected: torch.Tensor, text: slice) -> torch.Tensor:
-    """A text's part of [3, heads, tokens, size of a head], its tokens filled up to a number that recurs."""
+    """One text's part of [3, heads, tokens, size of a head], with its tokens filled up to a `rounded` number."""
     return filled_rows(projected[:, :, text], rounded(text.stop - text.start)).contiguous()
 
 
@@ -129,12 +132,12 @@ def blocks(count: int) -> list[slice]:
 
 
 def attend(scores: torch.Tensor, value: torch.Tensor, out: torch.Tensor, rows: slice) -> None:
-    """Write into those `rows` of `out` [tokens, size] the values [heads, keys, size of a head] by the rows' scores.
+    """Write the values, weighted by the softmax of the scores, into `rows` of `out` [tokens, size].
 
-    Scores are [heads, rows, keys]; of the rows and the keys those beyond `out` were only added.
+    `scores` is [heads, rows, keys], `value` [heads, keys, size of a head]. Rows and keys beyond `out` are filling.
     """
     scores[..., len(out) :] = -torch.inf
-    # In bf16 a softmax over a number of keys that fills no vector takes twice as long as in fp32.
+    # In bf16 a softmax takes twice as long as in fp32 if the number of keys does not fill whole vectors.
     shares = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
     attended = (shares @ value).transpose(0, 1)
     written = out[rows]

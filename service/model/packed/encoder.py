@@ -1,4 +1,4 @@
-"""BERT's and DeBERTa's encoders over many texts that stand one behind another, without padding."""
+"""BERT's and DeBERTa's encoders over many concatenated texts, without padding."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from service.model.packed.linear import ACTIVATIONS, PackedLinear
 
 
 class Encoder:
-    """A known encoder's weights, laid out for inference on a processor."""
+    """The weights of a supported encoder, laid out for inference on a CPU."""
 
     def __init__(self, model: Any, linear: type[PackedLinear], longest: int) -> None:
-        """`longest` counts a text's tokens at most. See `is_known` for what `model` may be."""
+        """`model` is a transformer for which `is_known` is true. `longest` is the most tokens of a text."""
         self._embeddings = model.embeddings
         self._has_positions = getattr(model.embeddings, "position_embeddings", None) is not None
         activation = model.config.hidden_act
@@ -28,7 +28,10 @@ class Encoder:
         ]
 
     def __call__(self, ids: torch.Tensor, texts: Sequence[slice], wanted: torch.Tensor) -> torch.Tensor:
-        """The last states [wanted, size] of the `wanted` among the `ids` of `texts`, others may follow those."""
+        """The last layer's states [wanted, size] of the tokens at the indices `wanted`.
+
+        `ids` are the tokens of all `texts`, which are slices of it. Filling may follow the last text.
+        """
         states = self._embed(ids, texts)
         everything: slice | torch.Tensor = slice(None)
         for layer in self._layers[:-1]:
@@ -43,15 +46,15 @@ class Encoder:
         return embedded[0]
 
     def _places(self, count: int, texts: Sequence[slice]) -> torch.Tensor:
-        """Each token's place in its text."""
-        found = torch.zeros(count, dtype=torch.long)
+        """The position of each token in its text."""
+        places = torch.zeros(count, dtype=torch.long)
         for text in texts:
-            torch.arange(text.stop - text.start, out=found[text])
-        return found
+            torch.arange(text.stop - text.start, out=places[text])
+        return places
 
 
 class Layer:
-    """One layer: attention, then two wide layers, each with what it read added and normalized."""
+    """One layer: attention and a feed-forward block, each followed by a residual addition and a LayerNorm."""
 
     def __init__(self, layer: Any, linear: type[PackedLinear], attention: Attention, activation: str) -> None:
         self._attention = attention
@@ -62,7 +65,7 @@ class Layer:
         self._norm = layer.output.LayerNorm
 
     def __call__(self, states: torch.Tensor, texts: Sequence[slice], wanted: slice | torch.Tensor) -> torch.Tensor:
-        """Of the tokens' states those that are wanted: behind the attention a token is computed for itself alone."""
+        """The layer's states [wanted, size]. After the attention no token depends on another: the rest is skipped."""
         attended = self._attention(states, texts)[wanted]
         attended = normalized(self._attended.plus(attended, states[wanted]), self._attended_norm)
         return normalized(self._narrow.plus(self._wide(attended), attended), self._norm)
@@ -73,7 +76,7 @@ def normalized(states: torch.Tensor, norm: Any) -> torch.Tensor:
 
 
 def is_known(model: Any) -> bool:
-    """Whether `Encoder` can stand in for a transformer."""
+    """Whether `Encoder` can replace a transformer."""
     if type(model) not in (BertModel, DebertaV2Model) or model.config.hidden_act not in ACTIVATIONS:
         return False
     if type(model) is BertModel:

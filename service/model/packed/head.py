@@ -1,7 +1,7 @@
-"""A span model's head over the words of many texts that stand one behind another: every span's score for every label.
+"""A span model's head over the words of many concatenated texts: the score of every span for every label.
 
-The two exact rewrites of `service.model.rewrites` in one place: the first wide layer runs once a word for a span's
-start and once for its end, and the last layer is folded into the labels.
+It combines two exact rewrites of `service.model.rewrites`: the first wide layer runs once per word for span starts and
+once for span ends, and the last layer is applied to the labels.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from service.model.packed.sequences import parts
 from service.model.packed.shapes import filled_rows, rounded
 
 BLOCK = 16
-"""Words whose spans are scored at once: they stay in a processor's cache."""
+"""Number of words whose spans are scored at once. Their features stay in a CPU's cache."""
 
 
 class Projection:
-    """GLiNER's projection layer: a linear layer, a ReLU (and a dropout, for learning), and another linear layer."""
+    """GLiNER's projection layer: a linear layer, a ReLU and another linear layer. Its dropout is for training only."""
 
     def __init__(self, layer: Any, linear: type[PackedLinear], activation: str | None = None) -> None:
-        """`activation` is what is done to the result."""
+        """`activation` is applied to the result."""
         self._wide = linear.of(layer[0], activation="relu")
         self._narrow = linear.of(layer[-1], activation=activation)
 
@@ -33,7 +33,7 @@ class Projection:
 
 
 class SpanHead:
-    """A known span head's weights, laid out for inference on a processor."""
+    """The weights of a SpanMarkerV0 head, laid out for inference on a CPU."""
 
     def __init__(self, head: Any, linear: type[PackedLinear]) -> None:
         self._width = head.max_width
@@ -47,9 +47,10 @@ class SpanHead:
     def __call__(
         self, words: torch.Tensor, texts: Sequence[slice], labels: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
-        """Logits [words, width, labels] of each text, of all `words` [words, size] and its labels [labels, size].
+        """Logits [words, width, labels] of each text.
 
-        Spans that end behind their text hold no meaning.
+        `words` are the words of all texts [words, size], `texts` their slices, `labels` [labels, size] of each text.
+        Spans that end after their text have meaningless logits.
         """
         words = filled_rows(words, rounded(len(words) + BLOCK))
         starts = self._start(self._project_start(words))
@@ -61,14 +62,14 @@ class SpanHead:
         folded = self._fold(filled_rows(together, rounded(len(together))))
         biases = together @ self._bias
         return [
-            self._text(starts, ends, text, folded[own], biases[own])
-            for text, own in zip(texts, parts(map(len, labels)), strict=True)
+            self._text(starts, ends, text, folded[part], biases[part])
+            for text, part in zip(texts, parts(map(len, labels)), strict=True)
         ]
 
     def _text(
         self, starts: torch.Tensor, ends: torch.Tensor, text: slice, weight: torch.Tensor, bias: torch.Tensor
     ) -> torch.Tensor:
-        """[words, width, labels] of one text among all starts and ends, in blocks that may reach into the next text."""
+        """Logits [words, width, labels] of one text, in blocks. The last block may reach into the next text."""
         count = text.stop - text.start
         blocks = [slice(at, at + BLOCK) for at in range(text.start, text.stop, BLOCK)]
         return torch.cat([self._scores(starts[block], ends[block], weight, bias) for block in blocks])[:count]
@@ -76,6 +77,6 @@ class SpanHead:
     def _scores(
         self, starts: torch.Tensor, ends: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
     ) -> torch.Tensor:
-        """[words, width, labels] of words [words, size], their ends [words, width, size] and labels [labels, size]."""
+        """Logits [words, width, labels] of starts [words, size], ends [words, width, size], weight [labels, size]."""
         spans = (starts.unsqueeze(1) + ends).relu_()
         return F.linear(spans, weight, bias)

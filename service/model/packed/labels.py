@@ -1,4 +1,4 @@
-"""The labels' embeddings that spans are scored against."""
+"""The embeddings of labels against which spans are scored."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from service.model.packed.shapes import filled_rows, rounded
 from service.model.windows import Group
 
 LABEL_SETS_KEPT = 64
-"""Label sets whose embeddings are kept."""
+"""Number of label sets whose embeddings a bi-encoder keeps."""
 
 
 class Labels(Protocol):
-    """For each window's group its labels' embeddings [labels, size], of the encoder's states at all label places."""
+    """Gives the label embeddings [labels, size] of each window's group.
+
+    `states` [labels, size] are the encoder's states at the places of all labels.
+    """
 
     def __call__(self, states: torch.Tensor, groups: Sequence[Group]) -> Sequence[torch.Tensor]: ...
 
 
 class ReadLabels:
-    """A uni-encoder's: labels are read together with each text."""
+    """The labels of a uni-encoder, which reads them together with each text."""
 
     def __init__(self, gliner: Any, linear: type[PackedLinear]) -> None:
         self._project = Projection(gliner.model.prompt_rep_layer, linear)
@@ -35,7 +38,7 @@ class ReadLabels:
 
 
 class EncodedLabels:
-    """A bi-encoder's: labels are encoded on their own, once a set."""
+    """The labels of a bi-encoder, which encodes them separately, once per label set."""
 
     def __init__(self, gliner: Any) -> None:
         self._encoder = gliner.model.token_rep_layer
@@ -47,10 +50,10 @@ class EncodedLabels:
         return [self._of(group.labels, states.dtype) for group in groups]
 
     def _of(self, labels: tuple[str, ...], dtype: torch.dtype) -> torch.Tensor:
-        found = self._known.get(labels)
-        if found is None:
+        embeddings = self._known.get(labels)
+        if embeddings is None:
             if len(self._known) >= LABEL_SETS_KEPT:
                 self._known.clear()
             tokens = self._tokenizer(list(labels), return_tensors="pt", truncation=True, padding="longest")
-            self._known[labels] = found = self._project(self._encoder.encode_labels(**tokens).to(dtype))
-        return found
+            self._known[labels] = embeddings = self._project(self._encoder.encode_labels(**tokens).to(dtype))
+        return embeddings

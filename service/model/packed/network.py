@@ -1,4 +1,4 @@
-"""A whole span model over the windows of many texts that stand one behind another, without padding."""
+"""A whole span model over many concatenated windows, without padding."""
 
 from __future__ import annotations
 
@@ -18,35 +18,35 @@ from service.model.packed.shapes import filled
 
 
 class PackedNetwork:
-    """A known network's weights, laid out for inference on a processor."""
+    """The weights of a supported network, laid out for inference on a CPU."""
 
     def __init__(self, gliner: Any, linear: type[PackedLinear], longest: int) -> None:
-        """`longest` counts a window's sub-tokens at most."""
+        """`longest` is the most sub-tokens of a window."""
         network = gliner.model
         layer = network.token_rep_layer
         bi_encoder = hasattr(layer, "labels_encoder")
         self._encoder = Encoder(layer.bert_layer.model, linear, longest)
         self._pooling = POOLINGS[getattr(gliner.config, "subtoken_pooling", "first")]()
         self._projection = linear.of(layer.projection) if hasattr(layer, "projection") else None
-        # A bi-encoder has an LSTM where its config wants one, and does not use it.
+        # A bi-encoder may have an LSTM, but GLiNER's forward does not use it.
         self._rnn = None if bi_encoder else getattr(network, "rnn", None)
         self._head = SpanHead(network.span_rep_layer.span_rep_layer, linear)
         self._labels: Labels = EncodedLabels(gliner) if bi_encoder else ReadLabels(gliner, linear)
 
     @torch.inference_mode()
     def __call__(self, sequences: Sequences) -> list[torch.Tensor]:
-        """Logits [words, width, labels] of each window, fp32. Spans that end behind their window hold no meaning."""
+        """Logits [words, width, labels] of each window, in fp32. Spans that end after their window are meaningless."""
         pieces = self._pooling.places(sequences)
         states = self._encoder(filled(sequences.ids), sequences.texts, filled(pieces + sequences.labels))
         if self._projection:
             states = self._projection(states)
         words, labels = torch.split(states[: len(pieces) + len(sequences.labels)], [len(pieces), len(sequences.labels)])
         words = self._read(self._pooling(words, sequences), sequences.of_words)
-        asked = self._labels(labels, sequences.groups)
-        return [logits.float() for logits in self._head(words, sequences.of_words, asked)]
+        embeddings = self._labels(labels, sequences.groups)
+        return [logits.float() for logits in self._head(words, sequences.of_words, embeddings)]
 
     def _read(self, words: torch.Tensor, texts: Sequence[slice]) -> torch.Tensor:
-        """The words as the head reads them: where there is an LSTM, behind it."""
+        """The words as the head reads them: passed through the LSTM if there is one."""
         if self._rnn is None:
             return words
         packed, _ = self._rnn.lstm(pack_sequence([words[text] for text in texts], enforce_sorted=False))

@@ -1,4 +1,4 @@
-"""From the states of sub-tokens to those of words."""
+"""Makes the states of words from the states of their sub-tokens."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from service.model.packed.sequences import Sequences
 
 
 class Pooling(Protocol):
-    """Which sub-tokens are read for the words, and the words [words, size] of their states."""
+    """How the state of a word follows from the states of its sub-tokens."""
 
-    def places(self, sequences: Sequences) -> list[int]: ...
+    def places(self, sequences: Sequences) -> list[int]:
+        """Indices of the sub-tokens whose states `__call__` needs."""
+        ...
 
-    def __call__(self, states: torch.Tensor, sequences: Sequences) -> torch.Tensor: ...
+    def __call__(self, states: torch.Tensor, sequences: Sequences) -> torch.Tensor:
+        """The words' states [words, size], from the states [places, size] at `places`."""
+        ...
 
 
 class FirstPooling:
-    """A word is its first sub-token."""
+    """The state of a word is that of its first sub-token."""
 
     def places(self, sequences: Sequences) -> list[int]:
         firsts = accumulate(sequences.counts[:-1], initial=0)
@@ -31,7 +35,7 @@ class FirstPooling:
 
 
 class MeanPooling:
-    """A word is the mean of its sub-tokens."""
+    """The state of a word is the mean over its sub-tokens."""
 
     def places(self, sequences: Sequences) -> list[int]:
         return sequences.pieces
@@ -42,4 +46,4 @@ class MeanPooling:
 
 
 POOLINGS: dict[str, type[Pooling]] = {"first": FirstPooling, "mean": MeanPooling}
-"""By the names that GLiNER has for them."""
+"""Poolings by GLiNER's names."""

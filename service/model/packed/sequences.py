@@ -1,4 +1,4 @@
-"""The sub-tokens of many windows one behind another, and what lies where in them."""
+"""The concatenated sub-tokens of many windows, and the places of texts, words and labels in them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from service.model.windows import Group, Window
 
 
 class Sequences(NamedTuple):
-    """What a packed network reads."""
+    """The input of a packed network. Its lists hold the entries of all windows in order."""
 
     ids: list[int]
     texts: list[slice]
-    """Each window's sub-tokens."""
+    """Slice of `ids` with the sub-tokens of each window."""
     pieces: list[int]
-    """Where the words' sub-tokens are, of all windows in order."""
+    """Index in `ids` of each sub-token that belongs to a word."""
     counts: list[int]
-    """How many each word has, of all windows in order."""
+    """Number of sub-tokens of each word."""
     labels: list[int]
-    """Where each label is read, of all windows in order."""
+    """Index in `ids` at which the embedding of each label is read."""
     of_words: list[slice]
-    """Each window's words among all words."""
+    """Slice of all words with the words of each window."""
     groups: list[Group]
 
     @classmethod
     def of(cls, windows: Sequence[Window], closing: Sequence[int]) -> Sequences:
-        """`closing` ends each text's sub-tokens."""
+        """Concatenate windows. `closing` are the special tokens that end each of them."""
         ids: list[int] = []
-        found = cls(ids, [], [], [], [], parts(len(window.words) for window in windows), [w.group for w in windows])
+        made = cls(ids, [], [], [], [], parts(len(window.words) for window in windows), [w.group for w in windows])
         for window in windows:
             start = len(ids)
             ids += window.group.prompt
-            found.labels.extend(start + place for place in window.group.places)
-            found.pieces.extend(range(len(ids), len(ids) + len(window.ids)))
-            found.counts.extend(window.counts)
+            made.labels.extend(start + place for place in window.group.places)
+            made.pieces.extend(range(len(ids), len(ids) + len(window.ids)))
+            made.counts.extend(window.counts)
             ids += window.ids
             ids += closing
-            found.texts.append(slice(start, len(ids)))
-        return found
+            made.texts.append(slice(start, len(ids)))
+        return made
 
 
 def parts(counts: Iterable[int]) -> list[slice]:
-    """Where parts of these lengths lie, one behind another."""
+    """The slices of consecutive parts with these lengths."""
     ends = [0, *accumulate(counts)]
     return [slice(start, end) for start, end in pairwise(ends)]

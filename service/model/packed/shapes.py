@@ -1,8 +1,8 @@
-"""Numbers of rows that recur.
+"""Rounds numbers of rows up, so that few shapes occur.
 
-oneDNN compiles a program for each shape that it multiplies: about a millisecond and 0.7 MB each, of which it keeps a
-thousand. Texts come in every length, so rows are filled up to a few numbers; what is computed for the rows that are
-added is never read.
+oneDNN compiles a kernel for each shape that it multiplies, which takes about a millisecond and 0.7 MB, and keeps a
+thousand of them. Texts have every length, so their rows are filled up to a few numbers. Results for the added rows are
+never read.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-FINE, COARSE = 16, 32
-MANY = 256
-"""Rows from which on coarser steps cost little."""
+FINE_ROWS, COARSE_ROWS = 16, 32
+"""Steps to which rows are rounded up."""
+FINE_ROWS_MAX = 256
+"""Above this number of rows, coarse steps cost little."""
 
 
 def rounded(rows: int) -> int:
-    """The number of rows that so many are filled up to."""
-    step = FINE if rows <= MANY else COARSE
+    """The number of rows to which `rows` are filled up."""
+    step = FINE_ROWS if rows <= FINE_ROWS_MAX else COARSE_ROWS
     return -(-rows // step) * step
 
 
 def filled(numbers: Sequence[int]) -> torch.Tensor:
-    """Numbers as a tensor, filled up with zeros."""
+    """The numbers as a tensor, filled up with zeros to a `rounded` length."""
     return torch.tensor([*numbers, *[0] * (rounded(len(numbers)) - len(numbers))])
 
 
 def filled_rows(rows: torch.Tensor, count: int) -> torch.Tensor:
-    """[…, count, size] of […, rows, size], filled up with zeros."""
+    """Rows […, rows, size] filled up with zeros to […, count, size]."""
     return F.pad(rows, (0, 0, 0, count - rows.size(-2)))

@@ -1,7 +1,7 @@
-"""Rewrites of GLiNER's network that give the same scores for less work.
+"""Rewrites of GLiNER's network that compute the same scores with less work.
 
-Each replaces a module's class and none of its parameters: names, weights and what is saved stay as they are, and it
-learns as before. What is not known here is left alone.
+Each rewrite replaces the class of a module and keeps its parameters: their names, the saved weights and training stay
+the same. Modules of other classes stay as they are.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from service.model.rewrites import disentangled, folded_scores, span_head
 log = logging.getLogger(__name__)
 
 
-def operate(network: torch.nn.Module) -> list[str]:
-    """Rewrite what is known in a GLiNER network, in place; the names of the rewrites that were made.
+def rewrite(network: torch.nn.Module) -> list[str]:
+    """Rewrite a GLiNER network in place and return the names of the rewrites that apply to it.
 
-    A network of which nothing is known is served as it is, and the log says so.
+    If none applies, the network stays unchanged and the log says so.
     """
-    done = [
+    applied = [
         name
-        for name, rewrite in (
+        for name, apply in (
             ("span head by words", span_head.split),
             ("scores folded into the labels", folded_scores.fold),
             ("relative positions once", disentangled.share),
         )
-        if rewrite(network)
+        if apply(network)
     ]
-    if not done:
-        log.info("%s is not known: it is served unchanged, at GLiNER's own speed", type(network).__name__)
-    return done
+    if not applied:
+        log.info("no rewrite applies to this %s: it runs unchanged, at GLiNER's own speed", type(network).__name__)
+    return applied

@@ -31,9 +31,9 @@ class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, None]:
         """Attend within each text.
 
-        `hidden_states` is [batch, tokens, size], `attention_mask` [batch, 1, tokens, tokens], not 0 where the first may
-        look at the second; the first token of a text is never padding. Returns [batch, tokens, size]; what stands at
-        padding holds no meaning.
+        `hidden_states` is [batch, tokens, size]. `attention_mask` is [batch, 1, tokens, tokens], 0 where the first
+        token must not attend to the second. The first token of a text is never padding. Returns [batch, tokens, size],
+        with meaningless values at padding.
         """
         batch, count, _ = hidden_states.shape
         query = self._heads(self.query_proj(hidden_states)) / math.sqrt(TERMS * self.attention_head_size)
@@ -45,8 +45,8 @@ class SharedPositions(DisentangledSelfAttention):  # type: ignore[misc]
         scores = scores + shifted(query @ position_key[:, rows.flip(0)].transpose(-1, -2), count)
         scores = scores + shifted(key @ position_query[:, rows].transpose(-1, -2), count).transpose(-1, -2)
         scores = scores.masked_fill(attention_mask[:, :, :1] == 0, torch.finfo(scores.dtype).min)
-        found = self.dropout(scores.softmax(-1)) @ value
-        return found.transpose(1, 2).reshape(batch, count, -1), None
+        attended = self.dropout(scores.softmax(-1)) @ value
+        return attended.transpose(1, 2).reshape(batch, count, -1), None
 
     def _heads(self, states: torch.Tensor) -> torch.Tensor:
         """[batch, heads, tokens, size of a head]"""

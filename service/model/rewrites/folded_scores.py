@@ -1,7 +1,7 @@
-"""A span's scores without its representation: a few columns, one a label, instead of one for each of its features.
+"""Span scores without the spans' final representations: the head's last layer is applied to the labels instead.
 
-GLiNER scores a span x = W h + b against a label y as x · y. That is h · (Wᵀ y) + b · y: what the head's last layer
-does to each of very many spans can be done to the few labels instead.
+GLiNER scores a span x = W h + b against a label y as x · y. This equals h · (Wᵀ y) + b · y. There are far fewer labels
+than spans, so the product with W is cheaper on the side of the labels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOSS = (
     *("alpha", "gamma", "prob_margin", "label_smoothing", "reduction", "negatives", "masking", "loss_type"),
     *("use_span_width_weight", "dice_gamma"),
 )
-"""What a caller may say of the loss."""
+"""Options of the loss that a caller may pass."""
 
 
 def scores(head: WordwiseSpanHead, words: torch.Tensor, labels: torch.Tensor, starts: int) -> torch.Tensor:
@@ -36,12 +36,12 @@ def scores(head: WordwiseSpanHead, words: torch.Tensor, labels: torch.Tensor, st
 
 
 def _forward(model: Any, inputs: dict[str, Any], known: tuple[str, ...]) -> GLiNERBaseOutput:
-    """What a span model's forward returns, its span embeddings excepted."""
-    found = model.get_representations(**{name: inputs[name] for name in known if name in inputs})
+    """What GLiNER's own forward of a span model returns, but without span embeddings."""
+    encoded = model.get_representations(**{name: inputs[name] for name in known if name in inputs})
     span_mask, labels = inputs["span_mask"], inputs.get("labels")
     starts = inputs["span_idx"].size(1) // model.config.max_width
-    words, mask = model._fit_length(found.words_embedding, found.mask, starts)
-    prompts, prompts_mask = found.prompts_embedding, found.prompts_embedding_mask
+    words, mask = model._fit_length(encoded.words_embedding, encoded.mask, starts)
+    prompts, prompts_mask = encoded.prompts_embedding, encoded.prompts_embedding_mask
     if labels is not None:
         count = max(prompts.size(1), labels.size(-1))
         prompts, prompts_mask = model._fit_length(prompts, prompts_mask, count)
@@ -60,14 +60,14 @@ def _forward(model: Any, inputs: dict[str, Any], known: tuple[str, ...]) -> GLiN
 
 
 class FoldedUniEncoder(UniEncoderSpanModel):  # type: ignore[misc]
-    """A UniEncoderSpanModel with the same parameters that folds its head's last layer into the labels."""
+    """A UniEncoderSpanModel with the same parameters that applies its head's last layer to the labels."""
 
     def forward(self, **inputs: Any) -> GLiNERBaseOutput:
         return _forward(self, inputs, TEXT)
 
 
 class FoldedBiEncoder(BiEncoderSpanModel):  # type: ignore[misc]
-    """A BiEncoderSpanModel likewise."""
+    """A BiEncoderSpanModel with the same parameters that applies its head's last layer to the labels."""
 
     def forward(self, **inputs: Any) -> GLiNERBaseOutput:
         return _forward(self, inputs, TEXT + LABELS)
@@ -77,7 +77,7 @@ FOLDED: dict[type, type[Any]] = {UniEncoderSpanModel: FoldedUniEncoder, BiEncode
 
 
 def fold(network: torch.nn.Module) -> bool:
-    """Let a span model whose head works word by word fold its scores; another is left as it is. Whether it does."""
+    """Let a span model with a WordwiseSpanHead fold its scores, and return whether the network is such a model."""
     folded = FOLDED.get(type(network))
     if folded is None or not _is_known(network.span_rep_layer):
         return False
@@ -86,5 +86,5 @@ def fold(network: torch.nn.Module) -> bool:
 
 
 def _is_known(layer: Any) -> bool:
-    """Whether a layer represents spans by the head alone."""
+    """Whether a layer makes a span's representation with a WordwiseSpanHead and nothing else."""
     return type(layer.span_rep_layer) is WordwiseSpanHead and type(layer.context_encoder) is IdentityContextEncoder

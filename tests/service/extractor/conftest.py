@@ -14,5 +14,5 @@ def engine():
 
 @pytest.fixture
 def gathering(monkeypatch):
-    """A batch begins with all that it has room for, however slow the machine makes windows."""
+    """Every batch waits until it is full or all windows are made, even on a slow machine."""
     monkeypatch.setattr("service.extractor.engine.GATHER_SECONDS", 20.0)

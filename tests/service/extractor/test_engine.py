@@ -42,7 +42,7 @@ def test_32_concurrent_requests_under_swaps_equal_what_their_version_gives_alone
             parameter.mul_(0.93)
     models = {"one": shared_model, "two": fresh_model}
     alone = {version: [simple(e) for e in model.extract(texts, LABELS, 0.5)] for version, model in models.items()}
-    assert alone["one"] != alone["two"], "two versions that cannot be told apart prove nothing"
+    assert alone["one"] != alone["two"], "the test needs two versions with different answers"
     engine.swap(Loaded("one", shared_model))
     ended = threading.Event()
 
@@ -74,7 +74,7 @@ def test_32_concurrent_requests_under_swaps_equal_what_their_version_gives_alone
 
 
 def test_requests_that_arrive_at_any_moment_never_stop_the_engine(engine, shared_model):
-    """Several event loops at once, and threads that yield to one another as often as they can."""
+    """Several event loops ask at once, and Python switches between threads as often as possible."""
     engine.swap(Loaded("one", shared_model))
 
     def caller() -> None:
@@ -88,11 +88,11 @@ def test_requests_that_arrive_at_any_moment_never_stop_the_engine(engine, shared
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for one in callers:
-            one.start()
-        for one in callers:
-            one.join(timeout=60)
-        assert not any(one.is_alive() for one in callers)
+        for thread in callers:
+            thread.start()
+        for thread in callers:
+            thread.join(timeout=60)
+        assert not any(thread.is_alive() for thread in callers)
     finally:
         sys.setswitchinterval(before)
     assert asyncio.run(extract(engine, ["Alice"])).items
@@ -132,7 +132,7 @@ def test_a_text_that_cannot_be_prepared_fails_that_item_only(engine, shared_mode
     assert [len(item.spans) for item in (items[0], items[2])] == [1, 1]
 
 
-def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, shared_model, gathering, until):
+def test_at_the_deadline_texts_that_are_done_are_answered_and_the_rest_say_so(engine, shared_model, gathering, until):
     seconds = 5.0
     batches = []
 
@@ -151,7 +151,7 @@ def test_at_the_deadline_what_is_done_is_kept_and_the_rest_says_so(engine, share
     assert all("not reached in time" in item.reason for item in late)
 
 
-def test_a_closed_engine_answers_those_that_wait(shared_model, until, gathering):
+def test_an_engine_that_is_closed_answers_requests_that_wait(shared_model, until, gathering):
     begun, go_on = threading.Event(), threading.Event()
 
     def hold(batch):
@@ -270,7 +270,7 @@ def test_requests_of_two_versions_take_turns(engine, shared_model, gathering):
     assert set(ended[:3]) == {"first", "two", "four"}
 
 
-def test_an_engine_that_waits_holds_on_to_no_version_before_its_own(engine, shared_model, until):
+def test_an_engine_that_waits_keeps_no_earlier_version_in_memory(engine, shared_model, until):
     old = Hooked(shared_model, lambda batch: None)
     gone = weakref.ref(old)
     engine.swap(Loaded("old", old))
@@ -280,7 +280,7 @@ def test_an_engine_that_waits_holds_on_to_no_version_before_its_own(engine, shar
     until(lambda: gc.collect() is not None and gone() is None)
 
 
-def test_without_a_model_the_reason_is_told_at_once(engine):
+def test_without_a_model_a_request_gets_the_reason_at_once(engine):
     engine.failed("The model '/nowhere' could not be loaded.")
     with pytest.raises(Unavailable, match="/nowhere"):
         asyncio.run(extract(engine, ["Alice"]))
@@ -325,7 +325,7 @@ def test_a_cancelled_request_is_forgotten_and_the_next_is_answered(engine, share
     assert len(batches) < 50
 
 
-def test_no_texts_no_items(engine, shared_model):
+def test_a_question_without_texts_has_no_items(engine, shared_model):
     engine.swap(Loaded("one", shared_model))
     assert asyncio.run(extract(engine, [])).items == []
 
@@ -340,7 +340,7 @@ def test_texts_without_words_are_answered_without_the_model(engine, shared_model
 
 
 def test_a_deadline_is_kept_while_a_text_is_prepared(engine, shared_model):
-    """An engine that had nothing to do does not know the deadline of what comes next."""
+    """The idle engine sleeps without a deadline; the request's deadline must wake it."""
     go_on = threading.Event()
     slow = Hooked(shared_model, lambda batch: None)
 
@@ -359,7 +359,7 @@ def test_a_deadline_is_kept_while_a_text_is_prepared(engine, shared_model):
 
 
 def test_a_text_that_the_tokenizer_panics_on_fails_alone(engine, shared_model):
-    """What a library of Rust panics with is no Exception."""
+    """A panic of a Rust library is a BaseException, but no Exception."""
     fragile = Hooked(shared_model, lambda batch: None)
 
     def prepare(text, labels, threshold):
@@ -373,7 +373,7 @@ def test_a_text_that_the_tokenizer_panics_on_fails_alone(engine, shared_model):
     assert [type(item) for item in answer.items[0]] == [Failure, Extraction]
 
 
-def test_an_engine_that_is_closed_answers_nothing(shared_model):
+def test_a_closed_engine_refuses_new_requests(shared_model):
     engine = Engine()
     engine.swap(Loaded("one", shared_model))
     engine.close()

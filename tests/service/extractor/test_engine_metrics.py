@@ -1,4 +1,4 @@
-"""What an engine tells of itself."""
+"""The metrics of an engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.extractor.questions import Question
 from tests.support.tiny_engine import LABELS, Gate, Hooked, extract
 
 
-def test_what_waits_is_counted(engine, shared_model, until):
+def test_texts_that_wait_are_counted(engine, shared_model, until):
     gate = Gate()
 
     engine.swap(Loaded("one", Hooked(shared_model, gate)))
@@ -31,7 +31,7 @@ def test_what_waits_is_counted(engine, shared_model, until):
 
 
 def test_batches_are_measured_without_their_padding(engine, shared_model, grown, gathering):
-    """A long text and a short one in a batch: the short one's padding is no work."""
+    """A batch of a long and a short text: the padding of the short text is not counted."""
     engine.swap(Loaded("one", shared_model))
     asked = ["Alice", "Bob met " + "Carol in the house " * 20]
     asyncio.run(extract(engine, asked))
@@ -43,7 +43,7 @@ def test_batches_are_measured_without_their_padding(engine, shared_model, grown,
     assert grown("spanloop_batch_duration_seconds_count") == grown("spanloop_batch_items_count") == 1
 
 
-def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_model, grown):
+def test_the_wait_of_a_text_with_many_windows_is_counted_once(engine, shared_model, grown):
     engine.swap(Loaded("one", shared_model))
     long = "Alice " + "house " * 1500
     assert len(shared_model.prepare(long, LABELS, 0.5)) > 3
@@ -53,7 +53,7 @@ def test_each_text_has_waited_once_however_many_windows_it_has(engine, shared_mo
 
 
 def test_the_wait_of_a_text_ends_when_its_batch_begins(engine, shared_model, grown, monkeypatch, gathering):
-    """A text that a batch had no room for waits on, though it is prepared already."""
+    """A prepared text for which the batch has no room goes on waiting."""
     monkeypatch.setattr("service.extractor.pace.TOKENS_FIRST", 1)
     gate = Gate()
 
@@ -79,7 +79,7 @@ def test_spans_found_are_counted_by_label_with_their_scores(engine, shared_model
     assert grown("spanloop_entity_score_sum") == pytest.approx(sum(s.score for s in (*item.spans, *other.spans)))
 
 
-def test_what_could_not_be_answered_is_counted_by_cause(engine, shared_model, grown):
+def test_texts_without_an_answer_are_counted_by_cause(engine, shared_model, grown):
     def poisoned(batch):
         if any("poison" in window.words for window in batch):
             raise RuntimeError("out of memory")
@@ -95,17 +95,17 @@ def test_what_could_not_be_answered_is_counted_by_cause(engine, shared_model, gr
     }
 
 
-def test_the_time_that_loading_took_is_told_once_there_is_a_model(engine, model_folder):
-    def told():
+def test_the_loading_time_is_exposed_once_a_model_is_loaded(engine, model_folder):
+    def values():
         return {family.name: [sample.value for sample in family.samples] for family in engine.gauges()}
 
-    assert told() == {"spanloop_texts_queued": [0], "spanloop_model_load_seconds": []}
+    assert values() == {"spanloop_texts_queued": [0], "spanloop_model_load_seconds": []}
     engine.swap(load(str(model_folder), "cpu"))
-    (seconds,) = told()["spanloop_model_load_seconds"]
+    (seconds,) = values()["spanloop_model_load_seconds"]
     assert seconds > 0
 
 
-def test_a_wording_that_is_too_long_is_a_fault_of_the_config_and_fills_no_log(engine, shared_model, grown, caplog):
+def test_a_wording_that_is_too_long_counts_as_bad_config_and_logs_no_traceback(engine, shared_model, grown, caplog):
     engine.swap(Loaded("one", shared_model))
     answer = asyncio.run(engine.ask([Question(["Alice", "Bob"], ["word " * 600])], 0.5, 60))
     assert all("too long for the model" in item.reason for item in answer.items[0])
@@ -114,7 +114,7 @@ def test_a_wording_that_is_too_long_is_a_fault_of_the_config_and_fills_no_log(en
     assert "Traceback" not in caplog.text
 
 
-def test_an_error_of_the_engine_is_not_called_late(engine, shared_model, grown, monkeypatch):
+def test_an_error_of_the_engine_does_not_count_as_a_missed_deadline(engine, shared_model, grown, monkeypatch):
     def fail():
         raise RuntimeError("no batch")
 

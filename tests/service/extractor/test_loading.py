@@ -1,4 +1,4 @@
-"""What a published version must find again where it is loaded."""
+"""Which spans a published version must find again when it is loaded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from service.model.spans import Extraction, Span
 from service.versions.lineage import Canary
 
 
-def test_no_thread_that_has_computed_is_left_behind(model_folder, monkeypatch):
-    """OpenMP counts its helpers, and lets all of them sleep where there are more than processors."""
+def test_the_thread_that_loads_and_computes_ends(model_folder, monkeypatch):
+    """OpenMP counts the helper threads of all live threads, and lets all sleep if there are more helpers than CPUs."""
     computed = []
     run = Model.run
     monkeypatch.setattr(Model, "run", lambda *args: computed.append(threading.current_thread()) or run(*args))
@@ -23,7 +23,7 @@ def test_no_thread_that_has_computed_is_left_behind(model_folder, monkeypatch):
 
 
 class Finds:
-    """A model that finds these spans, whatever it is asked."""
+    """A model that finds the same spans in every text."""
 
     def __init__(self, *spans):
         self.spans = tuple(Span(*span, score=0.9) for span in spans)
@@ -41,27 +41,27 @@ ACME, AS_PERSON = (11, 15, "company"), (11, 15, "person")
 
 
 @pytest.mark.parametrize("found", [(ANN_LEE, ACME), (ANN, LEE, ACME), (ANN_LEE, AS_PERSON)])
-def test_what_competes_for_the_same_words_may_be_chosen_otherwise_in_another_precision(found):
+def test_another_choice_among_spans_that_compete_for_the_same_words_passes(found):
     check(Finds(*found), [canary(ANN_LEE, ACME)], "here")
 
 
 @pytest.mark.parametrize("found", [(), (ANN_LEE,), (ANN_LEE, (8, 10, "person"), ACME)])
-def test_what_is_gone_or_new_fails(found):
+def test_a_missing_or_an_additional_span_fails(found):
     with pytest.raises(CanaryFailed, match="here does not find the spans"):
         check(Finds(*found), [canary(ANN_LEE, ACME)], "here")
 
 
-def test_a_model_that_calls_most_otherwise_fails():
+def test_a_model_that_finds_most_spans_with_another_label_fails():
     with pytest.raises(CanaryFailed, match="other spans or labels"):
         check(Finds((0, 7, "company"), AS_PERSON), [canary(ANN_LEE, ACME)], "here")
 
 
-def test_a_model_whose_words_have_moved_fails():
+def test_a_model_whose_spans_are_shifted_fails():
     with pytest.raises(CanaryFailed, match="other spans or labels"):
         check(Finds((4, 10, "person")), [canary(ANN_LEE)], "here")
 
 
-def test_where_nothing_was_found_nothing_may_be():
+def test_a_canary_without_spans_passes_only_without_spans():
     check(Finds(), [canary()], "here")
     with pytest.raises(CanaryFailed):
         check(Finds(ACME), [canary()], "here")

@@ -9,12 +9,12 @@ from service.metrics.labels import LABEL_CHARACTERS_MAX, Capped, legible
 from tests.support.samples import Scrape
 
 
-def test_the_first_labels_go_by_their_names_and_all_others_together():
+def test_the_first_labels_keep_their_names_and_all_others_are_other():
     label = Capped(3)
     assert [label(name) for name in ("a", "b", "a", "c", "d", "e", "a", "c")] == [*"abac", "other", "other", *"ac"]
 
 
-def test_labels_that_are_alike_when_cut_are_one():
+def test_labels_that_are_equal_after_cutting_count_as_one():
     label = Capped(2)
     assert label("x" * 1000) == label("x" * 2000) == "x" * LABEL_CHARACTERS_MAX
     assert label("y") == "y"

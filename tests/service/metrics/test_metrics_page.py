@@ -1,4 +1,4 @@
-"""Every part in a process of its own: what it exposes is what docs/metrics.md says, and right under multiprocess."""
+"""Each part, in a process of its own, exposes what docs/metrics.md says, also with shared files for counters."""
 
 from __future__ import annotations
 
@@ -46,24 +46,29 @@ def table() -> dict[str, Row]:
 
 @pytest.fixture(scope="module")
 def expose(tmp_path_factory, model_folder):
-    """Run a part in a process and give its expositions."""
+    """Runs a part in a process and returns its expositions."""
 
     def run(part, **more):
         home = tmp_path_factory.mktemp(part)
-        held = _history(home)
+        lock = _history(home)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("SPANLOOP_", "PROM"))}
-        own = {"PYTHONPATH": str(ROOT), "SPANLOOP_HOME": home, "SPANLOOP_MODEL": model_folder, "SPANLOOP_THREADS": 1}
+        part_only = {
+            "PYTHONPATH": str(ROOT),
+            "SPANLOOP_HOME": home,
+            "SPANLOOP_MODEL": model_folder,
+            "SPANLOOP_THREADS": 1,
+        }
         try:
             done = subprocess.run(
                 [sys.executable, ROOT / "tests" / "support" / "exposed.py", part],
-                env={**clean, **{name: str(value) for name, value in {**own, **more}.items()}},
+                env={**clean, **{name: str(value) for name, value in {**part_only, **more}.items()}},
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
                 timeout=300,
             )
         finally:
-            os.close(held)
+            os.close(lock)
         assert done.returncode == 0, done.stderr
         return [Scrape(text) for text in json.loads(done.stdout.splitlines()[-1])]
 
@@ -71,31 +76,31 @@ def expose(tmp_path_factory, model_folder):
 
 
 def _history(home: Path) -> int:
-    """A run that has ended, and one that is active for as long as the descriptor is open."""
+    """Save an ended run and an active run. The active one stays active while the returned descriptor is open."""
     runs = Runs(home)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     runs.save(Run(id="run-1", projects=(1,), outcome="promoted", version="v1", scores={"new": SCORE}, updated=began))
     runs.save(Run(id="run-2", projects=(1,), phase="tune", percent=40))
-    held = runs.acquire("run-2")
-    assert held is not None
-    return held
+    lock = runs.acquire("run-2")
+    assert lock is not None
+    return lock
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """The directory of the files that processes count in where BentoML serves them."""
+    """The directory of the files in which processes count when BentoML serves them."""
     return tmp_path_factory.mktemp("shared")
 
 
 @pytest.fixture(scope="module")
 def machine(expose, shared):
-    """One machine's process: before another version has taken over, and then."""
+    """The process of one machine: its expositions before and after another version is swapped in."""
     return expose("machine", PROMETHEUS_MULTIPROC_DIR=shared)
 
 
 @pytest.fixture(scope="module")
 def scrapes(expose, machine, tmp_path_factory):
-    """By part: what its process exposes."""
+    """The last exposition of each part; the first of the machine."""
     with api_server.served(api_server.ApiServer(), tmp_path_factory.mktemp("cluster")) as kubeconfig:
         names = {
             "NAMESPACE": "here",
@@ -114,15 +119,15 @@ def scrapes(expose, machine, tmp_path_factory):
 
 
 @pytest.mark.parametrize("part", ["backend", "extractor", "training"])
-def test_a_part_exposes_exactly_what_the_page_says_it_does(scrapes, part):
+def test_a_part_exposes_exactly_the_metrics_that_the_page_lists(scrapes, part):
     assert scrapes[part].own == {name for name, row in table().items() if part in row.parts}
 
 
-def test_on_one_machine_a_process_exposes_what_backend_and_extractor_do(scrapes):
+def test_on_one_machine_a_process_exposes_the_metrics_of_backend_and_extractor(scrapes):
     assert scrapes["machine"].own == scrapes["backend"].own | scrapes["extractor"].own
 
 
-def test_types_and_labels_are_what_the_page_says(scrapes):
+def test_types_and_labels_are_those_of_the_page(scrapes):
     for name, row in table().items():
         seen = [scrape for scrape in scrapes.values() if name in scrape.types]
         assert {scrape.types[name] for scrape in seen} == {row.kind}, name
@@ -134,19 +139,19 @@ def test_the_page_names_every_cause_of_an_error():
     assert named == [*Cause]
 
 
-def test_a_version_that_no_longer_answers_is_gone_though_counters_live_in_shared_files(expose, machine, shared):
-    """As BentoML serves it. What a process that has ended has counted stays, and how it stood does not."""
-    first, then = machine
+def test_a_version_that_no_longer_answers_is_gone_though_shared_files_keep_counters(expose, machine, shared):
+    """BentoML serves with shared files. The counts of an ended process stay, its gauges do not."""
+    first, second = machine
     assert list(shared.glob("counter_*.db"))
     assert not list(shared.glob("gauge_*.db"))
     (version,) = first.of("spanloop_live_version_info")
     assert version[0].startswith("tiny-")
-    assert then.of("spanloop_live_version_info") == {("another",): 1}
-    again, _ = expose("machine", PROMETHEUS_MULTIPROC_DIR=shared)
-    assert again.of("spanloop_live_version_info") == {version: 1}
-    counts = [one("spanloop_texts_total", result="predicted") for one in (first, then, again)]
+    assert second.of("spanloop_live_version_info") == {("another",): 1}
+    third, _ = expose("machine", PROMETHEUS_MULTIPROC_DIR=shared)
+    assert third.of("spanloop_live_version_info") == {version: 1}
+    counts = [scrape("spanloop_texts_total", result="predicted") for scrape in (first, second, third)]
     assert counts == [1, 2, 3]
-    assert again("spanloop_entities_total", label="person") == 6
-    assert again("spanloop_queue_wait_seconds_count") == 3
-    assert again("spanloop_requests_in_flight", route="/metrics") == 1
-    assert again("spanloop_version_f1", version="v1", on="held_out") == 0.75
+    assert third("spanloop_entities_total", label="person") == 6
+    assert third("spanloop_queue_wait_seconds_count") == 3
+    assert third("spanloop_requests_in_flight", route="/metrics") == 1
+    assert third("spanloop_version_f1", version="v1", on="held_out") == 0.75

@@ -1,4 +1,4 @@
-"""What a process that holds a model imports, and what it does not."""
+"""Which packages a process that holds a model imports."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ with masking_utils.TransformGetItemToIndex():
 
 
 def run(program: str) -> str:
-    """What a program prints in a process of its own."""
+    """What a program prints, run in a new process."""
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_a_process_with_a_model_leaves_out_what_it_has_no_use_for():
-    found = run(f"import sys, service.extractor.loading; print(*[name for name in {NEEDLESS} if name in sys.modules])")
-    assert found.split() == []
+def test_a_process_with_a_model_does_not_import_needless_packages():
+    imported = run(
+        f"import sys, service.extractor.loading; print(*[name for name in {NEEDLESS} if name in sys.modules])"
+    )
+    assert imported.split() == []
 
 
-def test_what_was_left_out_can_be_used_later():
+def test_the_hidden_packages_can_be_imported_later():
     run(f"import service.model.model\n{COMPILED}{MASKED}")
 
 
-def test_what_was_imported_before_stays():
+def test_packages_that_were_imported_before_stay():
     before = "import torch._dynamo as before, torch, service.model.model\nassert torch._dynamo is before\n"
     run(f"{before}{COMPILED}{MASKED}")

@@ -47,8 +47,8 @@ def test_words_that_the_tokenizer_drops_shift_no_entity(shared_model, dropped):
         assert extract(shared_model, text) == extract(shared_model, plain)
 
 
-def test_gliner_alone_does_shift_them(shared_model):
-    """What the test above guards against is real: the day GLiNER mends it, the stand-ins can go."""
+def test_gliner_itself_does_shift_them(shared_model):
+    """The error that the test above guards against exists. When GLiNER fixes it, this test fails: remove STAND_IN."""
     text = "‍ ‍ ‍ then Alice met Bob"
     words = shared_model.gliner.inference([text], list(LABELS), threshold=0.5)[0]
     assert [word["text"] for word in words] != ["Alice", "Bob"]
@@ -80,7 +80,7 @@ def test_a_text_past_512_sub_tokens_within_the_word_limit_is_read_to_its_end(sha
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         alone = shared_model.gliner.inference([text], list(LABELS), threshold=0.5)[0]
-    assert ("Acme", "company") not in [(one["text"], one["label"]) for one in alone]
+    assert ("Acme", "company") not in [(span["text"], span["label"]) for span in alone]
 
 
 def test_a_base64_blob_hides_nothing_behind_it(shared_model):
@@ -89,7 +89,7 @@ def test_a_base64_blob_hides_nothing_behind_it(shared_model):
     assert names == [("Alice", "person"), ("Bob", "person")]
 
 
-def test_150_labels_do_not_crowd_the_text_out(shared_model):
+def test_150_labels_do_not_crowd_the_text_out_of_the_window(shared_model):
     text = "Alice works at Acme in Paris."
     many = [f"zoo kind {number}" for number in range(150)]
     assert extract(shared_model, text, [*many, *LABELS]) == extract(shared_model, text)
@@ -217,7 +217,7 @@ def test_in_bf16_the_same_names_are_found_with_scores_of_full_precision(model_fo
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_left_to_itself_a_model_computes_in_bf16_where_that_is_native(model_folder, monkeypatch, native):
+def test_precision_auto_is_bf16_where_that_is_native(model_folder, monkeypatch, native):
     monkeypatch.setattr("service.model.model.bf16_is_native", lambda device: native)
     made = Model.load(str(model_folder), "cpu")
     made.use("auto")
@@ -232,7 +232,7 @@ def test_a_label_set_is_put_into_groups_once(shared_model, monkeypatch):
 
 
 class Small:
-    """A way to run windows on a device that has memory for two at once."""
+    """A runner on a device that has memory for two windows at once."""
 
     def __init__(self, runner):
         self.runner = runner
@@ -284,21 +284,21 @@ def test_in_int8_most_of_the_same_names_are_found(model_folder, shared_model):
     assert {parameter.dtype for parameter in made.gliner.model.parameters()} == {torch.float32}
 
 
-def test_int8_for_a_model_that_it_is_not_known_for_is_refused(tmp_path):
+def test_int8_is_refused_for_a_model_that_does_not_support_it(tmp_path):
     made = Model(random_gliner(tmp_path, "bert", span_mode="token_level"))
     with pytest.raises(ModelError, match="SPANLOOP_PRECISION"):
         made.use("int8")
 
 
-def test_fp16_on_a_processor_is_refused(model_folder):
-    with pytest.raises(ModelError, match="GPUs"):
+def test_fp16_on_a_cpu_is_refused(model_folder):
+    with pytest.raises(ModelError, match="needs a GPU"):
         Model.load(str(model_folder), "cpu").use("fp16")
 
 
-def test_a_wording_that_leaves_a_text_no_room_is_refused_and_a_shorter_one_is_asked(shared_model):
+def test_a_wording_of_more_than_half_of_the_window_is_refused_and_one_of_exactly_half_is_not(shared_model):
     half = shared_model.max_tokens // 2
-    beside = shared_model.prompt_tokens(["a"]) - 1
-    assert shared_model.groups([" ".join("a" * (half - beside))])
+    special = shared_model.prompt_tokens(["a"]) - 1
+    assert shared_model.groups([" ".join("a" * (half - special))])
     for more in range(1, 6):
         with pytest.raises(ModelError, match="shorten"):
-            shared_model.groups([" ".join("a" * (half - beside + more))])
+            shared_model.groups([" ".join("a" * (half - special + more))])

@@ -32,7 +32,7 @@ def test_no_two_kept_spans_overlap_and_all_come_in_reading_order(spans):
 
 
 @given(SPANS)
-def test_whatever_is_left_out_overlaps_something_better_that_is_kept(spans):
+def test_every_rejected_span_overlaps_a_kept_one_that_is_not_worse(spans):
     kept = without_overlaps(spans)
     for span in set(spans) - set(kept):
         assert any(overlap(span, other) and other.score >= span.score for other in kept)
@@ -72,7 +72,7 @@ def test_spans_below_the_threshold_never_push_out_one_above_it(spans, threshold)
     assert list(decide(spans, threshold).spans) == without_overlaps(s for s in spans if s.score > threshold)
 
 
-def test_a_text_with_a_doubt_but_no_entity_comes_before_a_sure_one():
+def test_a_text_with_a_doubt_and_no_span_sorts_before_a_text_with_a_sure_span():
     empty_with_doubt = decide([Span(0, 5, "a", 0.48)], 0.5)
     sure = decide([Span(0, 5, "a", 0.97)], 0.5)
     empty = decide([], 0.5)

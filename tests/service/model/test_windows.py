@@ -20,7 +20,7 @@ def test_every_word_is_in_a_window_and_windows_move_forward(tokens, limits):
 
 
 @given(WORDS, LIMITS)
-def test_no_window_exceeds_the_models_limits_but_one_of_a_single_word(tokens, limits):
+def test_no_window_exceeds_the_models_limits_except_one_of_a_single_word(tokens, limits):
     max_words, max_tokens, overlap = limits
     for start, end in windows(tokens, max_words, max_tokens, overlap):
         assert 1 <= end - start <= max_words
@@ -32,7 +32,7 @@ def test_a_span_of_up_to_overlap_words_is_whole_in_some_window(tokens, limits):
     max_words, max_tokens, overlap = limits
     found = windows(tokens, max_words, max_tokens, overlap)
     if any(end - start < 2 * overlap for start, end in found[:-1]):
-        return  # windows so small that the promise is half a window, no more
+        return  # windows this small share only half of a window
     for width in range(1, overlap + 1):
         for first in range(len(tokens) - width + 1):
             assert any(start <= first and first + width <= end for start, end in found)
@@ -45,12 +45,12 @@ def test_consecutive_windows_share_the_overlap(count, max_words, overlap):
         assert b - c == min(overlap, (b - a) // 2)
 
 
-def test_a_short_text_is_one_window_and_an_empty_one_none():
+def test_a_short_text_has_one_window_and_an_empty_text_has_no_window():
     assert windows([1, 2, 3], 10, 10, 2) == [(0, 3)]
     assert windows([], 10, 10, 2) == []
 
 
-def test_a_word_larger_than_the_window_stands_alone():
+def test_a_word_larger_than_the_window_is_a_window_by_itself():
     assert windows([1, 99, 1], 10, 5, 0) == [(0, 1), (1, 2), (2, 3)]
 
 

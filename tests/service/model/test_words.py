@@ -21,7 +21,7 @@ TEXTS = st.text(
 
 
 @given(text=TEXTS)
-def test_offsets_are_slices_in_order_and_miss_nothing_but_whitespace(shared_model, text):
+def test_offsets_are_slices_in_order_and_miss_only_whitespace(shared_model, text):
     words = split(text, shared_model.splitter, shared_model.subtokens)
     covered = set()
     end = 0
@@ -58,7 +58,7 @@ def test_emoji_and_combining_accents_keep_code_point_offsets(shared_model):
     assert "".join(slices) == text.replace(" ", "")
 
 
-def test_a_base64_blob_becomes_pieces_that_cover_it_and_no_more(shared_model):
+def test_a_base64_blob_becomes_pieces_that_cover_exactly_the_blob(shared_model):
     text = f"Alice sent {BLOB} to Bob"
     words = split(text, shared_model.splitter, shared_model.subtokens)
     pieces = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]

@@ -1,4 +1,4 @@
-"""Which process of a service brings what."""
+"""Which modules each process of a service imports."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from service.web.bentoml_service import deferred
 
 def imported(program: str, *names: str) -> list[str]:
     """Which of these modules a program imports."""
-    told = f"import sys\n{program}\nprint(*[name for name in {names} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    reporting = f"import sys\n{program}\nprint(*[name for name in {names} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", reporting], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
-def test_the_process_that_starts_a_service_holds_nothing_of_it():
+def test_the_process_that_starts_a_service_does_not_import_its_application():
     assert imported("import service.main", "torch", "kubernetes", "service.backend.app", "service.extractor.app") == []
 
 
@@ -44,27 +44,27 @@ def test_no_backend_holds_label_studios_sdk(program):
 
 
 def test_an_application_is_built_when_it_starts_and_ends_with_it():
-    stands = []
+    events = []
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.greeting = "hello"
-        stands.append("started")
+        events.append("started")
         yield
-        stands.append("ended")
+        events.append("ended")
 
     async def greet(request: Request) -> JSONResponse:
         return JSONResponse(request.app.state.greeting)
 
     def build() -> Starlette:
-        stands.append("built")
+        events.append("built")
         return Starlette(routes=[Route("/greet", greet)], lifespan=lifespan)
 
     app = deferred(build)
-    assert stands == []
+    assert events == []
     with TestClient(app) as client:
-        assert stands == ["built", "started"]
+        assert events == ["built", "started"]
         assert client.get("/greet").json() == "hello"
         assert client.post("/greet").status_code == 405
         assert client.get("/else").status_code == 404
-    assert stands[-1] == "ended"
+    assert events[-1] == "ended"

@@ -1,4 +1,4 @@
-"""A service that is served by one process, as pods serve it."""
+"""One process serves a service, as in a pod."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def lifespan(app):
 @bentoml.service(name="small")
 @bentoml.asgi_app(Starlette(routes=[Route("/slow", slow), Route("/loop", loop)], lifespan=lifespan), path="/")
 class Small:
-    """A service with a route that waits for a file, and one that tells what it runs on."""
+    """A service with a route that waits for a file, and a route that names the event loop's module."""
 '''
 
 
@@ -77,7 +77,7 @@ def test_one_process_serves(served):
     assert httpx.get(f"{url}/loop").text == "uvloop"
 
 
-def test_who_is_asked_to_end_answers_what_is_under_way(served, tmp_path, until):
+def test_after_sigterm_a_running_request_is_answered_before_the_process_ends(served, tmp_path, until):
     process, url = served
     answers = []
     asking = threading.Thread(target=lambda: answers.append(httpx.get(f"{url}/slow", timeout=60).text))
@@ -103,9 +103,10 @@ def test_who_is_asked_to_end_answers_what_is_under_way(served, tmp_path, until):
 
 def test_a_service_that_cannot_be_built_ends_its_process_and_says_why(tmp_path):
     (tmp_path / "home").mkdir()
-    told = {"BENTOML_HOME": str(tmp_path / "home"), "KUBECONFIG": "/dev/null", "SPANLOOP_LOG_JSON": "true"}
+    settings = {"BENTOML_HOME": str(tmp_path / "home"), "KUBECONFIG": "/dev/null", "SPANLOOP_LOG_JSON": "true"}
     command = [sys.executable, "-m", "service.web.serve", "service.main:Backend", "--port", str(free_port(0))]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **told}, capture_output=True, text=True, timeout=120)
+    environment = {**os.environ, **settings}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert any("neither a service account's token nor a kubeconfig" in line["message"] for line in lines)

@@ -21,7 +21,7 @@ def window(words):
 @given(
     words=st.integers(1, 6), widths=st.integers(1, 4), numbers=st.lists(st.integers(-3, 3), min_size=48, max_size=48)
 )
-def test_the_best_spans_that_do_not_overlap_are_chosen_as_everywhere(words, widths, numbers):
+def test_the_chosen_spans_are_those_of_without_overlaps(words, widths, numbers):
     logits = torch.tensor(numbers[: words * widths * 2], dtype=torch.float32).view(words, widths, 2)
     one = window(words)
     every = [
@@ -37,5 +37,5 @@ def test_the_best_spans_that_do_not_overlap_are_chosen_as_everywhere(words, widt
     assert [span.score for span in sorted(found)] == pytest.approx([span.score for span in wanted])
 
 
-def test_nothing_above_the_floor_is_nothing():
+def test_without_a_score_above_the_floor_there_is_no_span():
     assert entities(window(3), torch.full((3, 2, 2), -9.0), 0.02) == []

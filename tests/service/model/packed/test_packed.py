@@ -1,4 +1,4 @@
-"""Windows one behind another get the scores that GLiNER gives each of them alone."""
+"""Each of many concatenated windows gets the scores that GLiNER gives it alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KNOWN = ["bert", "deberta", "deberta, positions of their own", "deberta, all dis
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A model with random weights, not yet told to serve."""
+    """A model with random weights, before `use`."""
     return lambda encoder, **options: Model(random_gliner(tmp_path_factory.mktemp("model"), encoder, **options))
 
 
@@ -36,7 +36,7 @@ def windows_of(model, texts=TEXTS, labels=LABELS):
 
 
 def own_logits(model, window):
-    """GLiNER's, of a window alone."""
+    """GLiNER's own logits of one window alone."""
     entry = {"tokenized_text": window.words, "ner": None}
     inputs = model.gliner.collate_batch([entry], [list(window.group.labels)], model.gliner.create_collator())
     return model.gliner.run_batch(inputs).logits[0]
@@ -62,7 +62,7 @@ def assert_alike(model, windows):
 @pytest.mark.parametrize("pooling", ["first", "mean"])
 def test_each_window_gets_the_logits_it_gets_alone(made, encoder, rnn, pooling):
     model = made(encoder, num_rnn_layers=rnn, subtoken_pooling=pooling)
-    windows = windows_of(model)[:-1]  # GLiNER alone takes its own markers in a text for labels
+    windows = windows_of(model)[:-1]  # GLiNER itself takes its own markers in a text for labels
     assert max(window.tokens for window in windows) > 300
     assert_alike(model, windows)
 
@@ -79,12 +79,12 @@ def test_windows_may_ask_for_labels_of_their_own(made):
     assert_alike(model, windows_of(model, TEXTS[:2]) + windows_of(model, TEXTS[:3], ["city", "gene"]))
 
 
-def test_a_label_is_read_behind_its_marker_where_a_model_wants_that(made):
+def test_a_label_is_read_after_its_marker_if_the_models_config_says_so(made):
     model = made("bert", embed_ent_token=False)
     assert_alike(model, windows_of(model)[:-1])
 
 
-def test_markers_in_a_text_are_no_labels(made):
+def test_markers_in_a_text_do_not_count_as_labels(made):
     model = made("bert")
     model.use("fp32")
     logits = PackedNetwork(model.gliner, PackedLinear, model.max_tokens)(
@@ -94,18 +94,18 @@ def test_markers_in_a_text_are_no_labels(made):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_what_serves_finds_what_gliners_own_way_finds(model_folder, precision):
+def test_the_serving_runner_finds_the_spans_that_gliners_own_forward_finds(model_folder, precision):
     model = Model.load(str(model_folder), "cpu")
     model.use(precision)
     windows = windows_of(model, ["Alice met Bob in Paris.", "Carol lives in Rome", "Nothing here."], ["city", "person"])
     if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("this processor does not multiply bf16")
+        pytest.skip("this CPU does not multiply bf16")
     assert isinstance(model.runner, Packed)
-    own, found = Padded(model.gliner)(windows, 0.02), model.run(windows)
-    assert sum(map(len, own)) > 2
-    for some, others in zip(own, found, strict=True):
-        kept, same = ([(s.start, s.end, s.label) for s in sorted(spans) if s.score > 0.3] for spans in (some, others))
-        assert kept == same
+    padded, packed = Padded(model.gliner)(windows, 0.02), model.run(windows)
+    assert sum(map(len, padded)) > 2
+    for spans, others in zip(padded, packed, strict=True):
+        expected, found = ([(s.start, s.end, s.label) for s in sorted(x) if s.score > 0.3] for x in (spans, others))
+        assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -119,31 +119,31 @@ def test_what_serves_finds_what_gliners_own_way_finds(model_folder, precision):
         ("bert", {"bi": True, "num_rnn_layers": 0, "post_fusion_schema": "l2l-l2t-t2t"}),
     ],
 )
-def test_a_model_that_is_not_known_is_run_by_gliner(made, encoder, options):
+def test_gliner_runs_a_model_that_is_not_supported(made, encoder, options):
     model = made(encoder, **options)
     model.use("fp32")
     assert isinstance(model.runner, Padded)
     assert len(model.extract(TEXTS, LABELS, 0.5)) == len(TEXTS)
 
 
-def test_a_model_that_reads_other_sub_tokens_is_run_by_gliner(made, monkeypatch):
-    """Whatever a processor of GLiNER does to a prompt that is not known here shows in the sub-tokens."""
+def test_gliner_runs_a_model_whose_prompt_has_other_sub_tokens(made, monkeypatch):
+    """An unknown change that GLiNER's data processor makes to a prompt shows in the sub-tokens."""
     model = made("bert")
     monkeypatch.setattr(type(model.gliner.data_processor), "_extra_prompt_tokens", lambda *_: ["extra"])
     model.use("fp32")
     assert isinstance(model.runner, Padded)
 
 
-def test_a_network_that_answers_otherwise_is_run_by_gliner(made, monkeypatch):
-    """Whatever a network of GLiNER does that is not known here shows in the scores of one text."""
+def test_gliner_runs_a_network_that_gives_other_scores(made, monkeypatch):
+    """An unknown part of a GLiNER network shows in the scores of one text."""
     model = made("bert", num_rnn_layers=1)
     monkeypatch.setattr(PackedNetwork, "_read", lambda network, words, texts: words)
     model.use("fp32")
     assert isinstance(model.runner, Padded)
 
 
-def test_in_int8_rows_that_were_only_added_change_nothing(made, monkeypatch):
-    """All rows of a batch are rounded by their common range."""
+def test_in_int8_rows_that_fill_up_a_batch_change_no_score(made, monkeypatch):
+    """All rows of a batch are quantized by their common range."""
     model = made("bert")
     windows = windows_of(model, TEXTS[:1])
     network = PackedNetwork(model.gliner, QuantizedLinear, model.max_tokens)

@@ -1,4 +1,4 @@
-"""The starter finds, all rewrites in place and texts in batches, what GLiNER's own loop finds text by text."""
+"""With all rewrites and in batches, the starter finds the same spans as GLiNER's own loop text by text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ THRESHOLD = 0.5
 
 
 def texts(model: Model) -> list[str]:
-    """500 texts, without those that GLiNER alone cuts, or shifts spans in since its tokenizer drops a word."""
+    """500 texts, except those that GLiNER itself cuts and those with a word that its tokenizer drops."""
     lines = [
         *(ROOT / "examples" / "medical.jsonl").read_text(encoding="utf-8").splitlines(),
         *(ROOT / "training" / "replay.jsonl").read_text(encoding="utf-8").splitlines(),
     ]
-    found = [json.loads(line)["text"] for line in lines]
-    return [text for text in found if _is_whole(text, model)][:500]
+    candidates = [json.loads(line)["text"] for line in lines]
+    return [text for text in candidates if _is_whole(text, model)][:500]
 
 
 def _is_whole(text: str, model: Model) -> bool:

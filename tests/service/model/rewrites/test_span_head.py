@@ -13,7 +13,7 @@ SIZE, WIDTHS, WORDS = 16, 4, 9
 
 @pytest.fixture
 def heads():
-    """GLiNER's own head, and the same one split."""
+    """GLiNER's own head, and a rewritten copy of it."""
     torch.manual_seed(0)
     own = SpanMarkerV0(SIZE, WIDTHS, dropout=0.0)
     network = torch.nn.Sequential(copy.deepcopy(own))
@@ -22,7 +22,7 @@ def heads():
 
 
 def spans(words):
-    """All spans of a text, as GLiNER asks for them: those that end behind it at word 0."""
+    """All spans of a text as GLiNER passes them: a span that ends after the text is (0, 0)."""
     found = [(start, start + width) for start in range(words) for width in range(WIDTHS)]
     return torch.tensor([span if span[1] < words else (0, 0) for span in found]).unsqueeze(0)
 
@@ -41,7 +41,7 @@ def test_every_span_inside_the_text_is_represented_as_by_gliner(heads, words):
     assert torch.allclose(found[0][inside(words)], wanted[0][inside(words)], atol=1e-6)
 
 
-def test_it_learns_as_gliners_own_does(heads):
+def test_its_gradients_are_those_of_gliners_own_head(heads):
     own, fast = heads
     h = torch.randn(1, WORDS, SIZE)
     for head in heads:
@@ -56,7 +56,7 @@ def test_parameters_keep_their_names(heads):
     assert own.state_dict().keys() == fast.state_dict().keys()
 
 
-def test_a_head_of_another_kind_is_left_alone():
+def test_a_head_of_another_class_stays_unchanged():
     network = torch.nn.Sequential(torch.nn.Linear(2, 2))
     split(network)
     assert type(network[0]) is torch.nn.Linear

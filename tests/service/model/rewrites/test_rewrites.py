@@ -1,4 +1,4 @@
-"""The rewrites give GLiNER's own logits, for every architecture that they know."""
+"""Rewritten networks give GLiNER's own logits, for every supported architecture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import pytest
 import torch
 
-from service.model.rewrites import operate
+from service.model.rewrites import rewrite
 from tests.support.networks import ENCODERS, random_gliner
 
 TEXTS = [
@@ -33,7 +33,7 @@ def inputs_of(gliner, texts):
 
 
 def logits(gliner, texts):
-    """Of the spans that are inside their texts."""
+    """Logits of the spans that end within their texts."""
     inputs = inputs_of(gliner, texts)
     with torch.inference_mode():
         found = gliner.model(**inputs).logits
@@ -45,7 +45,7 @@ def logits(gliner, texts):
 def test_a_span_model_gives_its_own_logits(made, encoder, rnn):
     own = made(encoder, num_rnn_layers=rnn)
     fast = copy.deepcopy(own)
-    assert len(operate(fast.model)) == (2 if encoder in ("bert", "deberta, one term") else 3)
+    assert len(rewrite(fast.model)) == (2 if encoder in ("bert", "deberta, one term") else 3)
     assert logits(own, TEXTS).std() > 0.01
     for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-12)):
         for gliner in (own, fast):
@@ -58,15 +58,15 @@ def test_a_span_model_gives_its_own_logits(made, encoder, rnn):
 def test_a_bi_encoder_gives_its_own_logits(made, encoder):
     own = made(encoder, bi=True, num_rnn_layers=0)
     fast = copy.deepcopy(own)
-    assert operate(fast.model)
+    assert rewrite(fast.model)
     assert torch.allclose(logits(fast, TEXTS), logits(own, TEXTS), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("encoder", ["bert", "deberta", "deberta, positions of their own"])
-def test_it_learns_as_gliners_own_does(made, encoder):
+def test_its_gradients_are_those_of_gliners_own_network(made, encoder):
     own = made(encoder, dropout=0.0)
     fast = copy.deepcopy(own)
-    operate(fast.model)
+    rewrite(fast.model)
     marked = [{"tokenized_text": text.split(), "ner": [[0, 0, "person"]], "ner_labels": LABELS} for text in TEXTS]
     for gliner in (own, fast):
         collator = gliner.data_collator_class(gliner.config, data_processor=gliner.data_processor, prepare_labels=True)
@@ -81,7 +81,7 @@ def test_it_learns_as_gliners_own_does(made, encoder):
 def test_positions_are_projected_anew_when_the_weights_have_changed(made):
     own = made("deberta")
     fast = copy.deepcopy(own)
-    operate(fast.model)
+    rewrite(fast.model)
     before = logits(fast, TEXTS)
     with torch.no_grad():
         for gliner in (own, fast):
@@ -91,12 +91,12 @@ def test_positions_are_projected_anew_when_the_weights_have_changed(made):
     assert torch.allclose(logits(fast, TEXTS), logits(own, TEXTS), rtol=0, atol=1e-4)
 
 
-def test_a_model_that_is_not_known_is_left_alone_and_that_is_said_once(made, caplog):
+def test_a_network_without_a_rewrite_stays_unchanged_and_one_log_line_says_so(made, caplog):
     unknown = made("bert", span_mode="markerV1")
     classes = [type(module) for module in unknown.model.modules()]
     with caplog.at_level(logging.INFO, "service.model.rewrites"):
-        assert operate(unknown.model) == []
+        assert rewrite(unknown.model) == []
     assert [type(module) for module in unknown.model.modules()] == classes
     assert [record.message for record in caplog.records] == [
-        "UniEncoderSpanModel is not known: it is served unchanged, at GLiNER's own speed"
+        "no rewrite applies to this UniEncoderSpanModel: it runs unchanged, at GLiNER's own speed"
     ]
