@@ -23,7 +23,6 @@ from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
-from service.backend.cluster.settings import ClusterSettings
 from service.backend.local.projects import FileProjects
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
@@ -32,7 +31,6 @@ from service.extractor.questions import Question, Unavailable
 from service.extractor.settings import ExtractorSettings
 from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
-from tests.support import api_server
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
 from tests.support.samples import Scrape
@@ -45,26 +43,6 @@ BROKEN = "registry.example.com/spanloop:v2-broken@sha256:" + "2" * 64
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUN = Run(id="run-1", projects=(1,), phase="tune", percent=40, started=BEGAN, updated=BEGAN)
 TEMPLATE = {"metadata": {}, "spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}
-
-
-@pytest.fixture
-def api(tmp_path, monkeypatch):
-    """A small API server, which this process's kubeconfig leads to."""
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
-
-
-@pytest.fixture
-def on_cluster(settings):
-    """Settings of a backend on a cluster."""
-
-    def make(**overrides):
-        names = {"namespace": "here", "release": "loop", "extractor_deployment": "extractor"}
-        return settings(ClusterSettings, **{**names, "extractor_url": "http://127.0.0.1:9", **overrides})
-
-    return make
 
 
 @pytest.fixture

@@ -16,24 +16,8 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ObjectChanged
 from service.backend.cluster.projects import PROJECTS_ANNOTATION, ClusterProjects
-from service.backend.cluster.settings import ClusterSettings
-from tests.support import api_server
 from tests.support.asking import setup
 from tests.support.studio import KEY, StudioProject
-
-
-@pytest.fixture
-def api(tmp_path, monkeypatch):
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
-
-
-@pytest.fixture
-def on_cluster(settings):
-    names = {"namespace": "here", "release": "loop", "extractor_deployment": "extractor"}
-    return lambda **more: settings(ClusterSettings, **{**names, "extractor_url": "http://127.0.0.1:9", **more})
 
 
 class TickedProjects(ClusterProjects):

@@ -8,17 +8,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.backend.app import build
+from service.backend.census import Census
 from service.backend.cluster import compose
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
+from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.runs import JobRuns
-from service.backend.local.projects import FileProjects
 from service.backend.retraining import RETRY_SECONDS, Retraining
 from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
-from tests.support import api_server
 from tests.support.asking import scrape
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
@@ -35,8 +35,6 @@ class Release:
 
     def __init__(self, api, settings):
         self.api, self.settings, self.clock = api, settings, Clock()
-        self.projects = FileProjects(settings.folder)
-        self.projects.see(3)
         self.restart()
 
     def restart(self):
@@ -44,11 +42,13 @@ class Release:
         cluster = Cluster(self.settings)
         self.runs = JobRuns(cluster, keep=1)
         self.rollout = TickedRollout(cluster, clock=self.clock)
+        self.projects = ClusterProjects(self.rollout.deployment)
+        self.projects.see(3)
         self.launcher = JobLauncher(cluster, self.runs, self.settings)
         self.promotion = Promotion(self.runs, self.rollout.deployment, self.rollout, self.launcher)
-        self.retraining = Retraining(
-            self.settings, self.projects, self.runs, self.launcher, LabelStudio(self.settings), self.clock
-        )
+        studio = LabelStudio(self.settings)
+        census = Census(self.projects, studio)
+        self.retraining = Retraining(self.settings, self.projects, self.runs, self.launcher, studio, census, self.clock)
 
     def tick(self, seconds=0.0):
         """What the leading backend does again and again."""
@@ -88,34 +88,19 @@ class Release:
 
 
 @pytest.fixture
-def api(tmp_path, monkeypatch):
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
-
-
-@pytest.fixture
-def on_cluster(api, studio, settings, tmp_path):
+def with_studio(on_cluster, studio, tmp_path):
+    """Settings of a backend with a Job template and a Label Studio."""
     studio.projects[3] = StudioProject(annotations=30)
     template = tmp_path / "job.yaml"
     template.write_text(json.dumps(TEMPLATE), encoding="utf-8")
-    return settings(
-        namespace="here",
-        release="loop",
-        extractor_deployment="extractor",
-        extractor_url="http://127.0.0.1:9",
-        registry="registry.example.com/spanloop",
-        job_template=template,
-        label_studio_url=studio.url,
-        label_studio_api_key=KEY,
-    )
+    asked = {"label_studio_url": studio.url, "label_studio_api_key": KEY, "job_template": template}
+    return on_cluster(registry="registry.example.com/spanloop", **asked)
 
 
 @pytest.fixture
-def release(api, on_cluster):
+def release(api, with_studio):
     """A release whose run's Job has been made."""
-    one = Release(api, on_cluster)
+    one = Release(api, with_studio)
     one.launcher.launch(RUN)
     return one
 
@@ -305,12 +290,12 @@ def test_a_job_that_remembers_a_click_is_not_deleted(release):
     assert release.jobs == ["loop-run-1-1", "loop-run-2-1"]
 
 
-def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, on_cluster, until, monkeypatch):
+def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, with_studio, until, monkeypatch):
     monkeypatch.setattr(compose, "RENEW_SECONDS", 0.05)
     begun = RUN.model_copy(update={**WANTED, "rollout": "begun", "reference": BROKEN, "detail": "pods start"})
     api.put("jobs", manifest(TEMPLATE, "loop", begun))
-    TickedRollout(Cluster(on_cluster)).promote("", BROKEN, "better")
-    with TestClient(build(on_cluster, compose.supervisor)) as client:
+    TickedRollout(Cluster(with_studio)).promote("", BROKEN, "better")
+    with TestClient(build(with_studio, compose.supervisor)) as client:
         until(lambda: scrape(client).of("spanloop_runs"), what="a backend that leads")
         found = {place: value for place, value in scrape(client).of("spanloop_runs").items() if value}
         job = client.post("/job_status", json={}).json()
@@ -342,9 +327,9 @@ def old_job(api, detail, reference):
     api.put("jobs", job)
 
 
-def test_a_run_that_was_noted_as_published_is_rolled_out(api, on_cluster):
+def test_a_run_that_was_noted_as_published_is_rolled_out(api, with_studio):
     old_job(api, "", V1)
-    release = Release(api, on_cluster)
+    release = Release(api, with_studio)
     release.runs.refresh()
     assert (release.run.outcome, release.run.phase, release.run.rollout) == (None, "rollout", "wanted")
     release.tick()
@@ -353,9 +338,9 @@ def test_a_run_that_was_noted_as_published_is_rolled_out(api, on_cluster):
     assert (release.run.outcome, release.rollout.reference) == ("promoted", V1)
 
 
-def test_a_run_that_was_noted_as_published_and_rolling_out_is_held_where_that_is_over(api, on_cluster):
+def test_a_run_that_was_noted_as_published_and_rolling_out_is_held_where_that_is_over(api, with_studio):
     old_job(api, "rolling out", V1)
-    release = Release(api, on_cluster)
+    release = Release(api, with_studio)
     release.runs.refresh()
     assert (release.run.outcome, release.run.phase, release.run.rollout) == (None, "rollout", "begun")
     release.rollout.promote("", V2, "Set by hand.")
