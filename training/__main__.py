@@ -24,12 +24,12 @@ from training.shelf import LocalShelf, Shelf
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 EXIT_FAILED = 1
-"""The run has failed; another try may not: Label Studio, the registry or the backend may have been away."""
+"""The run failed for a cause that may pass, for example while Label Studio or the registry is down."""
 EXIT_HOPELESS = 3
-"""The run has failed, and another try would fail the same way."""
+"""The run failed, and another try would fail the same way."""
 
 EXIT_STOPPED = 143
-"""What a shell reports for a process ended by SIGTERM."""
+"""The exit status that a shell reports for a process ended by SIGTERM."""
 
 
 @app.callback()
@@ -39,12 +39,12 @@ def main() -> None:
 
 @app.command()
 def run(
-    project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be given again.")],
+    project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be repeated.")],
     run: Annotated[
-        str, typer.Option(help="The run's id: one that is known goes on; without it, the run of these projects.")
+        str, typer.Option(help="The id of a run to resume or create. By default it follows from the annotations.")
     ] = "",
 ) -> None:
-    """Train on the annotations of some projects, judge the result, publish it, and make it live if it is better."""
+    """Train on the projects' annotations, judge the new version, publish it, and make it live if it is better."""
     settings = TrainingSettings()
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
@@ -52,7 +52,7 @@ def run(
     state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
     known = runs.get(state.id)
     if known and known.succeeded:
-        Console().print(f"Run {known.id} has done this already: {known.message}")
+        Console().print(f"Run {known.id} has already learned from these annotations: {known.message}")
         _leave(settings, known)
         return
     if settings.registry:
@@ -60,7 +60,7 @@ def run(
         runs.forget_work_of_others(state.id)
     else:
         _hold_lock(runs, state.id)
-    # One in rollout that is started once more is judged again: the live version has changed.
+    # A run in rollout that starts again judges its version again, because the live version may have changed.
     fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": ""})
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
@@ -80,16 +80,16 @@ def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
 
 
 def _hold_lock(runs: Runs, run_id: str) -> None:
-    """Hold the lock of the active run until this process ends; a launcher has already taken and passed it on."""
+    """Hold the lock of the active run until this process ends, unless the launcher has passed the lock on."""
     if "SPANLOOP_RUN_LOCK" in os.environ:
         return
     if runs.acquire(run_id) is None:
-        _refuse(f"Run {runs.active()} is active; wait for it to end.")
+        _refuse(f"Run {runs.active()} is active. Nothing was started. Wait for that run to end, then try again.")
 
 
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
-    """Run to the end and record how it ended. Returns the exit status."""
-    from service.model.model import use_threads  # torch: only a run pays for it
+    """Execute the run and record its outcome. Returns the exit status."""
+    from service.model.model import use_threads  # these imports load torch, so only a run makes them
     from training.progress import Reporter
     from training.run import TooFew, TrainingRun
     from training.tune import Diverged, Stopped
@@ -101,26 +101,26 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         with watched:
             TrainingRun(settings, reporter, _shelf(settings)).execute()
     except Stopped as stopped:
-        reporter.know(detail=str(stopped))
+        reporter.record(detail=str(stopped))
         return EXIT_STOPPED
-    except Exception as error:  # noqa: BLE001 - whatever it was, the page must show it
+    except Exception as error:  # noqa: BLE001 - the page must show every error
         traceback.print_exc()
         for exported in runs.work(state.id).glob("project-*"):
-            exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
+            exported.unlink()  # the next try exports again, because the cause may be fixed in Label Studio by then
         reporter.fail(f"{error}")
         status = EXIT_HOPELESS if isinstance(error, (TooFew, Diverged)) else EXIT_FAILED
     finally:
         reporter.close()
         _leave(settings, reporter.run)
-    stands = reporter.run.outcome or reporter.run.phase
-    logging.getLogger("training").info("run %s: %s. %s", state.id, stands, reporter.run.message)
+    ending = reporter.run.outcome or reporter.run.phase
+    logging.getLogger("training").info("run %s: %s. %s", state.id, ending, reporter.run.message)
     return status
 
 
 def _shelf(settings: TrainingSettings) -> Shelf:
     if not settings.registry:
         if settings.backend_url:
-            _refuse("No registry is set, so a version could not reach the extractor: set SPANLOOP_REGISTRY.")
+            _refuse("The extractor pulls versions from a registry, and none is set. Set SPANLOOP_REGISTRY.")
         return LocalShelf(settings.folder)
     from service.versions.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
@@ -130,7 +130,7 @@ def _shelf(settings: TrainingSettings) -> Shelf:
 
 
 def _leave(settings: TrainingSettings, run: Run) -> None:
-    """Leave the outcome where the pod's watcher finds it."""
+    """Write the run to the pod's termination message, if there is one."""
     if settings.termination_log:
         watch.leave(run, settings.termination_log)
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a tuning: one safetensors file, replaced whole or not at all."""
+"""Checkpoints of a tuning: one safetensors file, which is replaced atomically."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from safetensors.torch import save_file
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name, and what else a resumed tuning needs to know (JSON)."""
+    """Tensors by name, and the rest of a tuning's state, which JSON can hold."""
 
     tensors: dict[str, torch.Tensor]
     state: dict[str, Any]
 
 
 def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint beside `path`, make it durable, then put it in place with one rename."""
+    """Write a checkpoint to a file beside `path`, sync that file, then rename it to `path`. Raises OSError."""
     partial = path.with_suffix(".partial")
     save_file(
         {name: t.detach().cpu().contiguous() for name, t in tensors.items()},
@@ -36,7 +36,7 @@ def save(path: Path, tensors: Mapping[str, torch.Tensor], state: Mapping[str, An
 
 
 def load(path: Path) -> Checkpoint | None:
-    """The checkpoint at `path`; None where there is none. A damaged file raises, naming it and what to do."""
+    """The checkpoint at `path`, or None if there is none. Raises RuntimeError if the file is damaged."""
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a run learns, apart from where its documents come from: replay, examples, tuning."""
+"""The learning part of a run: dataset, replay and tuning, without Label Studio and the shelf."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.tune import Tuning, TuningProgress
 
 
 class Learning:
-    """Fine-tuning of a base model, in place, on some documents."""
+    """Fine-tunes a base model in place on training documents."""
 
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
@@ -27,11 +27,11 @@ class Learning:
 
     @property
     def left_out(self) -> Counter[str]:
-        """The annotated spans that GLiNER cannot represent, by reason."""
+        """How many annotated spans GLiNER cannot represent, by reason."""
         return self.dataset.left_out
 
     def replay(self, spare: Sequence[str]) -> list[Document]:
-        """The general sentences and the spare texts, as the base model labels them. To be called before `tune`."""
+        """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
         texts = [*replay.sentences("train"), *spare]
         return replay.label(self.model, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
 
@@ -44,11 +44,14 @@ class Learning:
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:
-        """Tune the model; it is left with the weights that did best on the validation documents."""
+        """Tune the model and leave it with the weights that scored best on the validation documents.
+
+        Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
+        """
         Tuning(
             self.model,
             self.recipe,
-            # Without a span to find every score is zero, and the first would win.
+            # Without annotated spans every score is zero, and the first evaluation would win.
             evaluate=self._scorer(validation) if any(document.spans for document in validation) else None,
             report=report,
             stopping=stopping,

@@ -1,4 +1,4 @@
-"""How a run tells where it stands: in its file, and on the screen of whoever started it by hand."""
+"""The progress of a run: written to the run's file and, in a terminal, drawn as a progress bar."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ PHASE_PERCENTS: dict[Phase, tuple[float, float]] = {
     "rollout": (98, 100),
     "done": (100, 100),
 }
-"""From which percent to which each phase is of a whole run, roughly."""
+"""The part of the whole run that each phase takes: begin and end in percent, estimated."""
 
 SAVE_SECONDS = 0.5
+"""Least seconds between two writes of the run's file within a phase."""
 
 log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Writes the run's file, at most twice a second within a phase, and draws a progress bar on a terminal."""
+    """Writes the run's file and, if `bar`, draws a progress bar."""
 
     def __init__(self, runs: Runs, run: Run, bar: bool) -> None:
         self.runs = runs
@@ -48,30 +49,30 @@ class Reporter:
         self._bar.start()
 
     def enter(self, phase: Phase, detail: str = "") -> None:
-        """Begin a phase."""
+        """Begin a phase and write the file."""
         self._update(phase=phase, percent=PHASE_PERCENTS[phase][0], detail=detail)
         self._save()
 
     def within(self, share: float, detail: str) -> None:
-        """Say how far the phase is, as a share in [0, 1]."""
+        """Set the progress of the phase: `share` is in [0, 1]."""
         begin, end = PHASE_PERCENTS[self.run.phase]
         self._update(percent=begin + share * (end - begin), detail=detail)
         if time.monotonic() - self._written > SAVE_SECONDS:
             self._save()
 
-    def know(self, **facts: Any) -> None:
-        """Record what became known, at once."""
+    def record(self, **facts: Any) -> None:
+        """Set fields of the run and write the file at once."""
         self._update(**facts)
         self._save()
 
     def fail(self, message: str) -> None:
-        """Record that the run has failed. Where not even that can be written (disk full), it is at least on the screen,
-        and in what a pod leaves behind."""
+        """Record that the run has failed. If the file cannot be written (disk full), the message goes to the log, and
+        the pod's termination message still has it."""
         self._update(outcome="failed", message=message, detail="")
         try:
             self._save()
         except OSError as error:
-            log.error("the run's file cannot be written (%s); it failed: %s", error.strerror, message)
+            log.error("the run failed, and its file cannot be written (%s): %s", error.strerror, message)
 
     def close(self) -> None:
         self._bar.stop()

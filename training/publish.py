@@ -1,4 +1,4 @@
-"""A tuned model as a new version: its name, its canaries, its lineage."""
+"""What a new version consists of: its name, digest, canaries and model files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from training.recipe import Recipe
 
 CANARIES_MAX = 3
 CANARY_MARGIN = 0.3
-"""A canary's decisions must be this far from the threshold: another processor may round differently."""
+"""Least distance of a canary's scores from the threshold, because other processors round differently."""
 
 
 def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
-    """What a version is made of, as SHA-256: the annotations as used, the base model and the recipe."""
+    """The SHA-256 of what a version is made of: the documents' spans, the base model and the recipe."""
     content = hashlib.sha256(json.dumps([base, asdict(recipe)], sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]
@@ -32,15 +32,18 @@ def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
 
 
 def name(started: datetime, of: str) -> str:
-    """A version's name: when its run started and six hex digits of its digest; names sort by time.
+    """A version's name: the start of its run and six hex digits of its digest, so names sort by time.
 
-    A run that is resumed gives the same name, and so replaces what a killed publication left.
+    A resumed run makes the same name, so it replaces what a killed publication left.
     """
     return f"{started:%Y%m%d-%H%M%S}-{of[:6]}"
 
 
 def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> tuple[Canary, ...]:
-    """Texts of the product's own (no user's text goes into a version) on which the model is sure, with its spans."""
+    """Up to CANARIES_MAX of `texts` that the model is certain about, with the spans it finds, most spans first.
+
+    `texts` are Spanloop's own sentences: no user's text goes into a version.
+    """
     if not labels:
         return ()
     found = zip(texts, model.extract(texts, labels, threshold), strict=True)
@@ -55,13 +58,13 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model as GLiNER reads it, weights as safetensors (never a pickle)."""
+    """Write a model to a folder that GLiNER can load, with the weights as safetensors instead of a pickle."""
     gliner: Any = model.gliner
     gliner.save_pretrained(str(folder), safe_serialization=True)
 
 
 def code_version() -> str:
-    """Which code made a version: the release and six hex digits of the sources, so that a changed checkout shows."""
+    """The release and six hex digits of the sources' SHA-256, which differ in a changed checkout."""
     content = hashlib.sha256()
     for path in sorted([*ROOT.glob("service/**/*.py"), *ROOT.glob("training/**/*.py")]):
         content.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())

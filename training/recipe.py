@@ -1,4 +1,4 @@
-"""The knobs of a fine-tuning. No torch here: settings and the command line read it."""
+"""The hyperparameters of a fine-tuning. This module imports no torch, because the command line reads it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """All knobs of a fine-tuning, in one place."""
+    """All hyperparameters of a fine-tuning."""
 
     steps: int = 500
-    """Steps of the optimizer, at most: early stopping may end sooner."""
+    """Maximum of optimizer steps; early stopping may end the tuning sooner."""
     batch_size: int = 16
-    """Examples a step, replayed ones included."""
+    """Examples per step, including replayed ones."""
     replay_share: float = 0.5
-    """Share of each batch that is replayed."""
+    """Share of replayed examples in each batch."""
     encoder_rate: float = 1e-4
     """Peak learning rate of the pretrained encoder (AdamW)."""
     head_rate: float = 5e-4
-    """Peak learning rate of everything behind the encoder."""
+    """Peak learning rate of all layers after the encoder."""
     warmup: float = 0.1
-    """Share of the steps in which the rate rises."""
+    """Share of the steps in which the learning rates rise."""
     weight_decay: float = 0.01
     clip: float = 1.0
-    """Largest norm of the gradient."""
+    """Maximum norm of the gradient."""
     focal_alpha: float = 0.75
-    """GLiNER's focal loss: weight of positives; -1 for none (plain cross-entropy with gamma 0)."""
+    """Weight of positives in GLiNER's focal loss; -1: no weight (cross-entropy if gamma is 0)."""
     focal_gamma: float = 0.0
     evaluations: int = 5
-    """How often the validation texts are scored, evenly over the second half of the steps: before that the rate is
-    high, the weights move much, and one of many scores on few texts would win by chance."""
+    """How often the validation texts are scored, spread evenly over the second half of the steps. In the first half
+    the learning rates are high and the weights move much, so a good score on few texts would be chance."""
     patience: int = 3
-    """Evaluations without a better score after which tuning ends."""
+    """Number of evaluations without a better score after which tuning ends."""
     bf16: bool = False
     """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""
     checkpoint_seconds: float = 60.0

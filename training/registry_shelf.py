@@ -1,4 +1,4 @@
-"""A run's shelf on a cluster: an OCI registry; what is live, the backend says, and it alone changes that."""
+"""A run's shelf on a cluster: versions are in an OCI registry, and the backend decides which one is live."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ RETRY_SECONDS = 2.0
 
 
 class BackendSilent(RuntimeError):
-    """The backend does not say which version is live."""
+    """The backend did not answer which version is live."""
 
 
 class LiveVersions(NamedTuple):
-    """What the backend says of versions, by their references."""
+    """The backend's answer: references of the live version and of those that were taken back."""
 
     live: str
     given_up: tuple[str, ...]
 
 
 class RegistryShelf:
-    """Bentos are made in the local store and pushed from there."""
+    """Makes Bentos in the local store and pushes them to the registry."""
 
     def __init__(self, settings: TrainingSettings, bentos: Bentos, patience: float = 120) -> None:
-        """`patience`: so many seconds a backend that does not answer is asked again: an upgrade may be replacing it."""
+        """`patience` is for how many seconds a silent backend is asked again: an upgrade may be replacing it."""
         self._patience = patience
         self._store = BentoStore(settings.folder)
         self._bentos = bentos
@@ -53,55 +53,55 @@ class RegistryShelf:
 
     def champion(self) -> str:
         """Raises BackendSilent."""
-        return self._standing().live
+        return self._live_versions().live
 
     def was_taken_back(self, version: str) -> bool:
         """Raises BackendSilent."""
-        return any(version_of(reference) == version for reference in self._standing().given_up)
+        return any(version_of(reference) == version for reference in self._live_versions().given_up)
 
-    def _standing(self) -> LiveVersions:
+    def _live_versions(self) -> LiveVersions:
         until = time.monotonic() + self._patience
         while True:
             try:
-                return self._asked()
+                return self._ask_backend()
             except BackendSilent as error:
                 if time.monotonic() > until:
                     raise
-                log.warning("%s; it is asked again", error.__cause__)
+                log.warning("the backend did not say which version is live (%s); asking again", error.__cause__)
                 time.sleep(RETRY_SECONDS)
 
-    def _asked(self) -> LiveVersions:
+    def _ask_backend(self) -> LiveVersions:
         try:
             auth = self._login if any(self._login) else None
             answer = httpx.get(f"{self._backend_url}/live", auth=auth, timeout=10, trust_env=False)
             answer.raise_for_status()
-            told = answer.json()
-            return LiveVersions(str(told["reference"]), tuple(told["given_up"]))
+            body = answer.json()
+            return LiveVersions(str(body["reference"]), tuple(body["given_up"]))
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
             raise BackendSilent(
-                f"The backend at {self._backend_url!r} does not say which version is live ({error}), and a version is "
-                "judged against that one. Nothing was published and the live version is untouched. Check "
-                "SPANLOOP_BACKEND_URL, then start the run again: it goes on from its last checkpoint."
+                f"The backend at {self._backend_url!r} did not say which version is live ({error}). The run needs that "
+                "version to judge the new one. The live version is untouched. Check "
+                "SPANLOOP_BACKEND_URL, then start the run again: it continues from its last checkpoint."
             ) from error
 
     def fetch(self, champion: str) -> Path:
         reference = Reference.parse(champion)
         folder = self._champions / reference.version
-        for old in self._champions.glob("[!.]*"):  # hidden is what another run may be pulling, and its lock
+        for old in self._champions.glob("[!.]*"):  # hidden: locks, and downloads of other runs
             if old != folder:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._holding(reference).pull_model(reference, folder)
+        self._repository_of(reference).pull_model(reference, folder)
         return folder
 
-    def _holding(self, reference: Reference) -> Bentos:
-        """Where a version is: what serves may still be in the repository that was set before."""
+    def _repository_of(self, reference: Reference) -> Bentos:
+        """The repository that holds a version: the live version may be in one that was set earlier."""
         if reference.repository in (None, self._bentos.repository):
             return self._bentos
         return Bentos.connect(str(reference.repository), self._plain_http)
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        """Make the Bento here and push it. A Bento that an earlier attempt made is pushed as it is."""
+        """Make the Bento in the local store, unless an earlier attempt has made it, and push it."""
         try:
             self._store.fetch(lineage.version)
         except UnknownVersion:
@@ -112,4 +112,4 @@ class RegistryShelf:
         return str(self._bentos.get(version).reference)
 
     def hand_over(self, champion: str, version: str, why: str) -> bool:
-        return False  # the backend rolls it out, if the champion still serves by then
+        return False  # the backend rolls the version out if the champion is still live then

@@ -1,8 +1,8 @@
-"""Replay against forgetting: texts that the base model itself has labelled, mixed into every batch.
+"""Replay against forgetting: every batch also holds texts that the base model has labelled.
 
-Fine-tuned on a few hundred texts alone, a model loses what it knew. What it knew is therefore asked of it beforehand:
-general sentences of the product's own and unannotated tasks of the projects, labelled by the base model over a broad
-list of labels (self-distillation; Li and Hoiem, Learning without Forgetting, 2016).
+A model that is fine-tuned on a few hundred texts alone forgets what it knew. So before tuning the base model labels
+Spanloop's general sentences and the projects' unannotated tasks with a broad list of labels, and these texts are
+trained on as well (self-distillation; Li and Hoiem, Learning without Forgetting, 2016).
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ from training.dataset import Document
 SENTENCES = Path(__file__).parent / "replay.jsonl"
 LABELS = Path(__file__).parent / "replay_labels.txt"
 LABELS_MAX = 12
-KNOWN_FROM = 3
-"""A label that the base model finds so many times in all texts is one that it knows."""
+KNOWN_TEXTS_MIN = 3
+"""The base model knows a label if it finds the label in at least this many texts."""
 
 
 def sentences(part: str, path: Path = SENTENCES) -> list[str]:
-    """The product's general sentences of one part: "train" to learn with, "guard" to measure forgetting."""
+    """Spanloop's general sentences of one part: "train" to train on, "guard" for canaries."""
     with path.open(encoding="utf-8") as lines:
         return [entry["text"] for entry in map(json.loads, lines) if entry["part"] == part]
 
 
 def broad_labels(path: Path = LABELS) -> list[str]:
+    """The labels that the base model labels the replayed texts with, in the file's order."""
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, seed: int) -> list[Document]:
-    """What the model finds in texts, as documents to learn from.
+    """Documents whose spans are those that the model finds in `texts`. Texts without a label to ask are left out.
 
-    Only labels that it knows are asked, those that it finds somewhere: where it finds nothing there is nothing to
-    forget, and "no symptom anywhere" would contradict an annotator who marks symptoms. Each text is asked the labels
-    found in it and some others, drawn by the seed; about as many as a project has, so that what is replayed looks like
-    what is served.
+    The model is asked only for labels that it knows. It cannot forget other labels, and a document that says "no
+    symptom here" would contradict an annotator who marks symptoms. Each text is asked for the labels found in it and
+    for some others, drawn with the seed. They are about as many as a project has, so replayed texts look like served
+    ones.
     """
     found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
     count = Counter(label for here in found for label in here)
-    known = sorted(label for label, times in count.items() if times >= KNOWN_FROM)
+    known = sorted(label for label, times in count.items() if times >= KNOWN_TEXTS_MIN)
     drawn = [
         (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
         for text, here in zip(texts, found, strict=True)
@@ -57,7 +58,10 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
 
 
 def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str, ...]:
-    """The labels present in a text, and others that it is known not to have, 2 to 12 in all."""
+    """The labels present in a text and at least one known label that is absent, sorted.
+
+    They are 2 to LABELS_MAX in all, or one more than are present if those are LABELS_MAX or more.
+    """
     random = Random(seed)
     absent = [label for label in known if label not in present]
     wanted = max(random.randint(2, LABELS_MAX) - len(present), 1)

@@ -1,7 +1,7 @@
-"""One run, from annotations to a judged version: a straight line of phases.
+"""One run, from annotations to a judged version: its phases follow each other in a straight line.
 
-A run may be killed anywhere. What it has exported stays exported and what it has tuned stays tuned, so a restart of the
-same run goes on from there; the live version changes in one step at the very end, or not at all.
+A run may be killed at any point. Its export and its checkpoint stay, so a restart of the same run continues from them.
+The live version changes in one step at the very end, or not at all.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from training.shelf import Shelf
 from training.tune import Stopped, TuningProgress
 
 EXPORT_SECONDS = 60.0
-"""How long a part of an export is waited for."""
+"""Timeout of one read of an export."""
 
 
 class TooFew(RuntimeError):
-    """There is too little to learn from or to judge by; says how much is wanted."""
+    """There are too few annotations to learn from or to judge by; the message says how many a run needs."""
 
 
 class Split(NamedTuple):
-    """The documents of a run by what they serve for."""
+    """The documents of a run by their purpose."""
 
     training: list[Document]
     validation: list[Document]
@@ -52,7 +52,7 @@ class Split(NamedTuple):
 
 
 class TrainingRun:
-    """One run with its settings and its files."""
+    """One run with its settings, its files and its shelf."""
 
     def __init__(self, settings: TrainingSettings, reporter: Reporter, shelf: Shelf) -> None:
         self.settings = settings
@@ -65,7 +65,10 @@ class TrainingRun:
         self._stopping = False
 
     def execute(self) -> None:
-        """All phases. Raises what went wrong; the run's file says where it stood."""
+        """Go through all phases. Every error is raised, and the run's file says which phase it was in.
+
+        Raises TooFew, ExportFailed, Stopped, Diverged, BackendSilent and what a registry, model or disk raises.
+        """
         signal.signal(signal.SIGTERM, self._stop)
         documents, spare = self._export()
         parts = self._split(documents)
@@ -79,25 +82,25 @@ class TrainingRun:
             self._finish("nothing new", message, version=known.version)
             return
         if known and self._is_live(known):
-            # Killed after the version went live: it must not be judged against itself.
+            # The run was killed after its version went live. The version must not be judged against itself.
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
             return
         if known and self.shelf.was_taken_back(known.version):
             message = (
-                f"Version {known.version} was made from exactly these annotations, and was taken back when it served. "
-                f"`python -m service promote {known.version}` lets it serve all the same."
+                f"Version {known.version} was made from exactly these annotations, and it was taken back. "
+                f"`python -m service promote {known.version}` makes it live nevertheless."
             )
             self._finish("held", message, version=known.version)
             return
-        self.reporter.know(detail="scoring the base model on the held-out tasks")
+        self.reporter.record(detail="scoring the base model on the held-out tasks")
         scores = {"base": self._score(model, parts.held_out)}
         if known is None:
             self._tune(learning, parts, spare)
         else:
             model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
-        if self._stopping:  # asked for behind the last step
-            raise Stopped("stopped behind the tuning; a restart of the run goes on from there")
+        if self._stopping:  # SIGTERM came after the last step of the tuning
+            raise Stopped("stopped after the tuning; a restart of the run continues from there")
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
@@ -105,10 +108,10 @@ class TrainingRun:
         self._hand_over(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[str]]:
-        """The annotated documents of all projects, and texts of theirs that nobody has annotated.
+        """The annotated documents of all projects, and unannotated texts for replay.
 
-        A project that is gone, or whose labels are none of Spanloop's business, is left out and the run says so.
-        Raises ExportFailed.
+        A project that is gone, or whose label config has nothing that Spanloop can label, is left out, and the run's
+        message says so. Raises ExportFailed.
         """
         self.reporter.enter("export", "reading the annotations from Label Studio")
         try:
@@ -132,9 +135,9 @@ class TrainingRun:
         return documents, spare
 
     def _download(self, exports: Exports, project: int) -> str:
-        """Export a project into the run's folder, once: a resumed run learns from what it began with.
+        """Export a project into the run's folder, unless that is done: a resumed run learns from its first export.
 
-        Returns the label config. The annotations come last: once their file is there, all of it is.
+        Returns the label config. The annotations are written last: if their file exists, the others do too.
         """
         exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
         if not exported.exists():
@@ -145,7 +148,10 @@ class TrainingRun:
         return config.read_text(encoding="utf-8")
 
     def _split(self, documents: Sequence[Document]) -> Split:
-        """Held-out tasks by their text, for ever; of the others, where they are many, a part for early stopping."""
+        """Hold out documents by a hash of their text, and divide the others into training and validation.
+
+        Raises TooFew.
+        """
         held_out = [document for document in documents if is_held_out(document.text)]
         rest = [document for document in documents if not is_held_out(document.text)]
         training, validation = divide(rest)
@@ -153,8 +159,8 @@ class TrainingRun:
         wanted = self.settings.min_annotations
         if annotated < wanted or not training or not any(document.spans for document in held_out):
             raise TooFew(
-                f"{annotated} tasks are annotated, {len(held_out)} of them are held out to judge by. A run wants at "
-                f"least {wanted}, with annotated spans among the held-out ones: annotate more tasks, then press "
+                f"{annotated} tasks are annotated, and {len(held_out)} texts are held out for judging. A run needs at "
+                f"least {wanted} annotated tasks, and spans in the held-out texts: annotate more tasks, then press "
                 "Start Training. Nothing was trained and the live version is untouched. " + " ".join(self.notes)
             )
         return Split(training, validation, held_out)
@@ -164,7 +170,7 @@ class TrainingRun:
         return Model.load(self.settings.model, self.settings.device)
 
     def _load(self, version: str) -> Model:
-        """A published version, by its name or reference."""
+        """Load a published version by its name or reference."""
         return Model.load(str(self.shelf.fetch(version)), self.settings.device)
 
     def _is_live(self, version: Lineage) -> bool:
@@ -174,7 +180,7 @@ class TrainingRun:
         return score(model, documents, self.settings.threshold)
 
     def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
-        self.reporter.enter("replay", "the base model labels what is replayed")
+        self.reporter.enter("replay", "the base model labels the texts for replay")
         replayed = learning.replay(spare)
         self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
         learning.tune(
@@ -191,7 +197,10 @@ class TrainingRun:
         self.reporter.within(progress.step / progress.steps, detail)
 
     def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
-        """Score whatever is live now as the champion, and the new version against it."""
+        """Score the live version, which is the champion, and compare the new version with it.
+
+        Adds the champion's score to `scores`. Returns the champion's version or reference, and the verdict.
+        """
         champion = self.shelf.champion()
         if champion == INITIAL:
             scores["champion"] = scores["base"]
@@ -199,7 +208,7 @@ class TrainingRun:
             self.reporter.within(0.5, f"scoring the champion {version_of(champion)}")
             scores["champion"] = self._score(self._load(champion), held_out)
         judged = verdict(scores["champion"], scores["new"])
-        self.reporter.know(scores=dict(scores), champion=champion)
+        self.reporter.record(scores=dict(scores), champion=champion)
         return champion, judged
 
     def _publish(
@@ -239,8 +248,8 @@ class TrainingRun:
     def _hand_over(
         self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
     ) -> None:
-        """Hand a better version over to be served; judge it again where what is live has changed meanwhile."""
-        self.reporter.know(version=lineage.version, reference=self.shelf.reference(lineage.version))
+        """Hand a better version over for serving. If the live version has changed meanwhile, judge again."""
+        self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
             self.reporter.enter("rollout", "making the new version live")
             why = f"Promoted by {lineage.run}. {judged.reason}"
@@ -253,9 +262,9 @@ class TrainingRun:
                 message = f"Version {lineage.version} serves. {judged.reason}"
                 self._finish("promoted", message, version=lineage.version)
             else:
-                self._leave(judged.reason, rollout="wanted", detail="the backend is to roll the version out")
+                self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
             return
-        message = f"Version {lineage.version} was published, but does not serve. {judged.reason}"
+        message = f"Version {lineage.version} was published but does not serve. {judged.reason}"
         self._finish("held", message, version=lineage.version)
 
     def _finish(self, outcome: Outcome, message: str, version: str) -> None:
@@ -263,16 +272,15 @@ class TrainingRun:
         self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
 
     def _leave(self, message: str, **facts: Any) -> None:
-        """Record what the run leaves behind. The exports and checkpoints have served: nothing of the users' texts is
-        among that."""
-        left = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
-        told = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left)}."] if left else [])]
-        self.reporter.know(message=" ".join(told), **facts)
+        """Record the result, then delete the exports and checkpoints, so that none of the users' texts stays."""
+        left_out = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
+        sentences = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left_out)}."] if left_out else [])]
+        self.reporter.record(message=" ".join(sentences), **facts)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
             path.unlink()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM: tuning ends at the next step with a checkpoint, everything else at once."""
+        """Handle SIGTERM: tuning ends after its current step with a checkpoint, every other phase ends at once."""
         self._stopping = True
         if self.reporter.run.phase != "tune":
-            raise Stopped(f"stopped in phase {self.reporter.run.phase}; a restart of the run goes on from there")
+            raise Stopped(f"stopped in phase {self.reporter.run.phase}; a restart of the run continues from there")

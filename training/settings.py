@@ -1,4 +1,4 @@
-"""The settings of a training run, from the environment (prefix SPANLOOP_, the same names as the backend's)."""
+"""The settings of a training run, read from environment variables with the prefix SPANLOOP_."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from training.recipe import Recipe
 class TrainingSettings(
     PredictionSettings, ComputeSettings, HomeSettings, LabelStudioSettings, BasicAuthSettings, RegistrySettings
 ):
-    """What a run can be told. What a backend reads as well has the same name there."""
+    """All settings of a run. Those that the backend also reads have the same names there."""
 
     steps: int = Field(0, ge=0)
-    """Steps of the optimizer, at most; 0: 200 to 300, by the number of examples."""
+    """Maximum of optimizer steps; 0: 200 to 300, depending on the number of examples."""
     batch_size: int = Field(16, ge=2)
-    """Examples a step, replayed ones included."""
+    """Examples per step, including replayed ones."""
     encoder_rate: float = Field(0, ge=0)
-    """Peak learning rate of the encoder; 0: by its width."""
+    """Peak learning rate of the encoder; 0: it depends on the encoder's width."""
     head_rate: float = Field(0, ge=0)
-    """Peak learning rate of everything behind the encoder; 0: by the encoder's width."""
+    """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
     """The seed of batches, dropout and replay."""
     min_annotations: int = Field(20, ge=1)
-    """Fewest annotated tasks that a run accepts."""
+    """Least number of annotated tasks that a run needs."""
     backend_url: str = ""
-    """Where the backend says which version is live."""
+    """The backend's URL; the run asks there which version is live."""
     progress_port: int = Field(0, ge=0, le=65535)
-    """Where a run answers how it stands (/progress, /metrics); 0: nowhere."""
+    """The port on which a run answers /progress and /metrics; 0: none."""
     termination_log: Path | None = None
-    """Where a run leaves its outcome for whoever watches its pod."""
+    """The file of the pod's termination message, in which a run leaves its outcome."""
     replay_limit: int = Field(400, ge=0)
-    """Most unannotated tasks of the projects that are replayed beside the general sentences."""
+    """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
-        """The recipe for so many training examples, an encoder of that width, and whether bfloat16 is native.
+        """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.
 
-        Small encoders learn with larger rates: twice those that GLiNER's authors fine-tune with at width 768 (1e-5
-        and 5e-5), times the cube of how much narrower the encoder is; checked at 384 (benchmarks/learning.py).
+        Smaller encoders get larger rates. At width 768 the rates are twice those that GLiNER's authors use for
+        fine-tuning (1e-5 and 5e-5). They grow with the cube of 768 / width; checked at 384 (benchmarks/learning.py).
         """
         scale = (768 / width) ** 3
         return Recipe(

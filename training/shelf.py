@@ -1,4 +1,4 @@
-"""Where a run finds the champion and puts its version: on one machine the local store and the file of the live one."""
+"""The shelf: from it a run takes the champion, and on it the run puts its new version."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from service.versions.store import BentoStore
 
 
 class Shelf(Protocol):
-    """Published versions, and which one is live."""
+    """The published versions, one of which may be live."""
 
     def with_digest(self, digest: str) -> Lineage | None:
-        """The version that was made from exactly these annotations, base and recipe."""
+        """The lineage of the version with this digest; None if there is none."""
         ...
 
     def champion(self) -> str:
-        """What is live: its version, or its reference in a registry; empty for the initial model."""
+        """The live version, or its reference in a registry; empty for the initial model."""
         ...
 
     def was_taken_back(self, version: str) -> bool:
-        """Whether a version was live, or was to be, and was taken back."""
+        """Whether a version was rolled back, or its rollout was undone."""
         ...
 
     def fetch(self, champion: str) -> Path:
@@ -31,7 +31,7 @@ class Shelf(Protocol):
         ...
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        """Put a new version there; it is not there until all of it is."""
+        """Publish a new version. It becomes visible only when it is complete."""
         ...
 
     def reference(self, version: str) -> str:
@@ -39,15 +39,15 @@ class Shelf(Protocol):
         ...
 
     def hand_over(self, champion: str, version: str, why: str) -> bool:
-        """A version is better than the champion: make it live, or leave its rollout to the backend.
+        """Make a version live that is better than the champion, or leave its rollout to the backend.
 
-        Returns whether it is live by now. Raises Conflict where the champion is not live any more.
+        Returns whether the version is live already. Raises Conflict if the champion is no longer live.
         """
         ...
 
 
 class LocalShelf:
-    """One machine: BentoML's local store, and the live version swapped in its file."""
+    """The shelf of one machine: BentoML's local store, and a file that names the live version."""
 
     def __init__(self, home: Path) -> None:
         self._store = BentoStore(home)

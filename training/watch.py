@@ -1,4 +1,4 @@
-"""How a run in a pod is watched: it answers while it lives, and leaves its last words."""
+"""What a run in a pod shows: an HTTP server while it runs, and a termination message when it ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from service.runs.run import Run
 from training import metrics
 
 TERMINATION_MESSAGE_BYTES = 4096
-"""Bytes that Kubernetes takes of a termination message; of a longer one it keeps the end, which nobody can parse."""
+"""The longest termination message. Kubernetes keeps only the end of a longer one, and that is no JSON."""
 
 
 @contextmanager
 def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
-    """Answer GET /progress (the run as JSON) and /metrics on a port, read-only, for as long as the context lasts."""
+    """Answer GET /progress (the run as JSON) and GET /metrics on a port until the context ends.
+
+    Raises OSError if the port is taken.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -37,7 +40,7 @@ def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """A poll a second is not worth a line."""
+            """Log no requests: the backend and Prometheus poll often."""
 
     server = ThreadingHTTPServer(("", port), Handler)
     thread = threading.Thread(target=server.serve_forever, name="watch", daemon=True)
@@ -51,7 +54,7 @@ def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
 
 
 def last_words(run: Run) -> str:
-    """A run as JSON that fits into a termination message: what is long is left out first."""
+    """A run as JSON of at most TERMINATION_MESSAGE_BYTES: long fields are left out or cut."""
     for shortened in (run, _without_labels(run), _without_labels(run).model_copy(update={"fingerprint": ""})):
         words = shortened.model_dump_json(exclude_defaults=True)
         if len(words.encode()) <= TERMINATION_MESSAGE_BYTES:
@@ -66,6 +69,7 @@ def last_words(run: Run) -> str:
 
 
 def leave(run: Run, path: Path) -> None:
+    """Write a run's last words to the file of the termination message. Raises OSError."""
     path.write_text(last_words(run), encoding="utf-8")
 
 

@@ -43,7 +43,7 @@ def test_progress_within_a_phase_stays_in_its_share(reporter):
     assert reporter.run.percent == PHASE_PERCENTS["tune"][1]
 
 
-def test_progress_is_not_written_at_every_step_but_what_is_known_is(reporter, monkeypatch):
+def test_progress_is_not_written_at_every_step_but_a_recorded_fact_is(reporter, monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr("training.progress.time.monotonic", lambda: clock[0])
     reporter.enter("tune")
@@ -53,5 +53,5 @@ def test_progress_is_not_written_at_every_step_but_what_is_known_is(reporter, mo
     clock[0] += 1
     reporter.within(0.9, "step 45")
     assert saved(reporter).detail == "step 45"
-    reporter.know(outcome="held", message="not better")
+    reporter.record(outcome="held", message="not better")
     assert saved(reporter).outcome == "held"

@@ -19,20 +19,20 @@ REFERENCE = "registry.example.com/bentos:v1@sha256:" + "1" * 64
 
 
 class Backend:
-    """A backend that is being replaced: it refuses so many requests, then says what is live."""
+    """A backend that is being replaced: it refuses `refusals` requests, then names the live version."""
 
     def __init__(self, refusals: int) -> None:
         self.refusals = refusals
 
     def answer(self) -> tuple[int, dict[str, str]]:
         self.refusals -= 1
-        told = {"version": "v1", "reference": REFERENCE, "given_up": [REFERENCE.replace(":v1", ":v0")]}
-        return (503, {}) if self.refusals >= 0 else (200, told)
+        answer = {"version": "v1", "reference": REFERENCE, "given_up": [REFERENCE.replace(":v1", ":v0")]}
+        return (503, {}) if self.refusals >= 0 else (200, answer)
 
 
 @pytest.fixture
 def shelf(tmp_path):
-    """A shelf beside a backend that refuses so many requests."""
+    """Makes a shelf whose backend refuses `refusals` requests."""
     servers = []
 
     def make(refusals, **options):

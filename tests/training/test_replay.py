@@ -29,6 +29,6 @@ def test_replayed_texts_are_labelled_by_the_model_itself_with_labels_drawn_by_th
     found = replay.label(shared_model, texts, labels, 0.5, seed=1)
     assert [document.text for document in found] == texts
     for document in found:
-        assert set(document.labels) <= {"person", "city", "company"}, "only labels that it knows are asked"
+        assert set(document.labels) <= {"person", "city", "company"}, "the model is asked only for labels that it knows"
         assert document.spans == shared_model.extract([document.text], document.labels, 0.5)[0].spans
     assert replay.label(shared_model, texts, labels, 0.5, seed=1) == found

@@ -29,7 +29,7 @@ CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Lab
 
 
 def annotated(count, seed=1, label="person"):
-    """Tasks in which people are marked and cities, which the tiny model finds, are left out: soon learned."""
+    """Tasks in which only people are marked. The tiny model also finds cities, and soon learns to leave them out."""
     rng = random.Random(seed)
     tasks = []
     for number in range(count):
@@ -142,7 +142,7 @@ def test_a_project_that_is_gone_is_left_out_and_said(bench, studio):
     assert "Project 99 was left out" in run.message
 
 
-def test_spans_that_could_not_be_used_are_told(bench, studio):
+def test_spans_that_could_not_be_used_are_reported(bench, studio):
     value = {"start": 0, "end": 999, "labels": ["person"]}
     studio.projects[1].export[0]["annotations"][0]["result"].append({"from_name": "label", "value": value})
     run = bench(steps=4).execute()
@@ -150,7 +150,7 @@ def test_spans_that_could_not_be_used_are_told(bench, studio):
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: nothing catches it."""
+    """Stands for SIGKILL: no code catches it."""
 
 
 @pytest.mark.parametrize("phase", ["export", "replay", "tune", "judge", "publish", "rollout"])
@@ -229,7 +229,7 @@ def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench):
 
 
 def leaving_the_rollout_to_the_backend(monkeypatch):
-    """As a shelf on a cluster does."""
+    """Makes the shelf leave the rollout to the backend, as a shelf on a cluster does."""
     monkeypatch.setattr(LocalShelf, "hand_over", lambda shelf, champion, version, why: False)
     monkeypatch.setattr(
         LocalShelf, "reference", lambda shelf, version: f"registry.example.com/bentos:{version}@sha256:0"
@@ -279,7 +279,7 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
     assert len(steps) > 5
 
 
-def test_sigterm_behind_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
+def test_sigterm_after_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
     one = bench(steps=4)
     tune, tuned, steps = Learning.tune, TrainingRun._tuned, []
 
@@ -294,7 +294,7 @@ def test_sigterm_behind_the_last_step_ends_the_run_before_it_judges(bench, monke
     monkeypatch.setattr(TrainingRun, "_tuned", note)
     with monkeypatch.context() as patched:
         patched.setattr(Learning, "tune", terminated)
-        with pytest.raises(Stopped, match="behind the tuning"):
+        with pytest.raises(Stopped, match="after the tuning"):
             one.execute()
     assert one.store.versions() == []
     assert one.execute().outcome == "promoted"
@@ -328,7 +328,7 @@ def test_a_full_disk_while_publishing_leaves_no_version_and_the_live_one_untouch
 
 
 def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
-    """A small project may have none: an empty score would end the tuning early with its first weights."""
+    """A small project may have none. A score of zero each time would end the tuning early with its first weights."""
     studio.projects[1].export = [
         task
         for task in annotated(90)

@@ -57,18 +57,18 @@ def test_a_run_that_has_succeeded_is_not_run_again(with_studio, model_folder):
     assert "Not better." in output
 
 
-def test_a_run_in_rollout_that_is_started_once_more_is_judged_again(with_studio, tmp_path, monkeypatch):
+def test_a_run_in_rollout_that_starts_again_judges_its_version_again(with_studio, tmp_path, monkeypatch):
     words = tmp_path / "termination-log"
     monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
     Runs(with_studio).save(Run(id="run-9", projects=(1,), phase="rollout", rollout="begun", version="v1"))
     status, output = call("run", "--project", "1", "--run", "run-9")
-    assert status == 3, "it has read the annotations, which are too few here"
-    assert "has done this already" not in output
+    assert status == 3, "the run reads the annotations, and here they are too few"
+    assert "has already learned" not in output
     left = Run.model_validate_json(words.read_text(encoding="utf-8"))
     assert (left.outcome, left.rollout) == ("failed", "")
 
 
-def test_a_run_by_hand_waits_for_no_other_but_says_which_is_active(with_studio):
+def test_a_run_by_hand_does_not_wait_for_the_active_run_but_names_it(with_studio):
     import os
 
     lock = Runs(with_studio).acquire("run-other")
@@ -86,7 +86,7 @@ def test_without_settings_a_run_by_hand_says_which_are_missing(home):
 
 
 def test_a_run_is_kept_under_the_id_that_it_is_given(with_studio, tmp_path, monkeypatch):
-    """A Job's pod is told its id: when another takes its place, it goes on with that run."""
+    """A Job's pods get the run's id, so that a second pod continues the run of the first."""
     words = tmp_path / "termination-log"
     monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
     status, _ = call("run", "--project", "1", "--run", "run-9")
@@ -97,7 +97,7 @@ def test_a_run_is_kept_under_the_id_that_it_is_given(with_studio, tmp_path, monk
     assert (left.id, left.outcome, left.message) == ("run-9", "failed", run.message)
 
 
-def test_a_run_that_failed_for_what_may_pass_ends_so_that_another_pod_tries_again(with_studio, studio, monkeypatch):
+def test_a_run_that_failed_for_a_passing_cause_ends_so_that_another_pod_tries_again(with_studio, studio, monkeypatch):
     monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_URL", "http://127.0.0.1:1")
     status, _ = call("run", "--project", "1", "--run", "run-9")
     assert status == 1

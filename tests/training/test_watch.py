@@ -28,7 +28,7 @@ def port():
         return free.getsockname()[1]
 
 
-def test_a_run_answers_how_it_stands_while_it_lives(port):
+def test_a_run_answers_with_its_progress_while_it_lives(port):
     standing = [RUN]
     with answering(port, lambda: standing[0]):
         assert Run.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text) == RUN
