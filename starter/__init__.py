@@ -1,1 +1,1 @@
-"""The embedded model: how it is made."""
+"""The embedded starter model, and the programs that made it."""

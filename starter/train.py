@@ -1,9 +1,9 @@
-"""Make the starter model: a tiny GLiNER to try Spanloop with, where no model hub is reachable.
+"""Make the starter model: a tiny GLiNER for trying Spanloop without a download.
 
     python -m starter.train --data ../shared/data --out starter/model
 
-A pruned MiniLM becomes the encoder of a GLiNER, which learns open NER data under many wordings of its labels and
-subsets of them, so that it also answers to labels that it has not seen.
+The encoder is a pruned MiniLM. The model learns open NER data with many wordings and subsets of the labels, so that it
+also finds labels that it has not seen.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ LAYERS = (0, 1)
 VOCABULARY = 7_000
 HEAD = {"hidden_size": 128, "num_rnn_layers": 0, "dropout": 0.0}
 TYPES_MAX = 30
-"""Labels asked at once: all 28 of MultiCoNER, so that they are weighed against each other."""
+"""Most labels that the model takes at once. All 28 labels of MultiCoNER fit, so they compete with each other."""
 
 TIMES_READ = {"multiconer_v2_en": 1, "bc5cdr": 2, "wnut17": 1}
-"""The data sets, and how often each of their texts is read in an epoch."""
+"""The data sets, and how often an epoch reads each of their texts."""
 UNSEEN_DATA = "multiconer_v2_en_medical"
 UNSEEN_LABELS = ("AnatomicalStructure", "Disease", "MedicalProcedure", "Medication/Vaccine", "Symptom")
 WARMUP_STEPS = 100
-"""Steps in which the learning rates rise."""
+"""Steps during which the learning rates rise."""
 THRESHOLD = 0.5
 POSITIVE_WEIGHT = 0.75
-"""Weight of spans against 1 - it of what is none: else a model so small hardly dares to score above the threshold."""
+"""Weight of positives in the focal loss; negatives weigh 1 minus this. Without it a small model finds too little."""
 
 
 def main(
@@ -59,7 +59,7 @@ def main(
     batch_size: int = 16,
     seed: int = 0,
 ) -> None:
-    """Train the starter on the data sets in `data` and write it to `out`, which is replaced at the very end."""
+    """Train the starter on the data sets in `data` and write it to `out`. An older model there is replaced last."""
     model = untrained(data, seed)
     began = time.process_time()
     lessons = examples(data, model, steps * batch_size, seed)
@@ -84,7 +84,7 @@ def main(
 
 
 def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary: int = VOCABULARY) -> Model:
-    """The pruned encoder with GLiNER's layers on it, those with random weights by the seed."""
+    """A GLiNER with the pruned encoder, whose other layers have random weights drawn with the seed."""
     torch.manual_seed(seed)
     texts = [text for name in TIMES_READ for text, _ in annotated(data / name / "train.jsonl")]
     wordings = [wording for labels in WORDINGS.values() for also in labels.items() for wording in (also[0], *also[1])]
@@ -103,7 +103,7 @@ def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary:
                 max_len=384,
                 max_types=TYPES_MAX,
                 span_mode="markerV0",
-                # A word of several pieces is all of them: two layers carry little from "##itis" to "arthr".
+                # The mean of a word's sub-tokens represents it: two layers carry little from "##itis" to "arthr".
                 subtoken_pooling="mean",
                 **HEAD,
             )
@@ -114,7 +114,7 @@ def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary:
 
 
 def annotated(*paths: Path) -> Iterator[tuple[str, tuple[Span, ...]]]:
-    """The texts of data files (one JSON object a line) and their spans, in order."""
+    """The texts of JSON Lines files and their spans, in the files' order."""
     for path in paths:
         with path.open(encoding="utf-8") as lines:
             for entry in map(json.loads, lines):
@@ -123,7 +123,7 @@ def annotated(*paths: Path) -> Iterator[tuple[str, tuple[Span, ...]]]:
 
 
 def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
-    """At least `count` examples, epoch by epoch, each time under another label set."""
+    """At least `count` examples, epoch by epoch. Each epoch draws other labels for a text."""
     texts = [
         (name, *read)
         for name, times in TIMES_READ.items()
@@ -141,7 +141,7 @@ def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
 
 
 def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
-    """Train in place, without dropout: few epochs do not overfit, and on a CPU dropout costs a tenth of the time."""
+    """Train the model in place without dropout: few epochs do not overfit, and dropout takes 10 % of the CPU time."""
     for part in model.gliner.model.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
@@ -155,20 +155,20 @@ def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
 
 
 def halve(model: Model) -> None:
-    """Round the weights to fp16, as they will be stored, so that what is scored is what is shipped."""
+    """Round the weights to fp16, in which they will be stored, so that the scores are those of the stored model."""
     with torch.no_grad():
         for parameter in model.gliner.model.parameters():
             parameter.copy_(parameter.half().float())
 
 
 def evaluate(model: Model, labels: tuple[str, ...], *paths: Path) -> float:
-    """Strict micro F1 of the serving code on data files, all labels of the set asked."""
+    """Strict micro F1 on data files, computed with the serving code. The model is asked for all `labels`."""
     documents = [Document(text, labels, spans) for text, spans in annotated(*paths)]
     return round(score(model, documents, THRESHOLD).f1, 4)
 
 
 def write(model: Model, out: Path, facts: dict[str, Any]) -> None:
-    """Write the model in fp16 and how it came about; an older one gives way only to a complete one."""
+    """Write the model in fp16 and `facts` to scores.json. Only a complete model replaces an older one at `out`."""
     new, old = out.with_name(out.name + ".new"), out.with_name(out.name + ".old")
     for folder in (new, old):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""How the starter's training data sets call their labels, and what else those labels are called.
+"""The labels of the starter's training data sets, and other wordings for them.
 
-A model that has seen one spelling of a label knows that spelling; one that has seen several, in changing company,
-reads the words.
+A model that has seen only one wording of a label learns that wording by heart. A model that has seen several wordings
+among changing other labels learns to read the words.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from service.model.spans import Span
 
 LABELS_MAX = 25
 AS_PUBLISHED_SHARE = 0.2
-"""Share of the examples that ask a data set's labels as it spells them, all of them."""
+"""Share of the examples that ask for all labels of the data set in its own spelling."""
 COARSE_SHARE = 0.3
-"""Share of the label families that are asked as one label."""
+"""Probability that a family of labels is asked for as one label."""
 KEPT_SHARE = 0.9
-"""Share of a text's labels that are asked: of the others, the model learns that nobody wants them."""
+"""Share of a text's labels that are asked for. The model learns not to find labels that nobody asks for."""
 FOREIGN_SHARE = {"multiconer_v2_en": 0.1, "bc5cdr": 0.4, "wnut17": 0.3}
-"""Share of the examples that also ask labels of another data set, as negatives."""
+"""Share of the examples that also ask for labels of other data sets, as negatives."""
 FOREIGN_MAX = 4
 
 WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -74,7 +74,7 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "creative-work": ("creative work", "title of a work"),
     },
 }
-"""What each label of each data set is also called."""
+"""Other wordings for each label of each data set."""
 
 FAMILIES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("person", "human", "name of a person"): (
@@ -99,7 +99,7 @@ FAMILIES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("creative work", "work", "title of a work"): ("ArtWork", "MusicalWork", "Software", "VisualWork", "WrittenWork"),
     ("product", "object", "goods"): ("Clothing", "Drink", "Food", "OtherPROD", "Vehicle"),
 }
-"""Wordings for several labels of MultiCoNER at once: its own coarse types."""
+"""Wordings for the coarse types of MultiCoNER, each of which stands for several of its labels."""
 
 SAFE_ELSEWHERE = {
     "multiconer_v2_en": ("disease", "disorder", "illness", "drug", "medication", "medicine", "medical condition"),
@@ -125,16 +125,16 @@ SAFE_ELSEWHERE = {
     ),
     "wnut17": ("disease", "disorder", "medication", "chemical compound"),
 }
-"""Labels of other data sets that a data set's texts (nearly) never hold: true negatives."""
+"""Labels of other data sets that a data set's texts hardly ever have, so they serve as negatives."""
 
 
 def names(dataset: str) -> tuple[str, ...]:
-    """A data set's labels as it spells them, sorted."""
+    """A data set's labels in its own spelling, sorted."""
     return tuple(sorted(WORDINGS[dataset]))
 
 
 def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-    """A label set to ask of a text of `dataset`, and the text's spans by it: those of other labels are left out."""
+    """Draw labels to ask for in a text of `dataset`. Returns them, sorted, and the text's spans with these labels."""
     if random.random() < AS_PUBLISHED_SHARE:
         return names(dataset), tuple(spans)
     called = _called(dataset, random)
@@ -150,7 +150,7 @@ def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str
 
 
 def _called(dataset: str, random: Random) -> dict[str, str]:
-    """One wording for each label of a data set; labels of a family may share one."""
+    """Draw one wording for each label of a data set. Labels of a family may share a wording."""
     called = {name: random.choice((name, *others)) for name, others in WORDINGS[dataset].items()}
     if dataset == "multiconer_v2_en":
         for wordings, members in FAMILIES.items():

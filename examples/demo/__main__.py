@@ -1,4 +1,4 @@
-"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show what it brought."""
+"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show the scores before and after."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from tests.support.servers import Server, ServerFailed, free_port
 screen = Console()
 
 STEPS = "240"
-"""Steps of the run: somewhat fewer than by default, so that the whole loop is seen in less than four minutes."""
+"""Optimizer steps of the run: fewer than by default, so that the demonstration takes less than four minutes."""
 
 Found = dict[str, set[tuple[int, int, str]]]
 
 
 def main(
-    program: Annotated[Path, typer.Option(help="The label-studio command of its own environment.")],
-    keep: Annotated[bool, typer.Option(help="Leave both servers up until Ctrl-C.")] = False,
+    program: Annotated[Path, typer.Option(help="The path of the label-studio program.")],
+    keep: Annotated[bool, typer.Option(help="Leave both servers running until Ctrl-C.")] = False,
 ) -> None:
-    """Show the whole loop with a real Label Studio. Ends with status 0 only if every step really happened."""
+    """Show the whole loop with a real Label Studio. The exit status is 0 only if every step succeeded."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="spanloop-demo-", ignore_cleanup_errors=True) as folder:
         servers: list[Server] = []
@@ -57,7 +57,7 @@ def main(
 
 
 def _stay_up() -> None:
-    screen.print("Both servers stay up until Ctrl-C.")
+    screen.print("Both servers run until you press Ctrl-C.")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -93,7 +93,7 @@ def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
         screen.print("Retrieving predictions under the new version …")
         after = loop.predictions(project, model)
     if not after[0].startswith(run["version"]) or after[0] == before[0]:
-        raise StepFailed(f"Version {after[0]} answers instead of {run['version']}.")
+        raise StepFailed(f"The predictions are from version {after[0]} instead of {run['version']}.")
     _show(loop, before, after, run["message"], project)
 
 
@@ -123,7 +123,7 @@ def _show(loop: Loop, before: tuple[str, Found], after: tuple[str, Found], messa
     table = Table("", before[0], after[0], title="F1 of the stored predictions against the gold annotations")
     parts = {
         f"{len(loop.held_out)} held-out tasks": loop.held_out,
-        f"{len(loop.spare)} tasks nobody annotated": loop.spare,
+        f"{len(loop.spare)} unannotated tasks": loop.spare,
     }
     for name, documents in parts.items():
         for label in ("", *documents[0].labels):

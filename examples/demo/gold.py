@@ -1,4 +1,4 @@
-"""The examples' gold annotations, as an annotator's regions and as the measure of predictions."""
+"""The examples' gold annotations: as an annotator's regions, and to score predictions against."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LABEL_CONFIG = (FOLDER / "medical_label_config.xml").read_text(encoding="utf-8")
 
 
 def documents() -> list[Document]:
-    """All example texts with their gold spans, labelled by the label config's own label names."""
+    """All example texts with their gold spans. Labels have the names of the label config."""
     labels = tuple(sorted(label for label, _ in parse(LABEL_CONFIG)[0].labels))
     with (FOLDER / "medical.jsonl").open(encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
@@ -31,7 +31,7 @@ def documents() -> list[Document]:
 
 
 def regions(document: Document) -> list[dict[str, Any]]:
-    """What an annotator who marks the gold spans submits."""
+    """The regions that an annotator submits who marks the gold spans."""
     control = parse(LABEL_CONFIG)[0]
     return [
         {
@@ -50,12 +50,12 @@ def regions(document: Document) -> list[dict[str, Any]]:
 
 
 def spans(regions: Iterable[dict[str, Any]]) -> set[tuple[int, int, str]]:
-    """The spans of stored regions, comparable with a document's."""
+    """The spans of stored regions as (start, end, label), end exclusive."""
     return {(r["value"]["start"], r["value"]["end"], r["value"]["labels"][0]) for r in regions}
 
 
 def f1(predicted: Sequence[set[tuple[int, int, str]]], wanted: Sequence[Document], label: str = "") -> float:
-    """Strict micro F1 of stored predictions, of one label or of all."""
+    """Strict micro F1 of predicted spans, for one label or, without `label`, for all labels."""
     right = found = gold = 0
     for regions, document in zip(predicted, wanted, strict=True):
         truth = {span[:3] for span in document.spans if label in ("", span.label)}

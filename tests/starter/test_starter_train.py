@@ -1,4 +1,4 @@
-"""The starter model as shipped, and the label sets that it was taught with."""
+"""The starter model as shipped, and the label sets that it was trained with."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_loads_as_fp32_and_reads_any_latin_text(starter: Model) -> None:
     assert tokenizer.unk_token_id not in tokenizer("Zoë's naïve façade, 50 µg/ml of xylometazoline – ½ ß").input_ids
 
 
-def test_finds_what_it_was_taught(starter: Model) -> None:
+def test_finds_what_it_was_trained_on(starter: Model) -> None:
     text = "Naloxone reverses the antihypertensive effect of clonidine in patients with hypertension ."
     found = starter.extract([text], ["Chemical", "Disease"], 0.5)[0].spans
     assert {(text[span.start : span.end], span.label) for span in found} >= {
