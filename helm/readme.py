@@ -1,4 +1,4 @@
-"""Writes the chart's README.md from values.yaml: a row for every value, with its comment and its default.
+"""Writes the chart's README.md from values.yaml, with a row for every value, its default and its comment.
 
 python helm/readme.py
 """
@@ -21,15 +21,15 @@ COLUMNS = r"RUN:.metadata.name,{phase},{percent},{f1},{waits}".format(
     f1=r"F1:.metadata.annotations.spanloop\.dev/f1",
     waits=r"WAITS:.metadata.annotations.spanloop\.dev/waits",
 )
-"""Where the backend notes on a Job how its run stands."""
+"""The Job's annotations in which the backend keeps the progress of the run, as kubectl's custom columns."""
 
 HEAD = """\
 # The chart `spanloop`
 
 {description}
 
-One release holds a backend (what Label Studio connects to), an extractor (the model) and the template of training runs.
-Version {version}, for Kubernetes 1.25 to 1.37.
+One release holds a backend, to which Label Studio connects, an extractor, which runs the model, and the template of
+training runs. Version {version}, for Kubernetes 1.25 to 1.37.
 
     kubectl create namespace spanloop
     kubectl label namespace spanloop pod-security.kubernetes.io/enforce=restricted
@@ -40,13 +40,12 @@ Version {version}, for Kubernetes 1.25 to 1.37.
       --set labelStudio.url=http://label-studio.label-studio.svc --set labelStudio.existingSecret=label-studio
     helm test spanloop -n spanloop --logs
 
-What `helm install` prints says what to enter in Label Studio, and which settings Label Studio needs to accept a private
-address. A namespace of its own is wanted: whoever can create Jobs in a namespace, as the backend can, can mount every
-Secret in it.
+`helm install` prints what to enter in Label Studio and which settings Label Studio needs to accept a private address.
+Give the release a namespace of its own: the backend can create Jobs, and a Job can mount every Secret in its namespace.
 `ci/` in the sources has a values file for every feature.
 
-`registry.url` must be a repository of this release alone: two releases that share one delete each other's versions,
-since pruning knows only what its own release uses.
+The repository in `registry.url` must belong to this release alone: two releases that share one delete each other's
+versions, because pruning knows only which versions its own release uses.
 
 Runs:
 
@@ -54,29 +53,29 @@ Runs:
 
 ## Upgrading and uninstalling
 
-`helm upgrade` keeps the live version. One upgrade wants `--force-conflicts`, once: the one after which neither
-`scaleToZero` nor `autoscaling` is on. The chart then sets the extractor's replicas again, which the backend or the
-autoscaler set last and still owns, and Kubernetes refuses that otherwise (`conflict ... .spec.replicas`).
+`helm upgrade` keeps the live version. One upgrade needs `--force-conflicts`: the one after which neither `scaleToZero`
+nor `autoscaling` is on. The chart then sets the extractor's replicas again, but the backend or the autoscaler owns that
+field, and Kubernetes refuses the change (`conflict ... .spec.replicas`).
 
-`helm uninstall` leaves the Jobs of runs, which the backend created. A new release of the same name takes them for its
-own: it shows their runs, and does not do anew what one of them has done. So delete them after it:
+`helm uninstall` leaves the Jobs of runs, because the backend created them. A new release of the same name takes them
+for its own: it shows their runs and does not repeat them. Delete them after the uninstall:
 
     helm uninstall spanloop -n spanloop
     kubectl -n spanloop delete jobs -l app.kubernetes.io/component=training,spanloop.dev/release=spanloop
 
 ## Dashboards and alerts
 
-`monitoring.dashboards.enabled=true` brings two dashboards for Grafana 10.1 and later, *Spanloop / Serving* and
-*Spanloop / Training*, as ConfigMaps for Grafana's sidecar; without one import `dashboards/*.json`.
-`monitoring.alerts.kind=operator` brings the alerts as a PrometheusRule. For a Prometheus without the operator take the
-rules file out of the ConfigMap that this prints, given the release's own name, namespace and values:
+`monitoring.dashboards.enabled=true` adds two dashboards for Grafana 10.1 and later, *Spanloop / Serving* and
+*Spanloop / Training*, as ConfigMaps for Grafana's sidecar. Without the sidecar, import `dashboards/*.json`.
+`monitoring.alerts.kind=operator` adds the alerts as a PrometheusRule. For a Prometheus without the operator, take the
+rules file from the ConfigMap that this command prints. Give it the release's own name, namespace and values:
 
     helm template spanloop helm/spanloop -n spanloop --set monitoring.alerts.kind=configMap \\
       --show-only templates/monitoring/rules.yaml
 
 ## Values
 
-Made by `python helm/readme.py` from `values.yaml`; other values are refused (`values.schema.json`).
+`python helm/readme.py` makes this table from `values.yaml`. `values.schema.json` refuses other values.
 
 | value | default | meaning |
 | --- | --- | --- |
@@ -85,7 +84,7 @@ Made by `python helm/readme.py` from `values.yaml`; other values are refused (`v
 
 @dataclass(frozen=True)
 class Value:
-    """A row: the path of a value, its default, its comment."""
+    """A row of the table: the path of a value, its default and its comment. The default of a section is None."""
 
     path: str
     default: Any
@@ -93,9 +92,9 @@ class Value:
 
 
 def values(text: str) -> list[Value]:
-    """The values of a values.yaml, in its order.
+    """The values and sections of a values.yaml, in its order.
 
-    A mapping whose keys have comments is a section, else it is one value.
+    A mapping whose keys have comments is a section. Any other mapping is one value.
     """
     lines = text.splitlines()
     return list(_rows(yaml.compose(text), "", lines))
@@ -117,7 +116,7 @@ def _is_section(node: yaml.Node, lines: list[str]) -> bool:
 
 
 def _comment_above(key: yaml.Node, lines: list[str]) -> str:
-    """The comment lines right above a key, joined; empty where there are none."""
+    """The comment lines right above a key, joined; empty if there are none."""
     indent = " " * key.start_mark.column
     found: list[str] = []
     for line in reversed(lines[: key.start_mark.line]):
@@ -128,6 +127,7 @@ def _comment_above(key: yaml.Node, lines: list[str]) -> str:
 
 
 def readme(chart: Path = CHART) -> str:
+    """The text of the chart's README.md."""
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
     rows = [_row(value) for value in values((chart / "values.yaml").read_text(encoding="utf-8"))]
     return HEAD.format(**about, columns=f"'{COLUMNS}'") + "\n".join(rows) + "\n"

@@ -17,7 +17,7 @@ BOARDS = {"serving": SERVING, "training": TRAINING}
 
 
 def files() -> dict[str, str]:
-    """The text of each file, by its name."""
+    """The text of each dashboard's file, by the file's name."""
     encoder = JSONEncoder(indent=1, sort_keys=True, ensure_ascii=False)
     return {f"{name}.json": encoder.encode(build(board)) + "\n" for name, board in BOARDS.items()}
 

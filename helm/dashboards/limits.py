@@ -1,4 +1,4 @@
-"""Where the chart's alerts begin, by its default values: the dashboards show the same limits."""
+"""The limits of the chart's alerts, from its default values. The dashboards show the same limits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How a dashboard is said here, and what Grafana gets of it.
+"""Dashboards as data, and the Grafana dashboards that are built from them.
 
-In expressions `{backend}`, `{extractor}`, `{either}` and `{training}` stand for the release's pods, also before further
-matchers: `spanloop_requests_total{backend,route="/predict"}`.
+In expressions `{backend}`, `{extractor}`, `{either}` and `{training}` select the release's pods. More matchers may
+follow: `spanloop_requests_total{backend,route="/predict"}`.
 """
 
 from __future__ import annotations
@@ -16,67 +16,71 @@ from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 
 POD = "[^-]+(-[^-]+)?"
-"""The end of a Deployment's pod: HASH-SUFFIX. Of a long name Kubernetes cuts the last dash away."""
+"""The end of a Deployment pod's name: HASH-SUFFIX. Kubernetes cuts the last dash from a long name."""
 PODS = {
     "backend": f"${{release}}-backend-{POD}",
     "extractor": f"${{release}}-extractor-{POD}",
     "either": f"${{release}}-(backend|extractor)-{POD}",
-    # Of Jobs: asked for, from the CronJob, and by hand as the chart's notes say.
+    # The Jobs that the backend, the CronJob and a person (with the command in the chart's notes) create.
     "training": "${release}-(run|retrain|by-hand).*",
 }
-"""Namespace and pod are the labels that every way of scraping sets; pods are named after their release."""
+"""Names of pods by component. The labels namespace and pod are on every metric, however it is scraped."""
 
 Steps = tuple[tuple[str, float | None], ...]
-"""Colours, each from a value on; None: from the least."""
+"""Colours, each with the value from which it holds. The first has no such value (None)."""
 
 FINE: Steps = (("green", None),)
-"""For what is neither good nor bad."""
+"""For a panel whose values are neither good nor bad."""
 
 
 def worse_from(*limits: float) -> Steps:
-    """Red from the last limit on, yellow from the one before."""
+    """Red from the last limit on, yellow from the limit before it, otherwise green."""
     return (*FINE, *zip(("yellow", "red")[-len(limits) :], limits, strict=True))
 
 
 def better_from(*limits: float) -> Steps:
-    """Green from the last limit on, yellow from the one before, else red."""
+    """Green from the last limit on, yellow from the limit before it, otherwise red."""
     return (("red", None), *zip(("yellow", "green")[-len(limits) :], limits, strict=True))
 
 
 @dataclass(frozen=True)
 class Panel:
+    """One panel of a dashboard."""
+
     title: str
     about: str
-    """What is seen, and what to make of it."""
+    """The description: what the panel shows and when to act."""
     unit: str
-    """As Grafana calls it."""
+    """Grafana's id of the unit."""
     queries: dict[str, str]
-    """Legend to expression."""
+    """Expressions in PromQL by legend, six at most."""
     thresholds: Steps = FINE
     kind: Literal["lines", "bars", "number", "name", "gauges", "states"] = "lines"
     width: int = 8
-    """Of 24 columns."""
+    """Columns, of 24."""
     top: float | None = None
-    """The end of the axis, where it is known."""
+    """The upper end of the axis; None: Grafana chooses it."""
     nothing: str | None = None
-    """What is said where there is no number."""
+    """The text that is shown without data; None: Grafana's own."""
 
 
 @dataclass(frozen=True)
 class Board:
+    """One dashboard: its panels by the title of their row."""
+
     title: str
     about: str
     rows: dict[str, list[Panel]]
 
 
 def quantiles(histogram: str, *shares: float) -> dict[str, str]:
-    """Quantiles of a histogram, `name{pods}`, over the release."""
+    """Expressions for quantiles of a histogram `name{pods}` over all its pods. `shares` are in (0, 1)."""
     buckets = f"sum by (le) (rate({histogram.replace('{', '_bucket{', 1)}[$__rate_interval]))"
     return {f"p{share * 100:g}": f"histogram_quantile({share:g}, {buckets})" for share in shares}
 
 
 def mean(histogram: str) -> dict[str, str]:
-    """The mean of what a histogram, `name{pods}`, has observed."""
+    """The expression for the mean of a histogram `name{pods}` over all its pods."""
     total, count = (
         f"sum(rate({histogram.replace('{', f'_{part}{{', 1)}[$__rate_interval]))" for part in ("sum", "count")
     )
@@ -84,7 +88,7 @@ def mean(histogram: str) -> dict[str, str]:
 
 
 def selected(expression: str) -> str:
-    """An expression with the matchers of the pods in place of their names."""
+    """The expression with matchers of namespace and pod in place of the components' names."""
     names = "|".join(PODS)
     return re.sub(
         rf"\{{({names})([,}}])", lambda found: f'{{namespace="$namespace",pod=~"{PODS[found[1]]}"{found[2]}', expression
@@ -95,6 +99,7 @@ SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 
 def build(board: Board) -> models.Dashboard:
+    """Grafana's dashboard for a board."""
     name = board.title.split(" / ")[1].lower()
     built = (
         dashboard.Dashboard(board.title)
@@ -124,13 +129,13 @@ def build(board: Board) -> models.Dashboard:
 
 def _variables() -> Iterator[dashboard.DatasourceVariable | dashboard.QueryVariable]:
     yield dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
-    asked = {
-        # A gauge that each backend always has.
+    queries = {
+        # Every backend always has this gauge.
         "namespace": ("label_values(spanloop_extractor_demand, namespace)", ""),
-        # The metric's other owners are no backends, and fall away.
+        # The regex drops pods that are no backends.
         "release": ('label_values(spanloop_extractor_demand{namespace="$namespace"}, pod)', "/^(.+)-backend-/"),
     }
-    for name, (query, regex) in asked.items():
+    for name, (query, regex) in queries.items():
         yield (
             dashboard.QueryVariable(name)
             .label(name.capitalize())
@@ -163,13 +168,13 @@ def _panel(panel: Panel, number: int) -> Builder:
     if panel.top is not None:
         built.max(panel.top)
     if panel.nothing is not None:
-        # Without data, and where nothing was divided by nothing.
+        # Null: there is no data. NaN: zero was divided by zero.
         text = models.ValueMappingResult(text=panel.nothing)
         unknown = models.DashboardSpecialValueMapOptions(models.SpecialValueMatch.NULL_AND_NAN, text)
         built.no_value(panel.nothing).mappings([models.SpecialValueMap(unknown)])
     for letter, (legend, expression) in zip("ABCDEF", panel.queries.items(), strict=False):
         query = prometheus.Dataquery().ref_id(letter).expr(selected(expression)).legend_format(legend)
-        # A number is that of now: of a range it would be the last known, even where that is gone.
+        # Numbers come from an instant query. A range query would show the last value of a series that is gone.
         built.with_target(query.instant() if panel.kind in ("number", "name", "gauges") else query.range())
     return built
 

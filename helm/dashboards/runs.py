@@ -1,4 +1,4 @@
-"""Training runs, and the versions that they make."""
+"""The dashboard of training runs and of the versions that they make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STUCK = ALERTS["runStuck"]["above"]
 RUNS = [
     Panel(
         "Active for",
-        "Since the run was asked for, waiting included. At training.activeDeadlineSeconds (red) its Job is ended.",
+        "Time since the run was requested. Kubernetes ends its Job after training.activeDeadlineSeconds (red).",
         "s",
         {"active for": "time() - max(spanloop_run_active_since_timestamp_seconds{backend})"},
         worse_from(LONGEST_RUN / 2, LONGEST_RUN),
@@ -20,7 +20,7 @@ RUNS = [
     ),
     Panel(
         "Without progress for",
-        "Since the active run last got on. At the red line an alert says that it is stuck.",
+        "Time since the active run last made progress. An alert fires at the red limit.",
         "s",
         {"without progress for": "time() - max(spanloop_run_progressed_timestamp_seconds{backend})"},
         worse_from(STUCK / 3, STUCK),
@@ -29,7 +29,7 @@ RUNS = [
     ),
     Panel(
         "Since the last success",
-        "Since a run last ended well, whether its version serves or is held.",
+        "Time since a run last ended without a failure: promoted, held or nothing new.",
         "s",
         {"since the last success": "time() - max(spanloop_run_last_success_timestamp_seconds{backend})"},
         kind="number",
@@ -37,14 +37,14 @@ RUNS = [
     ),
     Panel(
         "Ended runs",
-        "Runs that are kept, by outcome. held: not better than what served, or taken back when it was rolled out.",
+        "Runs that are kept, by outcome. held: the version was not better, or its rollout was undone.",
         "short",
         {"{{outcome}}": 'max by (outcome) (spanloop_runs{backend,phase=""})'},
         width=12,
     ),
     Panel(
         "Runs under way",
-        "By phase. One is active at a time; waiting: for a node, a GPU or quota; rollout: for pods of the new version.",
+        "Runs by phase; one is active at a time. waiting: no node, GPU or quota yet. rollout: new pods start.",
         "short",
         {"{{phase}}": 'max by (phase) (spanloop_runs{backend,outcome=""})'},
         width=12,
@@ -54,7 +54,7 @@ RUNS = [
 ACTIVE = [
     Panel(
         "Phase",
-        "What the run does, from its pod, while that lives.",
+        "The phase of the run, read from its pod while that runs.",
         "none",
         {"{{phase}}": "max by (phase) (spanloop_training_phase{training})"},
         (("transparent", None), ("green", 1)),
@@ -63,7 +63,7 @@ ACTIVE = [
     ),
     Panel(
         "Progress",
-        "Share of the run that is done. A second line is a pod that went on from the checkpoint of a lost one.",
+        "Share of the run that is done. A second line is a pod that continues from a lost pod's checkpoint.",
         "percentunit",
         {"{{pod}}": "max by (pod) (spanloop_training_progress_ratio{training})"},
         width=12,
@@ -71,13 +71,13 @@ ACTIVE = [
     ),
     Panel(
         "Loss",
-        "An example, at each step. It should fall and level out; where it rises or jumps, learning rates are too high.",
+        "Loss per example. It should fall and level out. If it rises or jumps, the learning rates are too high.",
         "short",
         {"{{pod}}": "max by (pod) (spanloop_training_loss{training})"},
     ),
     Panel(
         "Speed",
-        "Steps and examples a second, replayed ones included.",
+        "Steps per second, and examples per second including replayed ones.",
         "cps",
         {
             "steps": "sum(rate(spanloop_training_steps_total{training}[$__rate_interval]))",
@@ -86,7 +86,7 @@ ACTIVE = [
     ),
     Panel(
         "Duration of a step",
-        "Seconds. Rising within a run: the processor or GPU is throttled or shared.",
+        "Seconds per step. If they rise within a run, the processor or GPU is throttled or shared.",
         "s",
         quantiles("spanloop_training_step_duration_seconds{training}", 0.5, 0.95),
     ),
@@ -95,7 +95,7 @@ ACTIVE = [
 VERSIONS = [
     Panel(
         "F1 of what serves",
-        "Strict micro F1 of the version that serves, by what it was judged on. The initial model has none.",
+        "Strict micro F1 of the version that serves, as its run measured it. The initial model has none.",
         "none",
         {
             "{{on}}": "max by (version, on) (spanloop_version_f1{backend})"
@@ -107,7 +107,7 @@ VERSIONS = [
     ),
     Panel(
         "F1 of all versions",
-        "Strict micro F1 by what it was judged on. Held-out tasks stay held out, so that versions compare over time.",
+        "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared.",
         "none",
         {"{{version}}, {{on}}": "max by (version, on) (spanloop_version_f1{backend})"},
         better_from(0.5, 0.7),
@@ -117,7 +117,7 @@ VERSIONS = [
     ),
     Panel(
         "Version that serves",
-        "Which version served when.",
+        "The version that served at each time.",
         "none",
         {"{{version}}": "max by (version) (spanloop_live_version_info{backend})"},
         (("transparent", None), ("green", 1)),
@@ -129,6 +129,6 @@ VERSIONS = [
 
 TRAINING = Board(
     "Spanloop / Training",
-    "Training runs: whether they get on, how they end, and how good the versions are that they make.",
+    "Training runs: their progress, their outcomes, and the scores of the versions that they make.",
     {"Runs": RUNS, "The active run": ACTIVE, "Versions": VERSIONS},
 )

@@ -1,4 +1,4 @@
-"""What answers Label Studio: for who is on call, and for who tunes the model."""
+"""The dashboard of predictions, for people who are on call or improve the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ QUEUE = worse_from(DEADLINE / 3, ALERTS["queueNearDeadline"]["above"] * DEADLINE
 
 
 REQUESTS = 'sum(rate(spanloop_requests_total{backend,route="/predict"}[$__rate_interval]))'
-# Before the first error there is no series of one.
+# The series of errors does not exist before the first error.
 REQUEST_ERRORS = (
     'sum(rate(spanloop_requests_total{backend,route="/predict",status=~"5.."}[$__rate_interval]))'
     f" / {REQUESTS} or 0 * {REQUESTS}"
@@ -23,7 +23,7 @@ TEXT_ERRORS = (
 
 ROLLOUTS = Panel(
     "Rollouts",
-    "Versions that were brought into service, and those that were taken back, their pods not being ready in time.",
+    "Rollouts of versions. done: the version serves. undone: its pods were not ready in time.",
     "short",
     {"{{outcome}}": "sum by (outcome) (increase(spanloop_rollouts_total{backend}[$__rate_interval]))"},
     kind="bars",
@@ -32,7 +32,7 @@ ROLLOUTS = Panel(
 NOW = [
     Panel(
         "Version that serves",
-        "The version that the backend names to Label Studio; during a rollout still the old one.",
+        "The version that the backend names to Label Studio. During a rollout it is the old one.",
         "none",
         {"{{version}}": "max by (version) (spanloop_live_version_info{backend})"},
         better_from(1),
@@ -41,7 +41,7 @@ NOW = [
     ),
     Panel(
         "Extractors that answer",
-        "Pods whose model is loaded. None is right with scaleToZero while nobody asks; else /predict fails.",
+        "Pods whose model is loaded. With scaleToZero, 0 is normal without requests; otherwise /predict fails.",
         "none",
         {"extractors": "sum(spanloop_live_version_info{extractor})"},
         better_from(1),
@@ -51,7 +51,7 @@ NOW = [
     ),
     Panel(
         "Errors of /predict",
-        "Share of requests that are answered with 5xx. Label Studio shows nothing of it to annotators.",
+        "Share of requests with a 5xx answer. Label Studio does not show these errors to annotators.",
         "percentunit",
         {"errors": REQUEST_ERRORS},
         ERRORS,
@@ -61,7 +61,7 @@ NOW = [
     ),
     Panel(
         "p95 of /predict",
-        "One of twenty requests takes longer. A request holds many texts, so seconds are no wonder.",
+        "One request in twenty takes longer. A request holds many texts, so several seconds are normal.",
         "s",
         quantiles('spanloop_request_duration_seconds{backend,route="/predict"}', 0.95),
         SLOW,
@@ -71,7 +71,7 @@ NOW = [
     ),
     Panel(
         "Texts that wait",
-        "Texts that the backends want an answer for: what the extractors are scaled by.",
+        "Texts for which the backends await an answer. The autoscaler follows this number.",
         "short",
         {"texts": "sum(spanloop_extractor_demand{backend})"},
         kind="number",
@@ -82,7 +82,7 @@ NOW = [
 ASKED = [
     Panel(
         "Requests",
-        "By route and status. 4xx are mistakes of who asks, 5xx are ours.",
+        "Requests by route and status. 4xx: the client made a mistake. 5xx: Spanloop failed.",
         "reqps",
         {
             "{{route}} {{status}}": "sum by (route, status) (rate("
@@ -91,14 +91,14 @@ ASKED = [
     ),
     Panel(
         "Duration of /predict",
-        "At the red line (backend.predictDeadline) what is left gets an error, and Label Studio gives up 10 s later.",
+        "At backend.predictDeadline (red) the remaining texts get errors. Label Studio gives up 10 s later.",
         "s",
         quantiles('spanloop_request_duration_seconds{backend,route="/predict"}', 0.5, 0.95, 0.99),
         SLOW,
     ),
     Panel(
         "Duration of /health and /setup (p95)",
-        "Label Studio waits 1 s for /health (yellow) and 3 s for /setup (red), and shows the model as gone after that.",
+        "Label Studio waits 1 s for /health (yellow) and 3 s for /setup (red), then shows the model as offline.",
         "s",
         {
             "{{route}}": "histogram_quantile(0.95, sum by (le, route) (rate("
@@ -108,20 +108,20 @@ ASKED = [
     ),
     Panel(
         "Texts",
-        "Tasks that predictions were asked for, by how they ended.",
+        "Texts for which predictions were requested, by result.",
         "cps",
         {"{{result}}": "sum by (result) (rate(spanloop_texts_total{backend}[$__rate_interval]))"},
     ),
     Panel(
         "Share of errors",
-        "Requests with 5xx; texts with an error in place of spans: too long, unreadable, or not reached in time.",
+        "Requests with a 5xx answer, and texts without a prediction: too long, unreadable or not done in time.",
         "percentunit",
         {"requests": REQUEST_ERRORS, "texts": TEXT_ERRORS},
         ERRORS,
     ),
     Panel(
         "Errors by cause",
-        "Of backend and extractor together. docs/metrics.md explains the causes; the logs say what happened.",
+        "Errors of backend and extractor by cause. docs/metrics.md explains the causes; the logs have details.",
         "cps",
         {"{{cause}}": "sum by (cause) (rate(spanloop_errors_total{either}[$__rate_interval]))"},
     ),
@@ -130,7 +130,7 @@ ASKED = [
 EXTRACTOR = [
     Panel(
         "What waits",
-        "Texts that backends wait for, texts in the extractors' queues, and /predict requests under way.",
+        "Texts that the backends wait for, texts in the extractors' queues, and open /predict requests.",
         "short",
         {
             "wanted by the backends": "sum(spanloop_extractor_demand{backend})",
@@ -140,39 +140,39 @@ EXTRACTOR = [
     ),
     Panel(
         "Answer of an extractor",
-        "Seconds that a request of the backend takes there, the wait for a pod that wakes or is busy included.",
+        "Seconds until an extractor answers the backend, including the wait for a pod to start or be free.",
         "s",
         quantiles("spanloop_extractor_wait_seconds{backend}", 0.5, 0.95),
         QUEUE,
     ),
     Panel(
         "Wait in the queue",
-        "Seconds of a text from its arrival to the model. At the red line an alert says that the deadline is near.",
+        "Seconds that a text waits in the extractor for the model. An alert fires at the red limit.",
         "s",
         quantiles("spanloop_queue_wait_seconds{extractor}", 0.5, 0.95),
         QUEUE,
     ),
     Panel(
         "Windows in a batch",
-        "Texts are cut into windows, and run in batches of up to 16. Few in a batch while texts wait: tokens fill it.",
+        "Texts are cut into windows, up to 16 in a batch. Batches are smaller if their windows are long.",
         "short",
         {**mean("spanloop_batch_items{extractor}"), **quantiles("spanloop_batch_items{extractor}", 0.95)},
     ),
     Panel(
         "Tokens in a batch",
-        "What memory and time of a batch depend on.",
+        "Tokens per batch. Its memory and its duration depend on them.",
         "short",
         {**mean("spanloop_batch_tokens{extractor}"), **quantiles("spanloop_batch_tokens{extractor}", 0.95)},
     ),
     Panel(
         "Duration of a batch",
-        "Seconds that the model computes. Rising with the same tokens: the processor is throttled or shared.",
+        "Seconds that the model computes. If they rise at equal tokens, the processor is throttled or shared.",
         "s",
         quantiles("spanloop_batch_duration_seconds{extractor}", 0.5, 0.95),
     ),
     Panel(
         "How busy the models are",
-        "Share of time in which a pod's model computes. Near 100 % texts begin to wait: time for another pod.",
+        "Share of time in which a pod's model computes. Near 100 % texts wait: add a pod.",
         "percentunit",
         {"{{pod}}": "sum by (pod) (rate(spanloop_batch_duration_seconds_sum{extractor}[$__rate_interval]))"},
         worse_from(0.8, 0.95),
@@ -180,13 +180,13 @@ EXTRACTOR = [
     ),
     Panel(
         "Tokens a second",
-        "What a pod gets done: compare processors, GPUs and models by it.",
+        "Tokens per second of each pod. Compare processors, GPUs and models by this.",
         "cps",
         {"{{pod}}": "sum by (pod) (rate(spanloop_batch_tokens_sum{extractor}[$__rate_interval]))"},
     ),
     Panel(
         "Loading the model",
-        "Seconds until a new pod's model answers. Beyond the red line a start alone alerts that no version answers.",
+        "Seconds until a new pod's model answers. Beyond the red limit a start alone can fire NoVersionAnswers.",
         "s",
         {"{{pod}}": "max by (pod) (spanloop_model_load_seconds{extractor})"},
         worse_from(300),
@@ -196,14 +196,14 @@ EXTRACTOR = [
 FOUND = [
     Panel(
         "Entities by label",
-        "Spans found. A label that stops where texts go on wants a look: at its wording, or at the new version.",
+        "Predicted spans per second. If a label stops while texts go on, check its wording or the new version.",
         "cps",
         {"{{label}}": "sum by (label) (rate(spanloop_entities_total{extractor}[$__rate_interval]))"},
         width=12,
     ),
     Panel(
         "Scores of entities",
-        "How sure the model is of what it finds. Sinking without a rollout: the texts are new, and worth annotating.",
+        "Probability of predicted spans. If it sinks without a rollout, the texts have changed: annotate some.",
         "percentunit",
         quantiles("spanloop_entity_score{extractor}", 0.1, 0.5, 0.9),
         width=12,
@@ -214,14 +214,14 @@ FOUND = [
 MOVED = [
     Panel(
         "Pods by version",
-        "Extractors that answer with each version: a rollout is one line falling as another rises.",
+        "Extractor pods by version. During a rollout one line falls and another rises.",
         "short",
         {"{{version}}": "sum by (version) (spanloop_live_version_info{extractor})"},
     ),
     ROLLOUTS,
     Panel(
         "Wakes and sleeps",
-        "The extractor taken from zero, and whether it answered in time. Very often: scaleToZero.idleSeconds is short.",
+        "Scalings from zero, by whether a pod answered in time. If they are frequent, raise scaleToZero.idleSeconds.",
         "short",
         {
             "woken, {{outcome}}": "sum by (outcome) (increase(spanloop_wakeups_total{backend}[$__rate_interval]))",

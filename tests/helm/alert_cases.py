@@ -1,4 +1,4 @@
-"""On which series each alert fires, and on which it does not."""
+"""Series on which each alert must fire, and series on which it must not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PODS = {
     "neighbour": ("here", "spanloop-2-backend-6d4cf56db6-x7k2p"),
     "their_extractor": ("here", "spanloop-2-extractor-7c9d8b5f44-m2n4q"),
 }
-"""Who has a series: `{backend` in the name of one is filled with namespace and pod."""
+"""Owners of series, as (namespace, pod). `filled` puts them into a series' name in place of `{backend`."""
 
 HOUR = 60
-"""Samples are a minute apart."""
+"""Samples in an hour: they are a minute apart."""
 
 
 def filled(series: str) -> str:
@@ -29,13 +29,15 @@ def filled(series: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
+    """Series, and whether an alert fires on them."""
+
     alert: str
     why: str
     at: int
-    """The minute that is looked at."""
+    """The minute at which the alert is evaluated."""
     series: dict[str, str]
     says: str = ""
-    """The summary of the alert that fires; empty: none does."""
+    """The summary of the alert; empty if the alert must not fire."""
     values: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,7 +51,7 @@ ASLEEP = {"scaleToZero__enabled": True}
 
 NONE_ANSWERS = "No version answers for spanloop; Label Studio gets no predictions."
 FAILED = "A training run of spanloop has failed."
-ROLLED_BACK = "A new version of spanloop was rolled out and undone; the one before serves."
+ROLLED_BACK = "The rollout of a new version of spanloop was undone; the previous version serves."
 
 
 def predictions(status: str, values: str, who: str = "backend", route: str = "/predict") -> dict[str, str]:
@@ -57,7 +59,7 @@ def predictions(status: str, values: str, who: str = "backend", route: str = "/p
 
 
 def durations(histogram: str, of: str, **buckets: int) -> dict[str, str]:
-    """A histogram, by how many observations a minute are up to each bound."""
+    """A histogram's series, from the observations per minute up to each bound."""
     bounds = {name.removeprefix("le").replace("Inf", "+Inf"): a_minute for name, a_minute in buckets.items()}
     return {f'{histogram}_bucket{{{of},le="{le}"}}': f"0+{a_minute}x40" for le, a_minute in bounds.items()}
 
@@ -108,7 +110,7 @@ CASES = [
         "one request of ten",
         20,
         {**predictions("200", "0+90x40"), **predictions("503", "0+10x40")},
-        "10% of the predictions that spanloop is asked for fail.",
+        "10% of the predictions requested from spanloop fail.",
     ),
     Case(
         "SpanloopPredictErrors",
@@ -119,7 +121,7 @@ CASES = [
             f'{TEXTS}{{backend,result="predicted"}}': "0+80x40",
             f'{TEXTS}{{backend,result="failed"}}': "0+20x40",
         },
-        "20% of the predictions that spanloop is asked for fail.",
+        "20% of the predictions requested from spanloop fail.",
     ),
     *(
         Case("SpanloopPredictErrors", why, 20, series)
@@ -138,7 +140,7 @@ CASES = [
         "most take over a minute",
         30,
         predict(le30=1, le60=2, le90=12, leInf=12),
-        "One of twenty predictions of spanloop takes 1m 28s or longer.",
+        "One prediction in twenty of spanloop takes 1m 28s or longer.",
     ),
     Case("SpanloopPredictSlow", "most are quick", 30, predict(le30=98, le60=98, le90=100, leInf=100)),
     Case("SpanloopPredictSlow", "another route", 30, predict('backend,route="/train"', le60=0, le90=9, leInf=9)),
@@ -151,14 +153,14 @@ CASES = [
         "all wait long",
         20,
         queue(le60=0, le90=20, leInf=20),
-        "Texts wait 1m 28s in the queue of spanloop; at 90 s they are given up.",
+        "Texts wait 1m 28s in the queue of spanloop; after 90 s they fail.",
     ),
     Case(
         "SpanloopQueueNearDeadline",
         "half a minute is long for this deadline",
         20,
         queue(le10=0, le30=20, leInf=20),
-        "Texts wait 29s in the queue of spanloop; at 30 s they are given up.",
+        "Texts wait 29s in the queue of spanloop; after 30 s they fail.",
         {"backend__predictDeadline": 30, "monitoring__alerts__predictSlow__above": 20},
     ),
     Case("SpanloopQueueNearDeadline", "half a minute is not", 20, queue(le10=0, le30=20, le90=20, leInf=20)),

@@ -1,4 +1,4 @@
-"""The chart as the tests see it: rendered objects, and the pods in them."""
+"""Renders the chart for the tests: its objects, and the pods in them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ OLDEST, NEWEST = "1.25", "1.37"
 Object = dict[str, Any]
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C reads the chart ten times as fast."""
+"""The loader in C reads the chart ten times as fast."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, or the template of one."""
+    """A pod or a pod template."""
 
     where: str
     metadata: Object
@@ -38,7 +38,7 @@ class Pod:
 
 
 def pods_of(objects: list[Object]) -> Iterator[Pod]:
-    """All pods of some objects, those of a Job in a ConfigMap included."""
+    """All pods of some objects, including those of a Job in a ConfigMap."""
     for one in objects:
         where = f"{one['kind']}/{one['metadata'].get('name', '')}"
         match one["kind"]:
@@ -60,7 +60,7 @@ def env_of(container: Object) -> Object:
 
 @dataclass(frozen=True)
 class Release:
-    """What one rendering made."""
+    """The objects of one rendering."""
 
     objects: list[Object]
 
@@ -69,7 +69,7 @@ class Release:
         return {one["metadata"]["name"]: one for one in self.objects if one["kind"] == kind}
 
     def component(self, kind: str, component: str) -> Object:
-        """The one object of a kind that belongs to a component."""
+        """The only object of a kind that belongs to a component."""
         label = "app.kubernetes.io/component"
         (found,) = [one for one in self.of(kind).values() if one["metadata"]["labels"][label] == component]
         return found
@@ -80,7 +80,7 @@ class Release:
 
     @property
     def job(self) -> Object:
-        """The manifest that the backend stamps."""
+        """The manifest of a Job to which the backend adds a name and projects."""
         return yaml.load(self.component("ConfigMap", "training")["data"]["job.yaml"], LOADER)
 
     def container(self, component: str) -> Object:
@@ -95,6 +95,8 @@ class Release:
 
 @dataclass
 class Chart:
+    """Runs the program `helm` on the chart, and keeps each rendering."""
+
     helm: str
     _made: dict[tuple[str, ...], Release] = field(default_factory=dict)
 
@@ -107,7 +109,7 @@ class Chart:
         file: Path | None = None,
         **values: Any,
     ) -> Release:
-        """The objects of a ci values file and some values more (a__b=1 is a.b: 1), from memory where made before."""
+        """Render the chart with the values file of a feature and with more values (a__b=1 is a.b: 1)."""
         arguments = ["template", name, str(CHART), "--namespace", namespace, "--kube-version", kube]
         if feature:
             arguments += ["--values", str(CHART / "ci" / f"{feature}-values.yaml")]
@@ -120,7 +122,7 @@ class Chart:
         return self._made[key]
 
     def refusal(self, **values: Any) -> str:
-        """What Helm says to values that it must refuse."""
+        """Helm's error message for values that it must refuse."""
         arguments = ["template", "spanloop", str(CHART), "--kube-version", NEWEST, *_set(values)]
         done = subprocess.run([self.helm, *arguments], capture_output=True, text=True)
         assert done.returncode != 0, f"helm accepted {values}"

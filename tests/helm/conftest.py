@@ -1,4 +1,4 @@
-"""Helm, kubectl, promtool, and what the chart renders, each rendering made once."""
+"""Helm, kubectl, promtool, and the chart, which makes each rendering once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.lacking import missing
 
 
 def _program(name: str) -> str:
-    """Where a program is: on the PATH or beside this Python."""
+    """The path of a program, which is on the PATH or beside this Python."""
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if not found:
         missing(f"{name} is neither on the PATH nor in {Path(sys.executable).parent}")
@@ -32,5 +32,5 @@ def kubectl() -> str:
 
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    """Prometheus' own judge of rules: Debian's package prometheus has it."""
+    """Prometheus' own program for checking rules, from Debian's package prometheus."""
     return _program("promtool")

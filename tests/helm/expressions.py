@@ -1,4 +1,4 @@
-"""Every PromQL expression of the dashboards and the alerts, as a Prometheus can be asked it."""
+"""Every PromQL expression of the dashboards and the alerts, in a form that Prometheus accepts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Expression:
 
     @property
     def measured(self) -> str:
-        """What has data where all is well: without the limit of an alert, and without what only errors have."""
+        """The expression without an alert's limit and the matcher for errors, so that it always has data."""
         return re.sub(r' [<>] [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
 
     @property
@@ -32,9 +32,9 @@ class Expression:
 def expressions(
     namespace: str, release: str, groups: Iterable[dict[str, Any]], window: str = "5m"
 ) -> Iterator[Expression]:
-    """All of them for one release, by the prefix of its pods.
+    """All expressions for one release. `release` is the prefix of its pods' names.
 
-    `groups` are those of its PrometheusRule or rules file; `window` is what Grafana's $__rate_interval becomes.
+    `groups` are the groups of its PrometheusRule or rules file. `window` replaces Grafana's $__rate_interval.
     """
     for group in groups:
         for rule in group["rules"]:
@@ -59,7 +59,7 @@ def _of_dashboards() -> Iterator[tuple[str, str]]:
 
 
 def _selector(query: str) -> str:
-    """What `label_values(selector, label)` selects; that function is Grafana's own."""
+    """The selector in Grafana's function `label_values(selector, label)`."""
     found = re.fullmatch(r"label_values\((.+), \w+\)", query)
     assert found, f"not a query for the values of a label: {query}"
     return found[1]

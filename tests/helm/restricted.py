@@ -11,7 +11,7 @@ SELINUX = {"", "container_t", "container_init_t", "container_kvm_t", "container_
 
 
 def violations(pod: dict[str, Any]) -> list[str]:
-    """What in a pod's spec the profile forbids."""
+    """What the profile forbids in a pod's spec."""
     return [*_of_pod(pod), *(f"{one['name']}: {what}" for one in _containers(pod) for what in _of_container(one, pod))]
 
 

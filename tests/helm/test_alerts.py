@@ -1,4 +1,4 @@
-"""The alerts: promtool runs each on series that must fire it and on series that must not."""
+"""The alerts: promtool evaluates each on series on which it must fire and on series on which it must not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chart import LOADER
 
 
 def rules_of(release) -> list[dict[str, Any]]:
-    """The rules as the operator or a rules file gets them."""
+    """The rules in a release's PrometheusRule or rules file."""
     (holder,) = [one for kind in ("PrometheusRule", "ConfigMap") for one in release.of(kind).values() if _is_rules(one)]
     (group,) = holder["spec"]["groups"] if "spec" in holder else _file(holder)["groups"]
     return group["rules"]
@@ -76,7 +76,7 @@ def test_a_rules_file_holds_what_the_operator_gets(chart, promtool, tmp_path):
     assert "7 rules found" in done.stdout
 
 
-def test_an_alert_says_how_bad_it_is_whose_it_is_and_what_to_do(chart):
+def test_an_alert_has_a_severity_a_release_and_advice(chart):
     for rule in rules_of(chart.render(name="r", namespace="team", monitoring__alerts__kind="configMap")):
         assert rule["labels"]["severity"] in ("critical", "warning")
         assert (rule["labels"]["namespace"], rule["labels"]["release"]) == ("team", "r-spanloop")
@@ -110,7 +110,7 @@ def test_a_sidecar_can_find_the_rules_file(chart):
 
 
 def named_by_kubernetes(deployment: str) -> str:
-    """A pod's name: a ReplicaSet's with a dash, of which 58 characters are taken, and five more."""
+    """A pod's name: the ReplicaSet's name with a dash, cut to 58 characters, and five more characters."""
     return f"{deployment}-6d4cf56db6-"[:58] + "x7k2p"
 
 

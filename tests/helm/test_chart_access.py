@@ -1,4 +1,4 @@
-"""Who may do what: the API server's rules, the network's, and who sees which Secret."""
+"""The rights of the pods: at the API server, on the network, and which Secrets they see."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_every_component_runs_as_an_account_of_its_own(chart):
 
 
 def test_pods_talk_along_the_paths_of_the_picture_and_no_others(policies, peers):
-    """A stranger may talk to whom no policy protects; that is not the chart's to forbid."""
+    """Connections between pods that are not the release's are not the chart's concern."""
     talks = {
         (source, target)
         for source in peers
@@ -104,8 +104,8 @@ def test_only_the_port_of_the_program_is_open(policies, peers):
 
 
 @pytest.mark.parametrize("component", ["backend", "extractor", "training"])
-def test_whoever_is_let_in_is_let_in_at_one_port(policies, peers, component):
-    """Asked from Prometheus, whose own side nothing restricts."""
+def test_a_component_lets_its_callers_in_at_one_port(policies, peers, component):
+    """Prometheus is the caller, because no policy restricts its egress."""
     reached = {port for port in (22, *PORTS.values()) if allowed(policies, peers["prometheus"], peers[component], port)}
     assert reached == {PORTS[component]}
     rules = next(one["spec"]["ingress"] for one in policies if one["metadata"]["name"] == f"spanloop-{component}")
@@ -200,7 +200,7 @@ def test_secrets_come_by_reference_only(chart):
 
 
 def test_the_container_that_runs_a_model_on_texts_has_no_credentials(chart):
-    """The one that pulls has the registry's; a run needs both to do its work."""
+    """The container that pulls has the registry's credentials. A run needs them and Label Studio's."""
     release = chart.render("complete")
     pull, extractor = (
         release.component("Deployment", "extractor")["spec"]["template"]["spec"]["initContainers"][0],

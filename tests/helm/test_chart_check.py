@@ -1,4 +1,4 @@
-"""The program that `helm test` runs, against servers that answer as backend and API server do, or do not."""
+"""The program that `helm test` runs, against servers with fixed answers of the backend and the API server."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_backend_that_is_well_and_predicts_passes():
 
 
 @pytest.mark.parametrize("results", [[], [{"error": "no extractor"}], [{}, {}]])
-def test_a_prediction_that_is_none_fails(results):
+def test_an_answer_without_a_prediction_fails(results):
     with (
         answering({"/predict": (200, {"results": results})}) as (url, _),
         httpx.Client(base_url=url) as client,

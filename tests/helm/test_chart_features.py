@@ -1,4 +1,4 @@
-"""What single values change."""
+"""The effects of single values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import yaml
 from chart import OLDEST
 
 
-def test_the_addresses_and_names_that_the_programs_are_told(chart):
+def test_the_backend_gets_the_addresses_and_names_of_its_release(chart):
     env = chart.render(name="r", namespace="team").env("backend")
     assert env["SPANLOOP_EXTRACTOR_URL"] == "http://r-spanloop-extractor.team.svc:9091"
     assert env["SPANLOOP_EXTRACTOR_DEPLOYMENT"] == "r-spanloop-extractor"

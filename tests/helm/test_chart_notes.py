@@ -11,7 +11,7 @@ from chart import CHART
 @pytest.fixture
 def notes(chart):
     def install(*values: str) -> str:
-        """The notes of an installation that is only tried, without a cluster."""
+        """The notes of a dry run, which needs no cluster."""
         command = [chart.helm, "install", "r", str(CHART), "--namespace", "team", "--dry-run=client", *values]
         done = subprocess.run(command, capture_output=True, text=True, env={"KUBECONFIG": "/dev/null", "HOME": "/tmp"})
         assert done.returncode == 0, done.stderr
@@ -28,7 +28,7 @@ def test_the_notes_give_the_dotted_address_and_the_settings_label_studio_needs(n
 
 
 def test_the_notes_say_why_the_release_wants_a_namespace_of_its_own(notes):
-    assert "whoever can create Jobs in a namespace can mount every Secret in it" in " ".join(notes().split())
+    assert "a Job can mount every Secret in its namespace" in " ".join(notes().split())
 
 
 def test_the_notes_give_the_next_three_commands(notes):

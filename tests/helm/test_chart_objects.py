@@ -1,4 +1,4 @@
-"""Everything that is rendered, whatever the feature: valid, restricted, named within limits, in one namespace."""
+"""All objects that any feature renders: they are valid, restricted, in one namespace, and their names fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chart import FEATURES, NEWEST, OLDEST, pods_of
 from restricted import violations
 
 CUSTOM = {"ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
-"""Kinds that others define: Kubernetes has no schema for them."""
+"""Kinds of custom resources, for which Kubernetes has no schema."""
 
 NAMESPACED = {
     *("ConfigMap", "CronJob", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "Pod"),
@@ -28,12 +28,12 @@ NAMESPACED = {
 }
 
 LONGEST = "r" * 53
-"""Helm takes no longer name for a release."""
+"""The longest name of a release that Helm accepts."""
 
 
 @functools.cache
 def _validate(text: str, kube: str) -> None:
-    """Many objects are the same with every feature: each is looked at once."""
+    """Validate an object. The cache skips objects that several features render alike."""
     kubernetes_validate.validate(json.loads(text), kube, strict=True)
 
 

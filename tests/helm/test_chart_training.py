@@ -22,7 +22,7 @@ def test_all_launchers_get_the_same_job(chart, feature, cron_projects):
     assert arguments == [["run", *projects], ["run"]]
     assert by_cron["spec"] == by_backend["spec"]
     assert by_cron["metadata"]["labels"] == by_backend["metadata"]["labels"]
-    assert "name" not in by_backend["metadata"], "the backend gives it"
+    assert "name" not in by_backend["metadata"], "the backend sets the name"
 
 
 def test_a_run_answers_where_the_backend_asks(chart):
@@ -89,7 +89,7 @@ def test_checkpoints_are_kept_unless_they_are_not_wanted(chart):
 
 
 def test_no_two_pods_share_bentomls_home(chart):
-    """Even where the program's home is on a claim, that folder is of the pod alone."""
+    """Each pod has that folder for itself, even if the program's home is on a claim."""
     for pod in chart.render("model-volume").pods:
         volumes = {one["name"]: one for one in pod.spec["volumes"]}
         for one in pod.containers:

@@ -22,7 +22,7 @@ def resolved(schema):
 
 
 def paths(schema, prefix=""):
-    """The values that the schema knows; a free map is one value."""
+    """The paths of the values in the schema. A map with free keys is one value."""
     for key, one in resolved(schema).get("properties", {}).items():
         yield f"{prefix}{key}"
         if not isinstance(default(f"{prefix}{key}"), dict) or "properties" in resolved(one):
@@ -37,7 +37,7 @@ def default(path):
 
 
 def objects(schema, where="values"):
-    """Every schema of an object, wherever it is."""
+    """Every schema of type object, at any depth, with its path."""
     if isinstance(schema, dict):
         if schema.get("type") == "object":
             yield where, schema

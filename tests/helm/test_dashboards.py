@@ -1,4 +1,4 @@
-"""The Grafana dashboards: what is in the chart is what the program makes, and fit for use."""
+"""The Grafana dashboards in the chart: they are up to date, valid, and about one release."""
 
 from __future__ import annotations
 

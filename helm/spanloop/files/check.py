@@ -1,4 +1,4 @@
-"""What `helm test` runs: is the backend well, does it predict, and may it create Jobs?"""
+"""`helm test` runs this: it checks that the backend is healthy, predicts, and may create Jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SECONDS = 120
-"""Longer than the backend's own deadline for a prediction: the extractor may have to wake from zero."""
+"""Timeout of a request: longer than the backend's own deadline for a prediction."""
 
 LABEL_CONFIG = """
 <View>
@@ -23,7 +23,7 @@ TASK = {"id": 1, "data": {"text": "She takes aspirin against migraine."}}
 
 
 class Failed(Exception):
-    """What is not as it should be, and what to do."""
+    """A check failed; the message says which and what to do."""
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def backend() -> httpx.Client:
 
 
 def api_server() -> httpx.Client:
-    """The API server as a pod finds it, with the token of its service account."""
+    """A client of the API server, with the token of the pod's service account."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
     return httpx.Client(
         base_url=f"https://{f'[{host}]' if ':' in host else host}:{port}",
@@ -62,7 +62,7 @@ def api_server() -> httpx.Client:
 def health(client: httpx.Client) -> str:
     answer = client.get("/health").raise_for_status().json()
     if answer.get("status") != "UP":
-        raise Failed(f"/health says {answer}. Look at the backend's log.")
+        raise Failed(f"/health answered {answer}. Read the backend's log.")
     return "UP"
 
 
@@ -70,7 +70,7 @@ def predict(client: httpx.Client) -> str:
     body = {"tasks": [TASK], "label_config": LABEL_CONFIG, "project": "1.1"}
     results = client.post("/predict", json=body).raise_for_status().json().get("results") or []
     if len(results) != 1 or "error" in results[0]:
-        raise Failed(f"/predict of one task answered {results}. Look at the extractor's log.")
+        raise Failed(f"/predict answered {results} for one task. Read the extractor's log.")
     return f"{len(results[0]['result'])} spans by {results[0]['model_version']}"
 
 
@@ -87,7 +87,7 @@ def may_create_jobs(client: httpx.Client, namespace: str) -> str:
     )
     if not answer["status"]["allowed"]:
         raise Failed(
-            f"The backend may not create Jobs in {namespace}: no run can start. Look at its Role and RoleBinding."
+            f"The backend may not create Jobs in {namespace}, so no run can start. Check its Role and RoleBinding."
         )
     return f"may be created in {namespace}"
 

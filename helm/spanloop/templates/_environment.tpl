@@ -1,6 +1,6 @@
 {{/*
-A container's environment, where a later variable of the same name replaces an earlier one: the chart's own ("env", YAML), then extraEnv,
-then the component's extraEnv. Each name once: server-side apply refuses a list with two. (dict "root" $ "component" "backend" "env" …)
+A container's environment: the chart's own variables ("env", YAML), then extraEnv, then the component's extraEnv. A later variable replaces an
+earlier one of the same name, because server-side apply refuses a name twice. (dict "root" $ "component" "backend" "env" …)
 */}}
 {{- define "spanloop.environment" -}}
 {{- $byName := dict }}
@@ -14,7 +14,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
-{{/* What all programs have. BENTOML_HOME is here because BentoML reads it before any code of ours runs. */}}
+{{/* The variables of all programs. BENTOML_HOME is here because BentoML reads it before any code of ours runs. */}}
 {{- define "spanloop.env" -}}
 - name: SPANLOOP_HOME
   value: /var/lib/spanloop
@@ -22,7 +22,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
   value: /var/lib/spanloop/bentoml
 - name: BENTOML_DO_NOT_TRACK
   value: "True"
-{{- /* The root file system is read-only: libraries keep their caches where there is room. */}}
+{{- /* The root file system is read-only, so libraries keep their caches in /tmp. */}}
 - name: HOME
   value: /tmp
 - name: SPANLOOP_LOG_JSON
@@ -39,7 +39,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
-{{/* Who pulls or pushes also has the registry's credentials; who runs a model on texts alone has not. */}}
+{{/* The registry's credentials, for containers that pull or push. The extractor's main container does not get them. */}}
 {{- define "spanloop.registryEnv" -}}
 {{- if .Values.registry.existingSecret }}
 - name: DOCKER_CONFIG
@@ -61,7 +61,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
-{{/* Of the backend, and of a run that asks it what is live. */}}
+{{/* The backend's credentials, for the backend and for runs, which ask it which version is live. */}}
 {{- define "spanloop.basicAuthEnv" -}}
 {{- if .Values.basicAuth.enabled }}
 - name: SPANLOOP_BASIC_AUTH_USERNAME
@@ -77,12 +77,12 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
 {{- end }}
 {{- end }}
 
-{{/* What a program with a model needs besides: (dict "root" $ "component" "extractor"). */}}
+{{/* More variables of a program that loads a model: (dict "root" $ "component" "extractor"). */}}
 {{- define "spanloop.modelEnv" -}}
 - name: HF_HOME
   value: /var/lib/spanloop/huggingface
 {{- if not (include "spanloop.modelOnHub" .root) }}
-{{- /* Nothing of this release is on the hub: never wait for it. */}}
+{{- /* The model is not on the hub, so no program may wait for the hub. */}}
 - name: HF_HUB_OFFLINE
   value: "1"
 {{- end }}
@@ -90,7 +90,7 @@ then the component's extraEnv. Each name once: server-side apply refuses a list 
   {{- with (index .root.Values .component).threads }}
   value: {{ . | quote }}
   {{- else }}
-  {{- /* The quota of this container, not the node's processors. */}}
+  {{- /* The CPU limit of this container instead of the node's processors. */}}
   valueFrom:
     resourceFieldRef:
       containerName: {{ .component }}

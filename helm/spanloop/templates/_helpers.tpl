@@ -1,13 +1,13 @@
 {{/* Names */}}
 
-{{/* The chart's name, as the label app.kubernetes.io/name has it. */}}
+{{/* The chart's name, which is the value of the label app.kubernetes.io/name. */}}
 {{- define "spanloop.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
 {{/*
-The prefix of all names, at most 40 characters: the longest that is made of it is a CronJob's (52) or a Job's with a hash (63).
-A longer one is cut and gets a hash, so that two long releases in one namespace do not meet.
+The prefix of all names, at most 40 characters, because a CronJob's name may have 52 characters and a Job's name with its hash 63.
+A longer prefix is cut and gets a hash, so that two releases with long names in one namespace do not share it.
 */}}
 {{- define "spanloop.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name }}
@@ -32,7 +32,7 @@ A longer one is cut and gets a hash, so that two long releases in one namespace 
 {{- .Values.basicAuth.existingSecret | default (printf "%s-basic-auth" (include "spanloop.fullname" .)) }}
 {{- end }}
 
-{{/* The port that a component's pods answer at: "backend", "extractor" or "training". */}}
+{{/* The port at which a component's pods answer: "backend", "extractor" or "training". */}}
 {{- define "spanloop.port" -}}
 {{- get (dict "backend" 9090 "extractor" 9091 "training" 9092) . }}
 {{- end }}
@@ -45,7 +45,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{/* Those of a pod: nothing of the chart's version, so that a new chart with the same pods restarts none. */}}
+{{/* The labels of a pod. They have no versions, so a new chart with the same pods restarts none. */}}
 {{- define "spanloop.podLabels" -}}
 {{- $own := include "spanloop.selectorLabels" . | fromYaml }}
 {{- $common := dict "app.kubernetes.io/part-of" "spanloop" "spanloop.dev/release" (include "spanloop.fullname" .root) }}
@@ -65,7 +65,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- merge (dict) $own $common .root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* The metadata of an object: (dict "root" $ "component" "backend" "name" "…-backend"), and "annotations" by choice. */}}
+{{/* The metadata of an object: (dict "root" $ "component" "backend" "name" "…-backend"), and optionally "annotations". */}}
 {{- define "spanloop.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
@@ -77,7 +77,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Annotations of a pod: the component's own and, where wanted, those by which Prometheus finds it. (dict "root" "component") */}}
+{{/* The annotations of a pod: the component's own and, with monitoring.scrape=annotations, those by which Prometheus finds it. (dict "root" "component") */}}
 {{- define "spanloop.podAnnotations" -}}
 {{- $scrape := dict }}
 {{- if eq .root.Values.monitoring.scrape "annotations" }}
@@ -88,13 +88,13 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Pod Security "restricted", and more: nothing may write but into its volumes. */}}
+{{/* Pod Security "restricted", and in addition a read-only root file system: programs write only to volumes. */}}
 
 {{- define "spanloop.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001
 runAsGroup: 10001
-# Volumes are writable for the program's group.
+# The program's group may write to the volumes.
 fsGroup: 10001
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
@@ -123,7 +123,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* What all containers of the image have. */}}
+{{/* The fields that all containers of the image share. */}}
 {{- define "spanloop.container" -}}
 image: {{ include "spanloop.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -131,12 +131,12 @@ securityContext:
   {{- include "spanloop.securityContext" . | nindent 2 }}
 {{- end }}
 
-{{/* Non-empty where model.name is a name on the hub. */}}
+{{/* Not empty if model.name is a name on the hub. */}}
 {{- define "spanloop.modelOnHub" -}}
 {{- if and .Values.model.name (not (hasPrefix "/" .Values.model.name)) }}yes{{ end }}
 {{- end }}
 
-{{/* Requests and limits, with the GPUs: they are asked for by their limit. */}}
+{{/* Requests and limits. GPUs are requested by their limit. */}}
 {{- define "spanloop.resources" -}}
 {{- $values := index .root.Values .component }}
 {{- $resources := deepCopy ($values.resources | default dict) }}
@@ -181,7 +181,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* A pause before SIGTERM: Services learn only meanwhile that the pod goes, and would send it requests that it refuses. */}}
+{{/* A pause before SIGTERM. During the pause Services learn that the pod ends. Without it they would send it requests that it refuses. */}}
 {{- define "spanloop.preStop" -}}
 preStop:
   exec:

@@ -1,4 +1,4 @@
-{{/* Rules of NetworkPolicies. An empty list of peers makes no rule at all: in a rule it would mean everybody. */}}
+{{/* Rules of NetworkPolicies. An empty list of peers makes no rule, because in a rule an empty list means everybody. */}}
 
 {{/* (dict "direction" "from" or "to", "peers" list, "ports" list; no ports: all) */}}
 {{- define "spanloop.network.rule" -}}
@@ -20,7 +20,7 @@
 {{- list (dict "podSelector" (dict "matchLabels" (include "spanloop.selectorLabels" . | fromYaml))) | toJson }}
 {{- end }}
 
-{{/* Registry and, where the model is there, the hub. */}}
+{{/* The registry and, for a model on the hub, the hub. */}}
 {{- define "spanloop.network.models" -}}
 {{- if .Values.registry.url }}
 {{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.registry.peers "ports" .Values.networkPolicy.registry.ports) }}

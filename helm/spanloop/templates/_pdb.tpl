@@ -7,7 +7,7 @@ metadata:
 spec:
   maxUnavailable: {{ (index .root.Values .component).podDisruptionBudget.maxUnavailable }}
   {{- if semverCompare ">=1.27-0" .root.Capabilities.KubeVersion.Version }}
-  # A pod that is not ready protects nobody: its node may be drained.
+  # A pod that is not ready serves nobody, so its node may be drained.
   unhealthyPodEvictionPolicy: AlwaysAllow
   {{- end }}
   selector:

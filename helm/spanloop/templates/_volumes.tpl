@@ -1,11 +1,11 @@
-{{/* What all containers mount: (dict "root" $ "claim" "where home is on one"). */}}
+{{/* The mounts of all containers: (dict "root" $ "claim" "the claim of home, or empty"). */}}
 {{- define "spanloop.volumeMounts" -}}
 - name: tmp
   mountPath: /tmp
 - name: home
   mountPath: /var/lib/spanloop
 {{- if .claim }}
-# Of each pod alone, even where home is on a claim: what BentoML keeps there is of one process.
+# Each pod has one of its own, even if home is on a claim: BentoML empties parts of it when it starts.
 - name: bentoml
   mountPath: /var/lib/spanloop/bentoml
 {{- end }}
@@ -39,7 +39,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The claim that a component's home is on, or nothing: (dict "root" $ "component" "training"). */}}
+{{/* The claim of a component's home; empty without persistence: (dict "root" $ "component" "training"). */}}
 {{- define "spanloop.claimName" -}}
 {{- with (index .root.Values .component).persistence }}
 {{- if .enabled }}
@@ -71,7 +71,7 @@
 {{- end }}
 {{- end }}
 
-{{/* One claim: (dict "root" $ "component" "training" "name" "…"). */}}
+{{/* One PersistentVolumeClaim: (dict "root" $ "component" "training" "name" "…"). */}}
 {{- define "spanloop.claim" -}}
 {{- $values := (index .root.Values .component).persistence -}}
 apiVersion: v1

@@ -1,4 +1,4 @@
-{{/* What the backend is told. */}}
+{{/* The backend's environment. */}}
 {{- define "spanloop.backend.env" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
@@ -20,7 +20,7 @@
 - name: SPANLOOP_ROLLOUT_SECONDS
   value: {{ .Values.rolloutSeconds | int | quote }}
 - name: SPANLOOP_IDLE_SECONDS
-  {{- /* 0: never to zero; with KEDA that is KEDA's to do. */}}
+  {{- /* 0: the backend never scales to zero. With KEDA, KEDA does it. */}}
   value: {{ ternary (.Values.scaleToZero.idleSeconds | int) 0 (and .Values.scaleToZero.enabled (ne .Values.autoscaling.kind "keda")) | quote }}
 - name: SPANLOOP_KEEP_RUNS
   value: {{ .Values.training.keepRuns | int | quote }}
@@ -34,7 +34,7 @@
   value: {{ .Values.backend.retrain.minimum | int | quote }}
 - name: SPANLOOP_RETRAIN_QUIET
   value: {{ .Values.backend.retrain.quiet | int | quote }}
-{{- /* Scraping by annotations has no credentials to give. */}}
+{{- /* A Prometheus that scrapes by annotations sends no credentials. */}}
 - name: SPANLOOP_METRICS_OPEN
   value: {{ eq .Values.monitoring.scrape "annotations" | quote }}
 {{- include "spanloop.basicAuthEnv" . }}

@@ -1,4 +1,4 @@
-{{/* The live version, as the backend wrote it on the pod template; absent: the initial model. */}}
+{{/* The live version, which the backend writes to the pod template; without it the initial model is live. */}}
 {{- define "spanloop.extractor.live" -}}
 - name: SPANLOOP_LIVE
   valueFrom:
@@ -6,21 +6,21 @@
       fieldPath: metadata.annotations['spanloop.dev/version']
 {{- end }}
 
-{{/* Of the init container that pulls it. */}}
+{{/* The environment of the init container that pulls the live version. */}}
 {{- define "spanloop.extractor.pullEnv" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
 {{ include "spanloop.extractor.live" . }}
 {{- end }}
 
-{{/* Of the extractor itself. */}}
+{{/* The extractor's environment. */}}
 {{- define "spanloop.extractor.env" -}}
 {{ include "spanloop.env" . }}
 {{ include "spanloop.modelEnv" (dict "root" . "component" "extractor") }}
 {{ include "spanloop.extractor.live" . }}
 - name: SPANLOOP_PULLED
   value: /model
-# A text that several controls mark is sent once for each of them.
+# The backend sends a text once for each control that marks it, so requests are larger than the backend's.
 - name: SPANLOOP_MAX_BODY_MB
   value: {{ mul .Values.backend.maxBodyMb 4 | quote }}
 {{- end }}

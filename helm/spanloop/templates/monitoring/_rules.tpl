@@ -1,7 +1,6 @@
 {{/*
-The alerting rules, as PrometheusRule and rules file have them. A release is told by the namespace and the names of its pods: the labels
-that scraping by the operator and by annotations have in common. A Deployment's pods are called NAME-HASH-SUFFIX; of a long name Kubernetes
-cuts the last dash away.
+The alerting rules, for the PrometheusRule and for the rules file. They select a release by the labels namespace and pod, which scraping by the
+operator and scraping by annotations both set. A Deployment's pods are named NAME-HASH-SUFFIX. Kubernetes cuts the last dash from a long name.
 */}}
 {{- define "spanloop.rules" -}}
 {{- $name := include "spanloop.fullname" . }}
@@ -18,7 +17,7 @@ groups:
       {{- with $alerts.noVersion }}
       {{- if .severity }}
       - alert: SpanloopNoVersionAnswers
-        # The backend by what each one tells: of the version only the one that leads does, which may be none while others answer.
+        # Every backend exposes its demand. Only the leader exposes the live version, and backends may answer while none leads.
         expr: |-
           absent(spanloop_extractor_demand{ {{- $backend }}})
           or
@@ -33,17 +32,17 @@ groups:
         annotations:
           summary: "No version answers for {{ $name }}; Label Studio gets no predictions."
           description: >-
-            The backend is gone, or no extractor is ready: {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ $.Release.Name }}
-            shows which, and "describe" why a pod does not start. {{ $kubectl }} logs deployment/{{ $name }}-extractor --all-containers
-            says why a model is not served. Where that began with a new version, {{ $kubectl }} exec deployment/{{ $name }}-backend --
-            python -m service rollback brings the one before back. Where all pods are ready, Prometheus does not reach them: see
+            The backend is gone, or no extractor is ready. {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ $.Release.Name }}
+            shows which, and "describe" shows why a pod does not start. {{ $kubectl }} logs deployment/{{ $name }}-extractor --all-containers
+            shows why a model is not served. If this began with a new version, {{ $kubectl }} exec deployment/{{ $name }}-backend --
+            python -m service rollback brings the previous version back. If all pods are ready, Prometheus does not reach them: check
             monitoring.scrape and networkPolicy.monitoring of the chart.
       {{- end }}
       {{- end }}
       {{- with $alerts.predictErrors }}
       {{- if .severity }}
       - alert: SpanloopPredictErrors
-        # Of requests, and of texts: an answer of 200 may hold errors in place of predictions.
+        # Counts requests and also texts: an answer with status 200 may hold errors instead of predictions.
         expr: |-
           sum(rate(spanloop_requests_total{ {{- $backend }},route="/predict",status=~"5.."}[5m]))
           / sum(rate(spanloop_requests_total{ {{- $backend }},route="/predict"}[5m])) > {{ .above }}
@@ -54,12 +53,12 @@ groups:
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
         annotations:
-          summary: "{{`{{ $value | humanizePercentage }}`}} of the predictions that {{ $name }} is asked for fail."
+          summary: "{{`{{ $value | humanizePercentage }}`}} of the predictions requested from {{ $name }} fail."
           description: >-
-            Annotators miss predictions, and Label Studio does not tell them. The dashboard Spanloop / Serving shows the causes,
-            {{ $kubectl }} logs deployment/{{ $name }}-backend each error. Where the extractor does not answer, see whether its pods are ready
-            or restart (out of memory?). Where texts are not reached in time, it takes more extractors (autoscaling), more processors or a GPU
-            (extractor.resources, extractor.gpu); Retrieve Predictions again then fills what is missing.
+            Tasks lack predictions, and Label Studio does not show that. The dashboard Spanloop / Serving shows the causes, and
+            {{ $kubectl }} logs deployment/{{ $name }}-backend shows each error. If the extractor does not answer, check whether its pods are
+            ready or restart (out of memory?). If the time does not suffice, use more extractors (autoscaling), more processors or a GPU
+            (extractor.resources, extractor.gpu). Then Retrieve Predictions again, which adds the missing ones.
       {{- end }}
       {{- end }}
       {{- with $alerts.predictSlow }}
@@ -71,11 +70,11 @@ groups:
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
         annotations:
-          summary: "One of twenty predictions of {{ $name }} takes {{`{{ $value | humanizeDuration }}`}} or longer."
+          summary: "One prediction in twenty of {{ $name }} takes {{`{{ $value | humanizeDuration }}`}} or longer."
           description: >-
-            At {{ $deadline }} s (backend.predictDeadline) the texts that are left get an error. The dashboard Spanloop / Serving shows
-            whether the time goes into waiting for an extractor, into its queue or into the model: more extractors (autoscaling), more
-            processors or a GPU (extractor.resources, extractor.gpu), or a smaller model help.
+            After {{ $deadline }} s (backend.predictDeadline) the remaining texts get an error. The dashboard Spanloop / Serving shows
+            whether requests wait for an extractor, in its queue or for the model. Use more extractors (autoscaling), more
+            processors or a GPU (extractor.resources, extractor.gpu), or a smaller model.
       {{- end }}
       {{- end }}
       {{- with $alerts.queueNearDeadline }}
@@ -87,17 +86,17 @@ groups:
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
         annotations:
-          summary: "Texts wait {{`{{ $value | humanizeDuration }}`}} in the queue of {{ $name }}; at {{ $deadline }} s they are given up."
+          summary: "Texts wait {{`{{ $value | humanizeDuration }}`}} in the queue of {{ $name }}; after {{ $deadline }} s they fail."
           description: >-
-            More is asked than the extractors can do. Let there be more of them (autoscaling.maxReplicas, extractor.replicas) or faster ones
+            The extractors get more texts than they can process. Use more extractors (autoscaling.maxReplicas, extractor.replicas) or faster ones
             (extractor.resources, extractor.gpu). If there are fewer pods than wanted, {{ $kubectl }} describe deployment/{{ $name }}-extractor
-            says what they lack. Until then Retrieve Predictions of fewer tasks at a time succeeds.
+            shows what they lack. Until then, retrieve predictions for fewer tasks at a time.
       {{- end }}
       {{- end }}
       {{- with $alerts.runFailed }}
       {{- if .severity }}
       - alert: SpanloopRunFailed
-        # Also of the last minutes: no backend tells of runs while the lead goes from one to another, and the alert goes on meanwhile.
+        # Only the leader exposes runs. last_over_time keeps the alert firing while the lead changes and no backend exposes them.
         expr: |-
           time() - max(last_over_time(spanloop_run_last_failure_timestamp_seconds{ {{- $backend }}}[5m])) < {{ int .within }}
         for: {{ .for }}
@@ -106,9 +105,9 @@ groups:
         annotations:
           summary: "A training run of {{ $name }} has failed."
           description: >-
-            The version that serves is untouched. The backend's page says why; {{ $kubectl }} get jobs -l
-            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training names its Job, and {{ $kubectl }} logs
-            job/NAME tells the whole story. When it is mended, Start Training in Label Studio tries again.
+            The live version is untouched. The backend's page shows the error. {{ $kubectl }} get jobs -l
+            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training names the run's Job, and {{ $kubectl }} logs
+            job/NAME shows its log. After you have fixed the cause, press Start Training in Label Studio to try again.
       {{- end }}
       {{- end }}
       {{- with $alerts.runStuck }}
@@ -123,10 +122,10 @@ groups:
           summary: "A training run of {{ $name }} has made no progress for {{`{{ $value | humanizeDuration }}`}}."
           description: >-
             No other run can start meanwhile. {{ $kubectl }} get pods -l
-            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training shows its pod. Pending: "describe" says what it
-            waits for, a node, a GPU or a volume; none at all: its Job is suspended and waits for quota in its queue. Running: its log says
-            where it hangs; if its pod is deleted, the next one goes on from the checkpoint; if its Job is deleted, the run is given up. None, and the run is in
-            phase rollout: it waits for the extractor's pods to be of its version and ready, which "describe" of those explains.
+            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training shows its pod. If the pod is Pending, "describe"
+            shows whether it waits for a node, a GPU or a volume. If it is Running, its log shows where it hangs: delete the pod, and the next pod
+            continues from the checkpoint, or delete the Job to give the run up. If there is no pod, the Job is suspended and waits for quota in
+            its queue, or the run is in phase rollout and waits for the extractor's new pods: "describe" shows why these are not ready.
       {{- end }}
       {{- end }}
       {{- with $alerts.rolloutUndone }}
@@ -138,17 +137,17 @@ groups:
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
         annotations:
-          summary: "A new version of {{ $name }} was rolled out and undone; the one before serves."
+          summary: "The rollout of a new version of {{ $name }} was undone; the previous version serves."
           description: >-
-            Its pods were not ready within {{ int $.Values.rolloutSeconds }} s (rolloutSeconds), or its model did not find what it must. The
-            backend's page and {{ $kubectl }} logs deployment/{{ $name }}-backend say why; {{ $kubectl }} get events shows pods that could not be
-            placed or started. When it is mended, {{ $kubectl }} exec deployment/{{ $name }}-backend -- python -m service promote VERSION tries
-            again.
+            The new pods were not ready within {{ int $.Values.rolloutSeconds }} s (rolloutSeconds), or the model did not find its canaries. The
+            backend's page and {{ $kubectl }} logs deployment/{{ $name }}-backend show why. {{ $kubectl }} get events shows pods that could not be
+            scheduled or started. After you have fixed the cause, {{ $kubectl }} exec deployment/{{ $name }}-backend -- python -m service promote
+            VERSION tries again.
       {{- end }}
       {{- end }}
 {{- end }}
 
-{{/* By which an alert is routed: (dict "root" $ "severity" "critical"). An expression over the whole release has no labels of its own. */}}
+{{/* The labels by which Alertmanager routes an alert, because its expression has none: (dict "root" $ "severity" "critical"). */}}
 {{- define "spanloop.alert.labels" -}}
 severity: {{ .severity | quote }}
 namespace: {{ .root.Release.Namespace }}

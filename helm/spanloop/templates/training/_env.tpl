@@ -1,4 +1,4 @@
-{{/* What a run is told, besides its projects. */}}
+{{/* The environment of a run. Its projects are arguments. */}}
 {{- define "spanloop.training.env" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}

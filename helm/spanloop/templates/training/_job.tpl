@@ -1,9 +1,9 @@
 {{/*
-The training Job, rendered in one place for three launchers: the backend reads it from the ConfigMap and adds its name and arguments;
-the CronJob brings it to a schedule and to `kubectl create job --from`. "projects" of the scope become arguments.
+The training Job, rendered in one place for three launchers. The backend reads it from the ConfigMap and adds a name and arguments. The CronJob
+creates it by a schedule, and `kubectl create job --from` copies it from the CronJob. "projects" of the scope become arguments.
 */}}
 
-{{/* The labels of a Job: those of its pods, and the queue. (dict "root" $ "component" "training") */}}
+{{/* The labels of a Job, with its queue: (dict "root" $ "component" "training") */}}
 {{- define "spanloop.training.labels" -}}
 {{- $labels := include "spanloop.labels" . | fromYaml }}
 {{- with .root.Values.training.queueName }}
@@ -20,24 +20,24 @@ the CronJob brings it to a schedule and to `kubectl create job --from`. "project
 {{- $home := dict "root" $root "claim" (include "spanloop.claimName" .) }}
 {{- $version := $root.Capabilities.KubeVersion.Version -}}
 {{- if and $values.queueName (semverCompare ">=1.24-0" $version) }}
-# Kueue starts it when there is quota.
+# Kueue starts the Job when there is quota.
 suspend: true
 {{- end }}
 backoffLimit: {{ $values.backoffLimit }}
 activeDeadlineSeconds: {{ int $values.activeDeadlineSeconds }}
 {{- if semverCompare ">=1.29-0" $version }}
-# A pod that is ending still writes its checkpoint: its successor waits until it is gone.
+# A pod that is ending still writes its checkpoint, so its successor starts only after the pod has ended.
 podReplacementPolicy: Failed
 {{- end }}
 {{- if semverCompare ">=1.26-0" $version }}
 podFailurePolicy:
   rules:
-    # A drained node is not the run's fault.
+    # A drained node does not count as a failure of the run.
     - action: Ignore
       onPodConditions:
         - type: DisruptionTarget
           status: "True"
-    # Wrong arguments stay wrong (2), and so do too few annotations or a tuning that diverged (3). Anything else may pass.
+    # Another try would fail the same way after wrong arguments (2), and after too few annotations or a diverged tuning (3).
     - action: FailJob
       onExitCodes:
         containerName: training
@@ -53,10 +53,10 @@ template:
       {{- . | nindent 6 }}
     {{- end }}
   spec:
-    # Never: a failed pod stays to be looked at, and the failure policy needs it.
+    # With Never, a failed pod stays and can be inspected. The failure policy needs Never as well.
     restartPolicy: Never
     serviceAccountName: {{ $fullname }}-training
-    # It runs a model on strangers' texts, and the backend does what needs rights.
+    # The pod runs a model on other people's texts and gets no rights. The backend does everything that needs them.
     automountServiceAccountToken: false
     enableServiceLinks: false
     terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
@@ -91,7 +91,7 @@ template:
       {{- include "spanloop.modelVolume" $root | nindent 6 }}
 {{- end }}
 
-{{/* The whole manifest that the backend stamps: the name and the projects are its. */}}
+{{/* The whole manifest, without a name and projects, which the backend adds. */}}
 {{- define "spanloop.training.manifest" -}}
 {{- $scope := dict "root" . "component" "training" "projects" list -}}
 apiVersion: batch/v1
