@@ -1,4 +1,4 @@
-"""What the image is built from, without any registry of images: a copy of the checkout, wheels, Debian's packages."""
+"""The inputs of a build without an image registry: a copy of the checkout, wheels and Debian's packages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CONTEXT = (
     "training",
 )
 DEBIAN = "bookworm"
-"""It has the Python that these tests run with."""
+"""The Debian release whose Python is the one that these tests run with."""
 CPU = "https://download.pytorch.org/whl/cpu"
 
 
 def snapshot(source: Path, folder: Path) -> Path:
-    """Copy what the image is made of."""
+    """Copy the files that the image is built from."""
     folder.mkdir(exist_ok=True)
     for name in CONTEXT:
         (shutil.copytree if (source / name).is_dir() else shutil.copy2)(source / name, folder / name)
@@ -35,7 +35,7 @@ def snapshot(source: Path, folder: Path) -> Path:
 
 
 def fetch(folder: Path) -> Path:
-    """Fetch every package of the image, with pip as it is configured here."""
+    """Download every package of the image, with this machine's configuration of pip."""
     pip = [
         sys.executable,
         "-m",
@@ -46,14 +46,14 @@ def fetch(folder: Path) -> Path:
         f"--constraint={ROOT / 'constraints.txt'}",
     ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    # PyPI's torch serves as well, but is larger by 3 GB.
+    # If this fails, the next command downloads PyPI's torch, which is larger by 3 GB.
     subprocess.run([*pip, "--no-deps", "--retries=0", "--timeout=15", f"--index-url={CPU}", "torch"])
     subprocess.run([*pip, f"--find-links={folder}", "pip", "setuptools", *project["dependencies"]], check=True)
     return folder
 
 
 def make_base(podman: Podman, wheels: Path) -> str:
-    """Make what python:3.11-slim is: Debian, Python and pip."""
+    """Make a base image like python:3.11-slim, with Debian, Python and pip. Returns its name."""
     archive = podman.folder / "base.tar"
     (pip,) = wheels.glob("pip-*.whl")
     into = '"$1"/usr/local/lib/python3.11/dist-packages'
@@ -66,7 +66,7 @@ def make_base(podman: Podman, wheels: Path) -> str:
 
 
 def arguments(folder: Path, wheels: Path, base: str, version: str) -> list[str]:
-    """The arguments of a build that takes packages from the wheels alone, as a pip.conf says that only it sees."""
+    """The arguments of a build that installs only the wheels. Its pip.conf is a secret of the build."""
     configuration = folder / "pip.conf"
     configuration.write_text("[global]\nno-index = true\nfind-links = /wheels\n", encoding="utf-8")
     secret = f"--secret=id=pip.conf,src={configuration}"

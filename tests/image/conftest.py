@@ -1,4 +1,4 @@
-"""The image, built once as the Dockerfile says."""
+"""The image, built once from the Dockerfile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def podman() -> Iterator[Podman]:
         pytest.skip(f"the image is built with Debian's {', '.join(NEEDED)}; not here: {', '.join(missing)}")
     if os.geteuid() != 0 or sys.version_info[:2] != (3, 11):
         pytest.skip("the image is built by root, with wheels for Python 3.11")
-    # Not in pytest's directory: /tmp may be in memory, and this takes 8 GB.
+    # The images take 8 GB, and pytest's directory may be in memory.
     podman = Podman(Path(tempfile.mkdtemp(prefix="spanloop-image-", dir="/var/tmp")))
     try:
         yield podman
@@ -34,7 +34,7 @@ def podman() -> Iterator[Podman]:
 
 @pytest.fixture(scope="session")
 def context(podman: Podman) -> Path:
-    """A copy of what the image is made of, with what may be in a checkout besides."""
+    """A copy of the files that the image is built from, with other files that a checkout may hold."""
     folder = building.snapshot(building.ROOT, podman.folder / "context")
     for private in (folder / "service" / "main.py", folder / "starter" / "model" / "model.safetensors"):
         private.chmod(0o600)  # as under a strict umask
@@ -46,7 +46,7 @@ def context(podman: Podman) -> Path:
 
 @pytest.fixture(scope="session")
 def arguments(podman: Podman) -> list[str]:
-    """What every build is told."""
+    """The arguments of every build."""
     wheels = building.fetch(podman.folder / "wheels")
     return building.arguments(podman.folder, wheels, building.make_base(podman, wheels), version="1.2.3")
 

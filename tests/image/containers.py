@@ -1,4 +1,4 @@
-"""Podman with images of its own, and containers that may do as little as the chart's pods."""
+"""Podman with an image store of its own, and containers as restricted as the chart's pods."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ CLONE_NEWNET = 0x40000000
 
 
 class Podman:
-    """Podman, with all that it keeps in one directory."""
+    """Podman, which keeps all its files in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # What works without systemd, and where control groups are of both versions.
+        # These options work without systemd, and with control groups of both versions.
         self._command = ["podman", f"--root={folder / 'images'}", f"--runroot={folder / 'run'}"]
         self._command += ["--cgroup-manager=cgroupfs", "--runtime=runc"]
-        # Else podman raises these limits, which not every root may.
+        # Otherwise podman raises these limits, and root in a container may not do that.
         self._limits = [f"--ulimit=nofile={resource.getrlimit(resource.RLIMIT_NOFILE)[0]}", "--ulimit=nproc=4096"]
 
     def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run podman, whatever comes of it. All that it prints is in `stdout`."""
+        """Run podman without checking its exit status. `stdout` holds both of its outputs."""
         command = [*self._command, *arguments]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=3600)
 
@@ -38,16 +38,16 @@ class Podman:
         return done.stdout
 
     def build(self, context: Path, tag: str, *arguments: str) -> None:
-        """Build an image where nothing can be fetched."""
+        """Build an image without network."""
         self("build", *self._limits, "--network=none", f"--tag={tag}", *arguments, str(context))
 
     def run(self, *arguments: str) -> str:
-        """Run a program to its end, restricted: options, the image, the command. What it printed."""
+        """Run a restricted container to its end. `arguments`: options, image, command. Returns its output."""
         return self("run", "--rm", *self._limits, "--network=none", *RESTRICTED, *arguments)
 
     @contextmanager
     def started(self, *arguments: str, network: str = "none") -> Iterator[Container]:
-        """A restricted container that runs for as long as the context lasts."""
+        """A restricted container that runs until the context ends."""
         started = self("run", "--detach", *self._limits, f"--network={network}", *RESTRICTED, *arguments)
         container = Container(self, started.strip())
         try:
@@ -59,7 +59,7 @@ class Podman:
             self("rm", "--force", "--time=0", container.id)
 
     def close(self) -> None:
-        """Delete all of it."""
+        """Delete all containers and images."""
         self.attempt("rm", "--all", "--force", "--time=0")
         self.attempt("image", "umount", "--all", "--force")
         subprocess.run(["umount", self.folder / "images" / "overlay"], capture_output=True)
@@ -68,7 +68,7 @@ class Podman:
 
 @dataclass(frozen=True)
 class Container:
-    """A container that was started."""
+    """A started container."""
 
     podman: Podman
     id: str
@@ -79,7 +79,7 @@ class Container:
 
     @contextmanager
     def network(self) -> Iterator[None]:
-        """This thread in the container's network: what it connects to and listens at is there."""
+        """Move this thread to the container's network until the context ends."""
         pid = self.podman("inspect", "--format={{.State.Pid}}", self.id).strip()
         with Path("/proc/thread-self/ns/net").open() as here, Path(f"/proc/{pid}/ns/net").open() as there:
             _enter(there.fileno())
@@ -89,13 +89,13 @@ class Container:
                 _enter(here.fileno())
 
     def stop(self) -> int:
-        """Ask it to end, as Kubernetes does. Its status."""
+        """Stop the container with SIGTERM, as Kubernetes does. Returns the exit status."""
         self.podman("stop", "--time=60", self.id)
         return int(self.podman("inspect", "--format={{.State.ExitCode}}", self.id))
 
 
 def empty_dirs(folder: Path, *paths: str) -> list[str]:
-    """Options for directories that a container may write to, as the kubelet makes them."""
+    """Options that mount writable folders, as the kubelet does for emptyDir volumes."""
     options = []
     for path in paths:
         made = folder / path.strip("/").replace("/", "-")

@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""The content of the image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 HOME = "/var/lib/spanloop"
 FOR_ALL = ("/tmp", "/var/tmp", "/run/lock", "/dev", "/proc", "/sys")
-"""Where anyone may write in any container."""
+"""Paths that every user may write to in any container."""
 UNPINNED = {"spanloop", "setuptools"}
-"""`pip freeze`, which constraints.txt is made with, leaves these out."""
+"""Packages that are not in constraints.txt, because `pip freeze` leaves them out."""
 
 
 def inspected(podman: Podman, image: str) -> dict[str, Any]:
@@ -46,9 +46,9 @@ def test_it_holds_the_code_the_starter_and_the_licence(files: Path, context: Pat
 def test_it_holds_nothing_else_of_the_checkout_or_the_build(podman: Podman, image: str, files: Path):
     assert not [*(files / "app").rglob("old.*")]
     assert not (files / "etc" / "pip.conf").exists()
-    told = podman("history", "--no-trunc", "--format={{.CreatedBy}}", image) + json.dumps(inspected(podman, image))
-    assert "wheels" not in told
-    assert "no-index" not in told
+    metadata = podman("history", "--no-trunc", "--format={{.CreatedBy}}", image) + json.dumps(inspected(podman, image))
+    assert "wheels" not in metadata
+    assert "no-index" not in metadata
 
 
 def test_its_packages_are_the_pinned_ones(files: Path, context: Path):
@@ -73,22 +73,22 @@ def test_it_has_no_installer_no_compiler_and_no_git(podman: Podman, image: str, 
     assert not [*files.glob("root/.cache/*")]
 
 
-def test_its_user_may_write_to_its_home_alone(podman: Podman, image: str):
+def test_its_user_may_write_only_to_its_home(podman: Podman, image: str):
     skipped = " -o ".join(f"-path {path}" for path in FOR_ALL)
     search = f"find / \\( {skipped} \\) -prune -o \\( -writable -o -user 10001 -o -group 10001 \\) ! -type l -print"
     assert podman.run("--read-only=false", image, "sh", "-c", f"{search} 2>/dev/null; true").split() == [HOME]
 
 
 def test_all_that_a_start_imports_is_compiled(podman: Podman, image: str):
-    """Where nothing can be written, what is not compiled would be so anew at each start."""
-    told = podman.run(
+    """On a read-only file system each start would compile the missing modules again."""
+    output = podman.run(
         "--tmpfs=/tmp", image, "python", "-v", "-c", "import service.main, service.backend.local.compose, training.run"
     )
-    assert len(re.findall(r"code object from '[^']*\.pyc'", told)) > 1000
-    assert re.findall(r"code object from (/(?:app|opt)/.*\.py)$", told, re.MULTILINE) == []
+    assert len(re.findall(r"code object from '[^']*\.pyc'", output)) > 1000
+    assert re.findall(r"code object from (/(?:app|opt)/.*\.py)$", output, re.MULTILINE) == []
 
 
-def test_a_change_of_the_code_makes_no_other_layer_anew(
+def test_a_change_of_the_code_changes_only_the_layer_of_the_code(
     podman: Podman, image: str, context: Path, arguments: list[str], tmp_path: Path
 ):
     changed = snapshot(context, tmp_path / "context")

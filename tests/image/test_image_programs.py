@@ -1,4 +1,4 @@
-"""The image's programs, by default and as the chart runs them: without network, rights, or a root to write to."""
+"""The image's programs: by default, and as the chart runs them, restricted and with a read-only root."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Until = Callable[..., Any]
 
 SPANLOOP, EXTRACTOR = "http://127.0.0.1:9090", "http://127.0.0.1:9091"
 SLOW = 180.0
-"""Seconds that a busy machine may take to start a program with a model."""
+"""Deadline in seconds for the start of a program with a model on a busy machine."""
 CONFIG = """<View>
   <Labels name="label" toName="text"><Label value="Medication"/><Label value="Disease"/></Labels>
   <Text name="text" value="$text"/>
@@ -33,13 +33,13 @@ TEXT = "She takes aspirin against migraine."
 
 @pytest.fixture
 def pod(podman: Podman, image: str) -> Iterator[str]:
-    """A network of loopback alone, which containers share and this test is in."""
+    """A network with only loopback, which this test and its containers share, as in a pod."""
     with podman.started(image, "sleep", "infinity") as pause, pause.network():
         yield f"container:{pause.id}"
 
 
 def answer(url: str) -> Any:
-    """What is answered; nothing while there is no answer."""
+    """The JSON of an answer, or None without a successful answer."""
     try:
         found = httpx.get(url, timeout=10, trust_env=False)
     except httpx.HTTPError:
@@ -54,7 +54,7 @@ def post(path: str, body: Any) -> Any:
 
 
 def names_found() -> set[str]:
-    """What the backend finds in the text."""
+    """The entities that the backend finds in the text."""
     body = {"tasks": [{"id": 1, "data": {"text": TEXT}}], "label_config": CONFIG, "project": "1.1"}
     (item,) = post("/predict", body)["results"]
     return {region["value"]["text"] for region in item["result"]}
@@ -67,7 +67,7 @@ def commands(template: str) -> list[list[str]]:
 
 
 def variables(**values: object) -> list[str]:
-    """Settings without their prefix, as options."""
+    """Options that set settings, which are named here without their prefix."""
     return [f"--env=SPANLOOP_{name.upper()}={value}" for name, value in values.items()]
 
 
@@ -99,7 +99,7 @@ def test_a_run_publishes_a_version_that_is_there_after_a_restart(
         return (answer(f"{SPANLOOP}/health") or {}).get("model_version", "")
 
     model = shutil.copytree(model_folder, tmp_path / "model")
-    (model / "model.safetensors").chmod(0o644)  # it is written for its owner alone
+    (model / "model.safetensors").chmod(0o644)  # the image's user must be able to read it
     kept = [f"--volume={model}:/model:ro", "--volume=state:/var/lib/spanloop", "--tmpfs=/tmp"]
     with served(studio_of(40)) as studio:
         quick = variables(model="/model", steps=4, label_studio_url=studio.url, label_studio_api_key=KEY)
@@ -110,7 +110,7 @@ def test_a_run_publishes_a_version_that_is_there_after_a_restart(
             until(lambda: post("/job_status", {})["outcome"], 600)
             run = post("/job_status", {})
             assert run["outcome"] in ("promoted", "held"), run
-            podman("exec", container.id, "python", "-m", "training", "promote", run["version"])
+            podman("exec", container.id, "python", "-m", "service", "promote", run["version"])
             until(lambda: version() == run["version"], SLOW)
             assert container.stop() == 0
     with podman.started(*variables(model="/model"), *kept, image, network=pod):
@@ -145,7 +145,7 @@ def test_backend_and_extractor_run_apart_as_in_the_chart(
 def test_the_training_program_runs_as_in_the_chart(podman: Podman, image: str, pod: str, tmp_path: Path):
     (training,) = commands("training/_job.tpl")
     writable = empty_dirs(tmp_path, "/tmp", "/var/lib/spanloop")
-    assert "promote" in podman.run(*writable, image, *training, "--help")
+    assert "Train on the projects" in podman.run(*writable, image, *training, "--help")
     with served(studio_of(3)) as studio:
         options = [*variables(label_studio_url=studio.url, label_studio_api_key=KEY), *writable]
         with podman.started(*options, image, *training, "run", "--project", "1", network=pod) as container:
