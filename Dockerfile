@@ -1,18 +1,20 @@
 # The image of Spanloop: backend, extractor and training program, with the embedded model.
 #
-#     docker build -t spanloop .                               # computes on processors
-#     docker build -t spanloop:gpu --build-arg TORCH_INDEX= .  # on GPUs: PyPI's torch brings CUDA, the host the driver
+#     docker build -t spanloop .                               # for CPUs
+#     docker build -t spanloop:gpu --build-arg TORCH_INDEX= .  # for GPUs: PyPI's torch includes CUDA; the host needs the driver
+#
+# This command runs a whole Spanloop, with all its state in that volume:
 #
 #     docker run -p 127.0.0.1:9090:9090 -v spanloop:/var/lib/spanloop spanloop
 #
-# runs a whole Spanloop, with all its state in that volume. It runs as uid 10001 and writes only to the volume and to
+# It runs as uid 10001 and writes only to the volume and to
 # /tmp: --read-only --tmpfs /tmp --cap-drop all works. Everyone who reaches the port can use it: set
 # SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD (-e) before other machines reach it. podman and buildah
 # build with the same arguments.
 #
-# BASE is an image with Python 3.11 or later. NVIDIA's images have no Python; then apt must offer one:
+# BASE is an image with Python 3.11 or later, or, like NVIDIA's images, one whose apt offers it:
 #     --build-arg BASE=docker.io/nvidia/cuda:…-base-ubuntu24.04 --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
-# For an index of your own, or its credentials, give pip's configuration as a secret, which stays out of the image:
+# For a package index of your own, give pip's configuration as a secret, which stays out of the image:
 #     --secret id=pip.conf,src=$HOME/.config/pip/pip.conf
 ARG BASE=docker.io/library/python:3.11-slim
 
@@ -35,9 +37,8 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     [ -z "$TORCH_INDEX" ] \
     || python3 -m pip install --no-deps -c constraints.txt --index-url "$TORCH_INDEX" torch
 COPY pyproject.toml ./
-# An editable install brings the project's metadata, from which a Bento's requirements are read, and leaves the code to
-# /app.
-# Then the files go that no program needs: tests, and headers and tools for compiling extensions.
+# An editable install writes the project's metadata, from which a Bento's requirements are read. The code itself is in
+# /app. Then files are deleted that no program needs: tests, and headers and tools for compiling extensions.
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     mkdir service training && touch README.md service/__init__.py training/__init__.py \
     && python3 -m pip install -c constraints.txt --editable . \
@@ -54,7 +55,7 @@ COPY starter /starter
 COPY LICENSE ./
 COPY service service
 COPY training training
-# The files are readable for all users, also if they are not in the checkout.
+# All users may read the files, even if the checkout's files are private.
 RUN chmod -R u=rwX,go=rX /app /starter && python3 -m compileall -q .
 
 FROM python

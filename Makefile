@@ -29,7 +29,7 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(BIN)/.installed ## make the environment (other targets do it when they need it)
+install: $(BIN)/.installed ## make the environment; other targets run this when they need it
 
 $(BIN)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -47,39 +47,39 @@ $(HELM_TOOLS)/.installed: $(BIN)/.installed tests/helm/fetch.py
 	$(BIN)/python tests/helm/fetch.py $(HELM_TOOLS)
 	touch $@
 
-demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves it up)
+demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves the servers running)
 	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
 
-serve: $(BIN)/.installed ## serve the backend (PORT=9090) for an existing Label Studio
+serve: $(BIN)/.installed ## serve the backend for an existing Label Studio (PORT=9090)
 	@mkdir -p $(BENTOML_HOME)
 	$(BIN)/bentoml serve service.main:Spanloop --host $(HOST) --port $(PORT)
 
-train: $(BIN)/.installed ## a training run by hand (PROJECT=3)
-	@test -n "$(PROJECT)" || { echo "Say which project: make train PROJECT=3"; exit 2; }
+train: $(BIN)/.installed ## start a training run by hand (PROJECT=3)
+	@test -n "$(PROJECT)" || { echo "Name the project: make train PROJECT=3"; exit 2; }
 	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
 
 READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
-test: $(READY) ## all tests but the slow ones: a real Label Studio, a real browser, a real cluster
+test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
 	$(BIN)/python -m pytest -m "not slow" tests/service tests/training tests/starter $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest tests/helm $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
 
-test-slow: $(READY) ## the slow tests
+test-slow: $(READY) ## run the slow tests
 	$(WITH_TOOLS) $(BIN)/python -m pytest -m slow --ignore tests/cluster $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m slow tests/cluster $(ARGS)
 
-test-cluster: $(READY) ## all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names one)
+test-cluster: $(READY) ## run all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names its context)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
 
 $(BIN)/.bench: $(BIN)/.installed
 	$(BIN)/pip install -q -c constraints.txt --editable ".[bench]"
 	touch $@
 
-bench: $(BIN)/.bench ## how fast texts get their spans, a model learns and a service starts, and how cost grows (DATA: the data sets)
-	@test -d $(DATA) || { echo "Say where the data sets are: make bench DATA=FOLDER, with bc5cdr/dev.jsonl and train.jsonl (one {text, spans} a line)."; exit 2; }
+bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and how it changes with size (DATA: the data sets)
+	@test -d $(DATA) || { echo "Name the folder of the data sets: make bench DATA=FOLDER. It holds bc5cdr/dev.jsonl and train.jsonl (one {text, spans} a line)."; exit 2; }
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.training --data $(DATA)
 	$(BIN)/python -m benchmarks.growth --data $(DATA)
@@ -88,11 +88,11 @@ bench: $(BIN)/.bench ## how fast texts get their spans, a model learns and a ser
 	$(BIN)/python -m benchmarks.plots
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
-	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah: one of them builds the image."; exit 2; }
+	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah, which build the image."; exit 2; }
 	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
-lint: $(BIN)/.installed ## ruff, mypy --strict, who may import whom, and that what is imported is declared
+lint: $(BIN)/.installed ## check style (ruff), types (mypy), layers (import-linter) and declared dependencies (deptry)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -102,5 +102,5 @@ lint: $(BIN)/.installed ## ruff, mypy --strict, who may import whom, and that wh
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
-clean: ## remove what was made in this folder
+clean: ## remove the environment and the tools' caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""Spanloop as `make serve` starts it, with a home directory of its own."""
+"""Spanloop as `make serve` starts it, with a home folder of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREDENTIALS = ("annotator", "p@ss: word")
 
 
 def until(condition: Callable[[], Found], what: str, seconds: float = 30) -> Found:
-    """Wait until `condition` gives something true, and return it; fail with `what` was waited for."""
+    """Wait until `condition` returns something true, and return that. Fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
@@ -71,7 +71,7 @@ class Backend:
         self._server.wait()
 
     def stop(self) -> None:
-        """End the backend, and whatever run it has started: those outlive it."""
+        """End the backend and its runs, which outlive it otherwise."""
         if self._server:
             self._server.stop()
             self._server = None
@@ -79,7 +79,7 @@ class Backend:
             os.kill(process, signal.SIGKILL)
 
     def processes(self, run: str = "") -> list[int]:
-        """The ids of this home's processes of runs."""
+        """The ids of the processes that execute this home's runs."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -98,7 +98,7 @@ class Backend:
 
     @property
     def version(self) -> str:
-        """The version that answers, without what Label Studio sees besides."""
+        """The version that answers, without the suffix that Label Studio sees."""
         return str(self.http.get("/health").raise_for_status().json()["model_version"])
 
     @property
@@ -119,7 +119,7 @@ class Backend:
         return total
 
     def job(self, run: str = "") -> dict[str, Any]:
-        """Where a run stands, the newest by default; empty where there is none."""
+        """The progress of a run, by default of the newest; empty without one."""
         answer = self.http.post("/job_status", json={"job": run} if run else {})
         found: dict[str, Any] = {} if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
         return found
@@ -139,7 +139,7 @@ class Backend:
         return until(end, f"the end of run {run or '(newest)'}", seconds)
 
     def program(self, module: str, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """`python -m service …` or `python -m training …` on this backend's home, with its settings or others."""
+        """Run `python -m service …` or `python -m training …` with this backend's settings or others."""
         given = {f"SPANLOOP_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],

@@ -1,4 +1,4 @@
-"""What a person does with Label Studio's pages, and the pictures that are kept of it."""
+"""A person's actions on Label Studio's pages, and screenshots of them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ KEEP = os.environ.get("SPANLOOP_SCREENSHOTS") == "1"
 
 
 def picture(page: Page, name: str, **options: Any) -> None:
-    """Keep a picture of the page for the documentation, if SPANLOOP_SCREENSHOTS=1."""
+    """Save a picture of the page for the documentation if SPANLOOP_SCREENSHOTS=1."""
     if KEEP:
         IMAGES.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=IMAGES / f"{name}.png", animations="disabled", **options)
 
 
 def connect(page: Page, studio: str, project: int, url: str, credentials: tuple[str, str] | None = None) -> None:
-    """Add a machine learning model in the project's settings, interactive pre-annotation on."""
+    """Connect a model with interactive pre-annotation in the project's settings."""
     page.goto(f"{studio}/projects/{project}/settings/ml")
     page.get_by_role("button", name="Add machine learning model").first.click()
     page.fill("input[name=title]", "Spanloop")
@@ -43,7 +43,7 @@ def connect(page: Page, studio: str, project: int, url: str, credentials: tuple[
 
 
 def start_training(page: Page, studio: str, project: int) -> None:
-    """Start Training from the model's menu."""
+    """Choose Start Training in the model's menu."""
     page.goto(f"{studio}/projects/{project}/settings/ml")
     page.get_by_role("button", name="Machine learning model options").click()
     page.locator("span.lsf-main-menu__item", has_text="Start Training").click()
@@ -55,7 +55,7 @@ def start_training(page: Page, studio: str, project: int) -> None:
 
 
 def retrieve_predictions(page: Page, studio: str, project: int) -> None:
-    """Tick all tasks, then Retrieve Predictions."""
+    """Tick all tasks, then choose Retrieve Predictions."""
     page.goto(f"{studio}/projects/{project}/data")
     page.locator("input[type=checkbox]").nth(1).wait_for(state="attached")
     page.locator("input[type=checkbox]").first.check(force=True)
@@ -70,12 +70,12 @@ def open_task(page: Page, studio: str, project: int, task: int) -> None:
 
 
 def frame(page: Page) -> FrameLocator:
-    """The frame in which a HyperText is shown."""
+    """The frame that shows a HyperText."""
     return page.frame_locator(FRAME)
 
 
 def double_click(page: Page, words: str, framed: bool = False) -> None:
-    """Double-click words of the task's text, wherever they are shown."""
+    """Double-click words of the task's text, in the page or in the frame of a HyperText."""
     body = (frame(page) if framed else page).locator("body")
     place = until(lambda: body.evaluate(FIND, words), f"{words!r} on the page")
     origin = (page.locator(FRAME).bounding_box() if framed else None) or {"x": 0, "y": 0}
@@ -83,7 +83,7 @@ def double_click(page: Page, words: str, framed: bool = False) -> None:
 
 
 def shown_highlights(where: Page | FrameLocator, expected: int) -> list[str]:
-    """The texts of the regions that are highlighted, in document order, as soon as there are so many pieces."""
+    """Wait until `expected` pieces are highlighted. Returns their texts in document order."""
     pieces = where.locator(".htx-highlight")
 
     def all_of_them() -> list[str]:

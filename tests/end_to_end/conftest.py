@@ -1,7 +1,7 @@
 """A real Label Studio, real backends and a real browser, each started once and shared.
 
-Every test makes projects of its own. What a test leaves behind in a backend's home matters to runs, which learn from
-all projects that use the backend: tests of runs have backends of their own.
+Every test makes projects of its own. A run learns from all projects that use its backend, so tests of runs also have
+backends of their own.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def studio(studio_server: Server) -> Studio:
 
 @pytest.fixture(scope="session")
 def personal_access_token(studio: Studio) -> str:
-    """Label Studio gives every person one at a time."""
+    """The only token: Label Studio gives each person one at a time."""
     return studio.make_personal_access_token()
 
 
@@ -66,7 +66,7 @@ MakeBackend = Callable[..., Backend]
 def make_backend(
     studio_server: Server, model_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeBackend]:
-    """Start a backend with the tiny model; settings may be given, also another address or key of Label Studio."""
+    """Starts backends, by default with the tiny model and this Label Studio. Settings may be given."""
     made: list[Backend] = []
 
     def make(url: str = studio_server.url, key: str = label_studio.TOKEN, **settings: Any) -> Backend:
@@ -87,7 +87,7 @@ def backend(make_backend: MakeBackend) -> Backend:
 
 @pytest.fixture(scope="session")
 def embedded(make_backend: MakeBackend) -> Backend:
-    """A backend with the embedded model, as `make serve` has it."""
+    """A backend with the embedded model, which `make serve` uses."""
     if not (STARTER / "gliner_config.json").exists():
         missing(f"there is no embedded model in {STARTER}: run `make starter`")
     return make_backend(model=STARTER)
@@ -103,7 +103,7 @@ UNLIMITED = 1 << 30
 
 
 class Gate:
-    """A way to Label Studio that can be closed: connections are passed on, `left` more of them; then refused."""
+    """A TCP proxy to Label Studio that can be closed: it passes `left` more connections on and refuses the others."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition("//")[2].partition(":")

@@ -25,7 +25,7 @@ QUICK = {"steps": 60, "batch_size": 16, "encoder_rate": 0.003, "head_rate": 0.00
 
 
 def sentences(count: int, seed: int = 1) -> dict[str, list[tuple[str, str]]]:
-    """Different texts, each with its names and their labels; no name occurs twice in a text."""
+    """Different texts, each with its names and their labels. No name occurs twice in a text."""
     rng = random.Random(seed)
     made: dict[str, list[tuple[str, str]]] = {}
     while len(made) < count:
@@ -38,7 +38,7 @@ def sentences(count: int, seed: int = 1) -> dict[str, list[tuple[str, str]]]:
 
 
 def annotate(studio: Studio, project: int, gold: dict[str, list[tuple[str, str]]]) -> dict[int, int]:
-    """Submit an annotation for each task that has none; the annotations' ids by task."""
+    """Submit an annotation for each task that has none. Returns the annotations' ids by task."""
     made = {}
     for task in studio.tasks(project):
         text = task["data"]["text"]
@@ -48,7 +48,7 @@ def annotate(studio: Studio, project: int, gold: dict[str, list[tuple[str, str]]
 
 
 def regions_by_text(studio: Studio, project: int, version: str) -> dict[str, list[dict[str, Any]]]:
-    """The regions that a version has predicted."""
+    """The regions that a version predicted, by text."""
     return {
         task["data"]["text"]: prediction["result"]
         for task in studio.tasks(project)

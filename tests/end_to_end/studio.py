@@ -1,4 +1,4 @@
-"""A person at the real Label Studio: the demonstration's client, and what else the tests do there."""
+"""A client of the real Label Studio: the demonstration's client with more calls for the tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG = """<View>
 
 
 class Studio(Client):
-    """Label Studio's API. Every call raises httpx.HTTPStatusError where it is refused."""
+    """Label Studio's API. Every call raises httpx.HTTPStatusError if Label Studio refuses it."""
 
     def project(self, texts: Iterable[str] = (), config: str = CONFIG, title: str = "Test") -> int:
         project = self.create_project(title, config)
@@ -30,7 +30,7 @@ class Studio(Client):
             self._post(f"/api/projects/{project}/import", list(data))
 
     def connect(self, project: int, url: str, **settings: Any) -> int:
-        """Connect a model with interactive pre-annotation; its id."""
+        """Connect a model with interactive pre-annotation. Returns its id."""
         body = {"project": project, "url": url, "title": "Spanloop", "is_interactive": True, **settings}
         return int(self._post("/api/ml/", body)["id"])
 
@@ -51,7 +51,7 @@ class Studio(Client):
         return found
 
     def delete(self, project: int) -> None:
-        """Delete a project; a backend that has seen it learns from it no more."""
+        """Delete a project. Backends then no longer learn from it."""
         self._http.delete(f"/api/projects/{project}").raise_for_status()
 
     def change_config(self, project: int, config: str) -> None:
@@ -62,7 +62,7 @@ class Studio(Client):
         self._http.patch(f"/api/projects/{project}", json={"show_collab_predictions": False}).raise_for_status()
 
     def interact(self, model: int, task: int, regions: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
-        """What an annotator with these regions is suggested in a task."""
+        """The regions that an annotator with these regions gets as suggestions in a task."""
         body = {"task": task, "context": {"result": list(regions)}}
         answer = self._post(f"/api/ml/{model}/interactive-annotating", body)
         assert not answer.get("errors"), answer
@@ -70,11 +70,11 @@ class Studio(Client):
         return found
 
     def skip(self, task: int) -> int:
-        """Press Skip: a cancelled annotation."""
+        """Press Skip, which makes a cancelled annotation. Returns its id."""
         return int(self._post(f"/api/tasks/{task}/annotations/", {"result": [], "was_cancelled": True})["id"])
 
     def predict(self, task: int, version: str, regions: Sequence[Mapping[str, Any]]) -> None:
-        """Store a prediction as a backend's answer would be."""
+        """Store a prediction, as Label Studio stores a backend's answer."""
         self._post("/api/predictions/", {"task": task, "model_version": version, "result": list(regions)})
 
     def predictions(self, project: int, version: str | None = None) -> dict[int, list[dict[str, Any]]]:
@@ -89,7 +89,7 @@ class Studio(Client):
 
 
 def marked(text: str, *found: tuple[str, str], control: str = "label") -> list[dict[str, Any]]:
-    """The regions of an annotator who marks the first occurrence of each (words, label) in a text."""
+    """The regions of an annotator who marks the first occurrence of each (words, label)."""
     regions = []
     for words, label in found:
         start = text.index(words)

@@ -1,4 +1,4 @@
-"""A run whose process is killed, phase by phase, is taken up again and finishes."""
+"""A run whose process is killed in any phase is resumed and finishes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .studio import Studio
 
 
 def kill_in(backend: Backend, run: str, phase: str, seconds: float = 120) -> None:
-    """Kill a run's process while it is in a phase."""
+    """Kill a run's process in a phase."""
     state = backend.home / "runs" / f"{run}.json"
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -35,7 +35,7 @@ def kill_in(backend: Backend, run: str, phase: str, seconds: float = 120) -> Non
 
 
 def models(home: Path) -> set[str]:
-    """The versions of which there is anything in the store."""
+    """The versions that have files in the store, even incomplete ones."""
     stores = [home / "bentoml" / "bentos" / "spanloop", *home.glob("bentoml/models/*")]
     return {path.name for store in stores if store.exists() for path in store.iterdir() if path.name != "latest"}
 

@@ -57,7 +57,7 @@ def test_each_task_gets_one_prediction_of_that_version_with_offsets_in_code_poin
             assert value["text"] == text[value["start"] : value["end"]]
 
 
-def test_a_second_retrieval_asks_for_nothing_that_is_there(studio: Studio, backend: Backend):
+def test_a_second_retrieval_requests_no_prediction_that_is_stored(studio: Studio, backend: Backend):
     project = studio.project(TEXTS)
     studio.connect(project, backend.url)
     studio.retrieve_predictions(project)
@@ -67,7 +67,7 @@ def test_a_second_retrieval_asks_for_nothing_that_is_there(studio: Studio, backe
     assert all(len(found) == 1 for found in studio.predictions(project).values())
 
 
-def test_a_new_task_alone_is_asked_for(studio: Studio, backend: Backend):
+def test_only_a_new_task_is_predicted(studio: Studio, backend: Backend):
     project = studio.project(TEXTS)
     studio.connect(project, backend.url)
     studio.retrieve_predictions(project)
@@ -104,13 +104,13 @@ def test_another_threshold_gives_another_version(studio: Studio, backend: Backen
     assert studio.model_version(model) == first
 
 
-def test_a_threshold_that_is_none_is_said_on_the_page(studio: Studio, backend: Backend):
+def test_an_invalid_threshold_is_shown_on_the_page(studio: Studio, backend: Backend):
     project = studio.project()
     studio.connect(project, backend.url, extra_params={"threshold": "high"})
     assert f"Project {project}: The threshold in extra_params is not a number between 0 and 1" in backend.page
 
 
-def test_an_annotator_is_not_suggested_what_is_marked_already(studio: Studio, backend: Backend):
+def test_an_annotator_gets_no_suggestion_for_what_is_already_marked(studio: Studio, backend: Backend):
     text = "😀 Alice met Bob 👩‍⚕️ of Globex in Oslo"
     project = studio.project([text])
     model = studio.connect(project, backend.url)
@@ -136,7 +136,7 @@ def test_two_controls_of_one_config_each_get_their_own_regions(studio: Studio, b
     assert found == {("who", "title", "Alice", "WHO"), ("where", "body", "Rome", "LOC")}
 
 
-def test_a_project_without_labels_is_told_so_on_the_page(studio: Studio, backend: Backend):
+def test_the_page_says_that_a_project_has_no_labels(studio: Studio, backend: Backend):
     config = '<View><Text name="t" value="$text"/><Choices name="c" toName="t"><Choice value="x"/></Choices></View>'
     project = studio.project(["Alice"], config)
     studio.connect(project, backend.url)

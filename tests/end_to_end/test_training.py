@@ -1,4 +1,4 @@
-"""Start Training through the real Label Studio's API, to the version that it brings."""
+"""Start Training through the real Label Studio's API, until the new version serves."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Trained:
     annotations: dict[int, int]
     skipped: list[int]
     first_version: str
-    """As Label Studio saw it before the run."""
+    """The version that Label Studio saw before the run."""
     answers: list[dict[str, Any]]
-    """What two clicks on Start Training were answered with."""
+    """The answers to two clicks on Start Training."""
     run: dict[str, Any]
     lineage: dict[str, Any]
 
@@ -173,7 +173,7 @@ def test_a_restarted_backend_answers_with_the_promoted_version(trained: Trained)
 
 @pytest.fixture(scope="module")
 def gated(make_backend: MakeBackend, gate: Gate) -> Backend:
-    """A backend whose way to Label Studio can be closed. Each test deletes its project: runs learn from all."""
+    """A backend behind the gate. Each test deletes its project, because runs learn from all projects."""
     return make_backend(url=gate.url, **QUICK)
 
 
@@ -217,7 +217,7 @@ def test_label_studio_down_during_a_run_fails_it_and_the_next_click_tries_again(
     model = studio.connect(project, gated.url)
     annotate(studio, project, sentences(60, seed=3))
     before = studio.model_version(model)
-    gate.left = 1  # a connection, for the look at how many annotations there are
+    gate.left = 1  # one connection, for counting the annotations
     studio.start_training(model)
     run = gated.ended()
     assert run["outcome"] == "failed"
