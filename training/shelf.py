@@ -35,7 +35,7 @@ class Shelf(Protocol):
         ...
 
     def reference(self, version: str) -> str:
-        """A version's reference in its registry; empty where there is no registry."""
+        """A version's reference in its registry; empty without a registry."""
         ...
 
     def hand_over(self, champion: str, version: str, why: str) -> bool:

@@ -287,8 +287,8 @@ def test_sigterm_after_the_last_step_ends_the_run_before_it_judges(bench, monkey
         steps.append(progress.step)
         tuned(self, progress)
 
-    def terminated(self, *args, **told):
-        tune(self, *args, **told)
+    def terminated(self, *args, **facts):
+        tune(self, *args, **facts)
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(TrainingRun, "_tuned", note)
@@ -337,8 +337,8 @@ def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
     one = bench(steps=60)
     steps = []
     run = one.prepare()
-    told = run._tuned
-    run._tuned = lambda progress: (steps.append(progress.step), told(progress))
+    report = run._tuned
+    run._tuned = lambda progress: (steps.append(progress.step), report(progress))
     run.execute()
     assert steps[-1] == 60
     assert one.runs.get("run-1").scores["new"].f1 > 0

@@ -1,6 +1,6 @@
 {{/*
 The training Job, rendered in one place for three launchers. The backend reads it from the ConfigMap and adds a name and arguments. The CronJob
-creates it by a schedule, and `kubectl create job --from` copies it from the CronJob. "projects" of the scope become arguments.
+creates it on a schedule, and `kubectl create job --from` copies it from the CronJob. "projects" of the scope become arguments.
 */}}
 
 {{/* The labels of a Job, with its queue: (dict "root" $ "component" "training") */}}
