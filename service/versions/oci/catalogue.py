@@ -1,4 +1,4 @@
-"""The versions that a repository holds: its tags, read and told from other content."""
+"""The versions that a repository holds: its tags, read and separated from other content."""
 
 from __future__ import annotations
 
