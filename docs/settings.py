@@ -29,27 +29,27 @@ CLUSTER: dict[str, type[Settings]] = {
 """Programs by the name that the page gives them."""
 
 RUN_ON_A_CLUSTER = {*RegistrySettings.model_fields, "backend_url", "progress_port", "termination_log"} - {"log_json"}
-"""What a run reads that has a meaning on a cluster alone."""
+"""Settings of a run that have a meaning only on a cluster."""
 
 HEAD = """\
 # Settings
 
-All are environment variables, and an empty one counts as unset. `python -m docs.settings` writes this page from the
-classes that read them.
+All settings are environment variables, and an empty one counts as unset. `python -m docs.settings` writes this page
+from the classes that read them.
 
 ## On one machine
 
-`make serve` and a served Bento read those of Spanloop, `make train` those of a run. A run that the backend starts has
-the backend's environment. On a cluster the parts read the same ones.
+`make serve` and a served Bento read the variables of Spanloop, `make train` those of a run. A run that the backend
+starts has the backend's environment. On a cluster the parts read these variables too.
 
 """
 
 CLUSTER_HEAD = """
-## On a cluster besides
+## Only on a cluster
 
-The chart sets these ([its values](../helm/spanloop/README.md)); its `extraEnv` sets any other of this page. The pull is
-the init container that brings an extractor its version. `python -m service` in a backend's pod reads what the backend
-reads.
+The chart sets these ([its values](../helm/spanloop/README.md)); its `extraEnv` sets any other variable of this page.
+The pull is the init container that downloads the live version's model for an extractor. `python -m service` in a
+backend's pod reads what the backend reads.
 
 """
 

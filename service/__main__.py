@@ -1,6 +1,6 @@
 """The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`.
 
-On a cluster the backend's pod runs it, which has the rights it needs.
+On a cluster it runs in the backend's pod, which has the rights it needs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ app = typer.Typer(help="The versions and projects of Spanloop.", no_args_is_help
 projects = typer.Typer(help="The Label Studio projects that runs learn from.", invoke_without_command=True)
 app.add_typer(projects, name="projects")
 screen = Console(width=None if sys.stdout.isatty() else 200)
-"""Wide where nobody says how wide (a pipe, `kubectl exec`): a version's name that is cut is of no use."""
+"""200 columns wide if the output is no terminal (a pipe, `kubectl exec`): names of versions must not be cut."""
 
 
 @app.command()
@@ -37,9 +37,9 @@ def versions() -> None:
     """List the published versions."""
     line = _line()
     with _refusing():
-        live, found = line.live(), line.versions()
+        live, published = line.live(), line.versions()
     table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
-    for lineage in found:
+    for lineage in published:
         table.add_row(
             "live" if lineage.version == live else "",
             lineage.version,
@@ -56,14 +56,14 @@ def versions() -> None:
 
 @app.command()
 def show(version: str) -> None:
-    """Print all that is known of a version."""
+    """Print a version's lineage as JSON."""
     with _refusing():
         screen.print_json(_line().get(version).model_dump_json())
 
 
 @app.command()
 def promote(version: str) -> None:
-    """Make a version live, whatever its verdict.
+    """Make a version live, regardless of its verdict.
 
     A running backend rolls it out, and takes it back if it does not work.
     """
@@ -84,7 +84,7 @@ def rollback() -> None:
 def prune(
     keep: Annotated[int, typer.Option(min=0, help="How many of the newest versions to keep.")] = 10,
 ) -> None:
-    """Delete old versions. The live one stays, and the one that a rollback would bring back."""
+    """Delete old versions. The live one and the one that a rollback would make live stay."""
     with _refusing():
         deleted = _line().prune(keep)
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
@@ -106,12 +106,12 @@ def list_projects(context: typer.Context) -> None:
 
 @projects.command()
 def forget(project: int) -> None:
-    """Let runs learn from a project no more, until Label Studio calls for it again."""
+    """Exclude a project from runs until Label Studio calls for it again."""
     with _refusing():
         kept = _projects()
         if kept.get(project) is None:
             raise ChangeRefused(
-                f"There is no project {project} to forget. `python -m service projects` lists those there are."
+                f"There is no project {project} to forget. `python -m service projects` lists the known ones."
             )
         kept.forget(project, "forgotten by hand")
         kept.flush()
@@ -124,7 +124,7 @@ def _projects() -> Projects:
     settings = ReleaseSettings()
     if not settings.extractor_deployment:
         return FileProjects(HomeSettings().folder)
-    from service.backend.cluster.api import Cluster  # it brings Kubernetes' client
+    from service.backend.cluster.api import Cluster  # imports Kubernetes' client
     from service.backend.cluster.deployment import ExtractorDeployment
     from service.backend.cluster.projects import ClusterProjects
 
@@ -134,14 +134,14 @@ def _projects() -> Projects:
 def _line() -> VersionLine:
     if not RegistrySettings().registry:
         return LocalLine(HomeSettings().folder)
-    from service.backend.cluster.line import ClusterLine  # it brings Kubernetes' client
+    from service.backend.cluster.line import ClusterLine  # imports Kubernetes' client
 
     return ClusterLine(ReleaseSettings())
 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Say in one line why something was not done, and end with status 1."""
+    """Print in one line why something was not done, and exit with status 1."""
     try:
         yield
     except (UnknownVersion, Conflict, ChangeRefused, RegistryError, ClusterError) as error:

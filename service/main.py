@@ -1,6 +1,7 @@
 """The three programs that serve, for `bentoml serve` and `python -m service.web.serve`.
 
-A process imports only the application that it serves (see `service.web.bentoml_service`), and torch only for a model.
+A process imports only the application that it serves (see `service.web.bentoml_service`), and torch only if it holds a
+model.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def spanloop() -> Starlette:
     from service.model.model import use_threads
 
     settings = MachineSettings()
-    # A run has another store and another working directory, and must find the same base model.
+    # A run has another BentoML store and another working directory, and must find the same base model.
     os.environ["SPANLOOP_MODEL"] = settings.model
     logs.configure(settings.log_json)
     use_threads(settings.compute_threads)

@@ -1,7 +1,7 @@
 """Settings from the environment (prefix SPANLOOP_), in groups: a program's settings are the groups that it reads.
 
-The programs' own: `service.backend.local.settings`, `service.backend.cluster.settings`, `service.extractor.settings`,
-`service.versions.pull` and `training.settings`.
+The programs' classes are in `service.backend.local.settings`, `service.backend.cluster.settings`,
+`service.extractor.settings`, `service.versions.pull` and `training.settings`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ ROOT = Path(__file__).parent.parent
 STARTER = ROOT / "starter" / "model"
 
 LINEAGE = ROOT / "lineage.json"
-"""Lies beside the code in a Bento: which version the Bento brings."""
+"""The lineage of a Bento's version, which lies beside the code in the Bento."""
 
 
 def embedded_model() -> str:
-    """The model that comes with the code: in a Bento the Bento's, in a checkout the starter."""
+    """The directory of the model that comes with the code: the Bento's model, or the starter in a checkout."""
     if not LINEAGE.exists():
         return str(STARTER)
     import bentoml  # only a served Bento asks its store
@@ -34,7 +34,7 @@ def embedded_model() -> str:
 
 
 def _strip(value: object) -> object:
-    """A secret read from a file often ends in a line feed, which no header can carry."""
+    """Strip a secret: one that was read from a file often ends in a line feed, which no header can carry."""
     return value.strip() if isinstance(value, str) else value
 
 
@@ -42,25 +42,25 @@ Secret = Annotated[SecretStr, BeforeValidator(_strip)]
 
 
 class Settings(BaseSettings):
-    """What every program can be told. A subclass names what a program reads besides; docs/settings.md lists all."""
+    """The settings of every program. Subclasses add those that only some programs read; docs/settings.md lists all."""
 
     model_config = SettingsConfigDict(
         env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
     )
 
     log_json: bool = False
-    """Logs are JSON lines."""
+    """Whether logs are JSON lines."""
 
 
 class HomeSettings(Settings):
     """Where a program keeps its state."""
 
     home: Path = Path("~/.spanloop")
-    """The directory of the state: the store of versions, the runs, which version is live."""
+    """The directory that holds the state: the versions, the runs, and which version is live."""
 
     @cached_property
     def folder(self) -> Path:
-        """The home directory, made where it is missing."""
+        """The absolute path of the home directory, which is created if it is missing."""
         folder = self.home.expanduser().absolute()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -75,7 +75,7 @@ class ModelSettings(Settings):
     @field_validator("model")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        """A directory by its whole path: a run does not share the backend's working directory."""
+        """Make a directory's path absolute: a run does not share the backend's working directory."""
         return str(Path(value).expanduser().absolute()) if Path(value).expanduser().is_dir() else value
 
 
@@ -83,9 +83,9 @@ class ComputeSettings(ModelSettings):
     """What a model computes with."""
 
     device: str = "auto"
-    """What the model computes on, as torch names it; `auto`: a GPU where torch finds one."""
+    """The model's device, as torch names it; `auto`: a GPU if torch finds one."""
     threads: int = Field(0, ge=0)
-    """Threads that the model computes with; 0: one for each processor that the container is granted."""
+    """Number of the model's threads; 0: one for each processor that the container is granted."""
 
     @property
     def compute_threads(self) -> int:
@@ -93,7 +93,7 @@ class ComputeSettings(ModelSettings):
 
 
 class PredictionSettings(ModelSettings):
-    """What decides a prediction besides the project."""
+    """The settings that decide a prediction, besides those of the project."""
 
     threshold: float = Field(0.5, gt=0, lt=1)
     """Lowest probability of a predicted span."""
@@ -117,7 +117,7 @@ class LabelStudioSettings(Settings):
     """How Label Studio is reached."""
 
     label_studio_url: str = ""
-    """Label Studio's address. Training wants it, and its API key."""
+    """Label Studio's address. Training needs it and the API key."""
     label_studio_api_key: Secret = SecretStr("")
     """A personal access token or a legacy token."""
 
@@ -126,9 +126,9 @@ class BasicAuthSettings(Settings):
     """The credentials of the backend."""
 
     basic_auth_username: str = ""
-    """A name that the backend asks of every request; not of event webhooks: Label Studio sends them no credentials."""
+    """The user name that every request must carry, except event webhooks: Label Studio sends none with them."""
     basic_auth_password: Secret = SecretStr("")
-    """The password that goes with the name."""
+    """The password that belongs to the user name."""
 
 
 class RegistrySettings(Settings):
@@ -137,4 +137,4 @@ class RegistrySettings(Settings):
     registry: str = ""
     """The registry's repository for Bentos, `host[:port]/repository`."""
     registry_plain_http: bool = False
-    """The registry is spoken to without TLS."""
+    """Whether the registry is reached without TLS."""

@@ -67,15 +67,15 @@ def run(
 
 def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
     try:
-        standing = LabelStudio(settings).standing(projects)
+        state = LabelStudio(settings).annotation_state(projects)
     except LabelStudioError as error:
         _refuse(str(error))
     return Run(
-        id=id_of(settings.model, standing.fingerprint, conditions()),
+        id=id_of(settings.model, state.fingerprint, conditions()),
         projects=projects,
         why="started by hand",
-        fingerprint=standing.fingerprint,
-        annotations=standing.annotations,
+        fingerprint=state.fingerprint,
+        annotations=state.annotations,
     )
 
 

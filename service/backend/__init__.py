@@ -1,1 +1,1 @@
-"""The backend: speaks Label Studio's contract, launches and watches runs, rolls versions out."""
+"""The backend: answers Label Studio, launches and watches runs, rolls versions out."""

@@ -1,4 +1,4 @@
-"""How many predictions are worked on at a time, so that memory stays bounded whatever Label Studio sends."""
+"""A limit on concurrent predictions, which bounds the memory that Label Studio's requests take."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from service.errors import Cause
 from service.web.routes import RequestRefused
 
 PREDICTIONS_MAX = 64
-"""Predictions that are worked on at a time; the others wait with their bodies unread."""
+"""Predictions with small bodies that are worked on at a time; the others wait with their bodies unread."""
 LARGE_PREDICTIONS_MAX = 2
-"""Of them, those whose bodies are large or of unknown length."""
+"""Predictions that are worked on besides those, with bodies that are large or of unknown length."""
 LARGE_BODY_BYTES = 1 << 20
+"""Size from which a body is large."""
 
 
 class Admission:
-    """Places for predictions."""
+    """The places for predictions that are worked on."""
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(PREDICTIONS_MAX)
@@ -27,9 +28,9 @@ class Admission:
 
     @asynccontextmanager
     async def place(self, request: Request, seconds: float) -> AsyncIterator[None]:
-        """Hold a place for a prediction, before its body is read and until it is answered.
+        """Hold a place for a prediction from before its body is read until it is answered.
 
-        Raises RequestRefused (503) where none becomes free within `seconds`.
+        Raises RequestRefused (503) if none becomes free within `seconds`.
         """
         length = request.headers.get("content-length", "")
         small = length.isdigit() and int(length) < LARGE_BODY_BYTES

@@ -1,4 +1,4 @@
-"""Which projects still use this release: Label Studio is asked now and then, and before a run starts."""
+"""Which projects still use this release: the backend asks Label Studio every ten minutes and before a run starts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from service.labelstudio.errors import LabelStudioError, ProjectGone
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 600.0
-"""Seconds between two looks at which projects there are."""
+"""Seconds between two censuses."""
 SEEN_LAST = timedelta(days=7)
-"""Without an API key a project is known for so long after Label Studio last called for it."""
+"""Without an API key, a project stays known for this long after Label Studio last called for it."""
 
 DEFAULT_PORTS = (":80", ":443")
 """Ports that a URL or a Host header may name or leave out."""
@@ -26,18 +26,19 @@ DEFAULT_PORTS = (":80", ":443")
 class Census:
     """Forgets the projects that are gone, have no model any more, or use another one.
 
-    A backend does not know the address by which Label Studio reaches it: a Service, an ingress or a tunnel may stand
-    before it. It recognizes itself in a project's list of models by either of two signs, so that neither a proxy nor a
-    second backend of the release leads it astray:
+    A backend does not know the address at which Label Studio reaches it: a Service, an ingress or a tunnel may stand in
+    front of it. It recognizes itself among a project's models by either of two signs, so that neither a proxy nor a
+    second backend of the release misleads it:
 
-    - Label Studio calls /setup of each model before it answers the list (observed with 1.23.2; the titles and versions
-      in the list are what people typed and models said). A call for the project that came since the list was asked for
-      came to this very backend, whatever stands between. Of several backends of a release another may have got it.
-    - Each /setup names in its Host header the host and port of the URL that Label Studio has for the model, unless a
-      proxy writes another. The last one is kept with the project, for all backends of the release. Two releases behind
-      one host, told apart by path, are not told apart by this.
+    - Label Studio calls /setup of each model before it answers with the list (observed with 1.23.2). If a call for the
+      project came after this backend asked for the list, this backend is one of the models. Another backend of the
+      release may have received the call instead. The titles and versions in the list are no sign: users type the
+      titles, and models report the versions.
+    - The Host header of each /setup holds the host and port of the URL that Label Studio has for the model, unless a
+      proxy rewrites it. The last Host is kept with the project, for all backends of the release. This sign does not
+      distinguish two releases behind one host that differ in their paths.
 
-    Where no Host was ever kept, one model is as good as another, and the project stays.
+    If no Host was ever kept, any model counts as this release, and the project stays.
     """
 
     def __init__(
@@ -47,18 +48,18 @@ class Census:
         self._label_studio = label_studio
         self._clock = clock
         self._taken = clock()
-        """When it was last taken. A backend that has just started waits: Label Studio may not reach it yet."""
+        """When the census was last taken, or the backend started: Label Studio may not reach a new backend yet."""
 
     def tick(self) -> None:
-        """Take it once in CHECK_SECONDS."""
+        """Take the census if the last one is CHECK_SECONDS old."""
         if self._clock() - self._taken >= CHECK_SECONDS:
             self.take()
 
     def take(self) -> None:
-        """Ask for each known project, and forget those that do not use this release.
+        """Ask Label Studio about each known project, and forget those that do not use this release.
 
-        A Label Studio that cannot be asked is logged, and forgets nothing. A call of Label Studio for a project that
-        comes after the question counts more than its answer.
+        If Label Studio cannot be asked, that is logged and no further project is forgotten. If Label Studio calls for
+        a project after it was asked about it, the project stays.
         """
         self._taken = self._clock()
         if not self._label_studio.is_set:
@@ -71,7 +72,7 @@ class Census:
             except ProjectGone:
                 self._projects.forget(project.id, "Label Studio has no such project (any more)", asked)
             except LabelStudioError as error:
-                log.warning("whether projects still use this release is not known, and all stay: %s", error)
+                log.warning("Label Studio cannot say which projects use this release, so they stay: %s", error)
                 return
             else:
                 why = _why_forget(project, models)
@@ -87,7 +88,7 @@ class Census:
 
 
 def _why_forget(project: Project, models: Sequence[str]) -> str:
-    """Why a project with these models does not use this release; empty where it does, or may."""
+    """Why a project with these models does not use this release; empty if it does or may use it."""
     hosts = [_host(urlsplit(url).netloc.rpartition("@")[2]) for url in models]
     if not hosts:
         return "it has no model connected"
@@ -97,5 +98,5 @@ def _why_forget(project: Project, models: Sequence[str]) -> str:
 
 
 def _host(netloc: str) -> str:
-    """A host and port in one spelling."""
+    """A host and port in small letters, without a default port."""
     return next((netloc.removesuffix(port) for port in DEFAULT_PORTS if netloc.endswith(port)), netloc).lower()

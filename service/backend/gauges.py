@@ -1,4 +1,4 @@
-"""How a backend stands, for Prometheus: told at each scrape from what the backend knows by then; nobody is asked."""
+"""The state of a backend for Prometheus. Each scrape reads what the backend knows; it asks no other program."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from service.backend.supervisor import Supervisor
 
 HELD_OUT = "held_out"
-"""What the scores of versions are on: the tasks that are held out."""
+"""What the scores of versions are measured on: the held-out tasks."""
 
 
 class Gauges:
-    """The gauges of one backend. Of several backends, the one that leads tells of runs, versions and rollouts."""
+    """The gauges of one backend. Only the leading backend exposes those of runs and versions."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._progress = ProgressTimes()
 
     def families(self) -> Iterator[Metric]:
-        """All of them, as they stand now."""
+        """All gauges with their present values."""
         yield running()
         yield single(
             "spanloop_extractor_demand",
-            "Texts that this backend waits for the extractor with, also while there is no extractor: what to scale by.",
+            "Texts for which this backend waits for the extractor, also while no extractor runs: scale by this.",
             self._supervisor.demand,
         )
         yield from self._supervisor.extractor.gauges()
@@ -44,7 +44,7 @@ class Gauges:
         version = self._supervisor.extractor.version
         runs, active = self._supervisor.runs.all(), self._supervisor.runs.active()
         yield live_version(version)
-        yield _standing(runs)
+        yield _runs_by_state(runs)
         yield _last_success(runs)
         yield _last_failure(runs)
         yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
@@ -64,27 +64,27 @@ class Gauges:
 
 
 class ProgressTimes:
-    """When the active run got on: not every update of a run is progress, and some are only its being looked at."""
+    """When the active run last progressed. Not every update of a run is progress."""
 
     def __init__(self) -> None:
         self._seen: tuple[str, str, float] | None = None
         self._at = 0.0
 
     def of(self, run: Run) -> float:
-        """When the phase or percent of a run last changed, as far as they have been seen, in seconds of the epoch."""
-        stands = (run.id, run.phase, run.percent)
-        if stands != self._seen:
-            self._seen, self._at = stands, run.updated.timestamp()
+        """When this process last saw another phase or percent of a run, in seconds since the epoch."""
+        progress = (run.id, run.phase, run.percent)
+        if progress != self._seen:
+            self._seen, self._at = progress, run.updated.timestamp()
         return self._at
 
 
-def _standing(runs: Iterable[Run]) -> Metric:
-    found = Counter(("", run.outcome) if run.outcome else (run.phase, "") for run in runs)
-    known = [*((phase, "") for phase in PHASES), *(("", outcome) for outcome in get_args(Outcome))]
+def _runs_by_state(runs: Iterable[Run]) -> Metric:
+    counts = Counter(("", run.outcome) if run.outcome else (run.phase, "") for run in runs)
+    states = [*((phase, "") for phase in PHASES), *(("", outcome) for outcome in get_args(Outcome))]
     return gauge(
         "spanloop_runs",
-        "Runs that are kept: those that live by phase, those that ended by outcome.",
-        {place: found[place] for place in known},
+        "Runs that are kept: unfinished ones by phase, ended ones by outcome.",
+        {state: counts[state] for state in states},
         "phase",
         "outcome",
     )
@@ -101,15 +101,16 @@ def _last_success(runs: Iterable[Run]) -> Metric:
 def _last_failure(runs: Iterable[Run]) -> Metric:
     return single(
         "spanloop_run_last_failure_timestamp_seconds",
-        "When one of the kept runs last failed; 0 for none.",
+        "When one of the kept runs last failed; 0 if none has.",
         max((run.updated.timestamp() for run in runs if run.outcome == "failed"), default=0.0),
     )
 
 
 def _scores(runs: Iterable[Run], live: Iterable[Lineage]) -> Metric:
-    """The newest run knows a version's scores best: it may have judged it again."""
-    found: dict[tuple[str, str], float] = {}
-    for version, scores in [*((run.version, run.scores) for run in runs), *((one.version, one.scores) for one in live)]:
+    """The F1 of each version by its newest run, which may have judged it again; by its lineage if no run is left."""
+    lineages = ((lineage.version, lineage.scores) for lineage in live)
+    f1: dict[tuple[str, str], float] = {}
+    for version, scores in [*((run.version, run.scores) for run in runs), *lineages]:
         if version and "new" in scores:
-            found.setdefault((legible(version), HELD_OUT), scores["new"].f1)
-    return gauge("spanloop_version_f1", "Strict micro F1 of versions, by what it is on.", found, "version", "on")
+            f1.setdefault((legible(version), HELD_OUT), scores["new"].f1)
+    return gauge("spanloop_version_f1", "Strict micro F1 of versions, by the tasks it is on.", f1, "version", "on")

@@ -1,4 +1,4 @@
-"""The line of versions of one release, as a person changes it by hand: list, promote, roll back, delete."""
+"""The versions of one release as a person changes them by hand: list, promote, roll back, delete."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from service.versions.lineage import Lineage
 
 
 class ChangeRefused(RuntimeError):
-    """What was asked makes no sense now; nothing was done. Says why."""
+    """The change makes no sense at present; nothing was done. The message says why."""
 
 
 class VersionLine(Protocol):
     """The versions of one release, and which is live."""
 
     def versions(self) -> Sequence[Lineage]:
-        """The newest first."""
+        """The published versions, the newest first."""
         ...
 
     def get(self, version: str) -> Lineage:
-        """Raises UnknownVersion."""
+        """A version's lineage. Raises UnknownVersion."""
         ...
 
     def live(self) -> str:
@@ -29,25 +29,28 @@ class VersionLine(Protocol):
         ...
 
     def promote(self, version: str) -> None:
-        """Make a version live, whatever its verdict. Raises UnknownVersion, Conflict or ChangeRefused."""
+        """Make a version live, regardless of its verdict. Raises UnknownVersion, Conflict or ChangeRefused."""
         ...
 
     def rollback(self) -> str:
-        """Make the version before the live one live again: its name. Raises ChangeRefused where there is none."""
+        """Make the version before the live one live again. Returns its name, empty for the initial model.
+
+        Raises Conflict, and ChangeRefused if there is no such version.
+        """
         ...
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all but the newest versions; the live one and the one before it stay. The deleted ones' names."""
+        """Delete all but the `keep` newest versions, the live one and the one before it. Returns the deleted names."""
         ...
 
 
 def not_live_already(version: str, live: str) -> None:
-    """Raises ChangeRefused."""
+    """Raises ChangeRefused if the version is live."""
     if live == version:
         raise ChangeRefused(f"{version} is live already.")
 
 
 def not_initial(live: str) -> None:
-    """Raises ChangeRefused."""
+    """Raises ChangeRefused if the initial model is live."""
     if live == INITIAL:
         raise ChangeRefused("The initial model is live; there is nothing before it.")

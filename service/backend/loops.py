@@ -13,16 +13,16 @@ from service.metrics import failures
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-"""Seconds between two ticks of a loop that reads files and memory only."""
+"""Seconds between two ticks of a loop that reads only files and memory."""
 
 CLOSE_SECONDS = 10.0
-"""Seconds that the end of the program waits for a tick; one that waits longer for a registry is abandoned."""
+"""Seconds that `close` waits for a running tick; a longer one, which waits for a registry perhaps, is abandoned."""
 
 Step = Callable[[], None]
 
 
 def each_second() -> float:
-    """The pace of a loop that costs nobody anything."""
+    """The pace of a loop whose ticks send no requests."""
     return TICK_SECONDS
 
 
@@ -31,13 +31,13 @@ class Loop(NamedTuple):
 
     steps: Sequence[Step]
     pace: Callable[[], float] = each_second
-    """Seconds until the next tick, asked after each tick."""
+    """Returns the seconds until the next tick; called after each tick."""
 
 
 class Loops:
     """Runs each loop in a thread of its own: one that waits for a registry delays no other.
 
-    A step that raises is logged and counted, and runs again at the next tick.
+    An exception of a step is logged and counted, and the step runs again at the next tick.
     """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
@@ -53,12 +53,12 @@ class Loops:
             thread.start()
 
     def hurry(self) -> None:
-        """Begin the next tick of every loop now. May be called from any thread."""
+        """Begin the next tick of every loop now. Any thread may call this."""
         for hurry in self._hurry:
             hurry.set()
 
     def close(self) -> None:
-        """End after the ticks that run."""
+        """End each loop after its running tick."""
         self._ended = True
         self.hurry()
         for thread in self._threads:
@@ -72,6 +72,6 @@ class Loops:
                     step()
                 except Exception as error:  # the next tick may succeed; the backend must go on answering
                     failures.count(cause_of(error))
-                    log.exception("looking after runs and versions failed and is tried again")
+                    log.exception("a check of runs and versions failed; the next tick repeats it")
             if not self._ended:
                 hurry.wait(loop.pace())

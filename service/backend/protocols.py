@@ -1,4 +1,4 @@
-"""What a backend is put together from, on one machine and on a cluster alike."""
+"""The interfaces of a backend's parts, which one machine and a cluster implement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Busy(RuntimeError):
 
 
 class RunStore(Protocol):
-    """The runs of a release, each with where it stands."""
+    """The runs of a release with their states."""
 
     def all(self) -> list[Run]:
-        """The newest first."""
+        """All kept runs, the newest first."""
         ...
 
     def get(self, run_id: str) -> Run | None: ...
@@ -28,25 +28,25 @@ class RunStore(Protocol):
         ...
 
     def died(self) -> list[Run]:
-        """The runs that have no outcome and are at work no more, where nobody else resumes them."""
+        """The runs that have no outcome, whose process is gone, and that the backend must resume."""
         ...
 
     def save(self, run: Run) -> None: ...
 
     def ask_again(self, run_id: str) -> None:
-        """Remember that one more run is wanted when this one has ended."""
+        """Remember that another run is to start when this one has ended."""
         ...
 
     def asked_again(self) -> list[str]:
-        """The runs that one more was wanted after."""
+        """The runs after which another run is to start."""
         ...
 
     def answered(self, run_ids: Iterable[str]) -> None:
-        """The run that was wanted after these has been started."""
+        """Forget that another run is to start after these: it has started."""
         ...
 
     def prune(self) -> None:
-        """Forget all but the newest runs."""
+        """Delete all but the newest runs."""
         ...
 
 
@@ -54,15 +54,15 @@ class Launcher(Protocol):
     """Starts runs."""
 
     def launch(self, run: Run) -> None:
-        """Raises Busy while another run is active, OSError or RuntimeError where it cannot be started."""
+        """Start a run. Raises Busy while another is active, OSError or RuntimeError if it cannot be started."""
         ...
 
     def reap(self) -> None:
-        """See which runs have ended."""
+        """Collect the processes of ended runs."""
         ...
 
     def conditions(self) -> str:
-        """The settings that a run would have: other ones make another run of the same annotations."""
+        """The settings of a run as text. With other settings the same annotations make another run."""
         ...
 
     def log_of(self, run_id: str) -> str:
@@ -75,12 +75,12 @@ class Rollout(Protocol):
 
     @property
     def version(self) -> str:
-        """The version that answers; before the first is there, the one that will."""
+        """The version that answers; before the first is loaded, the one that will."""
         ...
 
     @property
     def reference(self) -> str:
-        """The live version as a run names it to be judged against; empty for the initial model."""
+        """The live version as runs name the champion that they are judged against; empty for the initial model."""
         ...
 
     @property
@@ -90,11 +90,11 @@ class Rollout(Protocol):
 
     @property
     def history(self) -> History:
-        """What should answer, and how it came to be."""
+        """The changes of the live version, the last of which should answer."""
         ...
 
     def tick(self) -> None:
-        """Look how the rollout stands, and do the next step."""
+        """Check the rollout and do its next step."""
         ...
 
 
@@ -102,5 +102,5 @@ class VersionStore(Protocol):
     """The published versions."""
 
     def versions(self) -> list[Lineage]:
-        """The newest first."""
+        """The published versions, the newest first."""
         ...

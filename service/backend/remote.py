@@ -1,4 +1,4 @@
-"""The extractor in other pods, reached by one address."""
+"""The extractor in other pods, reached at one address."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.25
 """Seconds between two tries while no pod answers."""
 CONNECT_SECONDS = 2.0
-"""Seconds for a connection: where packets to a Service without pods are dropped, nobody refuses it."""
+"""Seconds to wait for a connection: some clusters drop packets to a Service without pods instead of refusing them."""
 MARGIN_SECONDS = 1.0
-"""Seconds that an answer may take on its way, beyond the time that the extractor is given."""
+"""Seconds for the transfer of an answer, beyond the time that the extractor is given."""
 
 
 class RemoteExtractor:
-    """An Extractor by URL. While no pod answers (it starts, or there is none) a request waits, up to its deadline.
+    """An Extractor at a URL. While no pod answers (it starts, or there is none), a request waits until its deadline.
 
-    `version` names what should answer; `asked` is called with every request, `wake` with every try that reaches no pod,
-    `ended` with whether a request was answered or its deadline passed without a pod that answers.
+    `version` returns the version that should answer. `asked` is called at the start and end of each request, `wake`
+    after each try that no pod answered, `ended` with True if the request was answered and False if its time is up.
     """
 
     def __init__(
@@ -40,8 +40,8 @@ class RemoteExtractor:
         wake: Callable[[], None],
         ended: Callable[[bool], None],
     ) -> None:
-        # A connection of its own for each request: a kept one would stay with one pod, however many there are.
-        # No proxy: texts go to the extractor and nowhere else.
+        # Each request makes a new connection: a kept one would send all requests to one pod of several.
+        # No proxy: texts go to the extractor only.
         self._http = httpx.AsyncClient(
             base_url=url,
             limits=httpx.Limits(max_keepalive_connections=0),
@@ -60,7 +60,10 @@ class RemoteExtractor:
         return self._version()
 
     async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
-        """Answer all questions by one version. Extraction changes nothing, so what fails on its way is asked again."""
+        """Answer all questions with one version. Extraction changes nothing, so a failed request is sent again.
+
+        Raises Unavailable if no pod answers within `seconds`, or the extractor refuses the request.
+        """
         texts = sum(len(question.texts) for question in questions)
         self.queued += texts
         self._asked()
@@ -71,11 +74,11 @@ class RemoteExtractor:
             self.queued -= texts
 
     def gauges(self) -> Iterable[Metric]:
-        """None: the extractor's pods tell how they stand themselves."""
+        """No gauges: the extractor's pods expose their own."""
         return ()
 
     def close(self) -> None:
-        """Nothing is held open between requests."""
+        """Do nothing: no connection stays open between requests."""
 
     async def _ask(self, questions: Sequence[Question], threshold: float, deadline: float) -> Answer:
         body = encode_ask(questions, threshold)
@@ -96,12 +99,12 @@ class RemoteExtractor:
             self._wake()
             await asyncio.sleep(min(RETRY_SECONDS, max(0.0, deadline - time.monotonic())))
         self._ended(False)
-        reason = f"There is no model to answer with in time: {self.why_not or 'it is starting'}"
+        reason = f"No model answered in time: {self.why_not or 'it is starting'}"
         raise Unavailable(reason, Cause.EXTRACTOR_UNREACHABLE)
 
 
 def _reason(response: httpx.Response) -> str:
-    """What an extractor says of itself while it does not answer. Raises Unavailable for what no wait mends."""
+    """Why the extractor did not answer. Raises Unavailable for a refusal, which a later try would meet again."""
     try:
         reason = str(response.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -1,8 +1,8 @@
 """When a training run starts: on a click, on enough new annotations, after a run that died.
 
 Clicks are idempotent: the run's id is a hash of what it would learn from, so a second click finds the first one's run.
-A click while a run is active is remembered and starts one more when that run has ended. It is forgotten once that one
-is there, and not before: what keeps a run from starting may pass.
+A click while another run is active is remembered, and starts one more run when that run has ended. The click is
+forgotten only when its run has started: what keeps a run from starting may pass.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from service.runs.run import Run, id_of, now
 log = logging.getLogger(__name__)
 
 QUIET_TIMES_MAX = 10
-"""After so many quiet times of steady annotating a run starts all the same."""
+"""While users annotate without a pause, a run starts after this many quiet times."""
 
 RETRY_SECONDS = 15.0
-"""Seconds after which a run that could not be started, and that nobody waits for at a page, is tried again."""
+"""Seconds until the backend tries again to start a run that could not be started and that no click is waiting for."""
 
 
 class Answer(NamedTuple):
-    """What came of the wish for a run."""
+    """The answer to a request for a run."""
 
     run: Run
-    """The run that is meant; where it was refused, one that failed and says why."""
+    """The run that was started or found; if remembered, the active one; if refused, a failed run that says why."""
     kind: Literal["run", "remembered", "refused"]
-    """`run`: it was started, or found. `remembered`: another run is active, and one more follows it. `refused`: none
-    was started, and nothing is remembered."""
+    """`run`: the run was started or found. `remembered`: another run is active, and one more will follow it.
+    `refused`: no run was started, and nothing is remembered."""
 
 
 class Retraining:
-    """Decides about runs. Methods may be called from any thread, but `look_after` and `start_due` from one, again and
-    again."""
+    """Decides when runs start. Any thread may call the methods, except that only one thread calls `look_after` and
+    `start_due`, at each tick."""
 
     def __init__(
         self,
@@ -66,55 +66,56 @@ class Retraining:
         self._clock = clock
         self._lock = threading.Lock()
         self._submitted: tuple[float, float] | None = None
-        """When an annotation was first and last submitted, since the last look, in a project that trains on it."""
+        """Clock times of the first and last submission that await a run, in projects that train on submission."""
         self._hinted: tuple[float, float] | None = None
-        """When an event first and last said, since the last look, that annotations changed."""
+        """Clock times of the first and last event, of those that await a check, that said that annotations changed."""
         self._next_try = 0.0
-        """When, by the clock, a run that nobody waits for at a page may be tried."""
+        """The clock time before which no run is tried without a click."""
         self._given_up: set[str] = set()
+        """The ids of runs that died and could not be resumed."""
         self.declined = ""
-        """Why no run was started when annotations were submitted, in words for the page."""
+        """Why no run was started or resumed without a click, in words for the page."""
 
     def start(self, why: str) -> Answer:
-        """Start a run over all annotations as they stand now, or find the one that already does that.
+        """Start a run over the present annotations, or find the one that already learns from them.
 
-        While another run is active, that one is the answer and one more is remembered to follow it. What keeps a run
-        from starting is told by a run that failed, for the page to show.
+        While another run is active, that one is the answer, and one more is remembered to follow it. If no run can
+        start, the answer is a failed run that says why; the page shows it.
         """
         self._census.take()
         if not self._projects.ids:
             reason = "No Label Studio project has connected this backend as its model yet."
             return self._failed(why, reason, Cause.RUN_START)
         try:
-            standing = self._label_studio.standing(self._projects.ids)
+            state = self._label_studio.annotation_state(self._projects.ids)
         except LabelStudioError as error:
             return self._failed(why, str(error), error.cause)
         run = Run(
-            id=id_of(self._settings.model, standing.fingerprint, self._launcher.conditions()),
+            id=id_of(self._settings.model, state.fingerprint, self._launcher.conditions()),
             projects=self._projects.ids,
             why=why,
-            fingerprint=standing.fingerprint,
-            annotations=standing.annotations,
+            fingerprint=state.fingerprint,
+            annotations=state.annotations,
         )
         with self._lock:
             return self._launch_or_find(run)
 
     def submitted(self) -> None:
-        """An annotation was submitted in a project that trains on submission: a run starts when it has become quiet."""
+        """Note that a user submitted an annotation in a project that trains on submission: a run is due when quiet."""
         self._submitted = (self._submitted[0] if self._submitted else self._clock(), self._clock())
 
     def hint(self) -> None:
-        """An event says that annotations changed. It is a hint, no more: Label Studio itself is asked, when quiet."""
+        """Note that an event says that annotations changed. After a quiet time Label Studio is asked how many."""
         if self._settings.retrain_every:
             self._hinted = (self._hinted[0] if self._hinted else self._clock(), self._clock())
 
     @property
     def waiting(self) -> bool:
-        """Whether a run is due once it has become quiet."""
+        """Whether a run is due after a quiet time."""
         return self._submitted is not None
 
     def look_after(self) -> None:
-        """See how runs stand, resume those that died, and start one that was asked for while another was active."""
+        """Collect ended processes, resume runs that died, and start the run that was requested during another one."""
         self._launcher.reap()
         for run in self._runs.died():
             if run.id not in self._given_up:
@@ -122,10 +123,10 @@ class Retraining:
         self._follow_up()
 
     def _follow_up(self) -> None:
-        """Start the run that was asked for while another one was active.
+        """Start the run that was requested while another one was active.
 
-        The click stays remembered whatever keeps the run from starting: that is mended sooner or later, a missing
-        setting with a restart of the backend, and the click then counts as on the day when it was made.
+        If the run cannot start, the click stays remembered. It starts the run once the cause is mended, even if that
+        takes a restart of the backend, for a missing setting for instance.
         """
         asked = self._runs.asked_again()
         if not asked or self._runs.active() is not None or self._clock() < self._next_try:
@@ -134,7 +135,7 @@ class Retraining:
             self._runs.answered(asked)
 
     def start_due(self) -> None:
-        """Start the run that annotations made due, once it has become quiet.
+        """Start the run that annotations made due, after a quiet time.
 
         Each backend starts runs for the submissions it received; the run's id makes a second start a no-op.
         """
@@ -149,32 +150,32 @@ class Retraining:
             self._hinted = None
 
     def _is_quiet(self, times: tuple[float, float] | None) -> bool:
-        """Whether it has been quiet for long enough; a steady stream is not waited out for ever."""
+        """Whether the quiet time has passed, or events have come without a pause for QUIET_TIMES_MAX times as long."""
         if times is None:
             return False
         (first, last), quiet = times, self._settings.retrain_quiet
         return self._clock() - last >= quiet or self._clock() - first >= QUIET_TIMES_MAX * quiet
 
     def _start_if_new(self, minimum: int, why: str) -> bool:
-        """Start a run if there is enough to learn from. Returns False where that must be tried again."""
+        """Start a run if there are enough new annotations. Returns False if the caller must try again."""
         last = next((run for run in self._runs.all() if run.succeeded), None)
         try:
-            standing = self._label_studio.standing(self._projects.ids)
+            state = self._label_studio.annotation_state(self._projects.ids)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
             failures.count(error.cause)
             self._next_try = self._clock() + RETRY_SECONDS
             return False
-        new = standing.annotations - (last.annotations if last else 0)
+        new = state.annotations - (last.annotations if last else 0)
         if new >= minimum:
             self.declined = ""
             return self._try(why).kind != "refused"
-        self.declined = f"{new} new annotations since the last run; one starts by itself from {minimum} on."
+        self.declined = f"{new} new annotations since the last run; the next one starts by itself at {minimum}."
         log.info("no run was started: %s", self.declined)
         return True
 
     def _try(self, why: str) -> Answer:
-        """Start a run. Where that is refused, or fails, none is tried again for a while."""
+        """Start a run. After a refusal or an exception the next try is RETRY_SECONDS later."""
         self._next_try = self._clock() + RETRY_SECONDS
         answer = self.start(why)
         if answer.kind != "refused":
@@ -189,14 +190,14 @@ class Retraining:
         if known and (known.succeeded or (active and not known.ended)):
             return Answer(known, "run")
         if active:
-            return self._follow(active, run)  # it has failed, and its process is about to end
+            return self._follow(active, run)  # the run has failed, and its process is about to end
         try:
             self._launcher.launch(run)
         except Busy:
             active = self._runs.active() or ""
             started = self._runs.get(run.id)
             if active == run.id and started and not started.ended:
-                return Answer(started, "run")  # by another backend, a moment ago
+                return Answer(started, "run")  # another backend has just started it
             return self._follow(active, run)
         except OSError as error:
             reason = f"The run's process could not be started ({error.strerror})."
@@ -208,28 +209,28 @@ class Retraining:
         return Answer(run, "run")
 
     def _follow(self, active: str, run: Run) -> Answer:
-        """Remember that one more run is wanted when the active one has ended."""
+        """Remember that another run is to start when the active one has ended."""
         self._runs.ask_again(active or run.id)
         return Answer(self._runs.get(active) or run, "remembered")
 
     def _resume(self, run: Run) -> None:
-        """Go on with a run that died; where not even that is possible (disk full), say so and leave it."""
+        """Continue a run that died. If that is impossible (a full disk), say so and give the run up."""
         try:
-            self._died(run)
+            self._relaunch(run)
         except OSError as error:
             log.exception("run %s could not be resumed", run.id)
             failures.count(Cause.RUN_START)
             self._given_up.add(run.id)
             self.declined = f"Run {run.id} died and could not be resumed ({error.strerror}); start it again."
 
-    def _died(self, run: Run) -> None:
-        """A run's process is gone without an outcome: go on from its checkpoint, so many times."""
+    def _relaunch(self, run: Run) -> None:
+        """Launch a run that died again, from its checkpoint; end it as failed after `run_attempts` attempts."""
         fresh = self._runs.get(run.id)
         if fresh is None or fresh.ended:
             return
         if fresh.attempt >= self._settings.run_attempts:
             message = (
-                f"The run's process ended without a word {fresh.attempt} times, last in phase {fresh.phase}. "
+                f"The run's process ended without an outcome {fresh.attempt} times, last in phase {fresh.phase}. "
                 f"The live version is untouched. Its log is {self._launcher.log_of(run.id)}; "
                 "Start Training tries again from the last checkpoint."
             )
@@ -244,7 +245,7 @@ class Retraining:
                 log.info("run %s waits: another run is active", run.id)
 
     def _failed(self, why: str, message: str, cause: Cause) -> Answer:
-        """No run was started: say so by one that failed. The same wish, refused again, is the same failed run."""
+        """Keep a failed run that says why none was started. A later refusal of the same request replaces it."""
         failures.count(cause)
         log.warning("no run was started (%s): %s", why, message)
         run = Run(

@@ -8,19 +8,19 @@ from service.settings import BasicAuthSettings, LabelStudioSettings, PredictionS
 
 
 class BackendSettings(PredictionSettings, LabelStudioSettings, BasicAuthSettings, ServerSettings):
-    """What a backend can be told, wherever it runs."""
+    """The settings of every backend."""
 
     predict_deadline: float = Field(90, gt=0, le=95)
     """Seconds after which /predict answers with what it has, 95 at most: Label Studio waits 100."""
     max_text_characters: int = Field(1_000_000, gt=0)
     """Longest text, in characters."""
     metrics_open: bool = False
-    """/metrics is answered without credentials: a network policy says who reaches it."""
+    """Whether /metrics answers without credentials; then a network policy should restrict who reaches it."""
     retrain_every: int = Field(0, ge=0)
-    """A run starts by itself after so many new annotations; 0: never."""
+    """Number of new annotations after which a run starts by itself; 0: never."""
     retrain_minimum: int = Field(10, ge=1)
-    """Fewest new annotations for a run that was asked for by the submission of an annotation."""
+    """Fewest new annotations for a run that starts because an annotation was submitted."""
     retrain_quiet: float = Field(20, ge=0)
-    """Seconds without another submission before such a run starts."""
+    """Seconds without another submission or change after which a run starts by itself."""
     run_attempts: int = Field(3, ge=1)
-    """How often a run whose process died is started again; it goes on from its checkpoint."""
+    """Most attempts of a run whose process dies, including the first; each continues from the last checkpoint."""

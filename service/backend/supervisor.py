@@ -1,4 +1,4 @@
-"""A backend's parts, put together for its routes."""
+"""The parts of a backend, put together for its routes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Supervisor:
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
     ) -> None:
-        """`leads` tells whether this backend, of several of a release, speaks for it; `resign` lets another do so."""
+        """`leads` returns whether this backend leads those of its release; `resign` lets another backend lead."""
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
@@ -44,7 +44,7 @@ class Supervisor:
         self.admission = Admission()
         self.leads = leads
         self.published: list[Lineage] = []
-        """The published versions as they were last listed, the newest first."""
+        """The published versions when they were last listed, the newest first."""
         self._resign = resign
         self._loops = Loops([*loops, Loop([self._list])])
 
@@ -54,24 +54,24 @@ class Supervisor:
 
     @property
     def version_names(self) -> list[str]:
-        """The version that answers first, then all others that could."""
+        """The version that answers, then all other published ones."""
         names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
 
     @property
     def demand(self) -> int:
-        """Texts that wait for the extractor; at least one during a rollout: its pods must prove themselves."""
+        """Number of texts that wait for the extractor; at least 1 during a rollout, which needs a pod."""
         return max(self.extractor.queued, 0 if self.rollout.is_over else 1)
 
     def run(self, run_id: str) -> Run | None:
-        """A run by its id, the newest for an empty id."""
+        """A run by its id, the newest for an empty id; None if there is no such run."""
         return next((run for run in self.runs.all() if run_id in (run.id, "")), None)
 
     def start(self) -> None:
         self._loops.start()
 
     def hurry(self) -> None:
-        """Look after runs and versions now: something has happened that waits for it."""
+        """Check runs and versions now, because of an event that must not wait for the next tick."""
         self._loops.hurry()
 
     def close(self) -> None:

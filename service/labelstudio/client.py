@@ -1,6 +1,6 @@
-"""What is asked of Label Studio's API: how a project's annotations stand, and which models it uses.
+"""A client of Label Studio's API: the state of a project's annotations, and the models that a project uses.
 
-The export itself is `service.labelstudio.exports`, with Label Studio's SDK over the connection that is made here.
+`service.labelstudio.exports` exports annotations, with Label Studio's SDK over the connection that is made here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.settings import LabelStudioSettings
 
 MODELS_SECONDS = 15.0
-"""How long a list of models is waited for: Label Studio asks each of them first, and one that is down takes seconds."""
+"""Seconds to wait for a list of models: Label Studio first calls each model, and one that is down takes seconds."""
 
 ANNOTATED_LATEST_FIRST = json.dumps(
     {
@@ -33,17 +33,17 @@ ANNOTATED_LATEST_FIRST = json.dumps(
 
 
 class AnnotationState(NamedTuple):
-    """Where the annotations of some projects stand: cheap to ask, and different whenever they changed."""
+    """The state of the annotations of some projects. It differs whenever they have changed."""
 
     fingerprint: str
     annotations: int
 
 
 class LabelStudio:
-    """A client with this backend's own API key: a legacy token or a personal access token."""
+    """A client with the API key of the settings: a legacy token or a personal access token."""
 
     def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0) -> None:
-        """`timeout`: seconds that a part of an answer is waited for."""
+        """`timeout`: seconds to wait for a connection and for each part of an answer."""
         self.url = settings.label_studio_url.strip().rstrip("/")
         self._key = settings.label_studio_api_key.get_secret_value()
         self._authorization = ApiKey(self.url, self._key)
@@ -51,11 +51,11 @@ class LabelStudio:
 
     @property
     def is_set(self) -> bool:
-        """Whether there are an address and a key."""
+        """Whether address and key are set."""
         return bool(self.url and self._key)
 
     def connect(self) -> Connection:
-        """A connection that asks with the API key. Raises LabelStudioError where address or key cannot be used."""
+        """A connection that sends the API key. Raises LabelStudioError if address or key cannot be used."""
         if not self.is_set:
             raise LabelStudioError(
                 "Label Studio's address or API key is not set: set SPANLOOP_LABEL_STUDIO_URL and "
@@ -66,35 +66,35 @@ class LabelStudio:
         with explained(self.url):
             return Connection(self.url, self._authorization, self._timeout)
 
-    def standing(self, projects: Iterable[int]) -> AnnotationState:
-        """Two light requests a project. Raises LabelStudioError where it cannot be known."""
+    def annotation_state(self, projects: Iterable[int]) -> AnnotationState:
+        """The state of the projects' annotations, by two light requests a project. Raises LabelStudioError."""
         with self.connect() as connection, explained(self.url):
             return _sum([self._project(connection, project) for project in projects])
 
     def models(self, project: int) -> list[str]:
         """The addresses of the models that a project uses, as Label Studio has them.
 
-        Before it answers, Label Studio calls /health and /setup of each (1.23.2). Raises ProjectGone for a project
-        that there is not, LabelStudioError where that cannot be known.
+        Before it answers, Label Studio calls /health and /setup of each (1.23.2). Raises ProjectGone if there is no
+        such project, LabelStudioError if Label Studio cannot be asked.
         """
         with self.connect() as connection, explained(self.url):
             response = connection.get("/api/ml/", params={"project": project}, timeout=MODELS_SECONDS)
             if response.status_code == httpx.codes.NOT_FOUND:
-                self._be_label_studio(connection)
+                self._require_label_studio(connection)
                 raise ProjectGone(f"Label Studio has no project {project}.")
             if not response.is_success:
                 raise self._refusal(response)
             try:
                 return [str(model["url"]) for model in response.json()]
             except (ValueError, KeyError, TypeError) as error:
-                raise no_api(self.url, "answered /api/ml/ with what is no list of models") from error
+                raise no_api(self.url, "answered /api/ml/ with something other than a list of models") from error
 
     def _project(self, connection: Connection, project: int) -> AnnotationState:
-        found = connection.get(f"/api/projects/{project}/")
-        if found.status_code == httpx.codes.NOT_FOUND:
+        response = connection.get(f"/api/projects/{project}/")
+        if response.status_code == httpx.codes.NOT_FOUND:
             return AnnotationState(f"{project}:gone", 0)
         try:
-            config = hashlib.sha256(str(self._json(found)["label_config"]).encode()).hexdigest()[:10]
+            config = hashlib.sha256(str(self._json(response)["label_config"]).encode()).hexdigest()[:10]
             query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
             body = self._json(connection.get("/api/tasks/", params=query))
             latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
@@ -103,8 +103,8 @@ class LabelStudio:
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise no_api(self.url, "answered with JSON of another shape") from error
 
-    def _be_label_studio(self, connection: Connection) -> None:
-        """Raises LabelStudioError where another API answers, for which every project is unknown."""
+    def _require_label_studio(self, connection: Connection) -> None:
+        """Raises LabelStudioError if another API answers at this address, which knows no project."""
         response = connection.get("/api/version/")
         if not response.is_success:
             raise no_api(self.url, f"answered {response.request.url.path} with {response.status_code}")
@@ -118,5 +118,5 @@ class LabelStudio:
         return refusal(self.url, response.status_code, response.request.url.path)
 
 
-def _sum(standings: list[AnnotationState]) -> AnnotationState:
-    return AnnotationState("|".join(s.fingerprint for s in standings), sum(s.annotations for s in standings))
+def _sum(states: list[AnnotationState]) -> AnnotationState:
+    return AnnotationState("|".join(s.fingerprint for s in states), sum(s.annotations for s in states))

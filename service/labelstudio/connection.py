@@ -1,4 +1,4 @@
-"""HTTP to one Label Studio: below its sub-path, with its API key, and with a clear error where no API answers."""
+"""HTTP to one Label Studio: below its sub-path, with its API key, and with a clear error if no API answers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class ApiKey(httpx.Auth):
     """Authorizes requests with an API key of either kind.
 
     A legacy token is sent as it is. A personal access token is exchanged for an access token, which lives 300 seconds
-    (Label Studio 1.23.2): it is kept until a request is answered with 401, then exchanged anew, and that request is
-    sent once more. So no clocks are compared, and other lifetimes do as well.
+    (Label Studio 1.23.2). It is kept until a request is answered with 401; then the key is exchanged again, and that
+    request is sent once more. This compares no clocks and works with any lifetime.
     """
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
         self._access = ""
-        """The access token that was granted last; empty before the first."""
+        """The access token that was last granted; empty before the first."""
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Raises LabelStudioError where a personal access token is not exchanged."""
+        """Raises LabelStudioError if Label Studio does not exchange the personal access token."""
         if self._key.count(".") != JWT_PARTS - 1:
             request.headers["Authorization"] = f"Token {self._key}"
             yield request
@@ -45,7 +45,7 @@ class ApiKey(httpx.Auth):
             yield request
 
     def _exchanged(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
-        """A new access token, within the timeouts of the request that wants it."""
+        """A new access token, obtained within the timeouts of `request`."""
         body = {"refresh": self._key}
         response = yield httpx.Request("POST", self._url + REFRESH_PATH, json=body, extensions=request.extensions)
         response.read()
@@ -64,10 +64,10 @@ class ApiKey(httpx.Auth):
 
 
 class Connection(httpx.Client):
-    """An httpx client of one Label Studio; paths are below its address, `/ls` in `http://host/ls` included.
+    """An httpx client of one Label Studio. Paths are relative to its address, a sub-path (`http://host/ls`) included.
 
-    It follows no redirect. `send`, and so every request, raises LabelStudioError for an answer that is no API's: a
-    redirect, or anything but JSON. A status from 500 on is left to the caller.
+    It follows no redirect. Every request raises LabelStudioError for an answer that is not an API's: a redirect, or
+    anything but JSON. The caller handles a status of 500 or above.
     """
 
     def __init__(self, url: str, key: ApiKey, timeout: float) -> None:
@@ -99,7 +99,7 @@ def explained(url: str) -> Iterator[None]:
 
 
 def require_json(response: httpx.Response, url: str) -> None:
-    """Raises LabelStudioError for a redirect, and for an answer that does not say it is JSON."""
+    """Raises LabelStudioError for a redirect, and for a status below 500 whose content type is not JSON."""
     path = response.request.url.path
     if response.is_redirect:
         target = response.headers.get("location", "").partition("?")[0]
@@ -116,7 +116,7 @@ def decoded(response: httpx.Response, url: str) -> dict[str, Any]:
     try:
         body = response.json()
     except ValueError as error:
-        raise no_api(url, f"answered {response.request.url.path} with what is no JSON") from error
+        raise no_api(url, f"answered {response.request.url.path} without JSON") from error
     if not isinstance(body, dict):
         raise no_api(url, f"answered {response.request.url.path} with JSON of another shape")
     return body
@@ -126,7 +126,7 @@ def no_api(url: str, what: str) -> LabelStudioError:
     """The error for an address where something other than Label Studio's API answers."""
     return LabelStudioError(
         f"What answers at {url} is not Label Studio's API, but a login page, a proxy or another program: it {what}. "
-        "Check SPANLOOP_LABEL_STUDIO_URL, its path included, and what stands between here and there."
+        "Check SPANLOOP_LABEL_STUDIO_URL, its path included, and the proxies on the way."
     )
 
 
@@ -138,5 +138,5 @@ def refusal(url: str, status: int, what: str) -> LabelStudioError:
 
 
 def is_sendable(key: str) -> bool:
-    """Whether a header can hold a key; the errors of what cannot quote it."""
+    """Whether a header can hold a key. httpx would quote a key in the error for one that it cannot send."""
     return key.isascii() and key.isprintable() and " " not in key

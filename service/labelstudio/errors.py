@@ -1,4 +1,4 @@
-"""What keeps Label Studio from being asked."""
+"""The errors of requests to Label Studio."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from service.errors import Cause
 
 
 class LabelStudioError(RuntimeError):
-    """Label Studio could not be asked; says why and what to do. The message never holds the API key."""
+    """Label Studio could not be asked. The message says why and what to do, and never holds the API key."""
 
     cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
 class ProjectGone(LabelStudioError):
-    """Label Studio has no such project (any more)."""
+    """Label Studio has no such project, or no longer has it."""

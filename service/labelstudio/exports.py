@@ -1,4 +1,4 @@
-"""What a training run reads of Label Studio: label configs, exports, tasks without annotations.
+"""What a training run reads from Label Studio: label configs, exports, tasks without annotations.
 
 Label Studio's SDK does the work. It brings pandas, opencv and nltk, so only training imports this module.
 """
@@ -23,7 +23,7 @@ from service.labelstudio.errors import LabelStudioError, ProjectGone
 PAGE_TASKS = 100
 
 NO_KEY = "the-connection-authorizes"
-"""What the SDK is told as its API key: it sends this as a header, which the connection replaces by the real one."""
+"""The SDK's API key, a placeholder: the SDK sends it in a header, which the connection replaces by the real key."""
 
 UNANNOTATED = json.dumps(
     {
@@ -36,10 +36,10 @@ UNANNOTATED = json.dumps(
 
 
 class Exports:
-    """The projects of one Label Studio, for reading. Every method raises LabelStudioError, ProjectGone among them.
+    """Reads the projects of one Label Studio. Every method raises LabelStudioError, or ProjectGone, a kind of it.
 
-    The SDK sends all its requests through the client's own connection: sub-paths, both kinds of keys and the renewal
-    of access tokens are the connection's. The SDK's own exchange of tokens, which loses a sub-path, is never used.
+    The SDK sends all its requests through the client's connection, which handles sub-paths, both kinds of keys and the
+    renewal of access tokens. The SDK's own exchange of tokens, which loses a sub-path, is never used.
     """
 
     def __init__(self, label_studio: LabelStudio) -> None:
@@ -58,7 +58,7 @@ class Exports:
         try:
             self._download(project, target)
         except LabelStudioError:
-            # Label Studio 1.23.2 answers the export of a project that is gone with a page; its config, with JSON.
+            # If a project is gone, Label Studio 1.23.2 answers the export with an HTML page, its config with JSON.
             self.label_config(project)
             raise
 
@@ -88,13 +88,13 @@ class Exports:
             with explained(self._url):
                 yield
         except ApiError as error:
-            raise self._told(error.status_code or 0, project) from error
+            raise self._error_of(error.status_code or 0, project) from error
         except (ParsingError, AttributeError, TypeError) as error:
             raise no_api(self._url, "answered with JSON of another shape") from error
 
-    def _told(self, status: int, project: int) -> LabelStudioError:
+    def _error_of(self, status: int, project: int) -> LabelStudioError:
         if status == httpx.codes.NOT_FOUND:
             return ProjectGone(f"Label Studio has no project {project}.")
         if status < 300:
-            return no_api(self._url, "answered with what is no JSON")
+            return no_api(self._url, "answered without JSON")
         return refusal(self._url, status, f"the export of project {project}")

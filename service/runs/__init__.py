@@ -1,1 +1,1 @@
-"""Training runs: what a run is, and the files that one machine keeps of it."""
+"""Training runs: the state of a run, and the files that one machine keeps of its runs."""

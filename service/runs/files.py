@@ -1,7 +1,7 @@
-"""The runs of one machine: a JSON file each, which the run writes and the backend reads.
+"""The runs of one machine: a JSON file for each, which the run and the backend write.
 
-At most one run is active in a home directory. Its process holds a lock for as long as it lives, so a run without an
-outcome and without the lock has died, whatever its file says.
+At most one run is active in a home directory. Its process holds a lock as long as it lives, so a run that has neither
+an outcome nor the lock has died.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from service.runs.run import Run
 LOG_NAME = "log.txt"
 FOLLOW_UP_NAME = "follow-up"
 RUNS_KEPT = 20
-"""So many runs are kept; what older ones left is deleted."""
+"""Runs that are kept; the files of older ones are deleted."""
 
 
 class Runs:
@@ -48,32 +48,32 @@ class Runs:
 
     def all(self) -> list[Run]:
         """All readable runs, the newest first."""
-        found = []
+        runs = []
         for path in self.folder.glob("*.json"):
             try:
-                found.append(Run.model_validate_json(path.read_text(encoding="utf-8")))
+                runs.append(Run.model_validate_json(path.read_text(encoding="utf-8")))
             except (ValidationError, FileNotFoundError, UnicodeDecodeError):
                 continue
-        return sorted(found, key=lambda run: run.started, reverse=True)
+        return sorted(runs, key=lambda run: run.started, reverse=True)
 
     def ask_again(self, run_id: str) -> None:
-        """Remember that one more run is wanted when this one has ended."""
+        """Remember that another run is to start when this one has ended."""
         (self.work(run_id) / FOLLOW_UP_NAME).touch()
 
     def asked_again(self) -> list[str]:
-        """The runs that one more was wanted after."""
+        """The runs after which another run is to start."""
         return [path.parent.name for path in self.folder.glob(f"*/{FOLLOW_UP_NAME}")]
 
     def answered(self, run_ids: Iterable[str]) -> None:
-        """The run that was wanted after these has been started."""
+        """Forget that another run is to start after these: it has started."""
         for run_id in run_ids:
             (self.folder / run_id / FOLLOW_UP_NAME).unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """Forget all but the newest runs, with their exports, checkpoints and logs.
+        """Delete all but the newest runs, with their exports, checkpoints and logs.
 
-        Unfinished ones stay, those that remember a click, and the last that succeeded: new annotations are counted
-        from it.
+        Three kinds of older runs stay: unfinished ones, those after which another run is to start, and the last that
+        succeeded, from which new annotations are counted.
         """
         runs = self.all()
         last_good = next((run.id for run in runs if run.succeeded), "")
@@ -84,9 +84,9 @@ class Runs:
                 (self.folder / f"{run.id}.json").unlink(missing_ok=True)
 
     def acquire(self, run_id: str) -> int | None:
-        """Take the lock of the active run: its file descriptor, or None while another run is active.
+        """Take the lock of the active run. Returns its file descriptor, or None while another run is active.
 
-        The lock is on the open file: it lives as long as any process holds the descriptor, inherited ones included.
+        The lock belongs to the open file: it lasts as long as any process holds the descriptor, even an inherited one.
         """
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         with self._gate():
@@ -100,26 +100,26 @@ class Runs:
         return handle
 
     def wait_for_lock(self, run_id: str) -> int:
-        """Take the lock of the active run, waiting for whoever holds it: in a pod, the one that this one replaces."""
+        """Take the lock of the active run once it is free. In a pod its holder is the pod that this one replaces."""
         while (handle := self.acquire(run_id)) is None:
             time.sleep(1)
         return handle
 
     def forget_work_of_others(self, run_id: str) -> None:
-        """Delete what other runs have left: exports and checkpoints of runs that nobody will go on with."""
+        """Delete the exports and checkpoints of all other runs: nobody will resume them."""
         for folder in self.folder.iterdir():
             if folder.is_dir() and folder.name != run_id:
                 shutil.rmtree(folder)
 
     def died(self) -> list[Run]:
-        """The runs that have no outcome and no process any more."""
+        """The runs that have no outcome and whose process is gone."""
         runs = self.all()
-        # Asked after the list was read: a run that starts in between is not in it, or is found active.
+        # Read after the list: a run that starts in between is not in the list, or is found active.
         active = self.active()
         return [run for run in runs if not run.ended and run.id != active]
 
     def active(self) -> str | None:
-        """The id of the run whose process is alive; None where there is none."""
+        """The id of the run whose process is alive; None if there is none."""
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with self._gate():
@@ -134,7 +134,7 @@ class Runs:
 
     @contextmanager
     def _gate(self) -> Iterator[None]:
-        """Whoever takes the lock or looks at it comes one at a time: a look keeps no run from starting."""
+        """Let one process at a time take or test the lock: a test must not keep a run from starting."""
         with (self.folder / "gate.lock").open("a") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield

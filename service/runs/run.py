@@ -1,4 +1,4 @@
-"""A training run: where it stands, how it ended, and the id that makes a second start of it a no-op."""
+"""A training run: its state, its outcome, and the id that makes a second start of it a no-op."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", 
 
 Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
-"""How a run ended, for ever."""
+"""How a run ended. It never changes again."""
 
 NO_CONDITIONS = (
     "SPANLOOP_LABEL_STUDIO_API_KEY",
@@ -25,6 +25,7 @@ NO_CONDITIONS = (
     "SPANLOOP_MODEL",
     "SPANLOOP_RUN_LOCK",
 )
+"""Variables that are no conditions of a run: secrets, its lock, and the model, whose content `id_of` hashes."""
 
 
 def now() -> datetime:
@@ -32,60 +33,60 @@ def now() -> datetime:
 
 
 def id_of(model: str, fingerprint: str, conditions: str) -> str:
-    """The id of the run that learns from annotations as they stand now: asked for twice, it is the same run.
+    """The id of the run that learns from the annotations of this fingerprint: the same annotations, the same run.
 
-    Another base model, release or other conditions (a run's settings) make another run.
+    Another base model, other code (Spanloop's version) or other conditions (a run's settings) give another id.
     """
     digest = hashlib.sha256(f"{__version__}\n{initial_version(model)}\n{conditions}\n{fingerprint}".encode())
     return f"run-{digest.hexdigest()[:10]}"
 
 
 def conditions() -> str:
-    """The settings of a run in this environment (SPANLOOP_…, secrets aside)."""
+    """The settings of a run in this environment, as text: the variables SPANLOOP_… without those in NO_CONDITIONS."""
     return str(
         sorted(item for item in os.environ.items() if item[0].startswith("SPANLOOP_") and item[0] not in NO_CONDITIONS)
     )
 
 
 class Run(BaseModel):
-    """Where a run stands, and how it ended."""
+    """The state of a run, and its outcome."""
 
     id: str
     projects: tuple[int, ...]
     why: str = ""
     fingerprint: str = ""
     annotations: int = 0
-    """How many annotations the projects held when the run was asked for."""
+    """Number of annotations in the projects when the run was requested."""
     attempt: int = 1
     phase: Phase = "waiting"
     percent: float = 0
     detail: str = ""
     waits: str = ""
-    """Why nothing of it runs on the cluster just now; empty where something does, and where it has ended."""
+    """On a cluster, why none of its pods runs at present; empty while one runs, and after the end."""
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
     message: str = ""
     version: str = ""
     reference: str = ""
-    """The version in its registry, by digest: `repository:VERSION@sha256:…`; empty on one machine."""
+    """The published version as `repository:VERSION@sha256:…`; empty on one machine."""
     champion: str = ""
-    """What the version was judged against: a version, on a cluster its reference; empty for the initial model."""
+    """The version it was judged against: its name, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
     rollout: Literal["", "wanted", "begun"] = ""
-    """On a cluster, how far the rollout of the better version is: the run has asked the backend for it, or the backend
-    has begun it. Empty before that, after it, and on one machine, where the run itself makes its version live."""
+    """On a cluster, the rollout of the better version: `wanted` once the run has asked the backend for it, `begun` once
+    the backend has begun it. Empty before, afterwards, and on one machine, where the run makes its version live."""
 
     @model_validator(mode="before")
     @classmethod
-    def _published(cls, told: Any) -> Any:
-        """Read what releases before this one wrote: an outcome `published` was no end, and `rolling out` in the detail
-        said that the rollout had begun."""
-        if not isinstance(told, dict) or told.get("outcome") != "published":
-            return told
-        begun = told.get("detail") == "rolling out"
+    def _published(cls, stored: Any) -> Any:
+        """Read runs that older releases wrote: their outcome `published` was no end, and the detail `rolling out` said
+        that the rollout had begun."""
+        if not isinstance(stored, dict) or stored.get("outcome") != "published":
+            return stored
+        begun = stored.get("detail") == "rolling out"
         return {
-            **told,
+            **stored,
             "phase": "rollout",
             "outcome": None,
             "detail": "",
@@ -102,5 +103,5 @@ class Run(BaseModel):
 
     @property
     def in_rollout(self) -> bool:
-        """Whether the run's own work is done, and the backend has yet to bring its better version into service."""
+        """Whether the run's own work is done and the backend has yet to finish the rollout of its better version."""
         return not self.ended and self.rollout != ""

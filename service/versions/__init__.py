@@ -1,1 +1,1 @@
-"""Versions: what they are made of, what they are called, where they are kept and which one is live."""
+"""Versions: their lineage, their names, the stores that keep them, and the history of the live one."""

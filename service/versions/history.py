@@ -1,6 +1,6 @@
-"""Which version is live and how it came to be, as one model, and the file that holds it on one machine.
+"""The history of the live version, and the file that holds it on one machine.
 
-On a cluster the same model is an annotation of a Deployment: `service/backend/cluster/rollout.py`.
+On a cluster an annotation of the extractor's Deployment holds it: `service/backend/cluster/rollout.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from service.files import replace_text
 from service.versions.names import version_of
 
 INITIAL = ""
-"""The live version before anything was promoted: the base model of the settings."""
+"""The reference of the initial model, the base model of the settings: it is live until a version is promoted."""
 
 
 class Conflict(RuntimeError):
@@ -31,14 +31,14 @@ class Change(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     reference: str = Field(validation_alias=AliasChoices("reference", "version"))
-    """What brings the version back: its name on one machine, `repository:VERSION@sha256:…` on a cluster."""
+    """The version's name on one machine, `repository:VERSION@sha256:…` on a cluster."""
     at: datetime
     why: str
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def version(self) -> str:
-        """The version's name. It is stored too: an older Spanloop reads it alone from a machine's file."""
+        """The version's name. It is stored as well: an older Spanloop reads only the name from a machine's file."""
         return version_of(self.reference)
 
 
@@ -51,14 +51,15 @@ class History(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     CHANGES_KEPT: ClassVar[int] = 50
-    """So many changes are kept, the newest, and so many of the references that were given up."""
+    """The newest changes that are kept, and the newest references that were given up."""
 
     changes: tuple[Change, ...] = Field(
         default=(), validation_alias=AliasChoices("history", "changes"), serialization_alias="history"
     )
-    """Oldest first; the last is live. What was given up is not in it, unless it was live twice."""
+    """Oldest first; the last is live. Giving a version up removes its change; an older change to the same version
+    stays."""
     given_up: tuple[str, ...] = ()
-    """References that were taken back or rolled back, and not made live again since: no run brings them back."""
+    """References that were taken back or rolled back and not made live since. No run makes them live again."""
 
     @property
     def live(self) -> str:
@@ -67,49 +68,52 @@ class History(BaseModel):
 
     @property
     def previous(self) -> str:
-        """The reference that a rollback brings back; the initial model where there was none before the live one."""
+        """The reference that a rollback makes live; the initial model if there was none before the live one."""
         return self.changes[-2].reference if len(self.changes) > 1 else INITIAL
 
     @property
     def why(self) -> str:
-        """Why the live version is live; empty where nothing was ever changed."""
+        """Why the live version is live; empty if it never changed."""
         return self.changes[-1].why if self.changes else ""
 
     @property
     def in_use(self) -> frozenset[str]:
-        """The references that must stay where versions are kept: the live one, and the one before it."""
+        """The references that must not be deleted: the live one, and the one before it."""
         return frozenset({self.live, self.previous} - {INITIAL})
 
     def as_json(self, indent: int | None = None) -> str:
-        """As it is stored, which `model_validate_json` reads."""
+        """The stored form, which `model_validate_json` reads."""
         return self.model_dump_json(by_alias=True, exclude_none=True, indent=indent)
 
     def swapped(self, reference: str, why: str, at: datetime) -> Self:
-        """Another version is live."""
+        """The history with `reference` as the live version."""
         changes = (*self.changes, Change(reference=reference, at=at, why=why))
-        given_up = tuple(one for one in self.given_up if one != reference)
+        given_up = tuple(other for other in self.given_up if other != reference)
         return self.model_copy(update={"changes": changes[-self.CHANGES_KEPT :], "given_up": given_up})
 
     def back(self, why: str, at: datetime) -> Self:
-        """The live version is given up for the one before it.
+        """The history after the live version was given up for the one before it.
 
-        Both leave the history: what is before a version that came back is what was before it the first time.
+        One new change replaces the changes of both, so `previous` is again what came before the restored version.
         """
-        return self._left(len(self.changes) - 2).swapped(self.previous, why, at)
+        return self._cut(len(self.changes) - 2).swapped(self.previous, why, at)
 
     def undone(self, good: str, why: str, at: datetime) -> Self:
-        """The live version is given up for `good`, the last that worked; what came after that leaves the history."""
-        places = [place for place, change in enumerate(self.changes) if change.reference == good]
-        return self._left(places[-1] if places else 0).swapped(good, why, at)
+        """The history after the live version was given up for `good`, the last that worked.
 
-    def _left(self, place: int) -> Self:
-        """The live version is given up; of the changes remain those before `place`."""
+        The changes after the last one to `good` are removed.
+        """
+        places = [place for place, change in enumerate(self.changes) if change.reference == good]
+        return self._cut(places[-1] if places else 0).swapped(good, why, at)
+
+    def _cut(self, place: int) -> Self:
+        """The changes before `place`, with the live version among those that were given up."""
         given_up = (*self.given_up, self.live)[-self.CHANGES_KEPT :]
         return self.model_copy(update={"changes": self.changes[: max(place, 0)], "given_up": given_up})
 
 
 def check_unchanged(expected: str, found: str) -> None:
-    """See that the live version is what it was when somebody decided what to do. Raises Conflict."""
+    """Raises Conflict if the live version, `found`, is not `expected`, on which the caller decided."""
     if found != expected:
         raise Conflict(
             f"The live version is {version_of(found) or 'the initial model'}, not "
@@ -118,24 +122,24 @@ def check_unchanged(expected: str, found: str) -> None:
 
 
 class LiveFile:
-    """The history of one machine, in a small file that everybody reads and that is changed by compare-and-swap."""
+    """The history of one machine, in a small file that is changed under a lock by compare-and-swap."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / "live.json"
         self._lock = home / "live.lock"
 
     def read(self) -> History:
-        """The history, empty where nothing was ever promoted. Raises ValueError for a file that cannot be read."""
+        """The history; empty if nothing was ever promoted. Raises ValueError for a file that cannot be read."""
         if not self.path.exists():
             return History()
         return History.model_validate_json(self.path.read_text(encoding="utf-8"))
 
     def swap(self, expected: str, version: str, why: str) -> History:
-        """Make `version` live if `expected` still is. Raises Conflict otherwise."""
+        """Make `version` live if `expected` is still live. Raises Conflict otherwise."""
         return self._change(expected, lambda history: history.swapped(version, why, datetime.now(UTC)))
 
     def back(self, expected: str, why: str) -> History:
-        """Give `expected` up for the version before it, if it still is live. Raises Conflict otherwise."""
+        """Give `expected` up for the version before it if `expected` is still live. Raises Conflict otherwise."""
         return self._change(expected, lambda history: history.back(why, datetime.now(UTC)))
 
     def _change(self, expected: str, change: Callable[[History], History]) -> History:

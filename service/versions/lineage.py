@@ -1,4 +1,4 @@
-"""What a version is made of and how it did: written once, when it is published."""
+"""The lineage of a version: what it was made from and how it scored. Written once, when it is published."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = "lineage.json"
 
 
 class Score(BaseModel):
-    """Strict scores of one model on the held-out tasks: a span counts if start, end and label are all right."""
+    """Strict scores of one model on the held-out tasks: a span counts only if start, end and label all match."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,11 +22,11 @@ class Score(BaseModel):
     per_label: dict[str, float]
     """F1 of each label that was annotated or predicted."""
     support: dict[str, int]
-    """Annotated spans of each label."""
+    """Number of annotated spans of each label."""
 
 
 class Canary(BaseModel):
-    """A text with the spans that this version must find in it, wherever it runs."""
+    """A text with the spans that this version must find in it on every machine."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,10 +34,11 @@ class Canary(BaseModel):
     labels: tuple[str, ...]
     threshold: float
     spans: tuple[tuple[int, int, str], ...]
+    """Start, end and label of each span."""
 
 
 class Lineage(BaseModel):
-    """Where a version comes from, what it was tuned on, and what was known of it when it was published."""
+    """Where a version comes from, what it was tuned on, and how it was judged at its publication."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,11 +50,11 @@ class Lineage(BaseModel):
     projects: tuple[int, ...]
     annotations: tuple[int, ...]
     digest: str
-    """SHA-256 over the annotations as they were used, the base and the recipe: the same digest, the same version."""
+    """SHA-256 of the annotations as they were used, the base model and the recipe. It identifies the version."""
     recipe: dict[str, float | int]
     code: str
     tasks: dict[str, int]
-    """How many tasks were used for what: training, validation, held out."""
+    """Number of tasks by their use: training, validation, held out."""
     left_out: dict[str, int] = {}
     """Annotated spans that GLiNER cannot represent, by reason."""
     scores: dict[str, Score]
@@ -71,16 +72,17 @@ class FormatError(RuntimeError):
 def read(folder: Path) -> Lineage:
     """The lineage in a version's model directory. Raises FormatError for a newer format."""
     text = (folder / FILE).read_text(encoding="utf-8")
-    found = _Format.model_validate_json(text).format
-    if found > FORMAT:
+    written = _Format.model_validate_json(text).format
+    if written > FORMAT:
         raise FormatError(
-            f"The version in {folder} has format {found}; this Spanloop reads up to {FORMAT}: "
+            f"The version in {folder} has format {written}; this Spanloop reads up to {FORMAT}: "
             "upgrade Spanloop to serve it."
         )
     return Lineage.model_validate_json(text)
 
 
 def write(folder: Path, lineage: Lineage) -> None:
+    """Write the lineage into a version's model directory."""
     (folder / FILE).write_text(lineage.model_dump_json(indent=1), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The names of versions: of the initial model, and as Label Studio sees them."""
+"""The names of versions: the initial model's, those in references, and those that Label Studio stores."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from service.versions import lineage
 from service.versions.reference import Reference
 
 PREDICTION_CODE = 1
-"""Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
+"""Raise it with every change of the code that changes predictions for the same model, labels and threshold."""
 
 SAMPLE_BYTES = 1 << 20
 
 
 def initial_version(source: str) -> str:
-    """A name for the base model: its last part, and for a local directory six hex digits of its content.
+    """The name of the base model: the last part of `source`, and for a directory six hex digits of its content.
 
     A directory that holds a published version has that version's name.
 
-    Weights are sampled at both ends (1 MiB each) beside their size: hashing gigabytes would delay every start.
+    The digits hash the size, the first and the last MiB of each file: hashing gigabytes would delay every start.
     """
     name = re.sub(r"[^a-z0-9._-]+", "-", Path(source).name.lower()).strip("-._") or "model"
     folder = Path(source)
@@ -42,9 +42,9 @@ def initial_version(source: str) -> str:
 
 
 def version_of(reference: str) -> str:
-    """The version's name in a reference (`repository:VERSION@sha256:…`), or in itself; empty for the initial model.
+    """The version's name in a reference (`repository:VERSION@sha256:…` or VERSION); empty for the initial model.
 
-    What cannot be read (anybody can write an annotation) is its own name.
+    Text that is no reference is returned as it is: anybody can write an annotation.
     """
     try:
         return Reference.parse(reference).version if reference else ""
@@ -53,10 +53,10 @@ def version_of(reference: str) -> str:
 
 
 def seen_version(version: str, labels: str, threshold: float) -> str:
-    """The version as Label Studio stores it: six hex digits more for what else decides a prediction.
+    """The version as Label Studio stores it: `version`, and six hex digits of what else decides a prediction.
 
     Label Studio skips tasks that hold a prediction of the version that /setup names, so a new label, wording,
-    threshold or prediction code must give another name. `labels` is the canonical text of the config's controls.
+    threshold or prediction code must change the name. `labels` is the canonical text of the config's controls.
     """
     digest = hashlib.sha256(f"{PREDICTION_CODE}\n{threshold!r}\n{labels}".encode("utf-8", "surrogatepass"))
     return f"{version}.{digest.hexdigest()[:6]}"

@@ -1,6 +1,6 @@
-"""`python -m service.versions.pull FOLDER`: bring the live version's model to an extractor, before it starts.
+"""`python -m service.versions.pull FOLDER`: download the live version's model before an extractor starts.
 
-No torch here.
+This program does not import torch.
 """
 
 from __future__ import annotations
@@ -27,22 +27,21 @@ from service.versions.store import UnknownVersion
 log = logging.getLogger("service.versions.pull")  # __name__ is __main__
 
 UNUSED_SECONDS = 30 * 24 * 3600
-"""A model that no pod has started with for so long goes: a month of going back without a download, then the volume's
-space is worth more."""
+"""A cached model that no pod has started with for this long is deleted. For a month a rollback needs no download."""
 
 MODELS_KEPT = 2
-"""So many models beside the live one stay, whatever their age. A version that served for months still does while its
-successor starts, and after a successor that was taken back: its containers start again without another pull."""
+"""Cached models that stay beside the live one at any age. A version that has served for months still serves while its
+successor starts and after that was taken back: its containers must start again without another download."""
 
 
 class PullSettings(LiveSettings, RegistrySettings):
-    """What the pull can be told."""
+    """The settings of the pull."""
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where the model goes, in a directory of its version's name.")],
+    folder: Annotated[Path, typer.Argument(help="Directory in which the model gets a folder of its version's name.")],
 ) -> None:
-    """Write the model of the version that SPANLOOP_LIVE names; without one nothing: the base model serves."""
+    """Write the model of the version that SPANLOOP_LIVE names. If it names none, the base model serves."""
     settings = PullSettings()
     logs.configure(settings.log_json)
     if not settings.live:
@@ -63,33 +62,33 @@ def main(
 
 
 def _note_use(model: Path) -> None:
-    """Give a model that is there the time of now. One that is pulled is new anyway.
+    """Set the modification time of a cached model to now. A model that is not cached is new after its pull.
 
-    Before it is pulled: who deletes it by its old time does so before the pull looks for it.
+    The pull begins after that: a pod that still deletes the model for its old time has done so by then.
     """
     try:
         os.utime(model)
     except FileNotFoundError:
         return
     except OSError as error:
-        log.warning("that version %s is used could not be noted in the cache: %s", model.name, error)
+        log.warning("the use of version %s could not be noted in the cache: %s", model.name, error)
 
 
 def _delete_unused(folder: Path, live: str) -> None:
-    """Delete the models that have not been used for long. Other pods may do the same in the same folder at once.
+    """Delete cached models that no pod has used for long. Other pods may do so in the same folder at the same time.
 
-    What cannot be deleted is logged and stays: that is no reason not to serve.
+    A model that cannot be deleted is logged and stays; the extractor starts all the same.
     """
     others = [file.parent for file in folder.glob(f"[!.]*/{lineages.FILE}") if file.parent.name != live]
     for model in sorted(others, key=_used, reverse=True)[MODELS_KEPT:]:
         if not _is_unused(model):
             continue
         try:
-            # The workplace of its pull: who pulls it waits, and never finds half of it.
+            # A pull of this model locks the same workplace: it waits, and never finds half of the model.
             with workplace(folder / f".{model.name}.part") as stage:
                 if _is_unused(model):
                     model.rename(stage / model.name)
-                    log.info("version %s has left the cache: no pod has started with it for long", model.name)
+                    log.info("version %s was deleted from the cache: no pod has started with it for long", model.name)
         except OSError as error:
             log.warning("version %s could not be deleted from the cache and stays: %s", model.name, error)
 
@@ -99,7 +98,7 @@ def _is_unused(model: Path) -> bool:
 
 
 def _used(model: Path) -> float:
-    """When a pod last started with a model, in seconds since the epoch; 0 where another pod has deleted it."""
+    """When a pod last started with a model, in seconds since the epoch; 0 if another pod has deleted it."""
     try:
         return model.stat().st_mtime
     except FileNotFoundError:

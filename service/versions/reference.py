@@ -12,11 +12,11 @@ _VERSION = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 HUB = "docker.io"
-"""Docker Hub answers the API under another name."""
+"""Docker Hub's API has another host name."""
 
 
 def is_version(text: str) -> bool:
-    """Whether it can be a tag; then it is also one plain part of a path."""
+    """Whether the text can be a tag. A tag is also a valid file name."""
     return _VERSION.fullmatch(text) is not None
 
 
@@ -48,7 +48,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Reference:
-    """A version, and where they are known, the digest that pins its content and the repository it is in."""
+    """A version, with the digest that pins its content and the repository that holds it, if these are known."""
 
     version: str
     digest: str = ""

@@ -1,4 +1,4 @@
-"""Which published versions stay and which may go: one rule for a local store and for a registry."""
+"""Which published versions stay and which may be deleted: one rule for a local store and for a registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Stays(Enum):
     NEW = "new"
     """It is one of the newest."""
     IN_USE = "in use"
-    """It is live, or is to be, or a rollback brings it back."""
+    """It is live, or is being rolled out, or a rollback would make it live."""
     TAGGED = "tagged"
     """Another tag names it too: somebody keeps it on purpose."""
 
@@ -22,22 +22,22 @@ class Stays(Enum):
 def retained(
     published: Sequence[Reference], keep: int, in_use: Iterable[str], tagged: Collection[str] = ()
 ) -> dict[str, Stays]:
-    """The versions that stay, each with the first reason that holds; any other version may be deleted.
+    """The versions that stay, each with the first reason that applies; any other version may be deleted.
 
-    `published` comes newest first, and its `keep` first ones stay. `in_use` has references: one of a version's name or
-    of its digest keeps it. `tagged` has the names of versions that other tags name too. Raises ValueError where `keep`
-    is negative or a reference cannot be read.
+    `published` is ordered newest first; its first `keep` versions stay. A reference in `in_use` keeps the version that
+    has its name or its digest. `tagged` holds the names of versions that other tags name too. Raises ValueError if
+    `keep` is negative or a reference cannot be read.
     """
     if keep < 0:
         raise ValueError(f"{keep} versions cannot be kept; nothing was deleted.")
-    used = [Reference.parse(one) for one in in_use if one]
-    names, digests = {one.version for one in used}, {one.digest for one in used if one.digest}
+    used = [Reference.parse(text) for text in in_use if text]
+    names, digests = {reference.version for reference in used}, {reference.digest for reference in used} - {""}
     stays: dict[str, Stays] = {}
-    for place, one in enumerate(published):
+    for place, reference in enumerate(published):
         if place < keep:
-            stays[one.version] = Stays.NEW
-        elif one.version in names or one.digest in digests:
-            stays[one.version] = Stays.IN_USE
-        elif one.version in tagged:
-            stays[one.version] = Stays.TAGGED
+            stays[reference.version] = Stays.NEW
+        elif reference.version in names or reference.digest in digests:
+            stays[reference.version] = Stays.IN_USE
+        elif reference.version in tagged:
+            stays[reference.version] = Stays.TAGGED
     return stays

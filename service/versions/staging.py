@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def workplace(path: Path) -> Iterator[Path]:
-    """The directory `path`, empty and ours alone: others that want it wait. Nothing of it is left at the end.
+    """Yield the directory `path`, empty and locked: other processes that want it wait. It is deleted at the end.
 
-    What a killed process left in it is deleted first. The lock beside it stays, an empty file.
+    What a killed process left in it is deleted first. The lock, an empty file beside it, stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("a") as lock:

@@ -1,7 +1,7 @@
-"""Where published versions are kept: on one machine BentoML's local store.
+"""The published versions of one machine, in BentoML's local store.
 
-A version is a Bento `spanloop:VERSION` that brings its model `spanloop-model:VERSION`. It exists once the Bento is
-marked complete: anything less is what a killed publication left, and is replaced when its run is resumed.
+A version is a Bento `spanloop:VERSION` with its model `spanloop-model:VERSION`. It exists once the Bento is marked
+complete. An incomplete Bento was left by a killed publication; its run replaces it when it is resumed.
 """
 
 from __future__ import annotations
@@ -44,20 +44,21 @@ class BentoStore:
     def versions(self) -> list[Lineage]:
         """All published versions that can be read, the newest first."""
         bentos = self.home / "bentos" / BENTO_NAME
-        found = [
+        readable = [
             lineage for path in bentos.glob(f"*/{COMPLETE_MARKER}") if (lineage := self._readable(path.parent.name))
         ]
-        return sorted(found, key=lambda lineage: lineage.created, reverse=True)
+        return sorted(readable, key=lambda lineage: lineage.created, reverse=True)
 
     def _readable(self, version: str) -> Lineage | None:
-        """A version's lineage; None for one that this program cannot serve, which must not hide the others."""
+        """A version's lineage; None, with a warning, for a version that this program cannot read."""
         try:
             return self.get(version)
         except (UnknownVersion, lineages.FormatError, OSError, ValueError) as error:
-            log.warning("version %s is passed over: %s", version, error)
+            log.warning("version %s is skipped: %s", version, error)
             return None
 
     def get(self, version: str) -> Lineage:
+        """A version's lineage. Raises UnknownVersion, and FormatError for a newer format."""
         return lineages.read(self.fetch(version))
 
     def fetch(self, version: str) -> Path:
@@ -68,13 +69,13 @@ class BentoStore:
         return folder
 
     def with_digest(self, digest: str) -> Lineage | None:
-        """The version that was made from exactly these annotations, base and recipe."""
+        """The version that was made from exactly these annotations, base and recipe; None if there is none."""
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        """Put a new version into the store; it is not there until all of it is.
+        """Put a new version into the store. It becomes visible only when it is complete.
 
-        `save_model` writes the model into an empty directory. Publishing a version again is refused.
+        `save_model` writes the model into an empty directory. Raises ValueError if the store has the version already.
         """
         import bentoml  # heavy: only a run that publishes pays for it
 
@@ -104,17 +105,17 @@ class BentoStore:
     def delete(self, version: str) -> None:
         """Take a version out of the store. Raises UnknownVersion."""
         self.fetch(version)
-        self._marker(version).unlink()  # first: from now on it is not there, whatever is left of it
+        self._marker(version).unlink()  # first: without its marker a half-deleted version does not exist
         shutil.rmtree(self.home / "bentos" / BENTO_NAME / version)
         shutil.rmtree(self.home / "models" / MODEL_NAME / version)
 
     def _marker(self, version: str) -> Path:
-        """The file that says a Bento is complete: BentoML copies into its store, and may be killed while it does."""
+        """The file that marks a Bento as complete: the program may be killed while BentoML copies into its store."""
         return self.home / "bentos" / BENTO_NAME / version / COMPLETE_MARKER
 
 
 def _stage(folder: Path, lineage: Lineage) -> None:
-    """What a Bento holds besides its model: the code, and which version it is."""
+    """Write what a Bento holds besides its model: the code, the version's lineage and the requirements."""
     for name in CODE_FOLDERS:
         source, target = ROOT / name, folder / name
         if source.is_dir():

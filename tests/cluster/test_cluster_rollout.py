@@ -94,21 +94,21 @@ def test_the_first_version_of_all_is_taken_back_to_the_initial_model(rollout, cl
 
 def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_finishes_it(rollout, successor, until):
     rollout.promote("", GOOD, "better")
-    heir = successor()
-    assert not heir.is_over
-    until(lambda: over(heir), 60, "the rollout")
-    assert heir.version == "v1"
+    restarted = successor()
+    assert not restarted.is_over
+    until(lambda: over(restarted), 60, "the rollout")
+    assert restarted.version == "v1"
     assert successor().version == "v1"
 
 
 def test_a_backend_killed_during_a_rollout_is_followed_by_one_that_undoes_it(rollout, successor, cluster, clock):
     rollout.promote("", BROKEN, "better")
-    heir = successor()
-    heir.tick()
+    restarted = successor()
+    restarted.tick()
     clock.seconds += 61
-    heir.tick()
+    restarted.tick()
     assert reference_of(cluster.deployment()) == ""
-    assert heir.is_over
+    assert restarted.is_over
 
 
 def test_a_version_that_fails_is_taken_back_to_what_was_good_not_to_what_was_before_it(rollout, cluster, clock, until):

@@ -98,9 +98,9 @@ def test_a_backend_that_has_just_started_knows_all_runs_though_their_pods_are_go
     launcher(template(told("held"))).launch(RUN)
     until(lambda: ended(runs), 60, "the run's end")
     kubectl("delete", "--namespace", namespace, "pods", "--selector", f"spanloop.dev/run={RUN.id}")
-    heir = JobRuns(cluster, keep=2)
-    heir.refresh()
-    assert heir.get(RUN.id).outcome == "held"
+    successor = JobRuns(cluster, keep=2)
+    successor.refresh()
+    assert successor.get(RUN.id).outcome == "held"
 
 
 def test_while_a_run_is_active_no_other_is_started(runs, launcher):
@@ -157,12 +157,12 @@ def test_a_job_created_with_kubectl_is_seen_with_what_it_tells(runs, namespace, 
 def test_a_click_during_a_run_is_remembered_on_its_job(runs, launcher, cluster):
     launcher(template(nodeSelector={"no": "such-node"})).launch(RUN)
     runs.ask_again(RUN.id)
-    heir = JobRuns(cluster, keep=2)
-    heir.refresh()
-    assert heir.asked_again() == [RUN.id]
-    heir.answered([RUN.id])
-    heir.refresh()
-    assert heir.asked_again() == []
+    successor = JobRuns(cluster, keep=2)
+    successor.refresh()
+    assert successor.asked_again() == [RUN.id]
+    successor.answered([RUN.id])
+    successor.refresh()
+    assert successor.asked_again() == []
 
 
 def test_old_jobs_are_deleted_but_not_the_last_that_succeeded(runs, launcher, cluster, until):
@@ -223,16 +223,16 @@ def test_projects_are_known_to_a_backend_that_has_just_started(cluster, until):
     projects.see(3)
     projects.configure(5, {"threshold": 0.3})
 
-    def heir_that_knows():
+    def successor_that_knows():
         # A look whose Deployment was changed under it, by its controller here, leaves the writing to the next.
         deployment.look()
         projects.tick()
-        heir = ClusterProjects(ExtractorDeployment(cluster))
-        return heir if heir.ids else None
+        successor = ClusterProjects(ExtractorDeployment(cluster))
+        return successor if successor.ids else None
 
-    heir = until(heir_that_knows, 30, "a look that wrote the projects")
-    assert heir.ids == (3, 5)
-    assert heir.get(5).threshold == 0.3
+    successor = until(successor_that_knows, 30, "a look that wrote the projects")
+    assert successor.ids == (3, 5)
+    assert successor.get(5).threshold == 0.3
 
 
 def test_of_two_backends_one_leads_and_the_other_follows_when_it_falls_silent(cluster):

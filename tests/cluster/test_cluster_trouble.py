@@ -43,7 +43,7 @@ def test_a_registry_that_is_down_when_a_version_is_published_is_waited_for(relea
     registry.stop()
     try:
         in_phase(release, "judge", "publish")
-        until(lambda: "again in" in log_of(release, run), "another attempt", 60)
+        until(lambda: "retried in" in log_of(release, run), "another attempt", 60)
     finally:
         registry.start()
     job = release.ended()

@@ -36,7 +36,7 @@ def with_studio(home, studio, monkeypatch):
 
 
 def run_of(home, model_folder):
-    return id_of(str(model_folder), LabelStudio(TrainingSettings()).standing([1]).fingerprint, conditions())
+    return id_of(str(model_folder), LabelStudio(TrainingSettings()).annotation_state([1]).fingerprint, conditions())
 
 
 def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(with_studio, model_folder):

@@ -1,4 +1,4 @@
-"""A thin client of the Kubernetes API: the few objects of one release, as plain dicts."""
+"""A thin client of the Kubernetes API, for the few objects of one release, as plain dicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.settings import ReleaseSettings
 
 REQUEST_SECONDS = 10
-"""How long one request may take."""
+"""Seconds that one request may take."""
 
 CONTENT_TYPES = {"PATCH": "application/strategic-merge-patch+json"}
 AUTH_SETTINGS = ["BearerToken"]
@@ -25,15 +25,15 @@ AUTH_SETTINGS = ["BearerToken"]
 class Cluster:
     """The objects of one release in one namespace.
 
-    Asked by path, not by the client's classes of each kind: those bring the models of all kinds, 27 MB and most of a
-    second, to make objects of which plain dicts are made again.
+    Requests name paths instead of using the client's classes for each kind. Those classes import the models of all
+    kinds (27 MB, most of a second), and build objects that would have to become plain dicts again.
     """
 
     def __init__(self, settings: ReleaseSettings) -> None:
         self.namespace = settings.namespace
         self.release = settings.release
         self.extractor = settings.extractor_deployment
-        # The chart's own labels, which every training Job has, whoever created it.
+        # The chart's labels. Every training Job has them, also one that a user created.
         self._training = f"app.kubernetes.io/component=training,spanloop.dev/release={settings.release}"
         self._client = connect()
         self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
@@ -51,7 +51,7 @@ class Cluster:
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
     def create_job(self, manifest: KubeObject) -> None:
-        """Raises ObjectExists where the Job is there already."""
+        """Create a Job. Raises ObjectExists if it exists already."""
         self._ask(f"create Job {manifest['metadata']['name']}", "POST", self._jobs, manifest)
 
     def annotate_job(self, name: str, annotations: dict[str, str]) -> None:
@@ -67,25 +67,25 @@ class Cluster:
         return self._ask(f"read Deployment {self.extractor}", "GET", self._deployment)
 
     def patch_deployment(self, body: KubeObject, resource_version: str) -> KubeObject:
-        """Change the extractor's Deployment if it is still what it was when it was read. Raises ObjectChanged."""
+        """Change the extractor's Deployment. Raises ObjectChanged if it is not of this resource version any more."""
         guarded = {**body, "metadata": {**body.get("metadata", {}), "resourceVersion": resource_version}}
         return self._ask(f"patch Deployment {self.extractor}", "PATCH", self._deployment, guarded)
 
     def scale(self, replicas: int) -> None:
-        """Set the extractor's number of pods, by the scale subresource."""
+        """Set the number of the extractor's pods, by the scale subresource."""
         body = {"spec": {"replicas": replicas}}
         self._ask(f"scale Deployment {self.extractor}", "PATCH", f"{self._deployment}/scale", body)
 
     def lease(self, name: str) -> KubeObject:
-        """Raises ObjectMissing."""
+        """A Lease. Raises ObjectMissing."""
         return self._ask(f"read Lease {name}", "GET", f"{self._leases}/{name}")
 
     def create_lease(self, manifest: KubeObject) -> KubeObject:
-        """The Lease as it is now. Raises ObjectExists."""
+        """Create a Lease. Returns it as stored. Raises ObjectExists."""
         return self._ask("create the Lease", "POST", self._leases, manifest)
 
     def replace_lease(self, manifest: KubeObject) -> KubeObject:
-        """The Lease as it is now. Raises ObjectChanged where another backend was quicker."""
+        """Replace a Lease. Returns it as stored. Raises ObjectChanged if another backend was quicker."""
         name = manifest["metadata"]["name"]
         return self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
 
@@ -94,7 +94,7 @@ class Cluster:
         return found
 
     def _ask(self, what: str, method: str, path: str, body: KubeObject | None = None, **query: str) -> KubeObject:
-        """Ask the API server; `what` says of an error what it was asked for."""
+        """Send a request to the API server. `what` names the request in error messages."""
         headers = {"Accept": "application/json", "Content-Type": CONTENT_TYPES.get(method, "application/json")}
         request = self._client.param_serialize(
             method,
@@ -114,7 +114,7 @@ class Cluster:
 
 
 def connect() -> client.ApiClient:
-    """A client by the pod's service account; outside a pod by the kubeconfig. Raises ClusterError for neither."""
+    """A client with the pod's service account, or with a kubeconfig outside a pod. Raises ClusterError for neither."""
     configuration = client.Configuration()
     try:
         config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
@@ -138,12 +138,12 @@ def _asked(what: str) -> Iterator[None]:
         sure = "Nothing was changed." if (error.status or 500) < 500 else "Whether it was done is not known."
         raise kind(f"The API server answered {error.status} {error.reason} to: {what}. {sure}") from error
     except json.JSONDecodeError as error:
-        raise ClusterError(f"What answered to: {what}, is no API server: it sent no JSON.") from error
+        raise ClusterError(f"The answer to: {what}, is no JSON, so it is not from an API server.") from error
     except HTTPError as error:
         raise ClusterError(f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
 
 
 def annotation(found: KubeObject, name: str) -> str:
-    """An object's annotation; empty where it has none."""
+    """An object's annotation; empty if it has none."""
     annotations: dict[str, Any] = found.get("metadata", {}).get("annotations") or {}
     return str(annotations.get(name, ""))

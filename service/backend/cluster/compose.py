@@ -27,15 +27,15 @@ from service.versions.names import initial_version
 from service.versions.oci.bentos import Bentos
 
 BUSY_SECONDS = 1.0
-"""Seconds between two looks at the cluster while a run is active, pods change or texts wait."""
+"""Seconds between two ticks while a run is active, pods change or texts wait."""
 IDLE_SECONDS = 5.0
-"""Seconds between two looks while nothing goes on: what others do with kubectl is seen so late at most."""
+"""Seconds between two ticks otherwise: the backend sees a change by kubectl this late at most."""
 
 
 def supervisor(settings: ClusterSettings) -> Supervisor:
-    """Put the parts together. Of several backends one leads, and changes things; the others know where they stand.
+    """Put the parts together. Only the leading backend advances rollouts, mirrors and resumes runs, and scales to zero.
 
-    Raises ClusterError where the API server cannot be asked: a backend that knows nothing would name a wrong version.
+    Raises ClusterError if the API server cannot be asked: a backend that knows nothing would name a wrong version.
     """
     cluster = Cluster(settings)
     deployment = ExtractorDeployment(cluster)

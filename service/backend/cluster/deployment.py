@@ -10,11 +10,11 @@ from service.backend.cluster.errors import ObjectChanged
 from service.backend.cluster.jobs import KubeObject
 
 CONFLICT_TRIES = 5
-"""How often a change is tried: the Deployment's status changes all the time, and that is a conflict as well."""
+"""Tries of a change. The Deployment's status changes often, and each change of it is a conflict too."""
 
 
 class ExtractorDeployment:
-    """The Deployment as it was last seen. All methods raise ClusterError where the API server cannot be asked."""
+    """The Deployment as it was last seen. All methods raise ClusterError if the API server cannot be asked."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -23,25 +23,25 @@ class ExtractorDeployment:
 
     @property
     def seen(self) -> KubeObject:
-        """What the API server last showed; it is asked where nothing was seen yet."""
+        """The Deployment as the API server last sent it; it is read first if it was never seen."""
         if not self._seen:
             self.look()
         return self._seen
 
     def look(self) -> None:
-        """Ask the API server."""
-        with self._lock:  # what is older must not replace what is newer
+        """Read the Deployment from the API server."""
+        with self._lock:  # an older answer must not replace a newer one
             self._seen = self._cluster.deployment()
 
     def patch(self, seen: KubeObject, body: KubeObject) -> None:
-        """Change it, if it is still as it was seen. Raises ObjectChanged where it is not; then nothing was changed."""
+        """Patch the Deployment. Raises ObjectChanged, without a change, if it is not as in `seen` any more."""
         with self._lock:
             self._seen = self._cluster.patch_deployment(body, seen["metadata"]["resourceVersion"])
 
     def change(self, act: Callable[[KubeObject], None]) -> None:
-        """Let `act` read it as it was last seen, and patch it; after a conflict `act` gets it as it is now.
+        """Call `act`, which patches the Deployment, with what was last seen; after a conflict, with what is read anew.
 
-        Raises ObjectChanged where every try met a conflict.
+        Raises ObjectChanged if every try met a conflict.
         """
         with self._lock:
             seen = self.seen
@@ -60,22 +60,22 @@ class ExtractorDeployment:
 
     @property
     def replicas(self) -> int:
-        """How many pods it wanted when it was last seen."""
+        """Number of pods that the Deployment wanted when it was last seen."""
         return replicas_of(self.seen)
 
     @property
     def is_settled(self) -> bool:
-        """Whether all pods that it wants are there and ready, or it wants none and none is left."""
+        """Whether all wanted pods are there and ready, or none is wanted and none is left."""
         return is_settled(self.seen)
 
 
 def replicas_of(deployment: KubeObject) -> int:
-    """How many pods a Deployment wants."""
+    """Number of pods that a Deployment wants."""
     return int(deployment["spec"].get("replicas", 1))
 
 
 def is_settled(deployment: KubeObject) -> bool:
-    """Whether the pods are of the current template, as many as wanted and ready, and none of an older one is left."""
+    """Whether as many pods as wanted are ready with the current template, and no pod of an older template is left."""
     status: dict[str, int] = deployment.get("status", {})
     wanted = replicas_of(deployment)
     return bool(

@@ -1,4 +1,4 @@
-"""What can go wrong between the backend and the API server."""
+"""The errors of requests to the Kubernetes API server."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from service.errors import Cause
 
 
 class ClusterError(RuntimeError):
-    """The API server refused a request or was not reached; says what was asked and what to do."""
+    """The API server refused a request or was not reached. The message names the request."""
 
     cause = Cause.CLUSTER_API
 
 
 class ObjectExists(ClusterError):
-    """An object of that name is there already."""
+    """An object of that name exists already."""
 
 
 class ObjectChanged(ClusterError):

@@ -1,4 +1,4 @@
-"""Training runs as Jobs: the manifest of a run, and the run that a Job is. Pure functions, nothing is asked here."""
+"""Training runs as Jobs: the manifest of a run's Job, and the run of a Job. Pure functions without requests."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from service.runs.run import Outcome, Run
 KubeObject = dict[str, Any]
 
 LABEL_VALUE_MAX = 63
-"""A Job's name becomes a label of its pods, and a label's value has at most so many characters."""
+"""Most characters of a label's value. A Job's name becomes a label of its pods."""
 
 RUN_ANNOTATION = "spanloop.dev/run"
-"""Annotation: the whole run as JSON, as far as the backend has mirrored it."""
+"""Annotation: the whole run as JSON, as the backend last mirrored it."""
 PHASE_ANNOTATION = "spanloop.dev/phase"
 PERCENT_ANNOTATION = "spanloop.dev/percent"
 F1_ANNOTATION = "spanloop.dev/f1"
 WAITS_ANNOTATION = "spanloop.dev/waits"
 """Annotations for `kubectl get jobs -o custom-columns=…`."""
 RUN_LABEL = "spanloop.dev/run"
-"""Label: the run's id, by which the attempts of one run are found."""
+"""Label: the run's id, which all attempts of a run share."""
 COMPONENT = {"app.kubernetes.io/component": "training"}
 
 
 def name_of(release: str, run_id: str, attempt: int) -> str:
-    """The Job's name: the same run and attempt of a release have the same name, so that twice is once.
+    """The Job's name. One run and attempt of a release have one name, so that no two Jobs are created for them.
 
-    Names that leave no room are cut and keep six hex digits of what they were.
+    A name that is too long is cut and ends in six hex digits of its hash.
     """
     end = f"-{_cut(run_id, LABEL_VALUE_MAX // 2)}-{attempt}"
     return _cut(release, LABEL_VALUE_MAX - len(end)) + end
@@ -46,7 +46,7 @@ def _cut(name: str, longest: int) -> str:
 
 
 def manifest(template: KubeObject, release: str, run: Run) -> KubeObject:
-    """The Job of a run, from the chart's template: its name, its labels, its projects."""
+    """The Job of a run: the chart's template with the run's name, labels, annotations and projects."""
     job = copy.deepcopy(template)
     metadata = job.setdefault("metadata", {})
     metadata.pop("generateName", None)
@@ -70,7 +70,7 @@ def _quantities(given: Any) -> Any:
 
 
 def notes(run: Run) -> dict[str, str]:
-    """What a Job's annotations say of its run."""
+    """The annotations that describe a run on its Job."""
     new = run.scores.get("new")
     return {
         RUN_ANNOTATION: run.model_dump_json(exclude_defaults=True),
@@ -82,10 +82,10 @@ def notes(run: Run) -> dict[str, str]:
 
 
 def run_of(job: Mapping[str, Any]) -> Run:
-    """The run that a Job is, whoever created it, as it stands by the Job's own status."""
+    """The run of a Job, also of one that a user created, in the state that the Job's status implies."""
     run = noted(job) or _by_hand(job)
     if run.ended or run.in_rollout:
-        return run  # its pods have done their work, whatever becomes of the Job
+        return run  # its pods have done their work, so the Job's status does not matter
     failed = _condition(job, "Failed")
     if failed:
         return ended(run, "failed", _why_failed(failed))
@@ -100,9 +100,9 @@ def is_active(job: Mapping[str, Any]) -> bool:
 
 
 def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> str:
-    """Why a Job's run does not go on, in words: a queue, no room on any node, an image that cannot be pulled.
+    """Why a Job's run does not proceed, in words: a queue, no room on any node, an image that cannot be pulled.
 
-    Empty while it does. `pods`: the newest first; that counts, the others have ended.
+    Empty while it proceeds. `pods`: the newest first. Only the newest counts: the others have ended.
     """
     if job["spec"].get("suspend"):
         return "suspended: it waits in a queue"
@@ -125,16 +125,16 @@ def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> st
 
 
 def noted(job: Mapping[str, Any]) -> Run | None:
-    """The run as it was last mirrored onto its Job; None where there is none that can be read."""
+    """The run as it was last mirrored onto its Job; None if the Job holds no readable one."""
     text = job["metadata"].get("annotations", {}).get(RUN_ANNOTATION)
     try:
         return Run.model_validate_json(text) if text else None
     except ValidationError:
-        return None  # of another release, or written by hand: the Job's own status says the rest
+        return None  # written by another release or by hand: the Job's status is used instead
 
 
 def _by_hand(job: Mapping[str, Any]) -> Run:
-    """The run of a Job that somebody else created, with kubectl or by the CronJob's schedule."""
+    """The run of a Job that no backend created, but a user with kubectl or the CronJob's schedule."""
     arguments = [str(a) for a in job["spec"]["template"]["spec"]["containers"][0].get("args", [])]
     projects = [
         int(value) for name, value in itertools.pairwise(arguments) if name == "--project" and value.isdecimal()
@@ -166,6 +166,6 @@ def _why_failed(condition: Mapping[str, Any]) -> str:
 
 
 def ended(run: Run, outcome: Outcome, message: str) -> Run:
-    """A run as it has ended: nothing of it waits any more, and nothing is left to be rolled out."""
+    """The run with an outcome: it waits for nothing, and nothing of it is left to roll out."""
     over = {"outcome": outcome, "message": message, "detail": "", "waits": "", "rollout": ""}
     return run.model_copy(update=over)

@@ -16,7 +16,7 @@ from service.runs.run import Run
 
 
 class JobLauncher:
-    """Creates a run's Job. Twice is once: the Job's name is the run's id and its attempt."""
+    """Creates a run's Job. Its name holds the run's id and attempt, so no second Job is created for them."""
 
     def __init__(self, cluster: Cluster, runs: JobRuns, settings: ClusterSettings) -> None:
         self._cluster = cluster
@@ -24,8 +24,8 @@ class JobLauncher:
         self._settings = settings
 
     def launch(self, run: Run) -> None:
-        """Raises Busy while another run is active or where the Job is there already, RuntimeError where it cannot be
-        created. A run whose version is to be rolled out may be launched once more: that version is judged again."""
+        """Create a run's Job. Raises Busy while another run is active or if the Job exists already, RuntimeError if it
+        cannot be created. A run whose version awaits its rollout may be launched again: the version is judged again."""
         if not self._settings.registry:
             raise RuntimeError("No registry is set, so a run has nowhere to publish to: set registry.url in the chart.")
         self._runs.refresh()
@@ -42,12 +42,12 @@ class JobLauncher:
         self._runs.refresh()
 
     def conditions(self) -> str:
-        """The environment of a run's container and its image, as the chart has them."""
+        """The image and the environment of a run's container in the chart's template, as JSON."""
         (container, *_) = self._read()["spec"]["template"]["spec"]["containers"]
         return json.dumps([container.get("image"), container.get("env", [])], sort_keys=True)
 
     def _read(self) -> KubeObject:
-        """The template, read each time: an upgrade changes it while the backend runs."""
+        """The template. It is read each time, because an upgrade changes it while the backend runs."""
         template: KubeObject = yaml.safe_load(self._settings.job_template.read_text(encoding="utf-8"))
         return template
 
@@ -55,4 +55,4 @@ class JobLauncher:
         return f"read by `kubectl logs --selector spanloop.dev/run={run_id}`"
 
     def reap(self) -> None:
-        """Nothing is to be collected: the Jobs' controller does that."""
+        """Do nothing: the Jobs' controller collects ended pods."""

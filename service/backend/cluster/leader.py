@@ -1,4 +1,4 @@
-"""One backend of several acts: whoever holds the release's Lease (as while an upgrade starts a second one)."""
+"""The leader among the backends of a release holds its Lease. During an upgrade, for instance, two backends run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from service.backend.cluster.jobs import KubeObject
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 15
-"""A Lease that was not renewed for so long is free."""
+"""Seconds without a renewal after which a Lease is free."""
 LEADS_SECONDS = 10
-"""So long after a renewal its holder still acts: well before another may take the Lease."""
+"""Seconds after a renewal during which its holder leads. It stops well before another backend may take the Lease."""
 RENEW_SECONDS = 4.0
-"""Seconds between two renewals: one that fails is tried again before its holder stops to act."""
+"""Seconds between two renewals: after a failed one the holder tries again before it stops leading."""
 
 
 class Leader:
-    """Holds a Lease, or waits for it. The clocks of two backends are never compared, as in Kubernetes' own election:
-    a Lease is free when it has not changed for its duration as this process sees time pass."""
+    """Holds a Lease, or waits for it.
+
+    The clocks of two backends are never compared, as in Kubernetes' own leader election: a Lease is free if this
+    process, by its own clock, has seen no change of it for its duration.
+    """
 
     def __init__(
         self, cluster: Cluster, lease: str, identity: str, clock: Callable[[], float] = time.monotonic
@@ -37,11 +40,11 @@ class Leader:
         self._leads = False
         self._renewed = 0.0
         self._held: KubeObject | None = None
-        """The Lease as this backend wrote it last; None where another may have written it since."""
+        """The Lease as this backend last wrote it; None if another backend may have written it since."""
 
     def tick(self) -> None:
-        """Renew or take the Lease. Raises ClusterError where that cannot be known; then this backend does not lead."""
-        led, leads = self._leads, False
+        """Renew or take the Lease. Raises ClusterError if the API server fails; then this backend does not lead."""
+        led_before, leads = self._leads, False
         began = self._clock()
         held, self._held = self._held, None
         try:
@@ -52,24 +55,24 @@ class Leader:
             log.info("another backend was quicker to take the Lease")
         finally:
             self._leads = leads
-        if self._leads != led:
+        if self._leads != led_before:
             log.info("this backend %s", "leads" if self._leads else "waits for another that leads")
 
     def leads(self) -> bool:
-        """Whether this backend leads, now."""
+        """Whether this backend leads at present."""
         return self._leads and self._clock() - self._renewed < LEADS_SECONDS
 
     def only(self, act: Callable[[], None]) -> Callable[[], None]:
-        """An act that does nothing where this backend does not lead."""
+        """`act`, which does nothing while this backend does not lead."""
 
-        def led() -> None:
+        def act_as_leader() -> None:
             if self.leads():
                 act()
 
-        return led
+        return act_as_leader
 
     def release(self) -> None:
-        """Let the Lease go, so that a successor need not wait for it."""
+        """Release the Lease, so that the next leader need not wait until it expires."""
         if not self._leads:
             return
         self._leads = False
@@ -77,7 +80,7 @@ class Leader:
             lease = self._cluster.lease(self._lease)
             self._cluster.replace_lease(self._manifest(lease["metadata"], holder=""))
         except ClusterError as error:
-            log.warning("the Lease runs out by itself: %s", error)
+            log.warning("the Lease could not be released and expires by itself: %s", error)
 
     def _take(self) -> KubeObject | None:
         """The Lease, if it is free or this backend's; None while another backend holds it."""
@@ -91,7 +94,7 @@ class Leader:
         return self._renew(lease)
 
     def _renew(self, lease: KubeObject) -> KubeObject:
-        """Write the Lease anew, if nobody has since it was read."""
+        """Write the Lease anew. Raises ObjectChanged if another backend has written it since it was read."""
         return self._cluster.replace_lease(self._manifest(lease["metadata"]))
 
     def _is_stale(self, spec: KubeObject) -> bool:

@@ -1,4 +1,4 @@
-"""Versions by hand on a cluster: the registry, and the extractor's Deployment. Wants rights on both."""
+"""The versions of a cluster, changed by hand: in the registry and on the extractor's Deployment. Needs both rights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.versions.store import UnknownVersion
 
 
 class ClusterLine:
-    """A release on Kubernetes. The backend watches what is set here, and takes it back if it does not become ready."""
+    """A VersionLine on Kubernetes. The backend takes back a version made live here if its pods do not become ready."""
 
     def __init__(self, settings: ReleaseSettings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
@@ -49,7 +49,7 @@ class ClusterLine:
         return version_of(history.previous)
 
     def _still_published(self, previous: str, live: str) -> None:
-        """Pods of a version that is gone never start. Raises ChangeRefused; the initial model is never gone."""
+        """Raises ChangeRefused if the version before the live one was deleted: its pods would never start."""
         if previous == INITIAL:
             return
         try:

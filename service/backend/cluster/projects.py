@@ -1,4 +1,4 @@
-"""The projects of a release, kept where a backend without a disk finds them again."""
+"""The projects of a release, kept on the extractor's Deployment, since a backend has no disk."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from service.backend.cluster.errors import ObjectChanged
 from service.backend.projects import Projects
 
 PROJECTS_ANNOTATION = "spanloop.dev/projects"
-"""Annotation of the extractor's Deployment: the projects as JSON. A lost one would be lost to the next run."""
+"""Annotation of the extractor's Deployment: the projects as JSON. Runs learn only from projects that are in it."""
 FLUSHES_MAX = 5
-"""How often a write is tried whose Deployment was changed under it."""
+"""Tries of a write, if the Deployment is changed meanwhile."""
 
 
 class ClusterProjects(Projects):
-    """Projects noted on the Deployment. /setup answers in milliseconds: they are written at the next look."""
+    """Projects kept on the Deployment. They are written at the next tick, since /setup must answer at once."""
 
     def __init__(self, deployment: ExtractorDeployment) -> None:
         self._deployment = deployment
         super().__init__()
 
     def tick(self) -> None:
-        """Learn of what others have seen and forgotten, and write what is news from here.
+        """Read what other backends have noted and forgotten, and write what this one has.
 
-        Raises ClusterError; then it is tried again at the next look.
+        Raises ClusterError; the next tick tries again.
         """
-        with suppress(ObjectChanged):  # by a rollout, most likely
+        with suppress(ObjectChanged):  # probably by a rollout; the next tick tries again
             self._write()
 
     def flush(self) -> None:
-        """Raises ClusterError, ObjectChanged where the Deployment changes all the time."""
+        """Write at once. Raises ClusterError, and ObjectChanged if the Deployment was changed during each try."""
         for _ in range(FLUSHES_MAX - 1):
             with suppress(ObjectChanged):
                 return self._write()
@@ -51,4 +51,4 @@ class ClusterProjects(Projects):
         return annotation(self._deployment.seen, PROJECTS_ANNOTATION)
 
     def _note(self) -> None:
-        """Nothing yet: /setup must answer at once."""
+        """Do nothing: the next tick writes, since /setup must answer at once."""

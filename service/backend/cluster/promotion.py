@@ -1,4 +1,4 @@
-"""A run in phase `rollout`, until its version serves or is held."""
+"""Brings a run from phase `rollout` to its end: its version serves or is held."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class Promotion:
-    """Rolls out the better versions of runs, where what they were judged against is still live.
+    """Rolls out the better versions of runs if the version that they were judged against is still live.
 
-    Where a run stands is kept on its Job and on the Deployment, so a backend that takes over carries on.
+    A run's Job and the Deployment hold its state, so a backend that takes over continues.
     """
 
     def __init__(
@@ -59,7 +59,10 @@ class Promotion:
         self._runs.save(run.model_copy(update=begun))
 
     def _hold(self, run: Run) -> None:
-        """The version was rolled out and serves no more, unless another backend began that after the last look."""
+        """End a run whose version was rolled out and does not serve any more.
+
+        The Deployment is read first: another backend may have begun the rollout since it was last seen.
+        """
         self._deployment.look()
         self._rollout.look()
         if not self._rollout.is_target(run.reference):
@@ -67,7 +70,7 @@ class Promotion:
             self._end(run, "held", f"Version {run.version} was rolled out and does not serve any more. {why}")
 
     def _judge_again(self, run: Run, conflict: Conflict) -> None:
-        """The run starts once more: what it has tuned and published is found again, and judged against what is live."""
+        """Launch the run again: it finds the version that it has published, and judges it against the live one."""
         if self._runs.active() != run.id:
             return  # another run comes first
         log.info("run %s is judged again: %s", run.id, conflict)

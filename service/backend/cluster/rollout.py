@@ -1,8 +1,8 @@
 """The live version on Kubernetes: an annotation on the extractor's pod template.
 
-Where a rollout stands is written on the Deployment, so that whoever is the backend next carries on: it is finished when
-all pods are of the new template and ready, and undone when they are not in time. Readiness is the canary: a pod is
-ready once its model finds what it found where it was published.
+The state of a rollout is written on the Deployment, so that another backend can continue it. A rollout is finished when
+all pods are ready with the new template, and undone if they are not ready in time. Readiness is the canary: a pod is
+ready once its model finds the spans of the version's canaries.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 VERSION_ANNOTATION = "spanloop.dev/version"
 """Annotation of the pod template: the live version as `repository:VERSION@sha256:…`; absent for the initial model."""
 ROLLOUT_ANNOTATION = "spanloop.dev/rollout"
-"""Annotation of the Deployment: where the rollout stands, as JSON."""
+"""Annotation of the Deployment: the state of the rollout, as JSON."""
 
 
 def now() -> datetime:
@@ -35,27 +35,27 @@ def now() -> datetime:
 
 
 class RolloutState(History):
-    """Where the rollout stands: the history of what the pods were to become, and the last of it that they did become.
+    """The state of the rollout: the history of the versions that the pods should serve, and the last that they did.
 
-    As JSON it has `target` and `since` besides, which an older Spanloop reads.
+    Its JSON also has `target` and `since`, which an older Spanloop reads.
     """
 
     CHANGES_KEPT: ClassVar[int] = 20
     """Fewer than on one machine: the annotations of an object hold 256 KiB together."""
 
     good: str = INITIAL
-    """The last reference whose pods were all ready."""
+    """The last reference with which all pods were ready."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def target(self) -> str:
-        """What the pods are to become; a rollout is under way where it is not `good`."""
+        """The reference that the pods should serve. A rollout is under way while it is not `good`."""
         return self.live
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def since(self) -> datetime | None:
-        """When the rollout to the target began; None where nothing was ever rolled out."""
+        """When the rollout to the target began; None if nothing was ever rolled out."""
         return self.changes[-1].at if self.changes else None
 
     @property
@@ -64,12 +64,12 @@ class RolloutState(History):
 
     @property
     def in_use(self) -> frozenset[str]:
-        """The last good reference as well: it serves until the target is ready."""
+        """The references that must not be deleted. The last good one is among them: it serves until the target does."""
         return super().in_use | ({self.good} - {INITIAL})
 
 
 class ClusterRollout:
-    """Brings the extractor's pods to a version, and takes one back that does not become ready."""
+    """Rolls the extractor's pods to a version, and takes back a version whose pods do not become ready."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class ClusterRollout:
 
     @property
     def version(self) -> str:
-        """The version that answers: a new one when no pod of the old one is left."""
+        """The version that answers: the new one once no pod of the old one is left."""
         return version_of(self._known.good) or self._initial
 
     @property
     def history(self) -> RolloutState:
-        """What should answer, and how it came to be."""
+        """The changes of the live version, the last of which should answer, and the state of its rollout."""
         return self._known
 
     @property
@@ -102,11 +102,11 @@ class ClusterRollout:
 
     @property
     def target(self) -> str:
-        """The reference that the pods are, or are to become, of."""
+        """The reference that the pods serve or should serve."""
         return self._known.target
 
     def is_target(self, reference: str) -> bool:
-        """Whether the pods are, or are to become, of this reference."""
+        """Whether the pods serve or should serve this reference."""
         return self._known.target == reference
 
     @property
@@ -114,7 +114,7 @@ class ClusterRollout:
         return self._known.is_over
 
     def promote(self, expected: str, reference: str, why: str) -> None:
-        """Begin to roll to a reference if the live one still is `expected`. Raises Conflict otherwise."""
+        """Begin the rollout of a reference if `expected` is still live. Raises Conflict otherwise."""
 
         def begin(deployment: KubeObject) -> None:
             check_unchanged(expected, reference_of(deployment))
@@ -124,81 +124,81 @@ class ClusterRollout:
         self._deployment.change(begin)
 
     def rollback(self, expected: str, previous: str, why: str) -> None:
-        """Go back from `expected` to `previous` if these still are the live reference and the one before it.
+        """Go back from `expected` to `previous` if they are still the live reference and the one before it.
 
         Raises Conflict otherwise.
         """
 
         def begin(deployment: KubeObject) -> None:
-            standing = state_of(deployment)
+            state = state_of(deployment)
             check_unchanged(expected, reference_of(deployment))
-            if standing.previous != previous:
+            if state.previous != previous:
                 raise Conflict(
-                    f"The version before the live one is {version_of(standing.previous) or 'the initial model'}, not "
+                    f"The version before the live one is {version_of(state.previous) or 'the initial model'}, not "
                     f"{version_of(previous) or 'the initial model'}: it was changed meanwhile. Nothing was done."
                 )
-            self._patch(deployment, standing.back(why, now()))
+            self._patch(deployment, state.back(why, now()))
 
         self._deployment.look()
         self._deployment.change(begin)
 
     def look(self) -> None:
-        """Learn from the Deployment where the rollout stands. Asks and changes nothing."""
+        """Read the state of the rollout from the Deployment as it was last seen. Changes nothing."""
         self._known = state_of(self._deployment.seen)
 
     def tick(self) -> None:
-        """See how the pods stand, and finish, undo or take over what is under way."""
+        """Check the pods, and finish or undo a rollout, or adopt a change that was made by hand."""
         self._deployment.change(self._advance)
 
     def _advance(self, deployment: KubeObject) -> None:
-        standing, found = state_of(deployment), reference_of(deployment)
-        if found != standing.target:
-            # Somebody else patched the template: it is watched like one of ours.
-            standing = standing.swapped(found, "Set on the Deployment by hand.", now())
-            self._note(deployment, standing)
-        elif not standing.is_over and is_ready(deployment):
-            standing = standing.model_copy(update={"good": standing.target})
-            self._note(deployment, standing)
+        state, found = state_of(deployment), reference_of(deployment)
+        if found != state.target:
+            # A user patched the template: that rollout is watched like one of the backend's.
+            state = state.swapped(found, "Set on the Deployment by hand.", now())
+            self._note(deployment, state)
+        elif not state.is_over and is_ready(deployment):
+            state = state.model_copy(update={"good": state.target})
+            self._note(deployment, state)
             metrics.ROLLOUTS.labels("done").inc()
-            log.info("version %s answers", version_of(standing.good) or self._initial)
-        elif not standing.is_over and self._watched(standing) > self._seconds:
-            why = f"{version_of(standing.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
+            log.info("version %s answers", version_of(state.good) or self._initial)
+        elif not state.is_over and self._watched(state) > self._seconds:
+            why = f"{version_of(state.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
             log.error("%s", why)
-            standing = standing.undone(standing.good, why, now())
-            self._patch(deployment, standing)
+            state = state.undone(state.good, why, now())
+            self._patch(deployment, state)
             metrics.ROLLOUTS.labels("undone").inc()
-        elif not standing.is_over and replicas_of(deployment) == 0:
-            self._deployment.scale(1)  # a version must prove itself, also where nobody asks for it
-        self._known = standing
+        elif not state.is_over and replicas_of(deployment) == 0:
+            self._deployment.scale(1)  # a version must prove itself, even if no request needs a pod
+        self._known = state
 
-    def _watched(self, standing: RolloutState) -> float:
-        """For how many seconds this process has watched a rollout: the clocks of two machines are never compared."""
-        rollout = (standing.target, standing.since)
+    def _watched(self, state: RolloutState) -> float:
+        """Seconds since this process first saw a rollout. The clocks of two machines are never compared."""
+        rollout = (state.target, state.since)
         if self._first_seen[0] != rollout:
             self._first_seen = (rollout, self._clock())
         return self._clock() - self._first_seen[1]
 
-    def _patch(self, deployment: KubeObject, standing: RolloutState) -> None:
-        """Change the template and the standing in one step."""
-        template = {"metadata": {"annotations": {VERSION_ANNOTATION: standing.target or None}}}
-        self._write(deployment, standing, {"spec": {"template": template}})
-        self._known = standing
+    def _patch(self, deployment: KubeObject, state: RolloutState) -> None:
+        """Change the template and the state in one step."""
+        template = {"metadata": {"annotations": {VERSION_ANNOTATION: state.target or None}}}
+        self._write(deployment, state, {"spec": {"template": template}})
+        self._known = state
 
-    def _note(self, deployment: KubeObject, standing: RolloutState) -> None:
-        self._write(deployment, standing, {})
+    def _note(self, deployment: KubeObject, state: RolloutState) -> None:
+        self._write(deployment, state, {})
 
-    def _write(self, deployment: KubeObject, standing: RolloutState, body: dict[str, Any]) -> None:
-        noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: standing.as_json()}}}
+    def _write(self, deployment: KubeObject, state: RolloutState, body: dict[str, Any]) -> None:
+        noted = {"metadata": {"annotations": {ROLLOUT_ANNOTATION: state.as_json()}}}
         self._deployment.patch(deployment, {**body, **noted})
 
 
 def reference_of(deployment: KubeObject) -> str:
-    """The live version's reference, as the pod template has it."""
+    """The live version's reference in the pod template; empty for the initial model."""
     return annotation(deployment["spec"]["template"], VERSION_ANNOTATION)
 
 
 def state_of(deployment: KubeObject) -> RolloutState:
-    """Where the rollout stands. What cannot be read (anybody can write an annotation) counts as nothing."""
+    """The state of the rollout. An annotation that cannot be read counts as none: anybody can write one."""
     noted = annotation(deployment, ROLLOUT_ANNOTATION)
     try:
         return RolloutState.model_validate_json(noted) if noted else RolloutState()
@@ -208,5 +208,5 @@ def state_of(deployment: KubeObject) -> RolloutState:
 
 
 def is_ready(deployment: KubeObject) -> bool:
-    """Whether all pods are of the current template and ready, and there is at least one."""
+    """Whether there is at least one pod, and all are ready with the current template."""
     return replicas_of(deployment) > 0 and is_settled(deployment)

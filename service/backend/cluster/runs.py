@@ -1,4 +1,4 @@
-"""The runs of a release: its training Jobs, with what their pods say of themselves mirrored onto them."""
+"""The runs of a release: its training Jobs, onto which the backend mirrors what their pods report."""
 
 from __future__ import annotations
 
@@ -32,52 +32,52 @@ from service.runs.run import Run
 log = logging.getLogger(__name__)
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
-"""Annotation of a Job: one more run is wanted when this one has ended."""
+"""Annotation of a Job: `wanted` if another run is to start when this one has ended, `answered` once it has."""
 PROGRESS_PORT = 9092
-"""Port of a training pod where its run says how it stands; the chart tells the run."""
+"""Port of a training pod where its run reports its state; the chart sets it for the run."""
 PROGRESS_SECONDS = 1.0
-"""How long a training pod is waited for; it is asked again at the next look."""
+"""Seconds to wait for a training pod; the next tick asks it again."""
 
 
 class JobRun(NamedTuple):
-    """A Job, and the run that it is."""
+    """A Job and its run."""
 
     job: KubeObject
     run: Run
 
 
 class JobRuns:
-    """What the launcher and the page know of runs.
+    """The runs of a release, as a RunStore.
 
-    `refresh` asks the cluster, and everything else answers from that; `mirror` writes what pods have told onto their
-    Jobs, so that it outlives them.
+    `refresh` asks the cluster, and all other methods answer from what it found. `mirror` writes what pods have reported
+    onto their Jobs, so that it outlives the pods.
     """
 
     def __init__(self, cluster: Cluster, keep: int) -> None:
         self._cluster = cluster
         self._keep = keep
         self._known: dict[str, JobRun] = {}
-        """By the Job's name. Replaced whole, never changed: several threads read it."""
+        """The Jobs by name. The dict is replaced, never changed: several threads read it."""
         self._refreshing = threading.Lock()
         self._declined: dict[str, Run] = {}
-        """Runs that never became a Job, with the reason."""
+        """Runs without a Job: each says why it did not start."""
 
     def refresh(self) -> None:
-        """Ask the cluster for all Jobs, and their pods for where they stand. Raises ClusterError."""
-        with self._refreshing:  # what is older must not replace what is newer
+        """Ask the cluster for all Jobs, and their pods for the states of the runs. Raises ClusterError."""
+        with self._refreshing:  # an older answer must not replace a newer one
             jobs = self._cluster.jobs()
             found = {str(job["metadata"]["name"]): JobRun(job, self._current(job)) for job in jobs}
             self._known = _without_overtaken(found)
 
     def mirror(self) -> None:
-        """Write onto each Job how its run stands, where that has changed. Raises ClusterError."""
+        """Write the state of each run onto its Job if it has changed. Raises ClusterError."""
         for name, (job, run) in self._known.items():
             known = {
                 key: annotation(job, key)
                 for key in (PHASE_ANNOTATION, PERCENT_ANNOTATION, F1_ANNOTATION, WAITS_ANNOTATION)
             }
             kept = noted(job)
-            is_news = kept is None or kept.rollout != run.rollout  # the phase alone does not tell it
+            is_news = kept is None or kept.rollout != run.rollout  # the phase is the same for both rollout states
             if is_news or known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(ObjectMissing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
@@ -92,31 +92,31 @@ class JobRuns:
         return next((run for run in self.all() if run.id == run_id), None)
 
     def active(self) -> str | None:
-        """The id of the run that has not ended: its pod is at work, or its version is being rolled out.
+        """The id of the run whose pod is at work or whose version is being rolled out; None if there is none.
 
-        During a rollout no other run starts. Such a run might be judged against the version that is about to be
-        replaced, and would have to be judged again; and its pod might take the one GPU that the new version's pod
-        needs, so that a good version is taken back.
+        No other run starts during a rollout, for two reasons. It might be judged against the version that is about to
+        be replaced, and would have to be judged again. Its pod might take the only GPU, which the new version's pod
+        needs, so that a good version would be taken back.
         """
         return self.at_work() or next((run.id for run in self.all() if run.in_rollout), None)
 
     def at_work(self) -> str | None:
-        """The id of the run whose Job may still have something to do."""
-        # A run that has left its last words is done, though its Job may take a moment to be complete.
+        """The id of the run whose Job may still have something to do; None if there is none."""
+        # A run that has reported its end is done, though its Job may take a moment to be complete.
         return next(
             (run.id for job, run in self._known.values() if is_active(job) and not (run.ended or run.in_rollout)), None
         )
 
     def died(self) -> list[Run]:
-        """None: the Job's controller starts another pod where one has died."""
+        """An empty list: the Job's controller replaces a pod that has died."""
         return []
 
     def attempts(self, run_id: str) -> int:
-        """How many Jobs this run has had."""
+        """The number of the last attempt of a run that a kept Job has; 0 if no Job is kept."""
         return max((run.attempt for _, run in self._known.values() if run.id == run_id), default=0)
 
     def save(self, run: Run) -> None:
-        """Note a run on its Job; one without a Job is kept in memory."""
+        """Write a run onto its Job. A run without a Job is kept in memory."""
         name = self._job_of(run.id)
         if name is None:
             self._declined = {**self._declined, run.id: run}
@@ -125,7 +125,7 @@ class JobRuns:
         self._known = {**self._known, name: JobRun(self._known[name].job, run)}
 
     def ask_again(self, run_id: str) -> None:
-        """Raises ObjectMissing where the run's Job is gone: then nothing is remembered."""
+        """Remember that another run is to start after this one. Raises ObjectMissing if the run's Job is gone."""
         name = self._job_of(run_id)
         found = self._known.get(name) if name else None
         if name is None or found is None:
@@ -141,8 +141,8 @@ class JobRuns:
                 self._note_follow_up(name, found, "answered")
 
     def prune(self) -> None:
-        """Delete the Jobs of all but the newest runs that have ended. The last that succeeded stays, and one that
-        remembers a click."""
+        """Delete the Jobs of ended runs, except the newest, the last that succeeded, and those after which another run
+        is to start."""
         over = sorted(
             ((run, name) for name, (_, run) in self._known.items() if run.ended),
             key=lambda pair: pair[0].started,
@@ -152,11 +152,11 @@ class JobRuns:
         kept = {last_good, *self.asked_again()}
         for run, name in over[self._keep :]:
             if run.id not in kept:
-                with suppress(ObjectMissing):  # somebody else was quicker
+                with suppress(ObjectMissing):  # it was deleted meanwhile
                     self._cluster.delete_job(name)
 
-    def _note_follow_up(self, name: str, found: JobRun, standing: str) -> None:
-        note = {FOLLOW_UP_ANNOTATION: standing}
+    def _note_follow_up(self, name: str, found: JobRun, state: str) -> None:
+        note = {FOLLOW_UP_ANNOTATION: state}
         self._cluster.annotate_job(name, note)
         job, run = found
         annotations = {**(job["metadata"].get("annotations") or {}), **note}
@@ -164,31 +164,31 @@ class JobRuns:
         self._known = {**self._known, name: JobRun(noted_job, run)}
 
     def _job_of(self, run_id: str) -> str | None:
-        """The Job of a run's last attempt."""
-        found = [(_age(run), name) for name, (_, run) in self._known.items() if run.id == run_id]
-        return max(found)[1] if found else None
+        """The name of the Job of a run's last attempt; None if no Job is kept."""
+        attempts = [(_age(run), name) for name, (_, run) in self._known.items() if run.id == run_id]
+        return max(attempts)[1] if attempts else None
 
     def _current(self, job: KubeObject) -> Run:
-        """The run of a Job as it stands now."""
+        """The run of a Job in its present state."""
         mirrored = noted(job)
         if mirrored and (mirrored.ended or mirrored.in_rollout):
             return mirrored
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
-        told = next((run for pod in pods if (run := _told(pod))), None)
-        run = _with_job(told, job, known) if told else known
+        reported = next((run for pod in pods if (run := _reported(pod))), None)
+        run = _with_job(reported, job, known) if reported else known
         if run.ended or run.in_rollout:
             return run
         return run.model_copy(update={"waits": why_waiting(job, pods)})
 
 
 def _age(run: Run) -> tuple[datetime, int]:
-    """Which of two attempts is the later one: Jobs made by hand or by schedule are all first attempts."""
+    """A key that sorts attempts by age. The attempt alone does not: each Job by hand or by schedule is a first one."""
     return run.started, run.attempt
 
 
 def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
-    """The Jobs, of which one is over whose version was to be rolled out and is judged again by a later attempt."""
+    """The Jobs, where a run in rollout is ended if a later attempt judges its version again."""
     newest = {run.id: run for run in sorted((run for _, run in known.values()), key=_age)}
     return {
         name: JobRun(job, run if run is newest[run.id] or not run.in_rollout else _overtaken(run))
@@ -201,8 +201,8 @@ def _overtaken(run: Run) -> Run:
     return ended(run, "held", message)
 
 
-def _told(pod: KubeObject) -> Run | None:
-    """What a pod says of its run: its last words, or what it answers while it lives."""
+def _reported(pod: KubeObject) -> Run | None:
+    """The run as its pod reports it: in its termination message, or at /progress while it runs. None if it does not."""
     for container in pod.get("status", {}).get("containerStatuses", []):
         ended = container.get("state", {}).get("terminated")
         if ended:
@@ -214,7 +214,7 @@ def _told(pod: KubeObject) -> Run | None:
         host = f"[{address}]" if ":" in address else address
         answer = httpx.get(f"http://{host}:{PROGRESS_PORT}/progress", timeout=PROGRESS_SECONDS, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.debug("pod %s does not say how it stands (%s)", pod["metadata"]["name"], type(error).__name__)
+        log.debug("pod %s does not report its run (%s)", pod["metadata"]["name"], type(error).__name__)
         return None
     return _read(answer.text) if answer.is_success else None
 
@@ -223,18 +223,18 @@ def _read(text: str) -> Run | None:
     try:
         return Run.model_validate_json(text)
     except ValidationError:
-        return None  # a crash's last words are a traceback: the Job's own status says the rest
+        return None  # the termination message of a crash is a traceback: the Job's status is used instead
 
 
-def _with_job(told: Run, job: KubeObject, known: Run) -> Run:
-    """What a pod told, as the run of its Job: why and on what, the Job knows; a Job that failed has failed."""
-    run = told.model_copy(
+def _with_job(reported: Run, job: KubeObject, known: Run) -> Run:
+    """The reported run with what its Job knows: its cause, its data, its attempt, and whether the Job has failed."""
+    run = reported.model_copy(
         update={
             "attempt": known.attempt,
-            "why": known.why or told.why,
+            "why": known.why or reported.why,
             "started": known.started,
-            "fingerprint": known.fingerprint or told.fingerprint,
-            "annotations": known.annotations or told.annotations,
+            "fingerprint": known.fingerprint or reported.fingerprint,
+            "annotations": known.annotations or reported.annotations,
         }
     )
     if run.outcome == "failed" and is_active(job):

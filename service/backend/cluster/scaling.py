@@ -1,4 +1,4 @@
-"""The extractor from zero to one pod and back; from one to many is the autoscaler's."""
+"""Scales the extractor from zero pods to one and back; the autoscaler scales it from one to many."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from service.backend.cluster.rollout import ClusterRollout
 log = logging.getLogger(__name__)
 
 ASKED_ANNOTATION = "spanloop.dev/asked"
-"""Annotation of the Deployment: a word that changes while a backend is asked for predictions."""
+"""Annotation of the Deployment: a random word that a backend changes while it is asked for predictions."""
 NOTES_PER_IDLE_TIME = 10
-"""So many times in the idle time the word is changed at most."""
+"""How often a backend changes the word in the idle time, at most."""
 
 
 class Scaling:
-    """Wakes the extractor when it is asked, and lets it rest when it has not been asked for long."""
+    """Wakes the extractor for a request, and scales it to zero after the idle time without one."""
 
     def __init__(
         self,
@@ -40,34 +40,34 @@ class Scaling:
         self._queued = queued
         self._hurry = hurry
         self._clock = clock
-        self._asked = self._noted = self._told = clock()
-        """When this backend was last asked, when it last said so, and when any backend was last seen to say so."""
+        self._asked = self._noted = self._seen = clock()
+        """When this backend was last asked, when it last changed the word, and when it last saw another word."""
         self._word = ""
         self._wanted = False
         self._waking = False
         """Whether the extractor was taken from zero, and no request has ended since."""
 
     def wake(self) -> None:
-        """A request has reached no pod. Called from the event loop: the next tick starts one, and it begins now."""
+        """Note that a request reached no pod, and hurry the tick that starts one. The event loop calls this."""
         self._asked = self._clock()
         if not self._wanted:
             self._wanted = True
             self._hurry()
 
     def asked(self) -> None:
-        """A request is on its way."""
+        """Note that a request begins or ends."""
         self._asked = self._clock()
 
     def ended(self, answered: bool) -> None:
-        """A request was answered, or given up since no pod answered in time."""
+        """Note that a request was answered, or given up because no pod answered in time."""
         if self._waking:
             self._waking = False
             metrics.WAKEUPS.labels("answered" if answered else "timed_out").inc()
 
     def rouse(self) -> None:
-        """Start a pod if a request waits for one and none is wanted. Raises ClusterError.
+        """Scale from zero to one pod if a request waits for one. Raises ClusterError.
 
-        Every backend does it for its own requests: a Deployment that is scaled to one twice has one pod.
+        Every backend does this for its own requests: a Deployment that is scaled to one twice has one pod.
         """
         if self._wanted and self._deployment.replicas == 0:
             log.info("the extractor is woken")
@@ -76,9 +76,9 @@ class Scaling:
         self._wanted = False
 
     def note(self) -> None:
-        """Tell the backend that leads, which may be another, that this one was asked. Raises ClusterError."""
+        """Change the word if this backend was asked, for the leading backend to see. Raises ClusterError."""
         if self._queued():
-            self._asked = self._clock()  # a question that takes long is still being asked
+            self._asked = self._clock()  # a long request counts as asked until it ends
         if self._idle_seconds and self._asked - self._noted > self._idle_seconds / NOTES_PER_IDLE_TIME:
             body = {"metadata": {"annotations": {ASKED_ANNOTATION: uuid4().hex}}}
             with suppress(ObjectChanged):  # it is tried again at the next tick
@@ -86,13 +86,13 @@ class Scaling:
                 self._noted = self._asked
 
     def rest(self) -> None:
-        """Let the extractor go if no backend was asked for long. Raises ClusterError."""
+        """Scale to zero if no backend was asked during the idle time. Raises ClusterError."""
         if not self._idle_seconds:
             return
         word = annotation(self._deployment.seen, ASKED_ANNOTATION)
         if word != self._word:
-            self._word, self._told = word, self._clock()
-        idle = self._clock() - max(self._asked, self._told) > self._idle_seconds
+            self._word, self._seen = word, self._clock()
+        idle = self._clock() - max(self._asked, self._seen) > self._idle_seconds
         if idle and self._rollout.is_over and self._deployment.replicas > 0:
             log.info("the extractor was not asked for %.0f s and rests", self._idle_seconds)
             self._deployment.scale(0)

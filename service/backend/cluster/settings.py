@@ -16,23 +16,23 @@ class ReleaseSettings(RegistrySettings):
     namespace: str = ""
     """The namespace of the release."""
     release: str = ""
-    """The full name of the release: its objects' names begin with it, and it is a label of theirs."""
+    """The full name of the release, with which its objects' names begin and which is a label of them."""
     extractor_deployment: str = ""
     """The name of the extractor's Deployment."""
     rollout_seconds: float = Field(600, gt=0)
-    """So long the extractor's pods may take to become ready with a new version; then it is taken back."""
+    """Seconds in which the extractor's pods must become ready with a new version; otherwise it is taken back."""
 
 
 class ClusterSettings(BackendSettings, ReleaseSettings):
-    """What a backend that holds no model can be told."""
+    """The settings of a backend that holds no model."""
 
     extractor_url: str = ""
-    """Where the extractor is."""
+    """The address of the extractor."""
     job_template: Path = Path("/etc/spanloop/training/job.yaml")
     """The file with the training Job's manifest, from the chart."""
     lease: str = "spanloop-backend"
     """The name of the Lease that makes one backend the leader."""
     idle_seconds: float = Field(0, ge=0)
-    """After so long without a request the extractor rests with no pod; 0: never."""
+    """Seconds without a request after which the extractor is scaled to zero pods; 0: never."""
     keep_runs: int = Field(10, ge=1)
-    """So many ended training Jobs are kept."""
+    """Number of ended training Jobs that are kept."""

@@ -1,4 +1,4 @@
-"""The published versions as the page shows them: asked of the registry now and then, not at every look."""
+"""The published versions for the page: listed in the registry every 30 seconds, not at each view of the page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from service.versions.lineage import Lineage
 from service.versions.oci.bentos import Bentos
 
 LIST_SECONDS = 30.0
-"""Seconds after which the registry is asked again which versions there are."""
+"""Seconds between two lists of the registry's tags."""
 READ_ANEW_SECONDS = 3600.0
-"""Seconds after which each is read again where none has come or gone: registries limit reads of manifests."""
+"""Seconds after which all versions are read again although no tag has changed: registries limit reads of manifests."""
 
 
 class NoVersions:
-    """A release without a registry: it predicts, and has nowhere to publish to."""
+    """The versions of a release without a registry: it predicts, but cannot publish."""
 
     def versions(self) -> list[Lineage]:
         return []
@@ -32,7 +32,7 @@ class PublishedVersions:
         self._known: list[Lineage] = []
 
     def versions(self) -> list[Lineage]:
-        """The newest first. Raises RegistryError; it is asked again after a while."""
+        """The published versions, the newest first. Raises RegistryError; a call after LIST_SECONDS asks again."""
         if self._clock() >= self._until:
             self._until = self._clock() + LIST_SECONDS
             tags = self._bentos.tags()

@@ -1,4 +1,4 @@
-"""A backend on one machine: the model in its own process, runs as processes, versions in BentoML's local store."""
+"""A backend on one machine: the model in the same process, runs as processes, versions in BentoML's local store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.versions.store import BentoStore
 
 
 def supervisor(settings: MachineSettings) -> Supervisor:
-    """Put the parts together. State is in the settings' home directory."""
+    """Put the parts together. The home directory of the settings holds all state."""
     store = BentoStore(settings.folder)
     runs = Runs(settings.folder)
     engine = Engine()

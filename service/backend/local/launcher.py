@@ -1,4 +1,4 @@
-"""Launches training runs as local processes: what a Job is on a cluster."""
+"""Launches training runs as local processes; on a cluster they are Jobs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from service.runs.run import Run, conditions
 from service.settings import ROOT
 
 NICENESS = 10
-"""Serving goes before training on the processors of one machine."""
+"""The niceness of a run: serving has priority over training on the processors of one machine."""
 
 
 class LocalLauncher:
-    """Starts `python -m training run` and keeps track of it, through restarts of the backend."""
+    """Starts `python -m training run`. A run survives a restart of the backend."""
 
     def __init__(self, runs: Runs) -> None:
         self.runs = runs
@@ -25,10 +25,10 @@ class LocalLauncher:
         self._lock = threading.Lock()
 
     def launch(self, run: Run) -> None:
-        """Start a run. Raises Busy while another is active, OSError where no process can be started.
+        """Start a run. Raises Busy while another is active, OSError if no process can be started.
 
-        The run's lock is taken here and inherited by the process, so that there is no moment in which the run seems
-        dead. The process is in a session of its own: it outlives the backend as a Job does.
+        The backend takes the run's lock and the process inherits it, so the run never seems dead in between. The
+        process has a session of its own, so it outlives the backend as a Job does.
         """
         lock = self.runs.acquire(run.id)
         if lock is None:
@@ -67,5 +67,5 @@ class LocalLauncher:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, but for the directory of its metrics: what a run counts is not the backend's."""
+    """This process's environment without the directory of its metrics: a run must not add to the backend's counters."""
     return {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}

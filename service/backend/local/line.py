@@ -1,4 +1,4 @@
-"""The line of versions on one machine: BentoML's local store, and the file of the live version."""
+"""The versions of one machine, changed by hand: BentoML's local store, and the file of the live version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.versions.store import BentoStore
 
 
 class LocalLine:
-    """A VersionLine in a home directory. A running backend loads what is set here."""
+    """A VersionLine in a home directory. A running backend loads the version that is made live here."""
 
     def __init__(self, home: Path) -> None:
         self._store = BentoStore(home)

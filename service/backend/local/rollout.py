@@ -1,4 +1,4 @@
-"""Makes the engine answer with the live version, and takes a version back that does not work here."""
+"""Makes the engine answer with the live version, and takes back a version that does not work."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from service.versions.store import BentoStore
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30.0
-"""Seconds after which an initial model that could not be loaded is tried again."""
+"""Seconds until the backend tries again to load an initial model that could not be loaded."""
 
 
 class LocalRollout:
-    """One machine's rollout: load, check, swap; no request is lost, since those that run keep their model."""
+    """The rollout on one machine: load, check, swap. No request is lost: running ones keep their model."""
 
     def __init__(self, settings: EngineSettings, store: BentoStore, live: LiveFile, engine: Engine) -> None:
         self._settings = settings
@@ -31,7 +31,7 @@ class LocalRollout:
         self._live = live
         self._engine = engine
         self._applied: str | None = None
-        self._again = 0.0
+        self._retry_at = 0.0
         self._initial = initial_version(settings.model)
 
     @property
@@ -45,27 +45,27 @@ class LocalRollout:
 
     @property
     def is_over(self) -> bool:
-        """Always: a swap is one step."""
+        """Always True: a swap is one step."""
         return True
 
     @property
     def history(self) -> History:
-        """What should answer, and how it came to be."""
+        """The changes of the live version, the last of which should answer."""
         return self._live.read()
 
     def tick(self) -> None:
-        """Bring the engine to the live version where it is not. A version that fails is undone, with the reason."""
+        """Load the live version if the engine has another. A version that fails is taken back, with the reason."""
         target = self._live.read().live
-        if target == self._applied or (target == INITIAL and time.monotonic() < self._again):
+        if target == self._applied or (target == INITIAL and time.monotonic() < self._retry_at):
             return
         try:
             loaded = self._load(target)
-        except Exception as error:  # whatever is wrong with a version, the one before it must go on
+        except Exception as error:  # after any error the version before it must go on answering
             log.exception("version %s does not work", target or "(initial)")
             self._fail(target, str(error))
             return
         self._engine.swap(loaded)
-        if self._applied is not None:  # the first is no rollout
+        if self._applied is not None:  # the first load is no rollout
             metrics.ROLLOUTS.labels("done").inc()
         self._applied = target
         log.info("version %s answers", loaded.version)
@@ -73,9 +73,9 @@ class LocalRollout:
     def _fail(self, target: str, why: str) -> None:
         failures.count(Cause.MODEL_LOAD)
         if target == INITIAL:
-            # What fails once may work later (a hub that does not answer): tried again, but not every second.
+            # The initial model may load later, when the hub answers again: it is retried, but not at each tick.
             self._engine.failed(why)
-            self._again = time.monotonic() + RETRY_SECONDS
+            self._retry_at = time.monotonic() + RETRY_SECONDS
         else:
             self._take_back(target, why)
 
@@ -83,7 +83,7 @@ class LocalRollout:
         try:
             self._live.back(version, f"{version} was taken back: {why}")
         except Conflict as conflict:
-            log.info("%s need not be taken back. %s", version, conflict)
+            log.info("version %s was not taken back: %s", version, conflict)
         else:
             metrics.ROLLOUTS.labels("undone").inc()
 

@@ -8,4 +8,4 @@ from service.settings import HomeSettings
 
 
 class MachineSettings(BackendSettings, EngineSettings, HomeSettings):
-    """What `make serve` and a served Bento can be told."""
+    """The settings of `make serve` and of a served Bento."""

@@ -1,1 +1,1 @@
-"""Versions in an OCI registry: Bentos pushed and pulled as artefacts, by HTTP alone."""
+"""Versions in an OCI registry: Bentos pushed and pulled as artefacts over HTTP."""

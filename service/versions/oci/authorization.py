@@ -1,4 +1,4 @@
-"""The right to do something in a repository: Basic, or a bearer token for each scope."""
+"""Authorization in a repository: Basic, or a bearer token for each scope."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLIENT = "spanloop"
 
 
 class Authorization:
-    """The Authorization headers for one repository, asked for when the registry demands them and kept by scope."""
+    """The Authorization headers for one repository: obtained when the registry demands one, and kept by scope."""
 
     def __init__(self, repository: Repository, keychain: Keychain, origin: httpx.URL) -> None:
         self._repository, self._keychain, self._origin = repository, keychain, origin
@@ -27,14 +27,14 @@ class Authorization:
         self._secrets: set[str] = set()
 
     def header(self, actions: str) -> dict[str, str]:
-        """The header for these actions ("pull", "pull,push", "delete"), as far as one is known."""
+        """The header for these actions ("pull", "pull,push", "delete"); empty if none is known yet."""
         known = self._headers.get(actions)
         return {"Authorization": known} if known else {}
 
     def renew(self, http: httpx.Client, actions: str, response: httpx.Response, step: RegistryStep) -> None:
-        """Answer the challenge of a 401. Raises RegistryError where nothing answers it, Passing where a server is busy.
+        """Answer the challenge of a 401. Raises RegistryError if no credentials do, Passing if a server is busy.
 
-        Only the registry itself may ask: what it redirects to gets no credentials, whatever it demands.
+        Only the registry itself may ask: a server to which it redirects gets no credentials.
         """
         self._headers.pop(actions, None)
         if not same_origin(response.url, self._origin):
@@ -44,7 +44,7 @@ class Authorization:
                 CredentialError,
             )
         credential = self._keychain.find(self._repository)
-        challenges = {kind.lower(): rest for kind, rest in map(_divide, response.headers.get_list("WWW-Authenticate"))}
+        challenges = dict(map(_parsed, response.headers.get_list("WWW-Authenticate")))
         if "bearer" in challenges:
             header = f"Bearer {self._token(http, actions, challenges['bearer'], credential, step)}"
         elif "basic" in challenges and credential and credential.username:
@@ -55,11 +55,11 @@ class Authorization:
         self._remember(credential, header)
 
     def refused(self, step: RegistryStep) -> RegistryError:
-        """The error for a 401 that came although the challenge before it was answered."""
+        """The error for a second 401, after the challenge of the first was answered."""
         return self._refused(self._keychain.find(self._repository), step)
 
     def conceal(self, text: str) -> str:
-        """`text` without the secrets: a server may repeat what it was sent."""
+        """`text` without the secrets: a server may repeat what it received."""
         for secret in self._secrets:
             text = text.replace(secret, "…")
         return text
@@ -85,13 +85,13 @@ class Authorization:
         credential: Credential | None,
         step: RegistryStep,
     ) -> str:
-        """Ask the token server that the registry names, as Docker's token specification has it."""
+        """Request a token from the token server that the registry names, by Docker's token specification."""
         realm = self._realm(challenge, step)
-        asked = {"scope": challenge.get("scope") or f"repository:{self._repository.name}:{actions}"}
+        query = {"scope": challenge.get("scope") or f"repository:{self._repository.name}:{actions}"}
         if service := challenge.get("service"):
-            asked["service"] = service
+            query["service"] = service
         try:
-            answer = self._ask(http, realm, asked, credential)
+            answer = self._ask(http, realm, query, credential)
         except httpx.LocalProtocolError:
             raise self._refused(credential, step) from None
         except httpx.TransportError as error:
@@ -106,13 +106,13 @@ class Authorization:
         return token
 
     def _ask(
-        self, http: httpx.Client, realm: httpx.URL, asked: dict[str, str], credential: Credential | None
+        self, http: httpx.Client, realm: httpx.URL, query: dict[str, str], credential: Credential | None
     ) -> httpx.Response:
         if credential and credential.identity_token:
             form = {"grant_type": "refresh_token", "refresh_token": credential.identity_token, "client_id": _CLIENT}
-            return http.post(realm, data={**form, **asked})
+            return http.post(realm, data={**form, **query})
         headers = {"Authorization": credential.basic} if credential else {}
-        return http.get(realm.copy_merge_params(asked), headers=headers)
+        return http.get(realm.copy_merge_params(query), headers=headers)
 
     def _realm(self, challenge: dict[str, str], step: RegistryStep) -> httpx.URL:
         try:
@@ -138,7 +138,7 @@ def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
 
 
 def retry_after(response: httpx.Response) -> float:
-    """The seconds a server asks to be left alone; 0 where it asks for nothing."""
+    """The seconds that a server asks the client to wait; 0 if it does not ask."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdigit():
         return float(value)
@@ -150,10 +150,10 @@ def retry_after(response: httpx.Response) -> float:
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _divide(challenge: str) -> tuple[str, dict[str, str]]:
-    """The kind of a challenge and its parameters."""
+def _parsed(challenge: str) -> tuple[str, dict[str, str]]:
+    """The kind of a challenge in small letters, and its parameters."""
     kind, _, rest = challenge.strip().partition(" ")
-    return kind, {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
+    return kind.lower(), {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
 
 
 def _token_in(answer: httpx.Response) -> str:
@@ -161,5 +161,5 @@ def _token_in(answer: httpx.Response) -> str:
         body: Any = answer.json()
     except ValueError:
         return ""
-    found = body.get("token") or body.get("access_token") if isinstance(body, dict) else ""
-    return found if isinstance(found, str) else ""
+    token = body.get("token") or body.get("access_token") if isinstance(body, dict) else ""
+    return token if isinstance(token, str) else ""

@@ -1,4 +1,4 @@
-"""Trying again what may pass: with growing, jittered pauses, and an end."""
+"""Retries of failures that may pass: with growing, jittered pauses, up to a deadline."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ class Passing(Exception):
     """A failure that may pass: a connection that broke, a registry that is busy or restarting."""
 
     def __init__(self, why: str, after: float = 0) -> None:
-        """`after`: so many seconds the registry asks to be left alone."""
+        """`after`: seconds that the registry asks the client to wait."""
         super().__init__(why)
         self.after = after
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long to insist."""
+    """How long to retry, and how long to pause."""
 
     deadline: float = 300
-    """Seconds from the first failure in a row to the last attempt: what takes long may still fail late and go on."""
+    """Seconds from the first failure to the last attempt. A long upload whose first failure comes late is retried."""
     first: float = 0.5
-    """Seconds of the first pause; each one after is twice as long."""
+    """Seconds of the first pause; each later one is twice as long."""
     most: float = 20
+    """Seconds of the longest pause, unless the registry asks for a longer one."""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
     def run(self, attempt: Callable[[], T], step: RegistryStep) -> T:
-        """What `attempt` returns, tried again while it raises Passing. Raises RegistryError past the deadline."""
+        """The result of `attempt`, repeated while it raises Passing. Raises RegistryError past the deadline."""
         attempts, began = 0, 0.0
         while True:
             try:
@@ -54,10 +55,10 @@ class Backoff:
                         f"{failure} ({attempts} attempts in {now - began:.0f} s{asked})",
                         "Try again when the registry answers; its own log says why it does not.",
                     ) from failure
-                log.warning("%s: %s: %s; again in %.1f s", step.where, step.what, failure, pause)
+                log.warning("%s: %s: %s; retried in %.1f s", step.where, step.what, failure, pause)
                 self.sleep(pause)
 
     def _pause(self, attempts: int) -> float:
-        """Half of it at random: clients that failed together shall not come back together."""
+        """Seconds until the next attempt; half are random: clients that failed together must not return together."""
         whole = min(self.most, self.first * 2.0 ** min(attempts, 30))
         return whole * random.uniform(0.5, 1)

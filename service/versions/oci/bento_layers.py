@@ -1,7 +1,7 @@
-"""What a version in the local store consists of, and how parts become a version in a store again.
+"""The parts of a version in the local store, and how parts become a version in a store again.
 
-The code (`src`) and the weights of each model are parts of their own, whose bytes do not hang on the version's name:
-a registry that has them is not sent them again. What names the version is apart, in the small description.
+The code (`src`) and the weights of each model are parts of their own. Their bytes do not depend on the version's name,
+so they are not sent to a registry that has them. The files that name the version are in a small part, the description.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from service.versions.store import MODEL_NAME as MODEL_NAME
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
 _IN_MODEL = (lineages.FILE, "model.yaml")
-"""Files beside the code and the weights that name the version."""
+"""Files among the code and the weights that name the version."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A layer to be: its kind, its files by their names in it, and its annotations."""
+    """The content of a layer: its media type, its files by their names in it, and its annotations."""
 
     media_type: str
     files: dict[str, Path]
@@ -45,7 +45,7 @@ def bento_folder(home: Path, version: str) -> Path:
 
 
 def model_folder(home: Path, tag: str) -> Path:
-    """Where it keeps the model NAME:VERSION. Raises LayerError for a tag that is no such name."""
+    """Where BentoML's store keeps the model NAME:VERSION. Raises LayerError for a tag of another form."""
     name, _, version = tag.partition(":")
     if not is_version(name) or not is_version(version):
         raise layers.LayerError(f"{tag!r} is no name of a model")
@@ -57,7 +57,7 @@ def split(home: Path, version: str) -> list[Part]:
     bento = bento_folder(home, version)
     inside = bento.relative_to(home).as_posix()
     files = layers.entries(bento)
-    files.pop(COMPLETE_MARKER, None)  # whoever pulls it says so when it is true there
+    files.pop(COMPLETE_MARKER, None)  # a pull writes it anew, once the version is complete there
     code = {name.removeprefix("src/"): path for name, path in files.items() if name.startswith("src/")}
     described = {f"{inside}/{name}": path for name, path in files.items() if not name.startswith("src/")}
     described |= {f"{inside}/src/{name}": code.pop(name) for name in _IN_CODE if name in code}
@@ -78,7 +78,7 @@ def split(home: Path, version: str) -> list[Part]:
 
 
 def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path, version: str) -> None:
-    """Write a downloaded part to where it belongs in a store under `home`. Raises LayerError."""
+    """Write a downloaded part to its place in a store under `home`. Raises LayerError."""
     if media_type == CODE_LAYER:
         folder = bento_folder(home, version) / "src"
     elif media_type == MODEL_LAYER:
@@ -86,23 +86,23 @@ def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path,
     elif media_type == DESCRIPTION_LAYER:
         folder = home
     else:
-        raise layers.LayerError(f"there is a layer of a kind that is not known, {media_type}")
+        raise layers.LayerError(f"there is a layer of an unknown kind, {media_type}")
     folder.mkdir(parents=True, exist_ok=True)
     layers.unpack(part, folder)
 
 
 def install(stage: Path, store: BentoStore, version: str, models: list[str]) -> None:
-    """Move a version from the store under `stage` into the real one; it is there once its marker is, the last step."""
+    """Move a version from the store under `stage` into `store`. Its marker, the last step, makes it visible."""
     for tag in models:
         target = model_folder(store.home, tag)
-        if tag == f"{MODEL_NAME}:{version}" or not target.exists():  # another one is whole: other versions share it
+        if tag == f"{MODEL_NAME}:{version}" or not target.exists():  # other versions share the rest
             _replace(model_folder(stage, tag), target)
     _replace(bento_folder(stage, version), bento_folder(store.home, version))
     (bento_folder(store.home, version) / COMPLETE_MARKER).touch()
 
 
 def _replace(source: Path, target: Path) -> None:
-    """Put a directory in place of what a killed publication or pull left there."""
+    """Move a directory to `target`, in place of what a killed publication or pull left there."""
     if target.exists():
         shutil.rmtree(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def _replace(source: Path, target: Path) -> None:
 
 
 def _models(bento: Path) -> list[str]:
-    """The tags of the models that a Bento brings."""
+    """The tags of a Bento's models."""
     content = yaml.safe_load((bento / "bento.yaml").read_text(encoding="utf-8"))
     owners = [content, *(content.get("services") or [])]
     return list(dict.fromkeys(str(model["tag"]) for owner in owners for model in owner.get("models") or []))

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class Bentos:
     """The versions in one repository. All methods raise RegistryError.
 
-    A tag is put last and never moved: a version is there whole or not at all, and stays what it is.
+    The tag is written last and never moved: a version is complete once it is visible, and never changes.
     """
 
     def __init__(self, client: Client) -> None:
@@ -54,27 +54,27 @@ class Bentos:
     def close(self) -> None:
         self._client.close()
 
-    # Looking
+    # Reading
 
     def versions(self) -> list[Published]:
-        """All versions, the newest first. What is none, or cannot be read, is passed over and logged once."""
+        """All versions, the newest first. A tag that names no readable version is skipped and logged once."""
         return self._catalogue.survey().published
 
     def tags(self) -> list[str]:
-        """What the registry lists: the names of all versions, and of anything else that is there."""
+        """All tags: the names of the versions, and those of other content."""
         return self._client.tags()
 
     def get(self, version: str | Reference) -> Published:
-        """One version. Raises UnknownVersion, and FormatError for one of a newer format."""
+        """One version. Raises UnknownVersion, and FormatError for a newer format."""
         return self._catalogue.find(version)[0]
 
-    # Moving
+    # Pushing and pulling
 
     def push(self, store: BentoStore, version: str) -> str:
-        """Publish a version of the local store: the digest of its manifest. Raises UnknownVersion for none such.
+        """Publish a version of the local store. Returns the digest of its manifest. Raises UnknownVersion.
 
-        What the registry has is not sent again. A version that is there already with the same content is left alone;
-        with other content that is an error.
+        Layers that the registry has are not sent again. If it has the version with the same content, nothing is sent;
+        if it has it with other content, RegistryError is raised.
         """
         config = (store.fetch(version) / lineages.FILE).read_bytes()
         lineage = store.get(version)
@@ -101,9 +101,9 @@ class Bentos:
         return digest
 
     def pull(self, version: str | Reference, store: BentoStore) -> Lineage:
-        """Bring a version into the local store, so that it is served and found there like one that was made there.
+        """Copy a version into the local store. Returns its lineage.
 
-        One that is there already is left alone; one of the same name with other content is an error.
+        If the store has the version, it is left as it is; with other content, RegistryError is raised.
         """
         with workplace(store.home / ".pull") as stage:
             found, manifest = self._catalogue.find(version)
@@ -123,10 +123,10 @@ class Bentos:
         return found.lineage
 
     def pull_model(self, version: str | Reference, folder: Path) -> Lineage:
-        """Write a version's model directory as `folder`, all of it or nothing.
+        """Write a version's model directory as `folder`, all of it or nothing. Returns the version's lineage.
 
-        `folder` is no mount point: it comes into its parent with one rename. If it is there already with this
-        version, nothing is done; with anything else in it that is an error.
+        `folder` must not be a mount point: one rename puts it into its parent. If it holds this version already,
+        nothing is done; if it holds anything else, RegistryError is raised.
         """
         with workplace(folder.parent / f".{folder.name}.part") as stage:
             found, manifest = self._catalogue.find(version)
@@ -134,9 +134,9 @@ class Bentos:
                 self._check_same(folder, manifest, found)
                 return found.lineage
             models = [
-                one
-                for one in manifest.of(MODEL_LAYER)
-                if one.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
+                layer
+                for layer in manifest.of(MODEL_LAYER)
+                if layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
             ]
             self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
             bento_layers.model_folder(stage, _model_tag(found)).replace(folder)
@@ -146,43 +146,43 @@ class Bentos:
     # Deleting
 
     def delete(self, version: str) -> None:
-        """Delete a version; its bytes go with the registry's next garbage collection. Raises UnknownVersion.
+        """Delete a version. The registry's next garbage collection frees its bytes. Raises UnknownVersion.
 
-        A manifest that other tags name too stays, with those tags.
+        If other tags name its manifest too, only the version's own tag is deleted.
         """
         found = self.get(version)
         self._delete(found, self._catalogue.survey().others(found))
 
     def prune(self, keep: int, in_use: Collection[str]) -> list[Published]:
         """Delete all versions but the `keep` newest, those `in_use` (versions or references), and those that any
-        other tag names as well. The deleted ones. Raises ValueError for what is no number or no reference."""
+        other tag names as well. Returns the deleted ones. Raises ValueError for a negative `keep` or no reference."""
         survey = self._catalogue.survey()
-        others = {one.version: tags for one in survey.published if (tags := survey.others(one))}
-        stays = retained([one.reference for one in survey.published], keep, in_use, others)
+        others = {known.version: tags for known in survey.published if (tags := survey.others(known))}
+        stays = retained([known.reference for known in survey.published], keep, in_use, others)
         for version, why in stays.items():
             if why is Stays.TAGGED:
                 log.info("version %s is kept: it has the tag %s too", version, ", ".join(others[version]))
-        old = [one for one in survey.published if one.version not in stays]
-        for one in old:
-            self._delete(one, others=[])
+        old = [known for known in survey.published if known.version not in stays]
+        for published in old:
+            self._delete(published, others=[])
         return old
 
-    def _delete(self, one: Published, others: list[str]) -> None:
+    def _delete(self, published: Published, others: list[str]) -> None:
         if not others:
-            self._client.delete_manifest(one.digest)
+            self._client.delete_manifest(published.digest)
             return
         try:
-            self._client.delete_manifest(one.version)
+            self._client.delete_manifest(published.version)
         except Unsupported as error:
             raise Unsupported(
-                f"{self.repository}: version {one.version} has the same content as {', '.join(others)}, and this "
+                f"{self.repository}: version {published.version} has the same content as {', '.join(others)}, and this "
                 "registry cannot delete one tag alone. Nothing was deleted. Delete those tags first."
             ) from error
 
-    # Inside
+    # Checks
 
     def _is_there(self, version: str, digest: str) -> bool:
-        """Whether the tag names this content already. Raises RegistryError where it names another."""
+        """Whether the tag names this content already. Raises RegistryError if it names other content."""
         try:
             _, there = self._client.manifest(version)
         except NotInRegistry:
@@ -195,7 +195,7 @@ class Bentos:
         )
 
     def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
-        """Bring these layers into a store under `stage`, and see that they are what the manifest publishes."""
+        """Download these layers into a store under `stage`, and check that the model there is this version's."""
         step = self._step(f"the pull of {found.version}")
         for layer in layers:
             path = stage / "layer.tar"
@@ -207,10 +207,10 @@ class Bentos:
             path.unlink()
         inside = bento_layers.model_folder(stage, _model_tag(found)) / lineages.FILE
         if not inside.is_file() or digest_of(inside.read_bytes()) != manifest.config.digest:
-            raise step.failed("its model is not the version's own", "Delete that version; publish it anew.", Corrupt)
+            raise step.failed("it lacks the version's own model", "Delete that version; publish it anew.", Corrupt)
 
     def _check_same(self, folder: Path, manifest: Manifest, found: Published) -> None:
-        """See that a model directory holds this very version. Raises RegistryError."""
+        """Raises RegistryError if a model directory does not hold this very version."""
         file = folder / lineages.FILE
         if not file.is_file() or digest_of(file.read_bytes()) != manifest.config.digest:
             raise self._step(f"the pull of {found.version}").failed(
@@ -219,7 +219,7 @@ class Bentos:
             )
 
     def _check_whole(self, found: Published, stage: Path) -> None:
-        """See that there is a Bento, not a model alone. Raises Corrupt."""
+        """Raises Corrupt if there is a model alone, without its Bento."""
         if not (bento_layers.bento_folder(stage, found.version) / "bento.yaml").is_file():
             step = self._step(f"the pull of {found.version}")
             raise step.failed("it holds no Bento", "Delete that version; publish it anew.", Corrupt)

@@ -1,4 +1,4 @@
-"""Which versions a repository holds: its tags, read and told apart from whatever else is there."""
+"""The versions that a repository holds: its tags, read and separated from other content."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Published:
-    """A version as the registry has it."""
+    """A version in the registry."""
 
     lineage: Lineage
     digest: str
-    """Of its manifest: it pins every byte of the version."""
+    """The digest of its manifest, which pins every byte of the version."""
     repository: Repository
 
     @property
@@ -46,22 +46,23 @@ class Survey:
     published: list[Published] = field(default_factory=list)
     """Newest first."""
     tags: dict[str, list[str]] = field(default_factory=dict)
-    """By digest: every tag that names it, ours or not."""
+    """All tags by the digest of the manifest that they name, also those that name no version."""
 
-    def others(self, one: Published) -> list[str]:
-        return [tag for tag in self.tags.get(one.digest, []) if tag != one.version]
+    def others(self, published: Published) -> list[str]:
+        """The tags beside the version's own that name its manifest."""
+        return [tag for tag in self.tags.get(published.digest, []) if tag != published.version]
 
 
 class Catalogue:
-    """Looks at the versions of one repository. A lineage is fetched once: it hangs on the manifest's digest."""
+    """Reads the versions of one repository. Each lineage is fetched once, since the manifest's digest pins it."""
 
     def __init__(self, client: Client) -> None:
         self._client, self._where = client, client.repository
         self._lineages: dict[str, Lineage] = {}
-        self._passed_over: set[tuple[str, str]] = set()
+        self._skipped: set[tuple[str, str]] = set()
 
     def survey(self) -> Survey:
-        """All tags. What is no version, or cannot be read, is passed over and logged once."""
+        """Read all tags. One that names no readable version is skipped and logged once."""
         survey = Survey()
         for tag in self._client.tags():
             digest = ""
@@ -72,20 +73,20 @@ class Catalogue:
             except (Foreign, Corrupt, NotInRegistry, FormatError) as error:
                 if isinstance(error, NotInRegistry) and not digest:
                     continue  # deleted since the tags were listed
-                if (tag, digest) not in self._passed_over:
-                    log.warning("%s: the tag %s is passed over: %s", self._where, tag, error)
-                self._passed_over.add((tag, digest))
-        survey.published.sort(key=lambda one: (one.lineage.created.timestamp(), one.version), reverse=True)
-        self._lineages = {one.digest: one.lineage for one in survey.published}
+                if (tag, digest) not in self._skipped:
+                    log.warning("%s: the tag %s is skipped: %s", self._where, tag, error)
+                self._skipped.add((tag, digest))
+        survey.published.sort(key=lambda known: (known.lineage.created.timestamp(), known.version), reverse=True)
+        self._lineages = {known.digest: known.lineage for known in survey.published}
         return survey
 
     def find(self, version: str | Reference) -> tuple[Published, Manifest]:
-        """A version and its manifest. Raises UnknownVersion, FormatError, and RegistryError for anything else."""
+        """A version and its manifest. Raises UnknownVersion, FormatError, and RegistryError for what is no version."""
         wanted = version if isinstance(version, Reference) else Reference.parse(version)
         if wanted.repository and wanted.repository != self._where:
             raise RegistryError(
-                f"{wanted} is in another repository than the one that is set, {self._where}. Nothing was asked of "
-                "either. Set SPANLOOP_REGISTRY to the one that holds it."
+                f"{wanted} is in another repository than the one that is set, {self._where}. Neither was asked. "
+                "Set SPANLOOP_REGISTRY to the one that holds it."
             )
         try:
             raw, digest = self._client.manifest(wanted.digest or wanted.version)
@@ -97,11 +98,11 @@ class Catalogue:
             manifest = manifests.parse(raw)
             return self._published(wanted, manifest, digest), manifest
         except Foreign as error:
-            step = RegistryStep(str(self._where), f"the look at {wanted}", "Nothing was changed.")
+            step = RegistryStep(str(self._where), f"the download of {wanted}", "Nothing was changed.")
             raise step.failed(str(error), "`python -m service versions` lists the versions.") from error
 
     def _published(self, wanted: Reference, manifest: Manifest, digest: str) -> Published:
-        """What a manifest publishes. Raises Foreign where that is not the version that was asked for."""
+        """The version that a manifest publishes. Raises Foreign if it is not `wanted`."""
         lineage = self._lineages.get(digest)
         if lineage is None:
             lineage = self._read_lineage(self._client.read_blob(manifest.config), f"{self._where}:{wanted}")
@@ -110,7 +111,7 @@ class Catalogue:
         return Published(lineage, digest, self._where)
 
     def _read_lineage(self, raw: bytes, where: str) -> Lineage:
-        """Raises FormatError, and Foreign for what is none."""
+        """The lineage in `raw`. Raises FormatError for a newer format, and Foreign if it is no lineage."""
         with tempfile.TemporaryDirectory(prefix="spanloop-lineage-") as name:
             (Path(name) / lineages.FILE).write_bytes(raw)
             try:
@@ -118,4 +119,4 @@ class Catalogue:
             except FormatError as error:
                 raise FormatError(str(error).replace(name, where)) from None
             except (ValidationError, UnicodeDecodeError) as error:
-                raise Foreign(f"its lineage is not as it should be ({type(error).__name__})") from error
+                raise Foreign(f"its lineage is malformed ({type(error).__name__})") from error

@@ -1,4 +1,4 @@
-"""One repository of a registry over HTTP, as the OCI distribution specification 1.1 has it."""
+"""One repository of a registry over HTTP, by the OCI distribution specification 1.1."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
-"""All that a tag may name: what is not ours must come as it is to be told apart."""
+"""All that a tag may name: the registry must send a foreign manifest as it is, so that it is recognized."""
 _BYTES = "application/octet-stream"
 _LARGEST_DOCUMENT = 4 << 20
-"""Bytes of a manifest at most, as the specification has it."""
+"""Most bytes of a manifest, by the specification."""
 _LARGEST_PAGE = 16 << 20
+"""Most bytes of a page of tags, and of a blob that is held in memory."""
 
 
 class Client:
-    """A repository. All methods raise RegistryError; what may pass is tried again first."""
+    """A repository. All methods retry failures that may pass, then raise RegistryError."""
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class Client:
         backoff: Backoff | None = None,
         timeout: float = 120,
     ) -> None:
-        """`timeout`: seconds without any progress, after which an attempt has failed."""
+        """`timeout`: seconds without progress after which an attempt fails."""
         self.repository = repository
         self._connection = Connection(repository, plain_http, keychain or Keychain(), timeout)
         self._backoff = backoff or Backoff()
@@ -55,12 +56,12 @@ class Client:
     # Blobs
 
     def push_blob(self, blob: Descriptor, content: bytes | Path) -> bool:
-        """Send a blob, a file as a stream, unless the registry has it. Whether it was sent."""
+        """Send a blob unless the registry has it; a file is streamed. Returns whether it was sent."""
         step = self._step(f"the upload of {blob.digest}", "No tag was changed.")
         return self._backoff.run(lambda: self._upload(blob, content, step), step)
 
     def read_blob(self, blob: Descriptor) -> bytes:
-        """The bytes of a small blob."""
+        """The bytes of a blob of 16 MiB at most."""
         step = self._step(f"the download of {blob.digest}", "Nothing was changed.")
         if blob.size > _LARGEST_PAGE:
             raise step.failed(f"it has {blob.size} bytes, too many to hold in memory", "Delete that version.", Corrupt)
@@ -75,7 +76,7 @@ class Client:
         return bytes(received)
 
     def pull_blob(self, blob: Descriptor, path: Path) -> None:
-        """Write a blob to a file as it comes. Without the right bytes there is no file."""
+        """Stream a blob into a file. If that fails, the file is deleted."""
 
         def attempt() -> None:
             with path.open("wb") as file:
@@ -108,7 +109,7 @@ class Client:
         return True
 
     def _chunks(self, blob: Descriptor, step: RegistryStep) -> Iterator[bytes]:
-        """The bytes of a blob; the end of the iteration means that they were the right ones."""
+        """The bytes of a blob. The iteration ends only after their size and digest were found right."""
         digest, size = hashlib.sha256(), 0
         with self._connection.exchange(step, "GET", f"blobs/{blob.digest}", ok=(200,)) as answer:
             for chunk in answer.iter_bytes():
@@ -125,10 +126,10 @@ class Client:
     # Manifests
 
     def manifest(self, reference: str) -> tuple[bytes, str]:
-        """The manifest that a tag or digest names, as it is stored, and its digest. Raises Missing."""
-        step = self._step(f"the look at {reference}", "Nothing was changed.")
-        raw, told = self._backoff.run(lambda: self._manifest(reference, step), step)
-        wanted = reference if ":" in reference else told
+        """The stored bytes of the manifest that a tag or digest names, and their digest. Raises NotInRegistry."""
+        step = self._step(f"the download of {reference}", "Nothing was changed.")
+        raw, announced = self._backoff.run(lambda: self._manifest(reference, step), step)
+        wanted = reference if ":" in reference else announced
         if wanted and wanted.startswith("sha256:") and digest_of(raw) != wanted:
             raise _other_bytes(step, f"what came has the digest {digest_of(raw)}, not {wanted}")
         return raw, digest_of(raw)
@@ -140,7 +141,7 @@ class Client:
             return raw, answer.headers.get("Docker-Content-Digest", "")
 
     def put_manifest(self, tag: str, raw: bytes) -> str:
-        """Store a manifest under a tag: the moment from which it is seen. Its digest."""
+        """Store a manifest under a tag, which makes it visible. Returns its digest."""
         step = self._step(
             f"the tag {tag}", "The tag is as it was, unless an answer was lost on the way; pushing again does no harm."
         )
@@ -154,15 +155,15 @@ class Client:
             with put as answer:
                 return str(answer.headers.get("Docker-Content-Digest", ""))
 
-        told = self._backoff.run(attempt, step)
-        if told.startswith("sha256:") and told != digest_of(raw):
-            raise _other_bytes(step, f"the registry stored it as {told}, not as {digest_of(raw)}")
+        stored = self._backoff.run(attempt, step)
+        if stored.startswith("sha256:") and stored != digest_of(raw):
+            raise _other_bytes(step, f"the registry stored it as {stored}, not as {digest_of(raw)}")
         return digest_of(raw)
 
     def delete_manifest(self, reference: str) -> None:
         """Delete a manifest by digest, with all tags that name it, or one tag alone. Raises Unsupported.
 
-        Not to find it is success: it is gone.
+        A manifest or tag that does not exist counts as deleted.
         """
         step = self._step(f"the deletion of {reference}", "No other version was touched.")
         by_digest = ":" in reference
@@ -171,21 +172,21 @@ class Client:
             ok = (200, 202, 204, 404) if by_digest else (200, 202, 204, 400, 404)
             url = f"manifests/{reference}"
             with self._connection.exchange(step, "DELETE", url, ok=ok, actions="delete") as answer:
-                # A registry without deletion of tags takes the tag for a digest, and a bad one.
+                # A registry that cannot delete tags takes the tag for a malformed digest.
                 if answer.status_code == 400:
                     raise step.failed("the registry cannot delete a tag alone", "Delete it there by hand.", Unsupported)
 
         self._backoff.run(attempt, step)
 
     def tags(self) -> list[str]:
-        """All tags, page by page; none where the repository does not exist yet."""
+        """All tags, read page by page; an empty list if the repository does not exist yet."""
         step = self._step("the list of versions", "Nothing was changed.")
         url: httpx.URL | str | None = "tags/list?n=1000"
         found: dict[str, None] = {}
         seen: set[httpx.URL | str] = set()
         while url:
             if url in seen:
-                raise step.failed("its pages go in a circle", "Look at what stands between here and the registry.")
+                raise step.failed("its pages form a loop", "Look at the proxies between here and the registry.")
             seen.add(url)
             page, url = self._backoff.run(lambda here=url: self._page(here, step), step)  # type: ignore[misc]
             found.update(dict.fromkeys(page))

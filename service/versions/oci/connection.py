@@ -1,4 +1,4 @@
-"""Requests to one repository of a registry: with credentials where it asks for them, its refusals told in words."""
+"""Requests to one repository of a registry: with credentials if it asks for them; refusals become errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.versions.reference import Repository
 
 
 class _NoQueries(logging.Filter):
-    """httpx logs each URL; the query of one that a registry redirects to is a credential."""
+    """Removes the queries from the URLs that httpx logs: in a registry's redirect the query is a credential."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
@@ -35,11 +35,11 @@ logging.getLogger("httpx").addFilter(_NoQueries())
 class Connection:
     """Sends requests below `/v2/NAME/`, each in one attempt.
 
-    Credentials go to the registry and to the token server that it names, never to where it redirects to.
+    Credentials go to the registry and to the token server that it names, never to a server to which it redirects.
     """
 
     def __init__(self, repository: Repository, plain_http: bool, keychain: Keychain, timeout: float) -> None:
-        """`timeout`: seconds without any progress; a registry may take long to store what it was sent."""
+        """`timeout`: seconds without progress; a registry may take long to store an upload."""
         self.repository = repository
         origin = httpx.URL(f"{'http' if plain_http else 'https'}://{repository.api_host}/")
         self.base = origin.join(f"/v2/{repository.name}/")
@@ -63,12 +63,13 @@ class Connection:
         headers: dict[str, str] | None = None,
         content: bytes | Path | None = None,
     ) -> Iterator[httpx.Response]:
-        """Send one request, a second time where the registry asks who we are; the answer's body is yet to be read.
+        """Send one request, and send it again with credentials if the registry asks for them. The body is not read.
 
-        `url`: whole, or below `/v2/NAME/`. `actions`: what the right is needed for ("pull", "pull,push", "delete").
-        A file is sent as a stream, from its beginning.
+        `url`: absolute, or relative to `/v2/NAME/`. `actions`: what the request needs the right to ("pull",
+        "pull,push", "delete"). A file is streamed, from its beginning.
 
-        Raises Passing for what may pass, in sending as in reading, and RegistryError for any status but `ok`.
+        Raises Passing for failures that may pass, also while the body is read, and RegistryError for a status that is
+        not in `ok`.
         """
         try:
             url = self.base.join(url)
@@ -99,19 +100,19 @@ class Connection:
     def _send(
         self, method: str, url: httpx.URL, actions: str, headers: dict[str, str], content: bytes | Path | None
     ) -> httpx.Response:
-        own = self._authorization.header(actions) if same_origin(url, self.base) else {}
+        headers = {**headers, **(self._authorization.header(actions) if same_origin(url, self.base) else {})}
         reading = method in ("GET", "HEAD")
         if not isinstance(content, Path):
-            request = self._http.build_request(method, url, headers={**headers, **own}, content=content)
+            request = self._http.build_request(method, url, headers=headers, content=content)
             return self._http.send(request, stream=True, follow_redirects=reading)
         with content.open("rb") as file:
-            request = self._http.build_request(method, url, headers={**headers, **own}, content=file)
+            request = self._http.build_request(method, url, headers=headers, content=file)
             return self._http.send(request, stream=True)
 
     def _refusal(self, step: RegistryStep, answer: httpx.Response) -> Exception:
-        """What an answer that is none of the expected means."""
+        """The error for an answer with an unexpected status."""
         status, host = answer.status_code, self.repository.host
-        why = f"{answer.url.host} answered {status}{self._authorization.conceal(_said(answer))}"
+        why = f"{answer.url.host} answered {status}{self._authorization.conceal(_error_in(answer))}"
         if status in (408, 429) or status >= 500:
             return Passing(why, retry_after(answer))
         if status == 401:
@@ -128,7 +129,7 @@ class Connection:
 
 
 def _broken(error: httpx.RequestError, step: RegistryStep) -> Exception:
-    """A broken connection may pass; a certificate that is not trusted, or none at all, does not."""
+    """The error for a failed connection. It may pass, except for an untrusted certificate or a server without TLS."""
     cause: BaseException | None = error
     while cause and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -142,8 +143,8 @@ def _broken(error: httpx.RequestError, step: RegistryStep) -> Exception:
     return Passing(f"the connection failed ({type(error).__name__}: {error})")
 
 
-def _said(answer: httpx.Response) -> str:
-    """The registry's own words, where its answer has the specification's form."""
+def _error_in(answer: httpx.Response) -> str:
+    """The registry's error message; empty if the answer does not have the specification's form."""
     try:
         first: Any = json.loads(next(answer.iter_bytes(1 << 16), b""))["errors"][0]
         words = f"{first.get('code', '')} {first.get('message', '')}"

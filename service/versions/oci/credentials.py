@@ -15,12 +15,12 @@ from service.versions.reference import HUB, Repository
 
 _HUB_KEYS = ("index.docker.io", "registry-1.docker.io")
 _API = ("", "v1", "v2")
-"""Paths of a key that name the whole host: Docker Hub's key still is https://index.docker.io/v1/."""
+"""Paths in a key that mean the whole host: Docker Hub's key is still https://index.docker.io/v1/."""
 
 
 @dataclass(frozen=True)
 class Credential:
-    """User name and password, or an identity token that is changed for a bearer token."""
+    """User name and password, or an identity token that is exchanged for a bearer token."""
 
     username: str = ""
     password: str = field(default="", repr=False)
@@ -33,7 +33,7 @@ class Credential:
 
 
 class Keychain:
-    """The credentials in one config.json. It is read each time: Kubernetes renews a mounted secret in place."""
+    """The credentials in one config.json. Each search reads the file: Kubernetes renews a mounted secret in place."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` holds config.json; by default DOCKER_CONFIG, else ~/.docker."""
@@ -41,7 +41,7 @@ class Keychain:
         self.path = (folder or Path(os.environ.get("DOCKER_CONFIG") or home)) / "config.json"
 
     def find(self, repository: Repository) -> Credential | None:
-        """The credentials for a repository; None where there are none. Raises CredentialError."""
+        """The credentials for a repository; None if there are none. Raises CredentialError."""
         config = self._read()
         helper = _most_specific(_section(config, "credHelpers"), repository)
         if helper is not None:
@@ -66,7 +66,7 @@ class Keychain:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError) as error:
-            # The error of a JSON parser holds the whole text: only its kind is told.
+            # A JSON parser's error holds the whole text, so only its type is shown.
             raise self._error(f"cannot be read ({type(error).__name__})") from None
         if not isinstance(config, dict):
             raise self._error("holds no JSON object")

@@ -1,4 +1,4 @@
-"""What goes wrong with a registry, in words: where, what failed, what is untouched, what to do."""
+"""Errors of a registry. Each says where, what failed, what is untouched and what to do."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class NotInRegistry(RegistryError):
 
 
 class Corrupt(RegistryError):
-    """The registry gave (or received) other bytes than their digest says."""
+    """The registry sent or stored bytes that do not match their digest, or that are no usable version."""
 
 
 class Unsupported(RegistryError):
-    """The registry does not offer this."""
+    """The registry does not offer this operation."""
 
 
 class CredentialError(RegistryError):
-    """There are no usable credentials where some are needed."""
+    """The registry asks for credentials, and there are no usable ones."""
 
 
 @dataclass(frozen=True)
 class RegistryStep:
-    """One thing that is asked of a registry, as its errors name it."""
+    """One operation on a registry, as its errors name it."""
 
     where: str
     """Host and repository."""
     what: str
     """A noun: "the upload of sha256:…"."""
     untouched: str
-    """A sentence: what is as it was if this fails."""
+    """A sentence that says what is unchanged if the step fails."""
 
     def failed(self, why: str, remedy: str, kind: type[RegistryError] = RegistryError) -> RegistryError:
         return kind(f"{self.where}: {self.what} failed: {why}. {self.untouched} {remedy}")

@@ -1,4 +1,4 @@
-"""Layers: files as an uncompressed tar, byte for byte the same for the same names, contents and executable bits."""
+"""Layers: uncompressed tars, byte for byte the same for the same names, contents and executable bits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BUFFER = 1 << 20
 
 
 class LayerError(ValueError):
-    """Something that no layer may hold: links, devices, names that lead outside."""
+    """Something that no layer may hold: a link, a device, a name that leads outside."""
 
 
 def entries(folder: Path) -> dict[str, Path]:
-    """Everything below a directory by its name in a layer. Raises LayerError for what is no file or directory."""
+    """All files and directories below a directory, by their names in a layer. Raises LayerError for anything else."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -27,7 +27,7 @@ def entries(folder: Path) -> dict[str, Path]:
 
 
 def pack(files: Mapping[str, Path], target: Path) -> tuple[str, int]:
-    """Write these files and directories as a layer, a buffer at a time. Its digest and its size in bytes."""
+    """Write these files and directories as a layer. Returns its digest and its size in bytes."""
     with target.open("wb") as file:
         hashed = _Hashed(file)
         with tarfile.open(fileobj=hashed, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BUFFER) as archive:  # type: ignore[call-overload]
@@ -37,9 +37,9 @@ def pack(files: Mapping[str, Path], target: Path) -> tuple[str, int]:
 
 
 def unpack(source: Path, folder: Path) -> None:
-    """Write what a layer holds below a directory. Raises LayerError for anything but plain files within it.
+    """Extract a layer below a directory. Raises LayerError for anything but plain files and directories within it.
 
-    The layer's digest must have been checked; even so it is not trusted.
+    The caller has checked the layer's digest; its content is not trusted all the same.
     """
     try:
         with tarfile.open(source, "r:", bufsize=_BUFFER) as archive:
@@ -65,7 +65,7 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
 
 
 class _Hashed:
-    """A file to write to that knows the digest of what was written."""
+    """A writable file that hashes and counts what is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""The manifest of a version: what is in it, and what is known of it at a glance. Pure functions."""
+"""The manifest of a version: its layers, and annotations that describe it. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 ARTEFACT_TYPE = "application/vnd.spanloop.bento.v1"
 LINEAGE_CONFIG = "application/vnd.spanloop.lineage.v1+json"
 DESCRIPTION_LAYER = "application/vnd.spanloop.bento.description.v1.tar"
-"""The files that name the version, of the Bento and of its models: small, and other in every version."""
+"""The files of the Bento and of its models that name the version: small, and different in every version."""
 CODE_LAYER = "application/vnd.spanloop.bento.code.v1.tar"
 MODEL_LAYER = "application/vnd.spanloop.bento.model.v1.tar"
 
@@ -25,11 +25,11 @@ TITLE_ANNOTATION = "org.opencontainers.image.title"
 
 
 class Foreign(ValueError):
-    """Not a version: some other thing in the same repository."""
+    """The tag or manifest is no version, but other content in the same repository."""
 
 
 class Descriptor(BaseModel):
-    """What a blob is, by its digest."""
+    """A blob's digest, size in bytes, media type and annotations."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -40,7 +40,7 @@ class Descriptor(BaseModel):
 
 
 class Manifest(BaseModel):
-    """A manifest of the OCI image specification 1.1, as an artefact's has it."""
+    """The manifest of an artefact, by the OCI image specification 1.1."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -52,6 +52,7 @@ class Manifest(BaseModel):
     annotations: dict[str, str] = {}
 
     def of(self, media_type: str) -> list[Descriptor]:
+        """The layers of a media type."""
         return [layer for layer in self.layers if layer.media_type == media_type]
 
 
@@ -61,7 +62,7 @@ def digest_of(content: bytes) -> str:
 
 def make(lineage: Lineage, config: Descriptor, layers: list[Descriptor]) -> bytes:
     """The manifest of a version, byte for byte the same for the same content."""
-    manifest = Manifest(config=config, layers=tuple(layers), annotations=at_a_glance(lineage))
+    manifest = Manifest(config=config, layers=tuple(layers), annotations=annotations_of(lineage))
     content = manifest.model_dump(by_alias=True)
     for blob in (content["config"], *content["layers"]):
         if not blob["annotations"]:
@@ -81,15 +82,15 @@ def parse(raw: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
-        fields = ", ".join(sorted({".".join(map(str, one["loc"])) for one in error.errors()}))
-        raise Foreign(f"its manifest is not as it should be ({fields})") from error
+        fields = ", ".join(sorted({".".join(map(str, detail["loc"])) for detail in error.errors()}))
+        raise Foreign(f"its manifest is malformed ({fields})") from error
     if manifest.config.media_type != LINEAGE_CONFIG:
         raise Foreign(f"its config is not a lineage ({LINEAGE_CONFIG}) but {manifest.config.media_type}")
     return manifest
 
 
-def at_a_glance(lineage: Lineage) -> dict[str, str]:
-    """What is known of a version, for whoever looks at it in the registry."""
+def annotations_of(lineage: Lineage) -> dict[str, str]:
+    """The annotations that describe a version to a reader of the registry."""
     return {
         TITLE_ANNOTATION: "spanloop",
         "org.opencontainers.image.version": lineage.version,

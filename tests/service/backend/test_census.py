@@ -123,7 +123,7 @@ def test_a_label_studio_that_cannot_be_asked_forgets_nothing(
         key = "f" * 40
     Census(projects, LabelStudio(settings(label_studio_url=url, label_studio_api_key=key))).take()
     assert projects.ids == (1, 2)
-    assert any("all stay" in line for line in service_log)
+    assert any("so they stay" in line for line in service_log)
 
 
 def test_without_a_key_projects_that_were_not_called_for_in_a_week_are_forgotten(tmp_path, projects, settings):

@@ -1,4 +1,4 @@
-"""What annotators get: regions for tasks, in time, whatever is in them."""
+"""What annotators get: regions or an error for each task, in time."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_several_controls_share_one_deadline_and_one_version(backend, monkeypatc
     run = model.run
 
     def swapping(batch):
-        engine.swap(Loaded("version-1", None))  # whatever is asked of it fails
+        engine.swap(Loaded("version-1", None))  # each prediction of it fails
         return run(batch)
 
     monkeypatch.setattr(model, "run", swapping)

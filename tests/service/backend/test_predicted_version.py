@@ -69,7 +69,7 @@ def test_a_threshold_that_is_taken_back_is_gone(client):
     assert setup(client, extra_params="") == default
 
 
-def test_setup_answers_whatever_the_config_and_the_project(client):
+def test_setup_answers_for_any_config_and_project(client):
     for schema in (None, "", "<View/>", "<broken", "<!DOCTYPE x [<!ENTITY a 'b'>]><View>&a;</View>"):
         for project in (None, "", "x", "7", 7, "7.1", {"id": 7}, "9" * 40, "-1"):
             assert setup(client, schema=schema, project=project)

@@ -30,7 +30,7 @@ def everything_odd(client, storm):
         assert item["result"]
 
 
-def test_no_request_whatever_makes_more_than_a_bounded_number_of_series(client, no_labels_yet):
+def test_no_request_makes_more_than_a_bounded_number_of_series(client, no_labels_yet):
     scrape(client)
     everything_odd(client, "first")
     first = scrape(client)

@@ -169,7 +169,7 @@ def test_looking_at_which_run_is_active_never_keeps_a_run_from_starting(runs):
     assert refused == 0
 
 
-def test_whoever_sees_an_active_run_sees_its_id(runs):
+def test_an_active_run_is_never_seen_without_its_id(runs):
     """Never the id of the run before it, and never an empty one."""
     ended = threading.Event()
     seen: set[str | None] = set()

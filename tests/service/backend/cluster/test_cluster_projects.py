@@ -46,7 +46,7 @@ def command(api, monkeypatch):
     return lambda *arguments: CliRunner().invoke(command_line, arguments)
 
 
-def test_backends_know_the_same_projects_whoever_saw_them(backend_of):
+def test_backends_share_the_projects_that_one_of_them_saw(backend_of):
     one, other = backend_of(), backend_of()
     one.configure(3, {"threshold": 0.3})
     other.see(5)

@@ -1,4 +1,4 @@
-"""What a release's Jobs and their pods make known of its runs."""
+"""The runs of a release as its Jobs and their pods report them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_on_how_much_a_run_was_started_is_known_after_its_pod_has_spoken(cluster
         assert (run.outcome, run.annotations, run.fingerprint, run.why) == ("held", 300, "f", "Start Training")
 
 
-def test_of_two_jobs_of_a_run_the_later_one_counts_whatever_their_names(cluster, runs):
+def test_of_two_jobs_of_a_run_the_later_one_counts_regardless_of_names(cluster, runs):
     cluster.add(
         "a-night-2", words=told(phase="rollout", rollout="wanted", version="v2"), created="2026-11-02T00:00:00Z"
     )

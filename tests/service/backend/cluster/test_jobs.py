@@ -81,7 +81,7 @@ def test_a_run_is_found_again_on_its_job():
     assert run_of(job()) == RUN
 
 
-def test_what_a_finished_run_left_on_its_job_stays_whatever_the_job_says():
+def test_what_a_finished_run_left_on_its_job_stays_regardless_of_the_jobs_status():
     score = Score(precision=0.5, recall=0.5, f1=0.5, per_label={}, support={})
     held = RUN.model_copy(update={"outcome": "held", "message": "Not better.", "scores": {"new": score}})
     assert notes(held)["spanloop.dev/f1"] == "0.500"
@@ -89,7 +89,7 @@ def test_what_a_finished_run_left_on_its_job_stays_whatever_the_job_says():
     assert run_of(job(held, [("Complete", "")])) == held
 
 
-def test_the_phase_of_a_run_in_rollout_is_a_column_and_no_end_whatever_the_job_says():
+def test_the_phase_of_a_run_in_rollout_is_a_column_and_no_end_regardless_of_the_jobs_status():
     rolls = RUN.model_copy(update={"phase": "rollout", "rollout": "begun", "version": "v1"})
     assert notes(rolls)["spanloop.dev/phase"] == "rollout"
     for kind in ("Complete", "Failed"):

@@ -160,13 +160,13 @@ def test_a_backend_that_is_restarted_during_a_rollout_carries_on(release, noted)
 
 def test_a_backend_that_takes_over_holds_no_version_that_has_been_rolled_out_since_its_last_look(release):
     release.end("loop-run-1-1", **WANTED, reference=V1)
-    heir = Release(release.api, release.settings)
-    heir.rollout.tick()
+    successor = Release(release.api, release.settings)
+    successor.rollout.tick()
     release.tick()  # begins the rollout, and notes that; then the other one leads
-    heir.runs.refresh()
-    heir.promotion.tick()
-    heir.tick()
-    assert (heir.run.outcome, heir.rollout.reference) == ("promoted", V1)
+    successor.runs.refresh()
+    successor.promotion.tick()
+    successor.tick()
+    assert (successor.run.outcome, successor.rollout.reference) == ("promoted", V1)
 
 
 def test_a_rollout_waits_while_another_version_is_rolled_out(release):

@@ -128,7 +128,7 @@ def test_the_annotation_does_not_grow_without_end(api, backend):
 
 
 def test_a_rollout_to_the_same_version_later_is_another_one():
-    """A version is watched from when its pods were asked for: by that it is told from its last time."""
+    """A version that is rolled out a second time is watched anew, from the start of that rollout."""
     state = RolloutState().swapped(V1, "", AT)
     again = state.back("", AT).swapped(V1, "", AT + timedelta(hours=1))
     assert (state.target, state.since) != (again.target, again.since)

@@ -149,7 +149,7 @@ def test_with_every_version_broken_the_base_model_answers_in_the_end(machine, pu
     assert one.answer().startswith("tiny-")
 
 
-def test_a_base_model_that_cannot_be_loaded_is_said_to_whoever_asks(machine, tmp_path):
+def test_a_base_model_that_cannot_be_loaded_is_the_error_of_each_request(machine, tmp_path):
     one = machine(model=str(tmp_path))
     one.rollout.tick()
     with pytest.raises(Unavailable, match="SPANLOOP_MODEL"):

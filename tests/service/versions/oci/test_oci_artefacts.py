@@ -46,7 +46,7 @@ def test_a_version_of_a_newer_format_is_refused_and_hides_no_other(
     assert left_in(other_store.home) == []
     assert [one.version for one in here.versions()] == ["v1"]
     assert [one.version for one in here.versions()] == ["v1"]
-    assert len([line for line in service_log if "the tag v2 is passed over" in line]) == 1
+    assert len([line for line in service_log if "the tag v2 is skipped" in line]) == 1
 
 
 def test_an_artefact_whose_model_is_another_versions_is_not_installed(
@@ -64,7 +64,7 @@ def test_an_artefact_whose_model_is_another_versions_is_not_installed(
     mixed = manifest.model_copy(update={"config": described}).model_dump_json(by_alias=True).encode()
     client(open_registry).put_manifest("v1", mixed)
     shutil.rmtree(other_store.home / "bentos")
-    with pytest.raises(Corrupt, match="its model is not the version's own"):
+    with pytest.raises(Corrupt, match="it lacks the version's own model"):
         here.pull("v1", other_store)
     assert not (other_store.home / "bentos").exists()
 
@@ -93,12 +93,12 @@ def made_up(client, open_registry, store, put, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "annotations", "why"),
     [
-        ("application/vnd.unknown", {}, "a layer of a kind that is not known"),
+        ("application/vnd.unknown", {}, "a layer of an unknown kind"),
         (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "../../outside:v1"}, "is no name of a model"),
         (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "spanloop-model:.."}, "is no name of a model"),
         (MODEL_LAYER, {}, "is no name of a model"),
-        (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "spanloop-model:v2"}, "its model is not the version's own"),
-        (CODE_LAYER, {}, "its model is not the version's own"),
+        (MODEL_LAYER, {MODEL_TAG_ANNOTATION: "spanloop-model:v2"}, "it lacks the version's own model"),
+        (CODE_LAYER, {}, "it lacks the version's own model"),
     ],
 )
 def test_an_artefact_that_no_push_makes_leaves_nothing(
@@ -106,7 +106,7 @@ def test_an_artefact_that_no_push_makes_leaves_nothing(
 ):
     made_up((kind, {"lineage.json": ROOT / "pyproject.toml"}, annotations))
     (tmp_path / "pulled").mkdir()
-    with pytest.raises(Corrupt, match=rf"{why}|its model is not the version's own"):
+    with pytest.raises(Corrupt, match=rf"{why}|it lacks the version's own model"):
         here = bentos(open_registry)
         here.pull("v1", other_store) if way == "whole" else here.pull_model("v1", tmp_path / "pulled" / "model")
     assert left_in(other_store.home) == left_in(tmp_path / "pulled") == []

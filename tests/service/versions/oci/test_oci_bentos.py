@@ -233,9 +233,7 @@ def test_a_model_is_not_pulled_over_something_else(bentos, open_registry, store,
     assert here.pull_model("v1", tmp_path / "model").version == "v1"
 
 
-def test_a_digest_pins_the_content_whatever_the_tag_names_by_now(
-    bentos, client, open_registry, store, other_store, put
-):
+def test_a_digest_pins_the_content_even_if_its_tag_was_moved(bentos, client, open_registry, store, other_store, put):
     put(store, "v1", run="first")
     put(other_store, "v1", run="second")
     here = bentos(open_registry)

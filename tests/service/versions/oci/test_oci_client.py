@@ -79,10 +79,10 @@ def test_all_pages_of_tags_are_read(client, proxy, name):
     assert client(proxy.host).tags() == ["a", "b", "c"]
 
 
-def test_pages_that_go_in_a_circle_end_in_an_error(client, proxy, name):
+def test_pages_that_form_a_loop_end_in_an_error(client, proxy, name):
     link = f'</v2/{name}/tags/list?n=2&last=b>; rel="next"'
     proxy.fail("GET", "tags/list", answered(b'{"tags": ["a"]}', Link=link), times=5)
-    with pytest.raises(RegistryError, match="circle"):
+    with pytest.raises(RegistryError, match="loop"):
         client(proxy.host).tags()
 
 

@@ -31,7 +31,7 @@ def test_a_layer_unpacks_to_the_files_it_was_packed_from(folder, tmp_path):
     assert (tmp_path / "there" / "inner" / "empty").is_dir()
 
 
-def test_the_same_files_make_the_same_layer_whoever_wrote_them_when_and_in_whatever_order(folder, tmp_path):
+def test_the_same_files_make_the_same_layer_regardless_of_their_owner_time_and_order(folder, tmp_path):
     files = entries(folder)
     first = pack(files, tmp_path / "first")
     for path in files.values():

@@ -93,7 +93,7 @@ def test_pods_that_start_at_once_share_the_work(start, cached, tmp_path, capfd):
     logged = capfd.readouterr().err
     assert "WARNING" not in logged
     assert "ERROR" not in logged
-    assert logged.count("has left the cache") == 18
+    assert logged.count("was deleted from the cache") == 18
 
 
 def test_a_version_that_a_pod_starts_with_meanwhile_stays(start, cached, tmp_path, monkeypatch):
