@@ -20,10 +20,16 @@ from service.backend.line import ChangeRefused, VersionLine
 from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
-from service.settings import HomeSettings, ModelSettings, PredictionSettings, RegistrySettings
+from service.settings import HomeSettings, PredictionSettings
 from service.versions.history import INITIAL, Conflict
+from service.versions.lineage import FormatError
 from service.versions.oci.errors import RegistryError
 from service.versions.store import UnknownVersion
+
+
+class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings):
+    """What the commands read: on a cluster, what the backend's pod has."""
+
 
 app = typer.Typer(help="The versions and projects of Spanloop.", no_args_is_help=True, add_completion=False)
 projects = typer.Typer(help="The Label Studio projects that runs learn from.", invoke_without_command=True)
@@ -35,8 +41,8 @@ screen = Console(width=None if sys.stdout.isatty() else 200)
 @app.command()
 def versions() -> None:
     """List the published versions."""
-    line = _line()
     with _refusing():
+        line, initial = _line(), CommandLineSettings().model
         live, published = line.live(), line.versions()
     table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
     for lineage in published:
@@ -51,7 +57,7 @@ def versions() -> None:
         )
     screen.print(table)
     if live == INITIAL:
-        screen.print(f"Live: the initial model, {ModelSettings().model}")
+        screen.print(f"Live: the initial model, {initial}")
 
 
 @app.command()
@@ -96,11 +102,11 @@ def list_projects(context: typer.Context) -> None:
     if context.invoked_subcommand:
         return
     with _refusing():
-        known = _projects().all
+        known, threshold = _projects().all, CommandLineSettings().threshold
     table = Table("project", "threshold", "last seen (UTC)", "warning")
     for project in known:
-        threshold = PredictionSettings().threshold if project.threshold is None else project.threshold
-        table.add_row(str(project.id), f"{threshold}", f"{project.seen:%Y-%m-%d %H:%M}", project.warning)
+        own = threshold if project.threshold is None else project.threshold
+        table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", project.warning)
     screen.print(table)
 
 
@@ -121,9 +127,9 @@ def forget(project: int) -> None:
 
 
 def _projects() -> Projects:
-    settings = ReleaseSettings()
+    settings = CommandLineSettings()
     if not settings.extractor_deployment:
-        return FileProjects(HomeSettings().folder)
+        return FileProjects(settings.folder)
     from service.backend.cluster.api import Cluster  # imports Kubernetes' client
     from service.backend.cluster.deployment import ExtractorDeployment
     from service.backend.cluster.projects import ClusterProjects
@@ -132,11 +138,12 @@ def _projects() -> Projects:
 
 
 def _line() -> VersionLine:
-    if not RegistrySettings().registry:
-        return LocalLine(HomeSettings().folder)
+    settings = CommandLineSettings()
+    if not settings.registry:
+        return LocalLine(settings.folder)
     from service.backend.cluster.line import ClusterLine  # imports Kubernetes' client
 
-    return ClusterLine(ReleaseSettings())
+    return ClusterLine(settings)
 
 
 @contextmanager
@@ -144,7 +151,7 @@ def _refusing() -> Iterator[None]:
     """Print in one line why something was not done, and exit with status 1."""
     try:
         yield
-    except (UnknownVersion, Conflict, ChangeRefused, RegistryError, ClusterError) as error:
+    except (UnknownVersion, Conflict, ChangeRefused, RegistryError, ClusterError, FormatError, ValueError) as error:
         Console(stderr=True).print(str(error))
         raise typer.Exit(1) from error
 

@@ -76,6 +76,7 @@ def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
         why="started by hand",
         fingerprint=state.fingerprint,
         annotations=state.annotations,
+        annotations_of=state.annotations_of,
     )
 
 

@@ -41,6 +41,9 @@ SettingsT = TypeVar("SettingsT", bound=BackendSettings)
 SMALL_BODY_BYTES = 8 << 20
 """Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
 
+FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
+"""Headers of a request that came through a proxy."""
+
 START_SECONDS = 2.0
 """So long a START_TRAINING waits for the id of its run."""
 
@@ -136,7 +139,7 @@ async def page(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """For Prometheus. In a thread that nothing else waits for: it reads files."""
     # Prometheus asks the pod itself; a forwarded request came from outside, through an ingress.
-    if not _supervisor(request).settings.metrics_open or "x-forwarded-for" in request.headers:
+    if not _supervisor(request).settings.metrics_open or FORWARDED.intersection(request.headers):
         request.app.state.login.require(request)
     gauges: Gauges = request.app.state.gauges
     found = await to_thread.run_sync(lambda: exposition(gauges.families()), limiter=request.app.state.scrapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -19,6 +19,9 @@ CHECK_SECONDS = 600.0
 SEEN_LAST = timedelta(days=7)
 """Without an API key, a project stays known for this long after Label Studio last called for it."""
 
+TAKE_SECONDS = 20.0
+"""After so long a census asks about no further project."""
+
 DEFAULT_PORTS = (":80", ":443")
 """Ports that a URL or a Host header may name or leave out."""
 
@@ -27,18 +30,15 @@ class Census:
     """Forgets the projects that are gone, have no model any more, or use another one.
 
     A backend does not know the address at which Label Studio reaches it: a Service, an ingress or a tunnel may stand in
-    front of it. It recognizes itself among a project's models by either of two signs, so that neither a proxy nor a
-    second backend of the release misleads it:
+    front of it. The Host header of each /setup holds the host and port of the URL that Label Studio has for the model,
+    unless a proxy rewrites it. So the Host tells a project's models apart only if Label Studio has once listed a model
+    at it; from then on the project is recognized, and it is forgotten when no listed model is at its Host. A project
+    that was never recognized stays as long as it has any model. This does not distinguish two releases behind one host
+    that differ in their paths.
 
-    - Label Studio calls /setup of each model before it answers with the list (observed with 1.23.2). If a call for the
-      project came after this backend asked for the list, this backend is one of the models. Another backend of the
-      release may have received the call instead. The titles and versions in the list are no sign: users type the
-      titles, and models report the versions.
-    - The Host header of each /setup holds the host and port of the URL that Label Studio has for the model, unless a
-      proxy rewrites it. The last Host is kept with the project, for all backends of the release. This sign does not
-      distinguish two releases behind one host that differ in their paths.
-
-    If no Host was ever kept, any model counts as this release, and the project stays.
+    Label Studio calls /setup of each model before it answers with the list (observed with 1.23.2). A call for the
+    project that comes after this backend asked for the list shows that this backend is one of the models. The titles
+    and versions in the list are no sign: users type the titles, and models report the versions.
     """
 
     def __init__(
@@ -58,26 +58,34 @@ class Census:
     def take(self) -> None:
         """Ask Label Studio about each known project, and forget those that do not use this release.
 
-        If Label Studio cannot be asked, that is logged and no further project is forgotten. If Label Studio calls for
-        a project after it was asked about it, the project stays.
+        A project stays if Label Studio cannot say how it stands, or calls for it after it was asked. After
+        TAKE_SECONDS no further project is asked about: a click waits for the census.
         """
-        self._taken = self._clock()
+        self._taken = began = self._clock()
         if not self._label_studio.is_set:
             self._forget_unseen()
             return
         for project in self._projects.all:
-            asked = now()
-            try:
-                models = self._label_studio.models(project.id)
-            except ProjectGone:
-                self._projects.forget(project.id, "Label Studio has no such project (any more)", asked)
-            except LabelStudioError as error:
-                log.warning("Label Studio cannot say which projects use this release, so they stay: %s", error)
+            if self._clock() - began > TAKE_SECONDS:
+                log.warning("Label Studio is slow to list the models of projects; the others stay as they are")
                 return
-            else:
-                why = _why_forget(project, models)
-                if why:
-                    self._projects.forget(project.id, why, asked)
+            self._check(project)
+
+    def _check(self, project: Project) -> None:
+        asked = now()
+        try:
+            hosts = [_host(urlsplit(url).netloc.rpartition("@")[2]) for url in self._label_studio.models(project.id)]
+        except ProjectGone:
+            self._projects.forget(project.id, "Label Studio has no such project (any more)", asked)
+        except LabelStudioError as error:
+            log.warning("Label Studio cannot say whether project %d uses this release: %s", project.id, error)
+        else:
+            if not hosts:
+                self._projects.forget(project.id, "it has no model connected", asked)
+            elif _host(project.host) in hosts:
+                self._projects.recognize(project.id)
+            elif project.recognized:
+                self._projects.forget(project.id, f"it uses another model, at {', '.join(hosts)}", asked)
 
     def _forget_unseen(self) -> None:
         asked = now()
@@ -85,16 +93,6 @@ class Census:
         for project in self._projects.all:
             if asked - project.seen > SEEN_LAST:
                 self._projects.forget(project.id, why, asked)
-
-
-def _why_forget(project: Project, models: Sequence[str]) -> str:
-    """Why a project with these models does not use this release; empty if it does or may use it."""
-    hosts = [_host(urlsplit(url).netloc.rpartition("@")[2]) for url in models]
-    if not hosts:
-        return "it has no model connected"
-    if project.host and _host(project.host) not in hosts:
-        return f"it uses another model, at {', '.join(hosts)}"
-    return ""
 
 
 def _host(netloc: str) -> str:

@@ -15,8 +15,8 @@ SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
 FORGOTTEN_KEPT = timedelta(days=7)
 """That a project was forgotten is kept so long: by then every running backend has read it."""
-UNTOLD = datetime.fromtimestamp(0, UTC)
-"""When a project was seen that an older version kept, which did not say."""
+NEVER_SEEN = datetime.fromtimestamp(0, UTC)
+"""When a project was seen that an older version kept: it kept no times."""
 
 
 def now() -> datetime:
@@ -35,7 +35,11 @@ class Project(BaseModel):
     """What of its configuration could not be used, in words for the status page."""
     host: str = ""
     """The host, and port, by which Label Studio called this backend for it; empty where that is not known."""
-    seen: datetime = UNTOLD
+    recognized: bool = False
+    """Whether Label Studio has listed a model at that host: no proxy rewrites it, and it tells this release apart."""
+    configured: datetime = NEVER_SEEN
+    """When it was last configured, by /setup."""
+    seen: datetime = NEVER_SEEN
     """When Label Studio last called for it."""
     forgotten: datetime | None = None
     """When it was last forgotten; None for never."""
@@ -61,9 +65,12 @@ class Projects(ABC):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stored: dict[int, Project] = _parse(self._read())
+        self._began = now()
+        self._unreadable = ""
+        """What was kept and could not be read; empty where it could."""
+        self._stored: dict[int, Project] = self._parse(self._read())
         """What is kept, as it was last read or written here."""
-        self._all = {number: _told(project) for number, project in self._stored.items()}
+        self._all = {number: _dated(project, self._began) for number, project in self._stored.items()}
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -83,15 +90,21 @@ class Projects(ABC):
     def see(self, project: int, host: str = "") -> None:
         """Remember that a project uses this release. `host` is what Label Studio called this backend by."""
         known = self._all.get(project) or Project(id=project)
-        self._keep(known.model_copy(update={"seen": now(), "host": host or known.host}))
+        self._keep(_called_by(known, host).model_copy(update={"seen": now()}))
 
     def configure(self, project: int, given: object, config_error: str = "", host: str = "") -> None:
         """Take over a project's extra_params; what cannot be used is said, not guessed."""
         threshold, wrong = _threshold(given)
         warning = " ".join(filter(None, (config_error, wrong)))
         known = self._all.get(project) or Project(id=project)
-        said = {"threshold": threshold, "warning": warning, "host": host or known.host}
-        self._keep(known.model_copy(update={**said, "seen": now()}))
+        times = {"configured": now(), "seen": now()}
+        self._keep(_called_by(known, host).model_copy(update={"threshold": threshold, "warning": warning, **times}))
+
+    def recognize(self, project: int) -> None:
+        """Note that Label Studio lists a model at the host by which it calls this release."""
+        known = self.get(project)
+        if known and not known.recognized:
+            self._keep(known.model_copy(update={"recognized": True}))
 
     def forget(self, project: int, why: str, at: datetime | None = None) -> None:
         """Forget a known project that has not been seen since `at` (now), until it is seen again."""
@@ -105,7 +118,8 @@ class Projects(ABC):
     def merge(self, written: str) -> str | None:
         """Take over what is written elsewhere. Returns what is to be written; None where nothing is news there."""
         with self._lock:
-            there = self._stored = _parse(written)
+            self._stored = self._parse(written)
+            there = {number: _dated(project, self._began) for number, project in self._stored.items()}
             both = {number: _joined(self._all.get(number), there.get(number)) for number in {*self._all, *there}}
             oldest = now() - FORGOTTEN_KEPT
             self._all = {
@@ -113,13 +127,13 @@ class Projects(ABC):
                 for number, project in both.items()
                 if project.is_known or (project.forgotten and project.forgotten > oldest)
             }
-            is_news = any(_is_news(project, there.get(number)) for number, project in self._all.items())
+            is_news = any(_is_news(project, self._stored.get(number)) for number, project in self._all.items())
             return _KEPT.dump_json(self._all).decode() if is_news else None
 
     def written(self, content: str) -> None:
         """This was written."""
         with self._lock:
-            self._stored = _parse(content)
+            self._stored = self._parse(content)
 
     @abstractmethod
     def tick(self) -> None:
@@ -137,6 +151,21 @@ class Projects(ABC):
     def _note(self) -> None:
         """There is news to be written."""
 
+    def _parse(self, content: str) -> dict[int, Project]:
+        """The projects that were kept. If they cannot be read, none: each comes again with its next /setup."""
+        try:
+            return _KEPT.validate_json(content or "{}")
+        except ValidationError:
+            if content != self._unreadable:
+                log.exception("the kept projects cannot be read; each is known again when Label Studio calls for it")
+                self._unreadable = content
+                self._save_unreadable(content)
+            return {}
+
+    @abstractmethod
+    def _save_unreadable(self, content: str) -> None:
+        """Keep what cannot be read, before it is replaced."""
+
     def _keep(self, project: Project) -> None:
         with self._lock:
             before = self._all.get(project.id)
@@ -149,33 +178,34 @@ class Projects(ABC):
             self._note()
 
 
+def _called_by(project: Project, host: str) -> Project:
+    """The project, called by this host now; by the last one if the request names none."""
+    if not host or host == project.host:
+        return project
+    return project.model_copy(update={"host": host, "recognized": False})
+
+
 def _joined(one: Project | None, other: Project | None) -> Project:
-    """One project as two places know it: the later sighting with what it said, and the later forgetting."""
+    """One project as two places know it: the later configuration, the later sighting and the later forgetting."""
     known = [project for project in (one, other) if project]
-    latest = max(known, key=lambda project: project.seen)
+    configured = max(known, key=lambda project: (project.configured, project.seen))
+    seen = max(known, key=lambda project: project.seen)
     forgotten = max((project.forgotten for project in known if project.forgotten), default=None)
-    return latest.model_copy(update={"forgotten": forgotten})
+    called = {"host": seen.host, "recognized": seen.recognized, "seen": seen.seen}
+    return configured.model_copy(update={**called, "forgotten": forgotten})
 
 
-def _told(project: Project) -> Project:
-    """A project that an older version kept counts as seen when it is first read."""
-    return project.model_copy(update={"seen": now()}) if project.seen == UNTOLD and project.is_known else project
+def _dated(project: Project, began: datetime) -> Project:
+    """The project; one that an older version kept counts as seen when this program began."""
+    return project.model_copy(update={"seen": began}) if project.seen == NEVER_SEEN and project.is_known else project
 
 
 def _is_news(project: Project, stored: Project | None) -> bool:
     """Whether what is stored of a project says something else; a sighting is news once in SEEN_EVERY."""
     if stored is None or project.is_known != stored.is_known:
         return True
-    return project.seen - stored.seen >= SEEN_EVERY or project != stored.model_copy(update={"seen": project.seen})
-
-
-def _parse(content: str) -> dict[int, Project]:
-    """Projects as they were kept. What cannot be read is none: they come again with their next /setup."""
-    try:
-        return _KEPT.validate_json(content or "{}")
-    except ValidationError:
-        log.exception("the projects that were kept cannot be read; each is known again when Label Studio asks for it")
-        return {}
+    same_times = {"seen": project.seen, "configured": project.configured}
+    return project.seen - stored.seen >= SEEN_EVERY or project != stored.model_copy(update=same_times)
 
 
 def _threshold(given: object) -> tuple[float | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Protocol
 
 from service.runs.run import Run
@@ -37,12 +37,12 @@ class RunStore(Protocol):
         """Remember that another run is to start when this one has ended."""
         ...
 
-    def asked_again(self) -> list[str]:
-        """The runs after which another run is to start."""
+    def asked_again(self) -> Mapping[str, str]:
+        """The runs after which another run is to start, each with the token of the last request."""
         ...
 
-    def answered(self, run_ids: Iterable[str]) -> None:
-        """Forget that another run is to start after these: it has started."""
+    def answered(self, requests: Mapping[str, str]) -> None:
+        """Forget these requests: the run that they asked for has started. A newer request of a run stays."""
         ...
 
     def prune(self) -> None:

@@ -19,7 +19,7 @@ from service.backend.projects import Projects
 from service.backend.protocols import Busy, Launcher, RunStore
 from service.backend.settings import BackendSettings
 from service.errors import Cause, cause_of
-from service.labelstudio.client import LabelStudio
+from service.labelstudio.client import AnnotationState, LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.metrics import failures
 from service.runs.run import Run, id_of, now
@@ -41,6 +41,8 @@ class Answer(NamedTuple):
     kind: Literal["run", "remembered", "refused"]
     """`run`: the run was started or found. `remembered`: another run is active, and one more will follow it.
     `refused`: no run was started, and nothing is remembered."""
+    cause: Cause | None = None
+    """Why no run was started, for the metrics; None unless refused."""
 
 
 class Retraining:
@@ -71,6 +73,8 @@ class Retraining:
         """Clock times of the first and last event, of those that await a check, that said that annotations changed."""
         self._next_try = 0.0
         """The clock time before which no run is tried without a click."""
+        self._refused = ""
+        """Why the last try without a click was refused; empty if it was not."""
         self._given_up: set[str] = set()
         """The ids of runs that died and could not be resumed."""
         self.declined = ""
@@ -82,20 +86,36 @@ class Retraining:
         While another run is active, that one is the answer, and one more is remembered to follow it. If no run can
         start, the answer is a failed run that says why; the page shows it.
         """
-        self._census.take()
-        if not self._projects.ids:
-            reason = "No Label Studio project has connected this backend as its model yet."
-            return self._failed(why, reason, Cause.RUN_START)
+        answer = self._attempt(why)
+        if answer.kind == "refused":
+            self._keep(answer)
+        return answer
+
+    def _attempt(self, why: str) -> Answer:
+        """Start or find a run. An unexpected error is a refusal too: the thread of a click has nobody to tell."""
         try:
-            state = self._label_studio.annotation_state(self._projects.ids)
+            return self._start_or_find(why)
+        except Exception as error:
+            log.exception("no run was started (%s)", why)
+            return self._refusal(why, f"The run could not be started: {error}", cause_of(error))
+
+    def _start_or_find(self, why: str) -> Answer:
+        self._census.take()
+        projects = self._projects.ids
+        if not projects:
+            reason = "No Label Studio project has connected this backend as its model yet."
+            return self._refusal(why, reason, Cause.RUN_START)
+        try:
+            state = self._label_studio.annotation_state(projects)
         except LabelStudioError as error:
-            return self._failed(why, str(error), error.cause)
+            return self._refusal(why, str(error), error.cause)
         run = Run(
             id=id_of(self._settings.model, state.fingerprint, self._launcher.conditions()),
-            projects=self._projects.ids,
+            projects=projects,
             why=why,
             fingerprint=state.fingerprint,
             annotations=state.annotations,
+            annotations_of=state.annotations_of,
         )
         with self._lock:
             return self._launch_or_find(run)
@@ -166,7 +186,7 @@ class Retraining:
             failures.count(error.cause)
             self._next_try = self._clock() + RETRY_SECONDS
             return False
-        new = state.annotations - (last.annotations if last else 0)
+        new = _new_annotations(state, last)
         if new >= minimum:
             self.declined = ""
             return self._try(why).kind != "refused"
@@ -175,11 +195,18 @@ class Retraining:
         return True
 
     def _try(self, why: str) -> Answer:
-        """Start a run. After a refusal or an exception the next try is RETRY_SECONDS later."""
+        """Start a run without a click. After a refusal the next try is RETRY_SECONDS later.
+
+        A refusal is kept and counted when it begins, not at every try.
+        """
         self._next_try = self._clock() + RETRY_SECONDS
-        answer = self.start(why)
-        if answer.kind != "refused":
+        answer = self._attempt(why)
+        message = answer.run.message if answer.kind == "refused" else ""
+        if not message:
             self._next_try = 0.0
+        elif message != self._refused:
+            self._keep(answer)
+        self._refused = message
         return answer
 
     def _launch_or_find(self, run: Run) -> Answer:
@@ -201,9 +228,9 @@ class Retraining:
             return self._follow(active, run)
         except OSError as error:
             reason = f"The run's process could not be started ({error.strerror})."
-            return self._failed(run.why, reason, Cause.RUN_START)
+            return self._refusal(run.why, reason, Cause.RUN_START)
         except RuntimeError as error:
-            return self._failed(run.why, f"The run could not be started: {error}", cause_of(error, Cause.RUN_START))
+            return self._refusal(run.why, f"The run could not be started: {error}", cause_of(error, Cause.RUN_START))
         self._runs.prune()
         log.info("run %s started: %s", run.id, run.why)
         return Answer(run, "run")
@@ -244,10 +271,8 @@ class Retraining:
             except Busy:
                 log.info("run %s waits: another run is active", run.id)
 
-    def _failed(self, why: str, message: str, cause: Cause) -> Answer:
-        """Keep a failed run that says why none was started. A later refusal of the same request replaces it."""
-        failures.count(cause)
-        log.warning("no run was started (%s): %s", why, message)
+    def _refusal(self, why: str, message: str, cause: Cause) -> Answer:
+        """A failed run that says why none was started. A later refusal of the same request has the same id."""
         run = Run(
             id=f"run-{hashlib.sha256(f'refused: {why}'.encode()).hexdigest()[:10]}",
             projects=self._projects.ids,
@@ -255,6 +280,23 @@ class Retraining:
             outcome="failed",
             message=f"{message} No run was started; the live version is untouched.",
         )
-        self._runs.save(run)
-        self._runs.prune()
-        return Answer(run, "refused")
+        return Answer(run, "refused", cause)
+
+    def _keep(self, refusal: Answer) -> None:
+        """Count and log a refusal, and keep its run for the page."""
+        failures.count(refusal.cause or Cause.INTERNAL)
+        log.warning("no run was started (%s): %s", refusal.run.why, refusal.run.message)
+        try:
+            self._runs.save(refusal.run)
+            self._runs.prune()
+        except (OSError, RuntimeError) as error:
+            log.error("the refusal is in this log alone: it could not be kept (%s)", error)
+
+
+def _new_annotations(state: AnnotationState, last: Run | None) -> int:
+    """How many annotations have come since the last run, in the present projects. A project that it did not know is new
+    as a whole."""
+    if last and not last.annotations_of and last.projects == tuple(state.annotations_of):
+        return state.annotations - last.annotations  # a run of an older version, which kept the total alone
+    known = last.annotations_of if last else {}
+    return sum(max(0, count - known.get(project, 0)) for project, count in state.annotations_of.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from service.backend.admission import Admission
-from service.backend.loops import Loop, Loops
+from service.backend.loop import Loop
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.protocols import Rollout, RunStore, VersionStore
@@ -46,7 +46,7 @@ class Supervisor:
         self.published: list[Lineage] = []
         """The published versions when they were last listed, the newest first."""
         self._resign = resign
-        self._loops = Loops([*loops, Loop([self._list])])
+        self._loops = [*loops, Loop([self._list])]
 
     @property
     def body_limit(self) -> int:
@@ -68,14 +68,14 @@ class Supervisor:
         return next((run for run in self.runs.all() if run_id in (run.id, "")), None)
 
     def start(self) -> None:
-        self._loops.start()
-
-    def hurry(self) -> None:
-        """Check runs and versions now, because of an event that must not wait for the next tick."""
-        self._loops.hurry()
+        for loop in self._loops:
+            loop.start()
 
     def close(self) -> None:
-        self._loops.close()
+        for loop in self._loops:
+            loop.end()
+        for loop in self._loops:
+            loop.join()
         self._resign()
         self.extractor.close()
 

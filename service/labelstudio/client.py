@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ import httpx
 from service.labelstudio.connection import ApiKey, Connection, decoded, explained, is_sendable, no_api, refusal
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.settings import LabelStudioSettings
+
+LOGIN = re.compile(r"//[^/@]*@")
+"""A login in an address: it has no effect, since the API key is sent, and messages would show it."""
 
 MODELS_SECONDS = 15.0
 """Seconds to wait for a list of models: Label Studio first calls each model, and one that is down takes seconds."""
@@ -36,7 +40,13 @@ class AnnotationState(NamedTuple):
     """The state of the annotations of some projects. It differs whenever they have changed."""
 
     fingerprint: str
-    annotations: int
+    annotations_of: dict[int, int]
+    """Number of annotations by project."""
+
+    @property
+    def annotations(self) -> int:
+        """Number of annotations of all projects."""
+        return sum(self.annotations_of.values())
 
 
 class LabelStudio:
@@ -44,7 +54,7 @@ class LabelStudio:
 
     def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0) -> None:
         """`timeout`: seconds to wait for a connection and for each part of an answer."""
-        self.url = settings.label_studio_url.strip().rstrip("/")
+        self.url = LOGIN.sub("//", settings.label_studio_url.strip().rstrip("/"))
         self._key = settings.label_studio_api_key.get_secret_value()
         self._authorization = ApiKey(self.url, self._key)
         self._timeout = timeout
@@ -59,7 +69,7 @@ class LabelStudio:
         if not self.is_set:
             raise LabelStudioError(
                 "Label Studio's address or API key is not set: set SPANLOOP_LABEL_STUDIO_URL and "
-                "SPANLOOP_LABEL_STUDIO_API_KEY (Account & Settings → Access Token) and start the backend again."
+                "SPANLOOP_LABEL_STUDIO_API_KEY (an API key from Account & Settings) and start the backend again."
             )
         if not is_sendable(self._key):
             raise LabelStudioError("SPANLOOP_LABEL_STUDIO_API_KEY has characters that no key has; set it again.")
@@ -85,21 +95,25 @@ class LabelStudio:
             if not response.is_success:
                 raise self._refusal(response)
             try:
-                return [str(model["url"]) for model in response.json()]
+                models = response.json()
+                if not isinstance(models, list):
+                    raise TypeError("no list")
+                return [str(model["url"]) for model in models]
             except (ValueError, KeyError, TypeError) as error:
                 raise no_api(self.url, "answered /api/ml/ with something other than a list of models") from error
 
     def _project(self, connection: Connection, project: int) -> AnnotationState:
         response = connection.get(f"/api/projects/{project}/")
         if response.status_code == httpx.codes.NOT_FOUND:
-            return AnnotationState(f"{project}:gone", 0)
+            self._require_label_studio(connection)
+            return AnnotationState(f"{project}:gone", {project: 0})
         try:
             config = hashlib.sha256(str(self._json(response)["label_config"]).encode()).hexdigest()[:10]
             query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
             body = self._json(connection.get("/api/tasks/", params=query))
             latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
             total = int(body["total_annotations"])
-            return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", total)
+            return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", {project: total})
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise no_api(self.url, "answered with JSON of another shape") from error
 
@@ -119,4 +133,5 @@ class LabelStudio:
 
 
 def _sum(states: list[AnnotationState]) -> AnnotationState:
-    return AnnotationState("|".join(s.fingerprint for s in states), sum(s.annotations for s in states))
+    counts = {project: count for state in states for project, count in state.annotations_of.items()}
+    return AnnotationState("|".join(state.fingerprint for state in states), counts)

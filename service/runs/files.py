@@ -10,9 +10,10 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -58,16 +59,18 @@ class Runs:
 
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start when this one has ended."""
-        (self.work(run_id) / FOLLOW_UP_NAME).touch()
+        with self._gate():
+            replace_text(self.work(run_id) / FOLLOW_UP_NAME, uuid4().hex)
 
-    def asked_again(self) -> list[str]:
-        """The runs after which another run is to start."""
-        return [path.parent.name for path in self.folder.glob(f"*/{FOLLOW_UP_NAME}")]
+    def asked_again(self) -> dict[str, str]:
+        """The runs after which another run is to start, each with the token of the last request."""
+        return {path.parent.name: path.read_text(encoding="utf-8") for path in self.folder.glob(f"*/{FOLLOW_UP_NAME}")}
 
-    def answered(self, run_ids: Iterable[str]) -> None:
-        """Forget that another run is to start after these: it has started."""
-        for run_id in run_ids:
-            (self.folder / run_id / FOLLOW_UP_NAME).unlink(missing_ok=True)
+    def answered(self, requests: Mapping[str, str]) -> None:
+        """Forget these requests: the run that they asked for has started. A newer request of a run stays."""
+        with self._gate():
+            for run_id, _ in requests.items() & self.asked_again().items():
+                (self.folder / run_id / FOLLOW_UP_NAME).unlink()
 
     def prune(self) -> None:
         """Delete all but the newest runs, with their exports, checkpoints and logs.

@@ -57,6 +57,8 @@ class Run(BaseModel):
     fingerprint: str = ""
     annotations: int = 0
     """Number of annotations in the projects when the run was requested."""
+    annotations_of: dict[int, int] = {}
+    """The same by project. Empty in runs of older versions."""
     attempt: int = 1
     phase: Phase = "waiting"
     percent: float = 0

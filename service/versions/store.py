@@ -117,12 +117,7 @@ class BentoStore:
 def _stage(folder: Path, lineage: Lineage) -> None:
     """Write what a Bento holds besides its model: the code, the version's lineage and the requirements."""
     for name in CODE_FOLDERS:
-        source, target = ROOT / name, folder / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     lineages.write(folder, lineage)
     needed = [Requirement(text) for text in requires("spanloop") or ()]
     pins = sorted(f"{r.name}=={version(r.name).partition('+')[0]}" for r in needed if r.marker is None)

@@ -90,8 +90,8 @@ def refused(request: HTTPConnection, error: Exception) -> Response:
 
 def http_error(request: Request, error: Exception) -> Response:
     """Answer a path or method without a route (404, 405) with JSON."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    return JSONResponse({"error": HTTPStatus(status).phrase}, status)
+    assert isinstance(error, HTTPException)  # noqa: S101 - starlette types all handlers alike
+    return JSONResponse({"error": HTTPStatus(error.status_code).phrase}, error.status_code, error.headers)
 
 
 EXCEPTION_HANDLERS: Mapping[Any, Callable[[Request, Exception], Response]] = {

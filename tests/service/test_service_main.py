@@ -93,6 +93,7 @@ def test_projects_are_listed_with_threshold_last_sight_and_warning(home):
     known = FileProjects(home)
     known.configure(3, {"threshold": 0.35})
     known.configure(7, "", "The label config is not well-formed.")
+    known.tick()
     status, output = call("projects")
     assert status == 0
     assert f"0.35 │ {known.get(3).seen:%Y-%m-%d %H:%M}" in output
@@ -103,6 +104,7 @@ def test_a_project_is_forgotten_by_hand(home):
     running = FileProjects(home)
     running.see(3)
     running.see(99)
+    running.tick()
     status, output = call("projects", "forget", "99")
     assert status == 0
     assert "Project 99 is forgotten" in output

@@ -16,7 +16,7 @@ from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.cluster.versions import NoVersions, PublishedVersions
-from service.backend.loops import Loop
+from service.backend.loop import Loop
 from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
@@ -44,12 +44,12 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     rollout = ClusterRollout(deployment, initial_version(settings.model), settings.rollout_seconds)
     rollout.look()
     scaling = Scaling(
-        deployment, rollout, settings.idle_seconds, queued=lambda: extractor.queued, hurry=lambda: made.hurry()
+        deployment, rollout, settings.idle_seconds, queued=lambda: extractor.queued, hurry=lambda: pods.hurry()
     )
     extractor = RemoteExtractor(
         settings.extractor_url, lambda: rollout.version, scaling.asked, scaling.wake, scaling.ended
     )
-    projects = ClusterProjects(deployment)
+    projects = ClusterProjects(deployment, hurry=lambda: pods.hurry())
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
@@ -63,7 +63,19 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     def pace_of_runs() -> float:
         return BUSY_SECONDS if runs.active() or not rollout.is_over else IDLE_SECONDS
 
-    made = Supervisor(
+    pods = Loop(
+        [
+            deployment.look,
+            rollout.look,
+            scaling.rouse,
+            scaling.note,
+            only(rollout.tick),
+            only(scaling.rest),
+            projects.tick,
+        ],
+        pace_of_pods,
+    )
+    return Supervisor(
         settings,
         extractor=extractor,
         rollout=rollout,
@@ -73,25 +85,13 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         retraining=retraining,
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
-            Loop(
-                [
-                    deployment.look,
-                    rollout.look,
-                    scaling.rouse,
-                    scaling.note,
-                    only(rollout.tick),
-                    only(scaling.rest),
-                    projects.tick,
-                ],
-                pace_of_pods,
-            ),
+            pods,
             Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
         ],
         leads=leader.leads,
         resign=leader.release,
     )
-    return made
 
 
 def _versions(settings: RegistrySettings) -> VersionStore:

@@ -43,19 +43,17 @@ class Leader:
         """The Lease as this backend last wrote it; None if another backend may have written it since."""
 
     def tick(self) -> None:
-        """Renew or take the Lease. Raises ClusterError if the API server fails; then this backend does not lead."""
-        led_before, leads = self._leads, False
+        """Renew or take the Lease. Raises ClusterError; a leader then leads until LEADS_SECONDS after its renewal."""
         began = self._clock()
         held, self._held = self._held, None
         try:
             self._held = self._renew(held) if held else self._take()
-            leads = self._held is not None
-            self._renewed = began
         except (ObjectChanged, ObjectExists):
             log.info("another backend was quicker to take the Lease")
-        finally:
-            self._leads = leads
-        if self._leads != led_before:
+        if self._held:
+            self._renewed = began
+        if self._leads != bool(self._held):
+            self._leads = not self._leads
             log.info("this backend %s", "leads" if self._leads else "waits for another that leads")
 
     def leads(self) -> bool:
@@ -73,12 +71,11 @@ class Leader:
 
     def release(self) -> None:
         """Release the Lease, so that the next leader need not wait until it expires."""
-        if not self._leads:
+        held, self._held, self._leads = self._held, None, False
+        if not held:
             return
-        self._leads = False
         try:
-            lease = self._cluster.lease(self._lease)
-            self._cluster.replace_lease(self._manifest(lease["metadata"], holder=""))
+            self._cluster.replace_lease(self._manifest(held["metadata"], holder=""))
         except ClusterError as error:
             log.warning("the Lease could not be released and expires by itself: %s", error)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from service.backend.cluster.api import annotation
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ObjectChanged
 from service.backend.projects import Projects
+
+log = logging.getLogger(__name__)
 
 PROJECTS_ANNOTATION = "spanloop.dev/projects"
 """Annotation of the extractor's Deployment: the projects as JSON. Runs learn only from projects that are in it."""
@@ -18,8 +22,10 @@ FLUSHES_MAX = 5
 class ClusterProjects(Projects):
     """Projects kept on the Deployment. They are written at the next tick, since /setup must answer at once."""
 
-    def __init__(self, deployment: ExtractorDeployment) -> None:
+    def __init__(self, deployment: ExtractorDeployment, hurry: Callable[[], None] = lambda: None) -> None:
+        """`hurry` begins the next tick now."""
         self._deployment = deployment
+        self._hurry = hurry
         super().__init__()
 
     def tick(self) -> None:
@@ -51,4 +57,7 @@ class ClusterProjects(Projects):
         return annotation(self._deployment.seen, PROJECTS_ANNOTATION)
 
     def _note(self) -> None:
-        """Do nothing: the next tick writes, since /setup must answer at once."""
+        self._hurry()  # the tick writes: /setup must answer at once
+
+    def _save_unreadable(self, content: str) -> None:
+        log.error("the annotation %s is replaced; it was: %.2000s", PROJECTS_ANNOTATION, content)

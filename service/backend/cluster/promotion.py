@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.jobs import ended
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
@@ -33,7 +35,11 @@ class Promotion:
         """Do the next step of each run in rollout. Raises ClusterError."""
         for run in self._runs.all():
             if run.in_rollout:
-                self._advance(run)
+                try:
+                    self._advance(run)
+                except (OSError, RuntimeError) as error:
+                    self._note_trouble(run, error)
+                    raise
 
     def _advance(self, run: Run) -> None:
         if self._rollout.is_target(run.reference):
@@ -58,6 +64,13 @@ class Promotion:
         begun = {"rollout": "begun", "detail": "the new version's pods start", "updated": now()}
         self._runs.save(run.model_copy(update=begun))
 
+    def _note_trouble(self, run: Run, error: Exception) -> None:
+        """Say on the page and the Job why the rollout does not go on: no other run starts meanwhile."""
+        detail = f"the rollout does not go on, and is tried again: {error}"
+        if run.detail != detail:
+            with suppress(ClusterError):  # the API server may be what fails
+                self._runs.save(run.model_copy(update={"detail": detail, "updated": now()}))
+
     def _hold(self, run: Run) -> None:
         """End a run whose version was rolled out and does not serve any more.
 
@@ -74,9 +87,8 @@ class Promotion:
         if self._runs.active() != run.id:
             return  # another run comes first
         log.info("run %s is judged again: %s", run.id, conflict)
-        fresh = Run(
-            id=run.id, projects=run.projects, why=run.why, fingerprint=run.fingerprint, annotations=run.annotations
-        )
+        kept = run.model_dump(include={"id", "projects", "why", "fingerprint", "annotations", "annotations_of"})
+        fresh = Run(**kept)
         try:
             self._launcher.launch(fresh)
         except Busy as busy:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
+from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
@@ -32,7 +33,12 @@ from service.runs.run import Run
 log = logging.getLogger(__name__)
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
-"""Annotation of a Job: `wanted` if another run is to start when this one has ended, `answered` once it has."""
+"""Annotation of a Job: the token of the last request for another run after this one."""
+ANSWERED_ANNOTATION = "spanloop.dev/follow-up-answered"
+"""Annotation of a Job: the token of the last request whose run has started. Two annotations, so that a request that
+comes meanwhile is not overwritten."""
+ANSWERED_BEFORE_TOKENS = "answered"
+"""What releases before 0.1.0 wrote instead of a token once the run had started."""
 PROGRESS_PORT = 9092
 """Port of a training pod where its run reports its state; the chart sets it for the run."""
 PROGRESS_SECONDS = 1.0
@@ -130,15 +136,16 @@ class JobRuns:
         found = self._known.get(name) if name else None
         if name is None or found is None:
             raise ObjectMissing(f"Run {run_id} has ended, and its Job is gone: nothing was remembered; ask again.")
-        self._note_follow_up(name, found, "wanted")
+        self._annotate(name, found, {FOLLOW_UP_ANNOTATION: uuid4().hex})
 
-    def asked_again(self) -> list[str]:
-        return [run.id for job, run in self._known.values() if annotation(job, FOLLOW_UP_ANNOTATION) == "wanted"]
+    def asked_again(self) -> dict[str, str]:
+        return {run.id: token for job, run in self._known.values() if (token := _unanswered(job))}
 
-    def answered(self, run_ids: Iterable[str]) -> None:
+    def answered(self, requests: Mapping[str, str]) -> None:
         for name, found in self._known.items():
-            if found.run.id in run_ids and annotation(found.job, FOLLOW_UP_ANNOTATION) == "wanted":
-                self._note_follow_up(name, found, "answered")
+            token = requests.get(found.run.id)
+            if token and _unanswered(found.job) == token:
+                self._annotate(name, found, {ANSWERED_ANNOTATION: token})
 
     def prune(self) -> None:
         """Delete the Jobs of ended runs, except the newest, the last that succeeded, and those after which another run
@@ -155,8 +162,8 @@ class JobRuns:
                 with suppress(ObjectMissing):  # it was deleted meanwhile
                     self._cluster.delete_job(name)
 
-    def _note_follow_up(self, name: str, found: JobRun, state: str) -> None:
-        note = {FOLLOW_UP_ANNOTATION: state}
+    def _annotate(self, name: str, found: JobRun, note: dict[str, str]) -> None:
+        """Annotate a Job, on the cluster and here."""
         self._cluster.annotate_job(name, note)
         job, run = found
         annotations = {**(job["metadata"].get("annotations") or {}), **note}
@@ -180,6 +187,12 @@ class JobRuns:
         if run.ended or run.in_rollout:
             return run
         return run.model_copy(update={"waits": why_waiting(job, pods)})
+
+
+def _unanswered(job: KubeObject) -> str:
+    """The token of a Job's last request for another run; empty if there is none, or its run has started."""
+    token = annotation(job, FOLLOW_UP_ANNOTATION)
+    return "" if token in (annotation(job, ANSWERED_ANNOTATION), ANSWERED_BEFORE_TOKENS) else token
 
 
 def _age(run: Run) -> tuple[datetime, int]:
@@ -235,6 +248,7 @@ def _with_job(reported: Run, job: KubeObject, known: Run) -> Run:
             "started": known.started,
             "fingerprint": known.fingerprint or reported.fingerprint,
             "annotations": known.annotations or reported.annotations,
+            "annotations_of": known.annotations_of or reported.annotations_of,
         }
     )
     if run.outcome == "failed" and is_active(job):

@@ -52,7 +52,8 @@ class Scaling:
         self._asked = self._clock()
         if not self._wanted:
             self._wanted = True
-            self._hurry()
+            if self._deployment.replicas == 0:
+                self._hurry()
 
     def asked(self) -> None:
         """Note that a request begins or ends."""

@@ -7,7 +7,7 @@ from service.backend.local.launcher import LocalLauncher
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
 from service.backend.local.settings import MachineSettings
-from service.backend.loops import Loop
+from service.backend.loop import Loop
 from service.backend.retraining import Retraining
 from service.backend.supervisor import Supervisor
 from service.extractor.engine import Engine

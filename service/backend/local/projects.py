@@ -33,7 +33,10 @@ class FileProjects(Projects):
         return self._path.read_text(encoding="utf-8") if self._path.exists() else ""
 
     def _note(self) -> None:
-        self.tick()
+        """The next tick writes: /setup must answer at once, even on a full disk."""
+
+    def _save_unreadable(self, content: str) -> None:
+        replace_text(self._path.with_name(f"{self._path.name}.unreadable"), content)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

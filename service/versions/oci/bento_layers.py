@@ -22,8 +22,7 @@ from service.versions.oci.manifest import (
     TITLE_ANNOTATION,
 )
 from service.versions.reference import is_version
-from service.versions.store import BENTO_NAME, COMPLETE_MARKER, BentoStore
-from service.versions.store import MODEL_NAME as MODEL_NAME
+from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
 _IN_MODEL = (lineages.FILE, "model.yaml")

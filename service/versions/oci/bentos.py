@@ -26,8 +26,7 @@ from service.versions.oci.manifest import (
 from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
 from service.versions.staging import workplace
-from service.versions.store import COMPLETE_MARKER, BentoStore
-from service.versions.store import MODEL_NAME as MODEL_NAME
+from service.versions.store import COMPLETE_MARKER, MODEL_NAME, BentoStore
 
 log = logging.getLogger(__name__)
 

@@ -112,7 +112,7 @@ def backend(
     from service.backend.app import build
     from service.backend.local import compose
 
-    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
     with ExitStack() as running:
 
         def start(wait: bool = True, **overrides: Any) -> TestClient:

@@ -22,6 +22,7 @@ def projects(tmp_path, studio):
     known = FileProjects(tmp_path)
     for number in studio.projects:
         known.configure(number, "", host=HERE)
+    known.tick()
     return known
 
 
@@ -62,6 +63,7 @@ def test_a_project_that_was_disconnected_is_forgotten_until_it_is_connected_agai
 
 
 def test_a_project_that_uses_another_model_is_forgotten_and_the_log_names_it(census, projects, studio, service_log):
+    census.take()
     studio.projects[2].models = ["http://user:secret@other.example.com:9090/ml"]
     census.take()
     assert projects.ids == (1,)
@@ -86,12 +88,39 @@ def test_a_backend_knows_itself_by_the_host_that_label_studio_called_it_by(censu
     assert projects.ids == (1, 2)
 
 
-def test_a_backend_behind_a_proxy_that_writes_another_host_knows_itself_by_the_call(census, projects, studio):
+def test_a_call_that_comes_while_models_are_listed_keeps_a_project(census, projects, studio):
+    census.take()
     for project in studio.projects.values():
+        project.models = ["http://another.example.com:9090"]
+    studio.asks_models = lambda number: number == 1 and projects.configure(1, "", host=HERE)
+    census.take()
+    assert projects.ids == (1,)
+
+
+def test_a_backend_behind_a_proxy_that_writes_another_host_forgets_no_project_that_has_a_model(
+    census, projects, studio
+):
+    for number, project in studio.projects.items():
         project.models = ["https://ingress.example.com/spanloop"]
-    studio.asks_models = lambda number: number == 1 and projects.configure(1, "", host="upstream")
-    projects.configure(1, "", host="upstream")
-    projects.configure(2, "", host="upstream")
+        projects.configure(number, "", host="upstream")
+    for _ in range(3):
+        census.take()
+    assert projects.ids == (1, 2)
+    studio.projects[2].models = []
+    census.take()
+    assert projects.ids == (1,)
+
+
+def test_one_project_that_label_studio_cannot_tell_of_keeps_no_other_from_being_checked(
+    census, projects, studio, monkeypatch
+):
+    answer = studio.answer
+    monkeypatch.setattr(
+        studio,
+        "answer",
+        lambda method, path, query: (500, {}) if query.get("project") == ["1"] else answer(method, path, query),
+    )
+    del studio.projects[2]
     census.take()
     assert projects.ids == (1,)
 
@@ -123,7 +152,7 @@ def test_a_label_studio_that_cannot_be_asked_forgets_nothing(
         key = "f" * 40
     Census(projects, LabelStudio(settings(label_studio_url=url, label_studio_api_key=key))).take()
     assert projects.ids == (1, 2)
-    assert any("so they stay" in line for line in service_log)
+    assert any("cannot say whether project" in line for line in service_log)
 
 
 def test_without_a_key_projects_that_were_not_called_for_in_a_week_are_forgotten(tmp_path, projects, settings):
@@ -133,6 +162,7 @@ def test_without_a_key_projects_that_were_not_called_for_in_a_week_are_forgotten
     again = FileProjects(tmp_path)
     assert again.ids == (1, 2)
     Census(again, LabelStudio(settings())).take()
+    again.tick()
     assert again.ids == FileProjects(tmp_path).ids == (1,)
     Census(again, LabelStudio(settings())).take()
     again.tick()

@@ -59,7 +59,9 @@ def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
     assert "<td>3</td>" in text
     assert "0.35" in text
     assert "<td>99</td>" in text
-    forgotten = FileProjects(client.app.state.supervisor.settings.folder)
+    folder = client.app.state.supervisor.settings.folder
+    until(lambda: FileProjects(folder).get(99), what="a project that is written")
+    forgotten = FileProjects(folder)
     forgotten.forget(99, "forgotten by hand")
     forgotten.flush()
     until(lambda: "99" not in client.get("/?fragment").text, what="a page without project 99")

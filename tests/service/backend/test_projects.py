@@ -14,6 +14,7 @@ def test_projects_are_remembered_through_a_restart(tmp_path):
     projects = FileProjects(tmp_path)
     projects.see(7)
     projects.configure(3, '{"threshold": 0.4}')
+    projects.tick()
     again = FileProjects(tmp_path)
     assert again.ids == (3, 7)
     assert again.get(3).threshold == 0.4
@@ -56,6 +57,7 @@ def test_projects_seen_at_the_same_time_are_all_kept(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
+    projects.tick()
     assert projects.ids == FileProjects(tmp_path).ids == tuple(range(20))
 
 
@@ -78,21 +80,26 @@ def test_a_file_without_times_is_read(tmp_path):
     assert projects.ids == (3, 99)
     assert projects.get(3).threshold == 0.4
     projects.forget(99, "forgotten by hand")
+    projects.tick()
     assert projects.ids == FileProjects(tmp_path).ids == (3,)
 
 
 def test_a_sighting_is_written_once_an_hour_and_what_was_configured_at_once(tmp_path, at):
     projects = FileProjects(tmp_path)
     projects.configure(3, "", host="spanloop:9090")
+    projects.tick()
     first = (tmp_path / "projects.json").read_text()
     at(minutes=59)
     projects.configure(3, "", host="spanloop:9090")
+    projects.tick()
     assert (tmp_path / "projects.json").read_text() == first
     assert projects.get(3).seen.minute == 59
     at(minutes=61)
     projects.configure(3, "", host="spanloop:9090")
+    projects.tick()
     assert FileProjects(tmp_path).get(3).seen.hour == 13
     projects.configure(3, {"threshold": 0.4}, host="spanloop:9090")
+    projects.tick()
     assert FileProjects(tmp_path).get(3).threshold == 0.4
 
 
@@ -101,10 +108,12 @@ def test_a_forgotten_project_is_in_no_run_and_comes_back_with_the_next_call(tmp_
     projects.configure(3, {"threshold": 0.4}, "The label config is not well-formed.")
     projects.see(7)
     projects.forget(3, "it has no model connected")
+    projects.tick()
     assert projects.ids == FileProjects(tmp_path).ids == (7,)
     assert projects.get(3) is None
     assert "WARNING service.backend.projects project 3 is forgotten: it has no model connected" in service_log
     projects.configure(3, "")
+    projects.tick()
     assert projects.ids == FileProjects(tmp_path).ids == (3, 7)
 
 
@@ -120,6 +129,7 @@ def test_a_running_backend_forgets_what_another_process_forgot_and_writes_it_bac
     running = FileProjects(tmp_path)
     running.see(3)
     running.see(7)
+    running.tick()
     by_hand = FileProjects(tmp_path)
     by_hand.forget(7, "forgotten by hand")
     by_hand.flush()
@@ -127,6 +137,7 @@ def test_a_running_backend_forgets_what_another_process_forgot_and_writes_it_bac
     running.tick()
     assert running.ids == FileProjects(tmp_path).ids == (3,)
     running.see(7)
+    running.tick()
     assert running.ids == FileProjects(tmp_path).ids == (3, 7)
 
 
@@ -134,7 +145,8 @@ def test_what_two_processes_change_at_once_is_all_kept(tmp_path):
     one, other = FileProjects(tmp_path), FileProjects(tmp_path)
     one.configure(3, {"threshold": 0.3})
     other.configure(5, {"threshold": 0.5})
-    one.tick()
+    for projects in (one, other, one):
+        projects.tick()
     assert one.ids == other.ids == (3, 5)
     assert FileProjects(tmp_path).get(3).threshold == 0.3
 
@@ -145,4 +157,45 @@ def test_that_a_project_was_forgotten_is_itself_forgotten_after_a_week(tmp_path,
     projects.forget(99, "Label Studio has no such project (any more)", kept.now())
     at(days=8)
     projects.see(3)
+    projects.tick()
     assert json.loads((tmp_path / "projects.json").read_text()).keys() == {"3"}
+
+
+def test_a_call_that_configures_nothing_keeps_what_another_backend_was_told(tmp_path, at):
+    """Start Training comes to one backend, a changed threshold came to another."""
+    one, other = FileProjects(tmp_path), FileProjects(tmp_path)
+    one.configure(3, {"threshold": 0.3})
+    for projects in (one, other):
+        projects.tick()
+    at(seconds=1)
+    one.configure(3, {"threshold": 0.6})
+    at(seconds=2)
+    other.see(3)
+    for projects in (one, other, one):
+        projects.tick()
+    assert one.get(3).threshold == other.get(3).threshold == 0.6
+
+
+def test_a_full_disk_keeps_no_project_from_being_known(tmp_path, monkeypatch):
+    projects = FileProjects(tmp_path)
+
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("service.backend.local.projects.replace_text", full)
+    projects.configure(3, {"threshold": 0.4})
+    assert projects.get(3).threshold == 0.4
+    with pytest.raises(OSError, match="No space"):
+        projects.tick()
+
+
+def test_a_file_that_cannot_be_read_is_told_once_and_kept(tmp_path, service_log):
+    (tmp_path / "projects.json").write_text('{"3": {"id": "three"}}')
+    projects = FileProjects(tmp_path)
+    for _ in range(3):
+        projects.tick()
+    projects.see(5)
+    projects.tick()
+    assert sum("cannot be read" in line for line in service_log) == 1
+    assert "three" in (tmp_path / "projects.json.unreadable").read_text()
+    assert FileProjects(tmp_path).ids == (5,)

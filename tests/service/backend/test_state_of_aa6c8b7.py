@@ -202,7 +202,7 @@ def test_a_cluster_goes_on_with_the_rollout_that_was_under_way_and_can_be_rolled
     kept, repository, release, on_cluster, until, monkeypatch
 ):
     references = {version: f"{repository}:{version}@{digest}" for version, digest in old_state.digests(kept).items()}
-    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
     with TestClient(build_backend(on_cluster, compose.supervisor)) as client:
         until(lambda: client.get("/live").json()["reference"] == references[SECOND], what="the end of the rollout")
         assert client.get("/live").json()["given_up"] == [references[HELD]]

@@ -98,7 +98,7 @@ def test_a_run_that_remembers_a_click_is_kept_beyond_the_newest(runs):
     runs.ask_again("run-1")
     runs.prune()
     assert [run.id for run in runs.all()][RUNS_KEPT:] == ["run-1"]
-    assert runs.asked_again() == ["run-1"]
+    assert [*runs.asked_again()] == ["run-1"]
 
 
 def test_no_run_is_active_until_one_takes_the_lock_and_when_it_lets_go(runs):
@@ -189,3 +189,13 @@ def test_an_active_run_is_never_seen_without_its_id(runs):
     ended.set()
     onlooker.join()
     assert seen <= {None, "run-1"}
+
+
+def test_a_request_that_comes_while_an_older_one_is_answered_is_kept(runs):
+    runs.ask_again("run-1")
+    answered = runs.asked_again()
+    runs.ask_again("run-1")
+    runs.answered(answered)
+    assert [*runs.asked_again()] == ["run-1"]
+    runs.answered(runs.asked_again())
+    assert runs.asked_again() == {}

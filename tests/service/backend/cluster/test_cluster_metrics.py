@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from service.extractor.questions import Question, Unavailable
 from service.extractor.settings import ExtractorSettings
 from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
+from tests.support.asking import predict
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
 from tests.support.samples import Scrape
@@ -153,7 +155,7 @@ def test_each_time_that_the_extractor_is_taken_to_zero_is_a_sleep(woken, api, cl
 @pytest.fixture
 def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
-    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
     for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
         monkeypatch.setattr(compose, pace, 0.05)
     with ExitStack() as running:
@@ -206,6 +208,21 @@ def test_an_idle_backend_asks_the_api_server_at_most_once_a_second(on_cluster, a
         asked = Counter(api.asked)
     assert sum(asked.values()) <= WINDOW_SECONDS, asked
     assert len(asked) == 3, "the Lease, the Deployment and the Jobs are still looked after"
+
+
+def test_questions_that_wait_for_a_pod_ask_the_api_server_no_more_often_than_a_rollout_does(on_cluster, api, until):
+    with TestClient(build_backend(on_cluster(predict_deadline=WINDOW_SECONDS), compose.supervisor)) as client:
+        until(lambda: leads(client))
+        asking = [threading.Thread(target=predict, args=(client, "Alice")) for _ in range(10)]
+        for question in asking:
+            question.start()
+        until(lambda: scrape(client)("spanloop_extractor_demand") == 10)
+        api.asked.clear()
+        for question in asking:
+            question.join()
+        asked = Counter(api.asked)
+    assert sum(asked.values()) <= 2 * WINDOW_SECONDS, asked
+    assert sum(count for path, count in asked.items() if "/leases/" in path) <= WINDOW_SECONDS / 3, asked
 
 
 def test_a_scrape_is_answered_though_the_api_server_is_silent(backends, api, until, monkeypatch):

@@ -131,7 +131,7 @@ def test_projects_of_an_older_version_are_read(backend_of, api):
 
 
 def test_the_backend_that_leads_asks_label_studio_and_all_forget(on_cluster, api, studio, until, monkeypatch):
-    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.02)
     for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
         monkeypatch.setattr(compose, pace, 0.02)
     monkeypatch.setattr("service.backend.census.CHECK_SECONDS", 0.0)
@@ -148,7 +148,7 @@ def test_the_backend_that_leads_asks_label_studio_and_all_forget(on_cluster, api
 
 
 def test_a_backend_that_does_not_lead_asks_label_studio_for_no_projects(on_cluster, api, studio, until, monkeypatch):
-    monkeypatch.setattr("service.backend.loops.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.02)
     for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
         monkeypatch.setattr(compose, pace, 0.02)
     monkeypatch.setattr("service.backend.census.CHECK_SECONDS", 0.0)
