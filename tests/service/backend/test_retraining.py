@@ -458,3 +458,30 @@ def test_a_click_while_a_failed_runs_process_is_still_ending_is_not_lost(bench):
     one.launcher.die()
     one.tick()
     assert one.launched == [run.id, run.id]
+
+
+def test_new_annotations_are_counted_by_project_also_when_one_was_disconnected(bench, studio):
+    studio.projects[2] = StudioProject(annotations=200)
+    one = bench(retrain_every=10, retrain_quiet=0)
+    one.projects.see(2)
+    one.click()
+    one.launcher.end("held")
+    one.projects.forget(2, "it has no model connected")
+    one.studio.annotate(1, 10)
+    one.retraining.hint()
+    one.tick(seconds=1)
+    assert len(one.launched) == 2
+    assert one.retraining.declined == ""
+
+
+def test_an_unexpected_error_of_a_click_is_logged_and_shown(bench, monkeypatch, service_log):
+    one = bench()
+
+    def break_off():
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(one.launcher, "conditions", break_off)
+    run = one.click()
+    assert (run.outcome, one.runs.get(run.id).outcome) == ("failed", "failed")
+    assert "Input/output error" in run.message
+    assert any("ERROR" in line and "no run was started" in line for line in service_log)
