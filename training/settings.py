@@ -13,12 +13,19 @@ from service.settings import (
     LabelStudioSettings,
     PredictionSettings,
     RegistrySettings,
+    TextSettings,
 )
 from training.recipe import Recipe
 
 
 class TrainingSettings(
-    PredictionSettings, ComputeSettings, HomeSettings, LabelStudioSettings, BasicAuthSettings, RegistrySettings
+    PredictionSettings,
+    TextSettings,
+    ComputeSettings,
+    HomeSettings,
+    LabelStudioSettings,
+    BasicAuthSettings,
+    RegistrySettings,
 ):
     """What a run can be told. What a backend reads as well has the same name there."""
 

@@ -20,7 +20,7 @@ ROLLOUTS = Counter("spanloop_rollouts_total", "Rollouts of another version, by h
 
 # 0 from the start: otherwise the first of them would be no increase.
 for _counter, _values in (
-    (TEXTS, ("predicted", "failed")),
+    (TEXTS, ("predicted", "unread", "failed")),
     (WAKEUPS, ("answered", "timed_out")),
     (ROLLOUTS, ("done", "undone")),
 ):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from service.labelstudio.messages import extra_params
+from service.labelstudio import extra_params
 
 SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
@@ -31,6 +31,10 @@ class Project(BaseModel):
     id: int
     threshold: float | None = None
     """The project's own threshold, from its extra_params; None for the release's."""
+    thresholds: dict[str, float] = {}
+    """Thresholds of single labels, from its extra_params, by the value that goes into regions."""
+    suffix: str = ""
+    """What Label Studio sees its versions with besides their names; empty where that is not known."""
     warning: str = ""
     """What of its configuration could not be used, in words for the status page."""
     host: str = ""
@@ -85,12 +89,17 @@ class Projects(ABC):
         known = self._all.get(project) or Project(id=project)
         self._keep(known.model_copy(update={"seen": now(), "host": host or known.host}))
 
-    def configure(self, project: int, given: object, config_error: str = "", host: str = "") -> None:
+    def configure(self, project: int, given: object, config_error: str = "", host: str = "", suffix: str = "") -> None:
         """Take over a project's extra_params; what cannot be used is said, not guessed."""
-        threshold, wrong = _threshold(given)
-        warning = " ".join(filter(None, (config_error, wrong)))
+        params, wrong = extra_params.read(given)
         known = self._all.get(project) or Project(id=project)
-        said = {"threshold": threshold, "warning": warning, "host": host or known.host}
+        said = {
+            "threshold": params.threshold,
+            "thresholds": dict(params.thresholds),
+            "suffix": suffix,
+            "warning": " ".join(filter(None, (config_error, *wrong))),
+            "host": host or known.host,
+        }
         self._keep(known.model_copy(update={**said, "seen": now()}))
 
     def forget(self, project: int, why: str, at: datetime | None = None) -> None:
@@ -176,16 +185,3 @@ def _parse(content: str) -> dict[int, Project]:
     except ValidationError:
         log.exception("the projects that were kept cannot be read; each is known again when Label Studio asks for it")
         return {}
-
-
-def _threshold(given: object) -> tuple[float | None, str]:
-    try:
-        params = extra_params(given)
-    except ValueError as error:
-        return None, f"{error}; the default threshold is used."
-    threshold = params.get("threshold")
-    if threshold is None:
-        return None, ""
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
-        return None, "The threshold in extra_params is not a number between 0 and 1; the default is used."
-    return float(threshold), ""

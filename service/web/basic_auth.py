@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from contextlib import suppress
 
 from starlette.authentication import (
     AuthCredentials,
@@ -43,8 +44,9 @@ class BasicAuth(AuthenticationBackend):
         """Whether a request has the right credentials, or needs none."""
         if not self._username and not self._password:
             return True
-        # One comparison of the whole: the time it takes shows neither how much was right nor which half was wrong.
-        return hmac.compare_digest(_given(connection), f"{self._username}:{self._password}".encode())
+        given, wanted = _given(connection), f"{self._username}:{self._password}"
+        # Comparisons of the whole: the time they take shows neither how much was right nor which half was wrong.
+        return any(hmac.compare_digest(given, content) for content in _encoded(wanted))
 
 
 def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Response:
@@ -55,6 +57,14 @@ def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Resp
 def _refusal() -> RequestRefused:
     wanted = {"WWW-Authenticate": 'Basic realm="spanloop"'}
     return RequestRefused(401, "This backend wants Basic authentication.", Cause.UNAUTHORIZED, wanted)
+
+
+def _encoded(credentials: str) -> list[bytes]:
+    """Credentials as clients send them: most in UTF-8; requests, and so Label Studio, in Latin-1 where it has them."""
+    content = [credentials.encode()]
+    with suppress(UnicodeEncodeError):
+        content.append(credentials.encode("latin-1"))
+    return content
 
 
 def _given(connection: HTTPConnection) -> bytes:
