@@ -29,9 +29,7 @@ def decode(body: bytes) -> Predict:
     """
     try:
         return msgspec.json.decode(body or b"{}", type=Predict)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _task_by_task(body.decode("utf-8", "surrogatepass"))
 
 

@@ -57,9 +57,9 @@ def notes(config: str) -> tuple[str, ...]:
     read = _read(config)
     found = [*read.problems] if read.controls else []
     for control in read.controls:
-        if control.shown.tag != "hypertext" and not expressions.variables(control.shown.value):
-            words = control.shown.value[:60]
-            found.append(f'{_titled(control)} marks the words "{words}", which every task shows: is a $ missing?')
+        if not expressions.variables(control.shown.value):
+            where = control.shown.where[:80]
+            found.append(f"{_titled(control)} marks no field of a task, but {where}: is a $ missing?")
         if same := alike(control.labels):
             named = ", ".join(same[:10])
             found.append(f"{_titled(control)} has labels that read alike, which no model can tell apart: {named}.")

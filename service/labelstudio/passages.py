@@ -82,6 +82,8 @@ def passage_of(
 
 
 def _found(shown: Shown, data: Mapping[str, object]) -> object:
+    if not expressions.variables(shown.value):
+        raise Unread(f"no field of the task under {shown.where}: is a $ missing?", Cause.NO_TEXT)
     try:
         found = expressions.resolve(shown.value, data)
     except expressions.NotText:

@@ -138,9 +138,7 @@ def decoded(body: bytes, read: Callable[[bytes], BodyT]) -> BodyT:
 def _decode(content: bytes, kind: type[BodyT]) -> BodyT:
     try:
         return msgspec.json.decode(content, type=kind)
-    except msgspec.ValidationError:
-        raise
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         # JSON allows half a surrogate pair and numbers beyond a double, and msgspec does not.
         return msgspec.convert(json.loads(content.decode("utf-8", "surrogatepass")), kind)
 

@@ -123,14 +123,14 @@ def test_a_task_without_text_is_counted(tmp_path):
     path = exported(tmp_path, {"id": 1, "data": {"other": "x"}, "annotations": [done(1)]}, task(2, "  ", done(2)))
     export = read(path, 1, CONFIG)
     assert export.documents == []
-    assert export.left_out == {"the task has no text": 2}
+    assert export.left_out == {"a task was not read: no text under $text": 2}
 
 
 def test_a_text_with_half_a_character_is_counted_and_spoils_no_other(tmp_path):
     path = exported(tmp_path, task(1, "lone \ud800 surrogate", done(1)), task(2, "a whole one \U0001f600", done(2)))
     export = read(path, 3, CONFIG)
     assert [document.task for document in export.documents] == [2]
-    assert export.left_out == {"the text has half a character in it": 1}
+    assert export.left_out == {"a task was not read: the text has half a character in it": 1}
 
 
 def test_each_control_of_a_task_is_a_document_of_its_own(tmp_path):
