@@ -102,7 +102,23 @@ class Control:
 @lru_cache(maxsize=256)
 def fingerprint(controls: tuple[Control, ...]) -> str:
     """What of a config decides predictions, as canonical JSON."""
-    return json.dumps([astuple(control) for control in controls], ensure_ascii=False)
+    return json.dumps([_facts(control) for control in controls], ensure_ascii=False)
+
+
+def _facts(control: Control) -> list[object]:
+    """What of a control decides predictions. What a control has not is left out: the names of versions hang on it, and
+    stay as they were when a control can have more than before."""
+    shown, key = control.shown, control.shown.value.removeprefix("$")
+    facts = [control.name, control.to_name, control.kind, key, shown.tag == "hypertext", shown.is_inline]
+    plain = Shown(shown.tag, f"${key}", is_inline=shown.is_inline)
+    more = {
+        "shown": astuple(shown) if shown != plain else (),
+        "tags": control.tags,
+        "labels_value": control.labels_value,
+        "repeats": [astuple(repeat) for repeat in control.repeats],
+    }
+    own = {name: fact for name, fact in more.items() if fact}
+    return [*facts, control.labels, *([own] if own else [])]
 
 
 def _repeated(control: Control, data: Mapping[str, object]) -> Iterable[Control]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from service.versions import lineage
 from service.versions.reference import Reference
 
-PREDICTION_CODE = 1
+PREDICTION_CODE = 2
 """Raised whenever a change of the code changes what is predicted for the same model, labels and threshold."""
 
 SAMPLE_BYTES = 1 << 20
@@ -61,8 +61,8 @@ def suffix(labels: str, threshold: float, thresholds: Mapping[str, float] | None
     threshold or prediction code must give another name. `labels` is the canonical text of the config's controls, and
     `thresholds` are those of single labels.
     """
-    own = json.dumps(dict(thresholds or {}), sort_keys=True)
-    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}\n{labels}"
+    own = f"{json.dumps(dict(thresholds), sort_keys=True)}\n" if thresholds else ""
+    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{labels}"
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 

@@ -219,5 +219,8 @@ def test_the_fingerprint_changes_with_labels_wordings_and_keys_and_with_nothing_
         config('<Label value="a"/><Label value="b" hint="other"/>'),
         config('<Label value="a" alias="x"/><Label value="b"/>'),
         config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="$body"/>'),
+        config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="$text" encoding="base64"/>'),
+        config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="text"/>'),
+        config('<Label value="a"/><Label value="b"/>').replace("<Labels ", '<Labels value="$own" '),
     ]
-    assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == 5
+    assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == len(changed) + 1
