@@ -146,7 +146,7 @@ def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: 
             continue
         labels = value.get(control.kind)
         for label in labels if isinstance(labels, list) else []:
-            if label in wording_of:
+            if isinstance(label, str) and label in wording_of:
                 yield Span(*stretch, wording_of[label], 1.0)
             else:
                 left_out["the label is no longer in the label config"] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from service.backend.reading import TaskReading
@@ -23,7 +23,7 @@ class Tally:
 
     labels: str
     """The canonical text of the label config that they were read by."""
-    reasons: dict[Hashable, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
     """Why a task was not read, wholly or in part, by the task's id; empty for a task that was."""
 
 
@@ -38,7 +38,7 @@ class Tallies:
         """Count tasks by their ids. With another label config a project's counting begins anew."""
         if project is None:
             return
-        read = [(task, _reason(reading)) for task, reading in tasks if isinstance(task, int | str)]
+        read = [(task, _reason(reading)) for task, reading in tasks if isinstance(task, int)]
         with self._lock:
             tally = self._known.get(project)
             if tally is None or tally.labels != labels or len(tally.reasons) > TASKS_MAX:
