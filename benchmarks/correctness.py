@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from service.labelstudio.label_config import in_words
+from service.labelstudio.wordings import in_words
 from service.model.model import Model
 from service.model.packed.linear import PackedLinear
 from service.model.packed.network import PackedNetwork

@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.labelstudio.label_config import in_words
+from service.labelstudio.wordings import in_words
 from service.model.model import Model, use_threads
 from service.model.spans import Span
 from service.versions.names import initial_version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,9 +13,10 @@ from typing import Any, TextIO
 import msgspec
 
 from service.errors import Cause
-from service.labelstudio.hypertext import TooDeep
-from service.labelstudio.label_config import Control, parse
-from service.labelstudio.passages import Passage, passage_of
+from service.labelstudio.controls import Control
+from service.labelstudio.label_config import parse
+from service.labelstudio.passages import Fetch, Passage, passage_of
+from service.labelstudio.unread import Unread
 from service.model.spans import Span
 from training.dataset import Document
 
@@ -53,11 +54,12 @@ class Export:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read(path: Path, project: int, label_config: str) -> Export:
+def read(path: Path, project: int, label_config: str, fetch: Fetch | None = None) -> Export:
     """Turn a downloaded export into documents: one per task and labelling control. Raises LabelConfigError.
 
     Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
-    ones are not. Tasks are read one by one, so that memory holds the documents and no more.
+    ones are not. Tasks are read one by one, so that memory holds the documents and no more. `fetch` gives the text at
+    an address.
     """
     controls = parse(label_config)
     export = Export()
@@ -65,17 +67,7 @@ def read(path: Path, project: int, label_config: str) -> Export:
         chosen = choose(task.annotations)
         if chosen is None:
             continue
-        for control in controls:
-            try:
-                passage = passage_of(task.data, control)
-            except TooDeep:
-                passage = None
-            if passage is None:
-                export.left_out["the task has no text"] += 1
-                continue
-            if not is_whole(passage.text):
-                export.left_out["the text has half a character in it"] += 1
-                continue
+        for control, passage in _passages(task.data, controls, fetch, export.left_out):
             spans = tuple(_spans(chosen.result or [], control, passage, export.left_out))
             export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
     return export
@@ -88,20 +80,29 @@ def tasks(path: Path) -> Iterator[AnnotatedTask]:
             yield msgspec.convert(element, AnnotatedTask)
 
 
-def read_texts(path: Path, label_config: str) -> list[str]:
+def read_texts(path: Path, label_config: str, fetch: Fetch | None = None) -> list[str]:
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
+    controls = parse(label_config)
     unannotated = json.loads(path.read_text(encoding="utf-8"))
-    passages = (passage_of(data, control) for control in parse(label_config) for data in unannotated)
-    return [passage.text for passage in passages if passage and is_whole(passage.text)]
+    found = (_passages(data, controls, fetch, Counter()) for data in unannotated)
+    return [passage.text for passages in found for _, passage in passages]
 
 
-def is_whole(text: str) -> bool:
-    """Whether a text is one of Unicode: half a surrogate pair, which JSON can hold, is nothing a tokenizer reads."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _passages(
+    data: Mapping[str, Any], controls: Sequence[Control], fetch: Fetch | None, left_out: Counter[str]
+) -> Iterator[tuple[Control, Passage]]:
+    """What each control marks in a task, as it stands in that task. What is not read is counted by its reason."""
+    for template in controls:
+        try:
+            own = template.of(data)
+        except Unread as error:
+            left_out[f"a task was not read: {error}"] += 1
+            continue
+        for control in own:
+            try:
+                yield control, passage_of(data, control, fetch)
+            except Unread as error:
+                left_out[f"a task was not read: {error}"] += 1
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
@@ -145,7 +146,7 @@ def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: 
             continue
         labels = value.get(control.kind)
         for label in labels if isinstance(labels, list) else []:
-            if label in wording_of:
+            if isinstance(label, str) and label in wording_of:
                 yield Span(*stretch, wording_of[label], 1.0)
             else:
                 left_out["the label is no longer in the label config"] += 1

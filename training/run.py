@@ -19,6 +19,8 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.exports import Exports
 from service.labelstudio.label_config import LabelConfigError
+from service.labelstudio.passages import MAX_CHARACTERS
+from service.labelstudio.remote_texts import RemoteTexts
 from service.model.model import Model
 from service.runs.run import Outcome
 from service.versions.history import INITIAL, Conflict
@@ -122,11 +124,12 @@ class TrainingRun:
     def _read_projects(self, exports: Exports) -> tuple[list[Document], list[str]]:
         documents: list[Document] = []
         spare: list[str] = []
+        fetch = RemoteTexts(self.settings.text_hosts, MAX_CHARACTERS).fetch
         for project in self.reporter.run.projects:
             try:
                 label_config = self._download(exports, project)
-                export = read(self.folder / f"project-{project}.json", project, label_config)
-                spare += read_texts(self.folder / f"project-{project}-unannotated.json", label_config)
+                export = read(self.folder / f"project-{project}.json", project, label_config, fetch)
+                spare += read_texts(self.folder / f"project-{project}-unannotated.json", label_config, fetch)
             except (ProjectGone, LabelConfigError) as error:
                 self.notes.append(f"Project {project} was left out: {error}")
                 continue

@@ -13,12 +13,19 @@ from service.settings import (
     LabelStudioSettings,
     PredictionSettings,
     RegistrySettings,
+    TextSettings,
 )
 from training.recipe import Recipe
 
 
 class TrainingSettings(
-    PredictionSettings, ComputeSettings, HomeSettings, LabelStudioSettings, BasicAuthSettings, RegistrySettings
+    PredictionSettings,
+    TextSettings,
+    ComputeSettings,
+    HomeSettings,
+    LabelStudioSettings,
+    BasicAuthSettings,
+    RegistrySettings,
 ):
     """All settings of a run. Those that the backend also reads have the same names there."""
 

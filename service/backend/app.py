@@ -21,18 +21,20 @@ from service.backend.page import render
 from service.backend.settings import BackendSettings
 from service.backend.supervisor import Supervisor
 from service.errors import Cause
-from service.labelstudio.label_config import LabelConfigError, parse
+from service.labelstudio import batches, extra_params
+from service.labelstudio.extra_params import ExtraParams
+from service.labelstudio.label_config import LabelConfigError, notes, parse
 from service.labelstudio.messages import (
     Job,
-    Predict,
     Setup,
     Webhook,
     project_id,
 )
 from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
+from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
-from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, route
+from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, decoded, route
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +57,35 @@ async def health(request: Request) -> Response:
 
 
 async def setup(request: Request) -> Response:
-    """Label Studio asks which version it would get for a project, before nearly everything it does."""
+    """Label Studio asks which version it would get for a project, before nearly everything it does.
+
+    A config that cannot be served is refused: Label Studio shows the model with an error, and asks for no predictions.
+    """
     supervisor = _supervisor(request)
     body = await _small(request, Setup)
     project = project_id(body.project)
+    params, _ = extra_params.read(body.extra_params)
+    suffix, error = "", ""
+    warnings: list[str] = []
+    try:
+        suffix = supervisor.predictor.suffix(body.schema, params)
+        warnings = _warnings(body.schema or "", params)
+    except LabelConfigError as refusal:
+        error = str(refusal)
     if project is not None:
-        supervisor.projects.configure(project, body.extra_params, _config_error(body.schema), _host(request))
-    return JSONResponse(
-        {"model_version": supervisor.predictor.version(supervisor.rollout.version, body.schema, project)}
-    )
+        warning = " ".join([error, *warnings]).strip()
+        supervisor.projects.configure(project, body.extra_params, warning, _host(request), suffix)
+        supervisor.wordings.keep(project, () if error else parse(body.schema or ""))
+    if error:
+        raise RequestRefused(400, error, Cause.BAD_CONFIG)
+    return JSONResponse({"model_version": with_suffix(supervisor.rollout.version, suffix)})
 
 
 async def predict(request: Request) -> Response:
     supervisor = _supervisor(request)
     arrived = time.monotonic()
     async with supervisor.admission.place(request, supervisor.settings.predict_deadline):
-        body = decode(await body_of(request, supervisor.body_limit), Predict)
+        body = decoded(await body_of(request, supervisor.body_limit), batches.decode)
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)
     log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)
@@ -102,8 +117,12 @@ async def live(request: Request) -> Response:
 
 
 async def versions(request: Request) -> Response:
+    """The names that Label Studio knows versions by. It does not say for which project it asks: those of all are told.
+
+    They are the names that /setup tells and that predictions are stored with.
+    """
     supervisor = _supervisor(request)
-    return JSONResponse({"versions": supervisor.version_names, "message": None})
+    return JSONResponse({"versions": supervisor.seen_names, "message": None})
 
 
 async def job_status(request: Request) -> Response:
@@ -225,9 +244,10 @@ def _host(request: Request) -> str:
     return request.headers.get("host", "")
 
 
-def _config_error(label_config: str | None) -> str:
-    try:
-        parse(label_config or "")
-    except LabelConfigError as error:
-        return str(error)
-    return ""
+def _warnings(label_config: str, params: ExtraParams) -> list[str]:
+    """What of a config and of what its project says of itself has no effect, or needs a look."""
+    controls = parse(label_config)
+    found = [*notes(label_config)]
+    if all(control.is_static for control in controls):
+        found += extra_params.unknown_labels(params, [label for control in controls for label, _ in control.labels])
+    return found

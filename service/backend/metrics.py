@@ -20,7 +20,7 @@ ROLLOUTS = Counter("spanloop_rollouts_total", "Rollouts of another version, by o
 
 # Each series starts at 0: otherwise Prometheus sees no increase at its first event.
 for _counter, _values in (
-    (TEXTS, ("predicted", "failed")),
+    (TEXTS, ("predicted", "unread", "failed")),
     (WAKEUPS, ("answered", "timed_out")),
     (ROLLOUTS, ("done", "undone")),
 ):

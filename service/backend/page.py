@@ -39,5 +39,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "declined": supervisor.retraining.declined,
         "why_not": supervisor.extractor.why_not,
         "projects": supervisor.projects.all,
+        "unread": {project: supervisor.predictor.tallies.told(project) for project in supervisor.projects.ids},
+        "asked": {project: supervisor.wordings.of(project) for project in supervisor.projects.ids},
         "threshold": supervisor.settings.threshold,
     }

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from anyio import to_thread
 
 from service.backend import metrics
-from service.backend.projects import Projects
+from service.backend.projects import Project, Projects
+from service.backend.reading import Read, Reader, questions, unread_of
 from service.backend.settings import BackendSettings
+from service.backend.tallies import Tallies
 from service.errors import Cause
-from service.extractor.questions import Extractor, Failure, Question, Unavailable
+from service.extractor.questions import Extractor, Failure, Unavailable
 from service.labelstudio import regions
-from service.labelstudio.hypertext import TooDeep
-from service.labelstudio.label_config import Control, LabelConfigError, fingerprint, parse, text_of
+from service.labelstudio.controls import fingerprint
+from service.labelstudio.extra_params import ExtraParams
+from service.labelstudio.label_config import LabelConfigError, parse
 from service.labelstudio.messages import Predict, project_id
-from service.labelstudio.passages import Passage, passage_of
+from service.labelstudio.unread import Unread
 from service.metrics import failures
 from service.model.spans import Extraction
-from service.versions.names import seen_version
+from service.versions.names import seen_version, suffix
 from service.web.routes import RequestRefused
+
+
+class Thresholds(NamedTuple):
+    """The lowest probability of a predicted span, and those of single labels, by the value that goes into regions."""
+
+    default: float
+    of_labels: Mapping[str, float]
 
 
 class Predictor:
@@ -32,18 +42,22 @@ class Predictor:
         self._settings = settings
         self._projects = projects
         self._extractor = extractor
+        self._reader = Reader(settings)
+        self.tallies = Tallies()
 
-    def threshold(self, project: int | None) -> float:
-        known = self._projects.get(project)
-        return known.threshold if known and known.threshold is not None else self._settings.threshold
+    def thresholds(self, said: Project | ExtraParams | None) -> Thresholds:
+        """The thresholds of a project, or of what it says of itself; the release's where it says nothing."""
+        if said is None:
+            return Thresholds(self._settings.threshold, {})
+        default = said.threshold if said.threshold is not None else self._settings.threshold
+        return Thresholds(default, said.thresholds)
 
-    def version(self, model: str, label_config: str | None, project: int | None) -> str:
-        """The version that Label Studio is told of a model's version, for this config and threshold."""
-        try:
-            labels = fingerprint(parse(label_config or ""))
-        except LabelConfigError:
-            labels = label_config or ""
-        return seen_version(model, labels, self.threshold(project))
+    def suffix(self, label_config: str | None, said: ExtraParams) -> str:
+        """What Label Studio sees the versions with, for a config and what its project says of itself.
+
+        Raises LabelConfigError.
+        """
+        return suffix(fingerprint(parse(label_config or "")), *self.thresholds(said))
 
     async def predict(self, request: Predict, seconds: float) -> list[dict[str, Any]]:
         """One item a task. Raises RequestRefused for a config that cannot be used, or without a model (503)."""
@@ -52,72 +66,27 @@ class Predictor:
         except LabelConfigError as error:
             raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
         deadline = time.monotonic() + seconds
-        threshold = self.threshold(project_id(request.project))
-        readings = [await self._reading(request, control) for control in controls]
-        questions = [Question(reading.texts, reading.control.wordings) for reading in readings]
+        project = project_id(request.project)
+        thresholds = self.thresholds(self._projects.get(project))
+        readings = await to_thread.run_sync(self._reader.read, request.tasks, controls, deadline)
+        for unread in unread_of(readings):
+            failures.count(unread.cause)
+        asked, reads = questions(readings, thresholds.of_labels)
         try:
             # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
-            asked = time.monotonic()
-            answer = await self._extractor.ask(questions, threshold, deadline - asked)
+            began = time.monotonic()
+            answer = await self._extractor.ask(asked, thresholds.default, deadline - began)
         except Unavailable as error:
             raise RequestRefused(503, str(error), error.cause) from error
-        metrics.EXTRACTOR_WAIT.observe(time.monotonic() - asked)
-        items = [Prediction() for _ in request.tasks]
-        for reading, found in zip(readings, answer.items, strict=True):
-            for index, part in reading.parts(found, request.regions).items():
-                items[index].add(part)
-        version = seen_version(answer.version, fingerprint(controls), threshold)
+        metrics.EXTRACTOR_WAIT.observe(time.monotonic() - began)
+        labels = fingerprint(controls)
+        self.tallies.count(project, labels, zip((task.id for task in request.tasks), readings, strict=True))
+        items = [Prediction(unread=reading.failure) for reading in readings]
+        for group, found in zip(reads, answer.items, strict=True):
+            for read, extraction in zip(group, found, strict=True):
+                items[read.task].add(read, extraction, request.regions)
+        version = seen_version(answer.version, labels, *thresholds)
         return [item.as_json(version) for item in items]
-
-    async def _reading(self, request: Predict, control: Control) -> Reading:
-        if not control.is_hypertext:
-            return self._read(request, control)
-        # HTML takes a while to read: not on the event loop, where /health must be answered meanwhile.
-        return await to_thread.run_sync(self._read, request, control)
-
-    def _read(self, request: Predict, control: Control) -> Reading:
-        """What there is to read for one control."""
-        reading = Reading(control)
-        for index, task in enumerate(request.tasks):
-            source = text_of(task.fields, control)
-            if source is not None and len(source) > self._settings.max_text_characters:
-                reading.unread[index] = f"the text is over {self._settings.max_text_characters} characters long"
-                failures.count(Cause.TOO_LARGE)
-                continue
-            try:
-                passage = passage_of(task.fields, control)
-            except TooDeep as error:
-                reading.unread[index] = str(error)
-                failures.count(Cause.BAD_TEXT)
-                continue
-            if passage is not None:
-                reading.passages[index] = passage
-        return reading
-
-
-@dataclass
-class Reading:
-    """What one control shows of the tasks: its passages, and why some cannot be read, by the task's place."""
-
-    control: Control
-    passages: dict[int, Passage] = field(default_factory=dict)
-    unread: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def texts(self) -> list[str]:
-        return [passage.text for passage in self.passages.values()]
-
-    def parts(self, found: Sequence[Extraction | Failure], context: Sequence[Any]) -> dict[int, Prediction]:
-        """What the control contributes to the tasks' items, given what was found in its texts."""
-        parts = {index: Prediction(error=reason) for index, reason in self.unread.items()}
-        for (index, passage), extraction in zip(self.passages.items(), found, strict=True):
-            if isinstance(extraction, Failure):
-                parts[index] = Prediction(error=extraction.reason)
-                continue
-            marked = regions.taken(context, self.control, passage)
-            kept = Extraction(regions.without_taken(extraction.spans, marked), extraction.certainty)
-            parts[index] = Prediction(regions.regions(passage, kept, self.control), kept.certainty)
-        return parts
 
 
 @dataclass
@@ -127,16 +96,25 @@ class Prediction:
     regions: list[dict[str, Any]] = field(default_factory=list)
     certainty: float = 1.0
     error: str = ""
+    unread: Unread | None = None
 
-    def add(self, other: Prediction) -> None:
-        """Take over what another control found."""
-        self.regions += other.regions
-        self.certainty = min(self.certainty, other.certainty)
-        self.error = self.error or other.error
+    def add(self, read: Read, found: Extraction | Failure, context: Sequence[Any]) -> None:
+        """Take over what was found in a passage, but for what overlaps regions that the annotator has."""
+        if isinstance(found, Failure):
+            self.error = self.error or found.reason
+            return
+        marked = regions.taken(context, read.control, read.passage)
+        kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
+        self.regions += regions.regions(read.passage, kept, read.control)
+        self.certainty = min(self.certainty, kept.certainty)
 
     def as_json(self, version: str) -> dict[str, Any]:
+        if self.unread:
+            has_none = self.unread.cause in (Cause.NO_TEXT, Cause.NO_LABELS)
+            metrics.TEXTS.labels("unread" if has_none else "failed").inc()
+            return regions.unread_item(str(self.unread), version, self.unread.is_lasting)
         if self.error:
             metrics.TEXTS.labels("failed").inc()
-            return {"error": self.error, "model_version": version}
+            return regions.unread_item(self.error, version, is_lasting=False)
         metrics.TEXTS.labels("predicted").inc()
         return regions.item(self.regions, self.certainty, version)

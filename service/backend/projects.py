@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from service.labelstudio.messages import extra_params
+from service.labelstudio import extra_params
 
 SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
@@ -31,6 +31,10 @@ class Project(BaseModel):
     id: int
     threshold: float | None = None
     """The project's own threshold, from its extra_params; None for the release's."""
+    thresholds: dict[str, float] = {}
+    """Thresholds of single labels, from its extra_params, by the value that goes into regions."""
+    suffix: str = ""
+    """What Label Studio sees its versions with besides their names; empty where that is not known."""
     warning: str = ""
     """What of its configuration could not be used, in words for the status page."""
     host: str = ""
@@ -92,13 +96,18 @@ class Projects(ABC):
         known = self._all.get(project) or Project(id=project)
         self._keep(_called_by(known, host).model_copy(update={"seen": now()}))
 
-    def configure(self, project: int, given: object, config_error: str = "", host: str = "") -> None:
+    def configure(self, project: int, given: object, config_error: str = "", host: str = "", suffix: str = "") -> None:
         """Take over a project's extra_params; what cannot be used is said, not guessed."""
-        threshold, wrong = _threshold(given)
-        warning = " ".join(filter(None, (config_error, wrong)))
+        params, wrong = extra_params.read(given)
         known = self._all.get(project) or Project(id=project)
+        told = {
+            "threshold": params.threshold,
+            "thresholds": dict(params.thresholds),
+            "suffix": suffix,
+            "warning": " ".join(filter(None, (config_error, *wrong))),
+        }
         times = {"configured": now(), "seen": now()}
-        self._keep(_called_by(known, host).model_copy(update={"threshold": threshold, "warning": warning, **times}))
+        self._keep(_called_by(known, host).model_copy(update={**told, **times}))
 
     def recognize(self, project: int) -> None:
         """Note that Label Studio lists a model at the host by which it calls this release."""
@@ -206,16 +215,3 @@ def _is_news(project: Project, stored: Project | None) -> bool:
         return True
     same_times = {"seen": project.seen, "configured": project.configured}
     return project.seen - stored.seen >= SEEN_EVERY or project != stored.model_copy(update=same_times)
-
-
-def _threshold(given: object) -> tuple[float | None, str]:
-    try:
-        params = extra_params(given)
-    except ValueError as error:
-        return None, f"{error}; the default threshold is used."
-    threshold = params.get("threshold")
-    if threshold is None:
-        return None, ""
-    if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
-        return None, "The threshold in extra_params is not a number between 0 and 1; the default is used."
-    return float(threshold), ""

@@ -11,9 +11,11 @@ from service.backend.projects import Projects
 from service.backend.protocols import Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
+from service.backend.wordings import Wordings
 from service.extractor.questions import Extractor
 from service.runs.run import Run
 from service.versions.lineage import Lineage
+from service.versions.names import with_suffix
 
 
 class Supervisor:
@@ -40,6 +42,7 @@ class Supervisor:
         self.runs = runs
         self.projects = projects
         self.predictor = Predictor(settings, projects, extractor)
+        self.wordings = Wordings()
         self.retraining = retraining
         self.admission = Admission()
         self.leads = leads
@@ -57,6 +60,17 @@ class Supervisor:
         """The version that answers, then all other published ones."""
         names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
+
+    @property
+    def seen_names(self) -> list[str]:
+        """The versions as Label Studio sees them, with the suffix of each project; as they are called for no project.
+
+        The version that answers comes first, then all others that could.
+        """
+        suffixes = dict.fromkeys(project.suffix for project in self.projects.all if project.suffix)
+        if not suffixes:
+            return self.version_names
+        return [with_suffix(name, suffix) for name in self.version_names for suffix in suffixes]
 
     @property
     def demand(self) -> int:

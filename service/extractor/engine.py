@@ -102,7 +102,8 @@ class Engine:
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
         requests = [
-            PendingRequest(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds) for q in questions
+            PendingRequest(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds, q.thresholds)
+            for q in questions
         ]
         with self._changed:
             if self._closed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -43,6 +43,8 @@ class PendingRequest:
     threshold: float
     arrived: float
     deadline: float
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Thresholds of single labels, by their wording."""
     todo: deque[int] = field(init=False)
     preparing: int | None = None
     """Index of the text that is being cut into windows."""
@@ -87,7 +89,7 @@ class PendingRequest:
     def windows_of(self, index: int) -> list[Window] | Failure:
         """The windows of a text, or a Failure with the reason why it has none."""
         try:
-            return self.loaded.model.prepare(self.texts[index], self.labels, self.threshold)
+            return self.loaded.model.prepare(self.texts[index], self.labels, self._lowest)
         except BaseException as error:  # one text must not fail others; a panic of tokenizers is no Exception
             cause = cause_of(error, Cause.BAD_TEXT)
             if cause is Cause.BAD_TEXT:
@@ -108,6 +110,10 @@ class PendingRequest:
             self.running[index], self.found[index] = len(windows), []
             self.ready.extend((index, window) for window in windows)
 
+    @property
+    def _lowest(self) -> float:
+        return min([self.threshold, *self.thresholds.values()])
+
     def begin(self, index: int) -> None:
         """Note that a window of a text is in the next batch."""
         if index not in self.begun:
@@ -122,7 +128,7 @@ class PendingRequest:
         self.running[index] -= 1
         if not self.running[index]:
             del self.running[index]
-            self.items[index] = extraction = decide(self.found.pop(index), self.threshold)
+            self.items[index] = extraction = decide(self.found.pop(index), self.threshold, self.thresholds)
             metrics.found(extraction.spans)
 
     def fail(self, index: int, reason: str) -> None:

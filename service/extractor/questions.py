@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from prometheus_client.metrics_core import Metric
@@ -12,10 +12,11 @@ from service.model.spans import Extraction
 
 
 class Question(NamedTuple):
-    """Texts, and the wordings of the labels to find in them."""
+    """Texts, the wordings of the labels to find in them, and by wording the thresholds that single labels have."""
 
     texts: Sequence[str]
     labels: Sequence[str]
+    thresholds: Mapping[str, float] = {}
 
 
 class Failure(NamedTuple):

@@ -102,8 +102,8 @@ class Rendered:
         return {
             "start": first.path,
             "end": last.path,
-            "startOffset": _units(first.content[:begin]),
-            "endOffset": _units(last.content[:stop]),
+            "startOffset": utf16_units(first.content[:begin]),
+            "endOffset": utf16_units(last.content[:stop]),
             "globalOffsets": {"start": first.position + begin, "end": last.position + stop},
             "text": self.text[first.at + begin : last.at + stop],
         }
@@ -146,7 +146,7 @@ class Rendered:
         """A path and an offset in UTF-16 units as a position that globalOffsets would name."""
         node = self._by_path.get(path) if isinstance(path, str) else None
         units = _offset(offset)
-        return None if node is None or units is None else node.position + _code_points(node.content, units)
+        return None if node is None or units is None else node.position + code_points(node.content, units)
 
 
 def render(html: str, inline: bool = False) -> Rendered:
@@ -280,12 +280,12 @@ def _offset(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _units(text: str) -> int:
+def utf16_units(text: str) -> int:
     """The length in UTF-16 units."""
     return len(text) + len(ASTRAL.findall(text))
 
 
-def _code_points(text: str, units: int) -> int:
+def code_points(text: str, units: int) -> int:
     """How many code points the first `units` UTF-16 units are; half a pair counts as its whole."""
     count = 0
     for character in text:

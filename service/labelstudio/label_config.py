@@ -1,64 +1,41 @@
-"""Label Studio's labeling configs: which controls mark spans of text, and with which labels.
+"""Label Studio's labeling configs: which controls mark spans of text, in what, and with which labels.
 
-A config is a stranger's XML: entity declarations and external references are refused, never resolved.
+A config is a stranger's XML: entity declarations and external references are refused, never resolved. Names of tags
+and attributes count in any case, as in Label Studio's editor.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, tostring
+from xml.sax.saxutils import escape
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-CONTROLS = {"labels": "labels", "hypertextlabels": "hypertextlabels"}
-"""Tags that mark spans, in lower case, with the type of their regions and the key of the labels in a region's value."""
+from service.labelstudio import expressions
+from service.labelstudio.controls import MAX_WORDING, Control, Repeat, Shown
+from service.labelstudio.wordings import LabelTag, alike, wordings
 
-OBJECTS = ("text", "hypertext")
-RUN_TOGETHER = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
-"""Where a capital begins a word inside a label."""
+CONTROLS = {"labels": "Labels", "hypertextlabels": "HyperTextLabels", "paragraphlabels": "ParagraphLabels"}
+"""Tags that mark spans of text. In lower case each is the type of its regions, and the labels' key in their values."""
 
-MAX_WORDING = 300
+OBJECTS = {"text": "Text", "hypertext": "HyperText", "paragraphs": "Paragraphs"}
+"""Tags that show text."""
+
+ENCODINGS = ("", "none", "base64", "base64unicode")
+INDEX_FLAG = "{{idx}}"
+"""What a Repeater replaces by the number of the repetition, unless its `indexFlag` is another."""
+
 MAX_CONFIG = 1_000_000
+
+ADD = 'Add one, for example <Labels name="label" toName="text"><Label value="Person"/></Labels>.'
 
 
 class LabelConfigError(ValueError):
     """A labeling config that cannot be used, with the reason and what to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One control that marks spans of one object tag.
-
-    `labels` maps the value that goes into a region (a Label's alias, else its value) to the wording that the model
-    is asked with (its hint or predicted_values, else the value in words).
-    """
-
-    name: str
-    to_name: str
-    kind: str
-    data_key: str
-    is_hypertext: bool
-    is_inline: bool
-    """Of a hypertext: whether its HTML is shown within the page instead of in a frame."""
-    labels: tuple[tuple[str, str], ...]
-
-    @property
-    def wordings(self) -> tuple[str, ...]:
-        return tuple(sorted({wording for _, wording in self.labels}))
-
-    @property
-    def value_of(self) -> dict[str, str]:
-        """The region label of each wording; of two labels with one wording the first."""
-        return {wording: value for value, wording in reversed(self.labels)}
-
-    @property
-    def wording_of(self) -> dict[str, str]:
-        return dict(self.labels)
 
 
 @lru_cache(maxsize=256)
@@ -66,57 +43,58 @@ def parse(config: str) -> tuple[Control, ...]:
     """The span-marking controls of a labeling config, in document order.
 
     Other controls are left alone. Raises LabelConfigError where the XML is malformed or dangerous, or where no control
-    marks spans of a text.
+    marks spans of a text that Spanloop reads.
     """
-    root = _root(config)
-    objects = {
-        element.get("name", ""): element
-        for element in root.iter()
-        if isinstance(element.tag, str) and element.tag.lower() in OBJECTS and element.get("valueType") != "url"
-    }
-    controls = tuple(
-        _control(element, objects[element.get("toName", "")])
-        for element in root.iter()
-        if isinstance(element.tag, str) and element.tag.lower() in CONTROLS and element.get("toName", "") in objects
-    )
-    if not any(control.labels for control in controls):
-        raise LabelConfigError(
-            "The label config has no Labels or HyperTextLabels control with labels for a Text or HyperText object. "
-            'Add one, for example <Labels name="label" toName="text"><Label value="Person"/></Labels>.'
-        )
-    return tuple(control for control in controls if control.labels)
-
-
-def in_words(label: str) -> str:
-    """A label as one would say it: "AnatomicalStructure" and "anatomical_structure" are "anatomical structure".
-
-    A tokenizer cuts run-together words in the wrong places, and a model has hardly seen them in its training.
-    """
-    words = label.replace("_", " ").split()
-    parts = [part for word in words for part in RUN_TOGETHER.split(word)]
-    if len(parts) == len(words):
-        return " ".join(words)
-    return " ".join(part.lower() if part[1:].islower() else part for part in parts)
+    found = _read(config)
+    if not found.controls:
+        raise LabelConfigError(" ".join(found.problems or found.foreign or [_nothing_marks(_root(config))]))
+    return tuple(found.controls)
 
 
 @lru_cache(maxsize=256)
-def fingerprint(controls: tuple[Control, ...]) -> str:
-    """What of a config decides predictions, as canonical JSON."""
-    return json.dumps([astuple(control) for control in controls], ensure_ascii=False)
+def notes(config: str) -> tuple[str, ...]:
+    """What of a config that is served is not, and what a person should look at, in words for the status page."""
+    read = _read(config)
+    found = [*read.problems] if read.controls else []
+    for control in read.controls:
+        if not expressions.variables(control.shown.value):
+            where = control.shown.where[:80]
+            found.append(f"{_titled(control)} marks no field of a task, but {where}: is a $ missing?")
+        if same := alike(control.labels):
+            named = ", ".join(same[:10])
+            found.append(f"{_titled(control)} has labels that read alike, which no model can tell apart: {named}.")
+    return tuple(found)
 
 
-def text_of(data: Mapping[str, object], control: Control) -> str | None:
-    """The text of a task that a control marks; None where it is missing or not a string.
+@dataclass
+class _Found:
+    """What a config has that marks spans."""
 
-    A key with dots reaches into nested data where there is no such key itself.
-    """
-    if control.data_key in data:
-        found = data[control.data_key]
-        return found if isinstance(found, str) else None
-    found = data
-    for part in control.data_key.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found if isinstance(found, str) else None
+    controls: list[Control] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Why a control of a text cannot be served, for each that cannot."""
+    foreign: list[str] = field(default_factory=list)
+    """What marks something else than text."""
+
+
+def _read(config: str) -> _Found:
+    root, found = _root(config), _Found()
+    objects = {_attribute(element, "name"): (element, around) for element, around in _walk(root) if _is_object(element)}
+    for element, around in _walk(root):
+        if not _marks(element):
+            continue
+        shown, shown_around = objects.get(_attribute(element, "toName"), (None, ()))
+        if shown is None:
+            to_name = _attribute(element, "toName")
+            found.problems.append(f"In the label config {_title(element)} marks {to_name!r}, and no tag has that name.")
+        elif _tag(shown) not in OBJECTS:
+            reads = "Spanloop reads Text, HyperText and Paragraphs"
+            found.foreign.append(f"In the label config {_title(element)} marks {shown.tag}: {reads}.")
+        elif wrong := _wrong(element, shown, around == shown_around):
+            found.problems.append(wrong)
+        else:
+            found.controls.append(_control(element, shown, around))
+    return found
 
 
 def _root(config: str) -> Element:
@@ -133,29 +111,133 @@ def _root(config: str) -> Element:
     return root
 
 
-def _control(element: Element, shown: Element) -> Control:
-    labels: dict[str, str] = {}
-    for label in element.iter():
-        if isinstance(label.tag, str) and label.tag.lower() == "label" and label.get("value"):
-            value = label.get("alias") or label.get("value") or ""
-            labels.setdefault(value, _wording(label))
+def _walk(root: Element) -> Iterator[tuple[Element, tuple[Repeat, ...]]]:
+    """All elements in document order, each with the Repeaters around it, the outermost first."""
+    waiting: list[tuple[Element, tuple[Repeat, ...]]] = [(root, ())]
+    while waiting:
+        element, around = waiting.pop()
+        yield element, around
+        if _tag(element) == "repeater":
+            on, flag = _attribute(element, "on"), _attribute(element, "indexFlag") or INDEX_FLAG
+            around = (*around, Repeat(on, flag))
+        waiting.extend((child, around) for child in reversed(element))
+
+
+def _tag(element: Element) -> str:
+    return element.tag.lower() if isinstance(element.tag, str) else ""
+
+
+def _attribute(element: Element, name: str) -> str:
+    """An attribute by its name in any case; empty where there is none."""
+    found = element.get(name)
+    if found is None:
+        found = next((value for key, value in element.items() if key.lower() == name.lower()), "")
+    return found
+
+
+def _is_true(element: Element, name: str) -> bool:
+    return _attribute(element, name).strip().lower() == "true"
+
+
+def _is_object(element: Element) -> bool:
+    """Whether a tag can be marked in: it has a name and marks nothing itself."""
+    return bool(_attribute(element, "name")) and not _attribute(element, "toName")
+
+
+def _marks(element: Element) -> bool:
+    """Whether a tag marks spans of a text, be it one that is not served."""
+    tag = _tag(element)
+    return tag in CONTROLS or (tag == "taxonomy" and _is_true(element, "labeling"))
+
+
+def _wrong(element: Element, shown: Element, is_beside: bool) -> str:
+    """Why a control of a text cannot be served; empty where it can. `is_beside`: both stand in the same Repeaters."""
+    tag, kind, title = _tag(element), _tag(shown), _title(element)
+    if tag == "taxonomy":
+        return f"In the label config {title} marks spans with paths of labels, which Spanloop does not predict. {ADD}"
+    if (kind == "paragraphs") != (tag == "paragraphlabels"):
+        wanted = "ParagraphLabels" if kind == "paragraphs" else "Labels"
+        return f"In the label config {title} cannot mark {OBJECTS[kind]} in Label Studio's editor: use {wanted}."
+    if _attribute(element, "apiUrl"):
+        return f"In the label config {title} loads its labels from apiUrl, which Spanloop does not: list them as Label."
+    if _attribute(shown, "resolver"):
+        return f"In the label config {_title(shown)} has a resolver, which Spanloop does not follow: use valueType=url."
+    if _attribute(shown, "encoding") not in ENCODINGS:
+        return f"In the label config {_title(shown)} has an encoding that Label Studio has not: use base64."
+    if not is_beside:
+        return f"In the label config {title} stands in other Repeaters than {_title(shown)}: put both into one."
+    value = _attribute(element, "value")
+    if value and [value] != expressions.variables(value):
+        return f'In the label config {title} has value={value[:60]!r}: dynamic labels need a field, as value="$labels".'
+    if not value and not _tags(element):
+        return f'In the label config {title} has no Label: add one, for example <Label value="Person"/>.'
+    return ""
+
+
+def _nothing_marks(root: Element) -> str:
+    """What to say of a config in which no tag marks spans."""
+    others = dict.fromkeys(element.tag for element, _ in _walk(root) if _attribute(element, "toName"))
+    only = f" It has only {', '.join(list(others)[:10])}, and spans are marked by none of these." if others else ""
+    return f"The label config has no Labels, HyperTextLabels or ParagraphLabels.{only} {ADD}"
+
+
+def _title(element: Element) -> str:
+    return f"{element.tag} {_attribute(element, 'name')!r}"
+
+
+def _titled(control: Control) -> str:
+    return f"{CONTROLS[control.kind]} {control.name!r}"
+
+
+def _control(element: Element, shown: Element, around: tuple[Repeat, ...]) -> Control:
+    tags, labels_value = _tags(element), _attribute(element, "value")
     return Control(
-        name=element.get("name", ""),
-        to_name=element.get("toName", ""),
-        kind=CONTROLS[element.tag.lower()],
-        data_key=(shown.get("value") or "").removeprefix("$").strip(),
-        is_hypertext=shown.tag.lower() == "hypertext",
-        is_inline=(shown.get("inline") or "").lower() == "true",
-        labels=tuple(labels.items()),
+        name=_attribute(element, "name"),
+        to_name=_attribute(element, "toName"),
+        kind=_tag(element),
+        shown=_shown(shown),
+        labels=wordings(tags),
+        tags=tuple(tags) if labels_value else (),
+        labels_value=labels_value,
+        repeats=around,
     )
 
 
-def _wording(label: Element) -> str:
-    """What the model is asked with: the hint, the first of predicted_values, else the label in words."""
-    predicted = (label.get("predicted_values") or "").split(",")[0]
-    wording = " ".join((label.get("hint") or predicted or in_words(label.get("value") or "")).split())
-    if len(wording) > MAX_WORDING:
-        raise LabelConfigError(
-            f"The wording of label {label.get('value', '')!r} is over {MAX_WORDING} characters long."
-        )
-    return wording or label.get("value") or ""
+def _shown(element: Element) -> Shown:
+    return Shown(
+        tag=_tag(element),
+        value=_content(element) or _attribute(element, "value"),
+        is_url=_attribute(element, "valueType").strip().lower() == "url",
+        encoding=_attribute(element, "encoding").removeprefix("none"),
+        is_inline=_is_true(element, "inline"),
+        name_key=_attribute(element, "nameKey") or "author",
+        text_key=_attribute(element, "textKey") or "text",
+        is_scrolled=_is_true(element, "contextScroll"),
+    )
+
+
+def _content(element: Element) -> str:
+    """What stands within an object tag instead of in its value, as the editor takes it: text, for HyperText XML."""
+    if len(element) and _tag(element) != "hypertext":
+        return ""
+    try:
+        inside = [escape(element.text or ""), *(tostring(child, encoding="unicode") for child in element)]
+    except RecursionError as error:
+        raise LabelConfigError(f"In the label config {_title(element)} nests too deep.") from error
+    return "".join(inside).strip()
+
+
+def _tags(element: Element) -> list[LabelTag]:
+    """The Labels of a control. Raises LabelConfigError for one whose wording is too long."""
+    found = []
+    for label, _ in _walk(element):
+        if _tag(label) == "label" and _attribute(label, "value"):
+            names = ("value", "alias", "hint", "predicted_values")
+            found.append(_checked(LabelTag(*(_attribute(label, name) for name in names))))
+    return found
+
+
+def _checked(label: LabelTag) -> LabelTag:
+    if not label.is_short(MAX_WORDING):
+        raise LabelConfigError(f"In the label config label {label.value[:60]!r} is over {MAX_WORDING} characters long.")
+    return label

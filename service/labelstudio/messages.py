@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 
 
 class Task(msgspec.Struct):
-    """A task: only its data is of use, and only where it is an object."""
+    """A task: only its id and its data are of use, the latter only where it is an object."""
 
+    id: Any = None
     data: Any = None
 
     @property
     def fields(self) -> dict[str, Any]:
         return self.data if isinstance(self.data, dict) else {}
+
+
+class UnreadableTask(Task):
+    """A task whose JSON could not be read; `reason` says why."""
+
+    reason: str = ""
 
 
 class Predict(msgspec.Struct):
@@ -52,14 +58,14 @@ class Webhook(msgspec.Struct):
     """The body of /webhook and /train."""
 
     action: str = ""
-    project: msgspec.Raw = msgspec.Raw(b"null")
+    project: Any = None
     """Read apart: of an event it may be anything."""
 
     @property
     def known_project(self) -> WebhookProject:
         """The project as far as it can be read."""
         try:
-            return msgspec.json.decode(self.project, type=WebhookProject)
+            return msgspec.convert(self.project, WebhookProject)
         except msgspec.MsgspecError:
             return WebhookProject()
 
@@ -72,19 +78,3 @@ def project_id(project: object) -> int | None:
     """The id in "7.1795459342" (id and creation time), "7" or 7; None for anything else."""
     head = str(project).split(".", 1)[0]
     return int(head) if head.isdecimal() and len(head) < 19 else None
-
-
-def extra_params(given: object) -> dict[str, Any]:
-    """Label Studio's extra_params: a dict from its API, a string from its dialog. Raises ValueError for nonsense."""
-    if given is None or given == "":
-        return {}
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError) as error:
-            raise ValueError("extra_params is not valid JSON") from error
-        if given is None:
-            return {}
-    if not isinstance(given, dict):
-        raise ValueError("extra_params is not a JSON object")
-    return given

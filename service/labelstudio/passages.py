@@ -1,12 +1,28 @@
-"""The text of a task as one control shows it, plain or HTML: what is read, and how a stretch of it is stored."""
+"""The text of a task as one control shows it, plain, HTML or a dialogue: what is read, and how a stretch is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from service.labelstudio.hypertext import render
-from service.labelstudio.label_config import Control, text_of
+from service.errors import Cause
+from service.labelstudio import expressions
+from service.labelstudio.controls import Control, Shown
+from service.labelstudio.hypertext import TooDeep, render
+from service.labelstudio.paragraphs import dialogue
+from service.labelstudio.unread import Unread, is_whole, no_text
+
+MAX_CHARACTERS = 1_000_000
+"""Longest text, in characters, unless a caller says otherwise."""
+
+BLANKS = str.maketrans("", "", " \t\n\f\r")
+"""What may stand anywhere in base64."""
+
+Fetch = Callable[[str], str]
+"""Gives the text at an address. Raises Unread where it cannot be had."""
 
 
 class Passage(Protocol):
@@ -40,10 +56,91 @@ class PlainText:
         return None
 
 
-def passage_of(data: Mapping[str, object], control: Control) -> Passage | None:
-    """The passage that a control marks in a task's data; None where there is none, or nothing to read in it."""
-    source = text_of(data, control)
-    if source is None:
-        return None
-    passage: Passage = render(source, control.is_inline) if control.is_hypertext else PlainText(source)
-    return passage if passage.text.strip() else None
+def passage_of(
+    data: Mapping[str, object], control: Control, fetch: Fetch | None = None, most: int = MAX_CHARACTERS
+) -> Passage:
+    """The passage that a control of a task (`Control.of`) marks in the task's data.
+
+    `fetch` gives the text at an address, for a tag whose value is one. Raises Unread where there is no text, where it
+    cannot be read, and where it is over `most` characters long.
+    """
+    shown = control.shown
+    found = _found(shown, data)
+    if shown.is_url:
+        found = _fetched(found, shown, fetch)
+    if shown.tag == "paragraphs":
+        found = _decoded_json(found) if shown.is_url else found
+        passage: Passage = dialogue(found, shown.name_key, shown.text_key, shown.is_scrolled)
+        _check(passage.text, most)
+    else:
+        text = _decoded(_text(found, shown), shown.encoding)
+        _check(text, most)
+        passage = _rendered(text, shown.is_inline) if shown.tag == "hypertext" else PlainText(text)
+    if not passage.text.strip():
+        raise no_text(shown.where)
+    return passage
+
+
+def _found(shown: Shown, data: Mapping[str, object]) -> object:
+    if not expressions.variables(shown.value):
+        raise Unread(f"no field of the task under {shown.where}: is a $ missing?", Cause.NO_TEXT)
+    try:
+        found = expressions.resolve(shown.value, data)
+    except expressions.NotText:
+        raise Unread(f"a part of {shown.where} is an object, not a text", Cause.BAD_TEXT) from None
+    if found is None or found in ("", []):
+        raise no_text(shown.where)
+    return found
+
+
+def _fetched(found: object, shown: Shown, fetch: Fetch | None) -> object:
+    if not isinstance(found, str):
+        raise Unread(f"what stands under {shown.where} is no address", Cause.BAD_TEXT)
+    if fetch is None:
+        raise Unread("its text is at an address, which is not fetched here", Cause.TEXT_FETCH, is_lasting=False)
+    return fetch(found)
+
+
+def _text(found: object, shown: Shown) -> str:
+    try:
+        return expressions.written(found)
+    except expressions.NotText:
+        raise Unread(f"what stands under {shown.where} is an object, not a text", Cause.BAD_TEXT) from None
+
+
+def _decoded(text: str, encoding: str) -> str:
+    """A text in its encoding, as the editor decodes it: base64 gives a character for each byte, unlike base64unicode.
+
+    Raises Unread.
+    """
+    if not encoding:
+        return text
+    plain = text.translate(BLANKS)
+    unpadded = plain.rstrip("=")
+    try:
+        content = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
+        return content.decode("utf-8" if encoding == "base64unicode" else "latin-1")
+    except (binascii.Error, ValueError):
+        raise Unread(f"the text is not in {encoding}", Cause.BAD_TEXT) from None
+
+
+def _decoded_json(content: object) -> object:
+    try:
+        return json.loads(content) if isinstance(content, str) else content
+    except (ValueError, RecursionError):
+        raise Unread("what is at its address is not JSON", Cause.BAD_TEXT, is_lasting=False) from None
+
+
+def _check(text: str, most: int) -> None:
+    """Raises Unread for a text that is too long, or that is none."""
+    if len(text) > most:
+        raise Unread(f"the text is over {most} characters long", Cause.TOO_LARGE, is_lasting=False)
+    if not is_whole(text):
+        raise Unread("the text has half a character in it", Cause.BAD_TEXT)
+
+
+def _rendered(html: str, is_inline: bool) -> Passage:
+    try:
+        return render(html, is_inline)
+    except TooDeep as error:
+        raise Unread(str(error), Cause.BAD_TEXT) from error

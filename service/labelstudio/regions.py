@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from service.labelstudio.label_config import Control
+from service.labelstudio.controls import Control
 from service.labelstudio.passages import Passage
 from service.model.spans import Extraction, Span
 
@@ -20,6 +20,17 @@ def regions(passage: Passage, extraction: Extraction, control: Control) -> list[
 def item(regions: Sequence[dict[str, Any]], score: float, version: str) -> dict[str, Any]:
     """One prediction. `score` is the certainty in [0, 1]: sorted upwards, what most needs a person comes first."""
     return {"result": list(regions), "score": round(score, 4), "model_version": version}
+
+
+def unread_item(reason: str, version: str, is_lasting: bool) -> dict[str, Any]:
+    """What stands for a prediction of a task that was not read.
+
+    Label Studio passes over an item without a result: it stores nothing, and asks for the task again. Of a task that
+    stays unread as it is, an empty prediction is stored: its score of 0 puts the task in front of all others, and it
+    is not asked for again.
+    """
+    stored: dict[str, Any] = {"result": []} if is_lasting else {}
+    return {**stored, "error": reason, "score": 0.0, "model_version": version}
 
 
 def without_taken(spans: Iterable[Span], taken: Sequence[tuple[int, int]]) -> tuple[Span, ...]:

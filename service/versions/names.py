@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from service.versions import lineage
 from service.versions.reference import Reference
 
-PREDICTION_CODE = 1
+PREDICTION_CODE = 2
 """Raise it with every change of the code that changes predictions for the same model, labels and threshold."""
 
 SAMPLE_BYTES = 1 << 20
@@ -52,11 +54,23 @@ def version_of(reference: str) -> str:
         return reference
 
 
-def seen_version(version: str, labels: str, threshold: float) -> str:
-    """The version as Label Studio stores it: `version`, and six hex digits of what else decides a prediction.
+def suffix(labels: str, threshold: float, thresholds: Mapping[str, float] | None = None) -> str:
+    """Six hex digits for what decides a prediction besides the version.
 
     Label Studio skips tasks that hold a prediction of the version that /setup names, so a new label, wording,
-    threshold or prediction code must change the name. `labels` is the canonical text of the config's controls.
+    threshold or prediction code must give another name. `labels` is the canonical text of the config's controls, and
+    `thresholds` are those of single labels.
     """
-    digest = hashlib.sha256(f"{PREDICTION_CODE}\n{threshold!r}\n{labels}".encode("utf-8", "surrogatepass"))
-    return f"{version}.{digest.hexdigest()[:6]}"
+    own = f"{json.dumps(dict(thresholds), sort_keys=True)}\n" if thresholds else ""
+    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{labels}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+
+
+def seen_version(version: str, labels: str, threshold: float, thresholds: Mapping[str, float] | None = None) -> str:
+    """The version as Label Studio stores it, with the `suffix` of what else decides a prediction."""
+    return with_suffix(version, suffix(labels, threshold, thresholds))
+
+
+def with_suffix(version: str, suffix: str) -> str:
+    """The version as Label Studio stores it for a project whose suffix is known."""
+    return f"{version}.{suffix}"

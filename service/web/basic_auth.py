@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from contextlib import suppress
 
 from starlette.authentication import (
     AuthCredentials,
@@ -43,8 +44,9 @@ class BasicAuth(AuthenticationBackend):
         """Whether a request has the right credentials or needs none."""
         if not self._username and not self._password:
             return True
+        given, wanted = _given(connection), f"{self._username}:{self._password}"
         # compare_digest takes the same time wherever the credentials differ, so its time gives nothing away.
-        return hmac.compare_digest(_given(connection), f"{self._username}:{self._password}".encode())
+        return any(hmac.compare_digest(given, content) for content in _encoded(wanted))
 
 
 def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Response:
@@ -55,6 +57,14 @@ def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Resp
 def _refusal() -> RequestRefused:
     challenge = {"WWW-Authenticate": 'Basic realm="spanloop"'}
     return RequestRefused(401, "This backend requires Basic authentication.", Cause.UNAUTHORIZED, challenge)
+
+
+def _encoded(credentials: str) -> list[bytes]:
+    """Credentials as clients send them: most in UTF-8; requests, and so Label Studio, in Latin-1 where it has them."""
+    content = [credentials.encode()]
+    with suppress(UnicodeEncodeError):
+        content.append(credentials.encode("latin-1"))
+    return content
 
 
 def _given(connection: HTTPConnection) -> bytes:

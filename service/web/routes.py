@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -121,12 +122,25 @@ async def body_of(request: Request, limit: int) -> bytes:
 
 def decode(body: bytes, kind: type[BodyT]) -> BodyT:
     """A JSON body as an instance of `kind`. Raises RequestRefused (400) that says what is wrong and where."""
+    return decoded(body, lambda content: _decode(content or b"{}", kind))
+
+
+def decoded(body: bytes, read: Callable[[bytes], BodyT]) -> BodyT:
+    """A body as `read` reads it. Raises RequestRefused (400) if `read` raises ValueError or a kind of it."""
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        return read(body)
     except msgspec.ValidationError as error:
         raise RequestRefused(400, f"The body does not have the expected shape: {error}.", Cause.BAD_REQUEST) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise RequestRefused(400, f"The body is not valid JSON: {error}.", Cause.BAD_REQUEST) from error
+
+
+def _decode(content: bytes, kind: type[BodyT]) -> BodyT:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        # JSON allows half a surrogate pair and numbers beyond a double, and msgspec does not.
+        return msgspec.convert(json.loads(content.decode("utf-8", "surrogatepass")), kind)
 
 
 def _too_large(limit: int) -> RequestRefused:

@@ -59,7 +59,7 @@ def retrieve_predictions(page: Page, studio: str, project: int) -> None:
     page.goto(f"{studio}/projects/{project}/data")
     page.locator("input[type=checkbox]").nth(1).wait_for(state="attached")
     page.locator("input[type=checkbox]").first.check(force=True)
-    page.locator("button", has_text=re.compile(r"^\d+ Tasks")).click()
+    page.locator("button", has_text=re.compile(r"^\d+ Tasks?")).click()
     page.get_by_text("Retrieve Predictions").click()
     page.locator("button", has_text=re.compile("^OK$")).click()
 

@@ -6,7 +6,7 @@ import pytest
 
 from service.labelstudio.label_config import LabelConfigError
 from tests.support.studio import LABEL_CONFIG, RECORDINGS
-from training.annotations import Annotation, choose, read
+from training.annotations import Annotation, choose, read, read_texts
 
 CONFIG = """<View><Labels name="label" toName="text">
 <Label value="PER" hint="person"/><Label value="Organisation" alias="ORG" predicted_values="company"/></Labels>
@@ -123,14 +123,42 @@ def test_a_task_without_text_is_counted(tmp_path):
     path = exported(tmp_path, {"id": 1, "data": {"other": "x"}, "annotations": [done(1)]}, task(2, "  ", done(2)))
     export = read(path, 1, CONFIG)
     assert export.documents == []
-    assert export.left_out == {"the task has no text": 2}
+    assert export.left_out == {"a task was not read: no text under $text": 2}
 
 
 def test_a_text_with_half_a_character_is_counted_and_spoils_no_other(tmp_path):
     path = exported(tmp_path, task(1, "lone \ud800 surrogate", done(1)), task(2, "a whole one \U0001f600", done(2)))
     export = read(path, 3, CONFIG)
     assert [document.task for document in export.documents] == [2]
-    assert export.left_out == {"the text has half a character in it": 1}
+    assert export.left_out == {"a task was not read: the text has half a character in it": 1}
+
+
+def test_unannotated_tasks_that_cannot_be_read_spoil_no_other(tmp_path):
+    path = tmp_path / "unannotated.json"
+    odd = [{"text": "half \ud83d"}, {"text": {"a": 1}}, {}, {"text": "Alice", "n": float("inf"), "\ud83d": ["\ud83d"]}]
+    path.write_text(json.dumps(odd))
+    assert read_texts(path, CONFIG) == ["Alice"]
+
+
+def test_a_dialogue_is_learnt_from_with_its_regions_in_turns(tmp_path):
+    config = """<View><ParagraphLabels name="label" toName="d"><Label value="PER"/></ParagraphLabels>
+    <Paragraphs name="d" value="$turns"/></View>"""
+    turns = [{"author": "A", "text": "😀 I saw"}, {"author": "B", "text": "Alice"}]
+    value = {"start": "1", "end": "1", "startOffset": 0, "endOffset": 5, "paragraphlabels": ["PER", ["odd"]]}
+    marked = {"from_name": "label", "type": "paragraphlabels", "value": value}
+    export = read(exported(tmp_path, {"id": 1, "data": {"turns": turns}, "annotations": [done(1, marked)]}), 1, config)
+    (document,) = export.documents
+    assert [document.text[span.start : span.end] for span in document.spans] == ["Alice"]
+    assert export.left_out == {"the label is no longer in the label config": 1}
+
+
+def test_each_task_is_learnt_from_with_its_own_labels(tmp_path):
+    config = '<View><Labels name="label" toName="t" value="$own"/><Text name="t" value="$text"/></View>'
+    data = [{"text": "Alice", "own": [{"value": "PER", "predicted_values": "person"}]}, {"text": "Bob", "own": []}]
+    given = [{"id": n, "data": one, "annotations": [done(n, region(0, 3, "PER"))]} for n, one in enumerate(data)]
+    export = read(exported(tmp_path, *given), 1, config)
+    assert [(document.labels, len(document.spans)) for document in export.documents] == [(("person",), 1)]
+    assert export.left_out == {"a task was not read: no labels under $own": 1}
 
 
 def test_each_control_of_a_task_is_a_document_of_its_own(tmp_path):

@@ -82,3 +82,15 @@ def test_the_content_of_an_event_is_not_trusted(client, launches):
     assert client.post("/webhook", json={}).status_code == 201
     assert launches[0].launched == []
     assert client.app.state.supervisor.projects.ids == ()
+
+
+def test_credentials_count_in_utf_8_and_in_latin_1_as_label_studio_sends_them(guarded):
+    for encoding in ("utf-8", "latin-1"):
+        sent = base64.b64encode("anna:s3crét:x".encode(encoding)).decode()
+        assert guarded.get("/health", headers={"authorization": f"Basic {sent}"}).status_code == 200
+
+
+def test_credentials_that_latin_1_has_not_count_in_utf_8(backend):
+    client = backend(basic_auth_username="anna", basic_auth_password="密码")
+    assert client.get("/health", headers=basic("anna:密码")).status_code == 200
+    assert client.get("/health", headers=basic("anna:??")).status_code == 401

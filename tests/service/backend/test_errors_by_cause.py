@@ -34,7 +34,7 @@ def test_a_request_that_is_refused_is_counted_once_by_its_cause(backend, grown, 
 
 
 def test_an_error_of_the_backends_own_is_counted(client, grown, monkeypatch):
-    monkeypatch.setattr(client.app.state.supervisor.predictor, "version", None)
+    monkeypatch.setattr(client.app.state.supervisor.predictor, "suffix", None)
     assert client.post("/setup", json={}).status_code == 500
     assert causes(grown) == {"internal": 1}
 
@@ -50,6 +50,13 @@ def test_texts_that_cannot_be_answered_are_counted_one_by_one_and_the_rest_is_pr
     assert causes(grown) == {"too_large": 1, "bad_text": 1}
     assert [grown("spanloop_texts_total", result=result) for result in ("predicted", "failed")] == [2, 2]
     assert grown("spanloop_extractor_wait_seconds_count") == 1
+
+
+def test_tasks_without_text_are_counted_apart(client, grown):
+    body = {"tasks": [*tasks("Alice", ""), {"data": {"x": 1}}], "label_config": LABEL_CONFIG}
+    assert client.post("/predict", json=body).status_code == 200
+    assert causes(grown) == {"no_text": 2}
+    assert [grown("spanloop_texts_total", result=result) for result in ("predicted", "unread")] == [1, 2]
 
 
 def test_without_a_model_each_prediction_is_counted_and_no_wait_for_an_answer(backend, grown, tmp_path, until):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from service.backend.local.projects import FileProjects
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from tests.support.asking import setup
+from tests.support.studio import LABEL_CONFIG
 
 
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):
@@ -46,7 +48,7 @@ def test_a_version_that_does_not_work_is_said_to_be_taken_back_and_runs_are_told
 
 
 def test_the_page_says_what_is_wrong_with_a_projects_config(client):
-    setup(client, schema="<View/>")
+    client.post("/setup", json={"project": "1.1", "schema": "<View/>"})
     assert "Project 1:" in client.get("/").text
     setup(client)
     assert "Project 1:" not in client.get("/").text
@@ -54,7 +56,7 @@ def test_the_page_says_what_is_wrong_with_a_projects_config(client):
 
 def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
     setup(client, project="3.1", extra_params={"threshold": 0.35})
-    setup(client, project="99.1", schema="<View/>")
+    client.post("/setup", json={"project": "99.1", "schema": "<View/>"})
     text = client.get("/?fragment").text
     assert "<td>3</td>" in text
     assert "0.35" in text
@@ -65,3 +67,25 @@ def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
     forgotten.forget(99, "forgotten by hand")
     forgotten.flush()
     until(lambda: "99" not in client.get("/?fragment").text, what="a page without project 99")
+
+
+def test_the_page_counts_the_tasks_that_were_not_read_each_once(client):
+    setup(client)
+    texts = [{"id": 1, "data": {"text": "Alice"}}, {"id": 2, "data": {}}, {"id": 3, "data": {"text": "\ud83d"}}]
+    for given in (texts, texts[1:2]):
+        body = json.dumps({"tasks": given, "label_config": LABEL_CONFIG, "project": "1.1"})
+        assert client.post("/predict", content=body).status_code == 200
+    page = client.get("/?fragment").text
+    assert "1 of 3 tasks: no text under $text." in page
+    assert "1 of 3 tasks: the text has half a character in it." in page
+    mended = {"tasks": [{"id": 2, "data": {"text": "Bob"}}], "label_config": LABEL_CONFIG, "project": "1.1"}
+    client.post("/predict", json=mended)
+    assert "no text" not in client.get("/?fragment").text
+
+
+def test_the_page_shows_what_each_label_is_asked_as(client):
+    hints = '<Label value="PER" hint="name of a person"/><Label value="LocationCity" hint="Press c."/>'
+    setup(client, schema=LABEL_CONFIG.replace('<Label value="person"/>', hints))
+    page = client.get("/?fragment").text
+    assert "<td>PER</td><td>name of a person</td>" in page
+    assert "<td>LocationCity</td><td>location city</td>" in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from service.extractor.engine import BATCH_WINDOWS_MAX
@@ -34,13 +36,26 @@ def test_there_is_one_item_per_task_in_order(client):
     ]
 
 
-@pytest.mark.parametrize("data", [{}, {"text": None}, {"text": 7}, {"text": ["Alice"]}, {"text": {"a": 1}}, {"x": "y"}])
-def test_a_task_without_text_gets_an_empty_result_and_the_others_theirs(client, data):
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"text": None}, {"text": ""}, {"text": []}, {"text": {"a": 1}}, {"x": "y"}, {"text": "half \ud83d Alice"}, []],
+)
+def test_a_task_that_cannot_be_read_is_stored_empty_with_score_0_and_the_others_get_theirs(client, data):
+    """Label Studio stores it for its `result`, sorts it before all others for its score, and asks no more for it."""
     body = {"tasks": [{"id": 1, "data": data}, *tasks("Alice")], "label_config": LABEL_CONFIG}
-    empty, full = client.post("/predict", json=body).json()["results"]
-    assert empty["result"] == []
-    assert_item(empty, {})
+    unread, full = client.post("/predict", content=json.dumps(body)).json()["results"]
+    assert (unread["result"], unread["score"]) == ([], 0)
+    assert unread["error"]
+    assert unread["model_version"] == full["model_version"]
     assert len(full["result"]) == 1
+
+
+@pytest.mark.parametrize(("value", "text"), [(7, "7"), (["Alice"], "Alice"), (["Alice", 1.50], "Alice,1.5")])
+def test_a_value_that_is_no_string_is_read_as_the_editor_shows_it(client, value, text):
+    body = {"tasks": [{"id": 1, "data": {"text": value}}], "label_config": LABEL_CONFIG}
+    (item,) = client.post("/predict", json=body).json()["results"]
+    assert_item(item, {"text": text})
+    assert len(item["result"]) == ("Alice" in text)
 
 
 def test_no_tasks_no_results(client):
@@ -50,8 +65,9 @@ def test_no_tasks_no_results(client):
 def test_a_text_that_the_model_fails_on_is_an_error_item_and_the_rest_is_answered(client, monkeypatch):
     fail_on_poison(client, monkeypatch)
     found = results(client, "Alice", "Bob and poison", "Acme")
+    assert found[1]["score"] == 0
     assert "error" in found[1]
-    assert "result" not in found[1]
+    assert "result" not in found[1]  # Label Studio asks for it again
     assert [len(found[0]["result"]), len(found[2]["result"])] == [1, 1]
 
 

@@ -49,7 +49,8 @@ def test_two_controls_or_a_project_threshold_still_give_one_version_in_both_plac
 )
 def test_a_projects_threshold_is_taken_from_extra_params_where_it_makes_sense(client, given, threshold):
     named = setup(client, extra_params=given)
-    assert client.app.state.supervisor.predictor.threshold(1) == threshold
+    predictor, project = client.app.state.supervisor.predictor, client.app.state.supervisor.projects.get(1)
+    assert predictor.thresholds(project).default == threshold
     assert (named == setup(client, project="2.1")) == (threshold == 0.5)
     assert client.get("/health").status_code == 200
 
@@ -69,7 +70,69 @@ def test_a_threshold_that_is_taken_back_is_gone(client):
     assert setup(client, extra_params="") == default
 
 
-def test_setup_answers_for_any_config_and_project(client):
-    for schema in (None, "", "<View/>", "<broken", "<!DOCTYPE x [<!ENTITY a 'b'>]><View>&a;</View>"):
-        for project in (None, "", "x", "7", 7, "7.1", {"id": 7}, "9" * 40, "-1"):
-            assert setup(client, schema=schema, project=project)
+def test_setup_answers_whatever_the_project(client):
+    for project in (None, "", "x", "7", 7, "7.1", {"id": 7}, "9" * 40, "-1"):
+        assert setup(client, project=project)
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        (None, "not well-formed"),
+        ("", "not well-formed"),
+        ("<View/>", "no Labels"),
+        ("<broken", "not well-formed"),
+        ("<!DOCTYPE x [<!ENTITY a 'b'>]><View>&a;</View>", "entities"),
+        (
+            '<View><Choices name="c" toName="t"><Choice value="x"/></Choices><Text name="t" value="$t"/></View>',
+            "Choices",
+        ),
+    ],
+)
+def test_setup_refuses_a_config_that_cannot_be_served(client, schema, says):
+    """Label Studio shows the model with an error then."""
+    answer = client.post("/setup", json={"project": "7.1", "schema": schema})
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+    assert says in client.get("/").text
+
+
+def test_versions_are_named_as_setup_and_predictions_name_them(client):
+    assert client.get("/versions").json()["versions"] == [client.app.state.supervisor.extractor.version]
+    one, other = setup(client), setup(client, project="2.1", extra_params={"threshold": 0.3})
+    assert client.get("/versions").json()["versions"] == [one, other]
+    assert results(client, "Alice")[0]["model_version"] == one
+
+
+def test_a_label_has_a_threshold_of_its_own_and_it_is_part_of_the_version(client):
+    plain = setup(client)
+    found = results(client, "Alice in Paris")[0]["result"]
+    assert sorted(region["value"]["labels"][0] for region in found) == ["city", "person"]
+    named = setup(client, extra_params={"thresholds": {"city": 0.999999}})
+    assert named != plain
+    (item,) = results(client, "Alice in Paris")
+    assert item["model_version"] == named
+    assert [region["value"]["labels"] for region in item["result"]] == [["person"]]
+
+
+def test_a_labels_lower_threshold_finds_more_of_that_label_only(client):
+    for label, labels in (("person", []), ("company", [["company"]])):
+        setup(client, extra_params={"threshold": 0.99999, "thresholds": {label: 0.3}})
+        (item,) = results(client, "Tyrell Corp")
+        assert [region["value"]["labels"] for region in item["result"]] == labels
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"treshold": 0.3}, "'treshold'"),
+        ({"thresholds": {"Disease": 0.3}}, "'Disease'"),
+        ({"thresholds": {"city": 3}}, "'city'"),
+        ({"thresholds": [0.3]}, "not a JSON object"),
+    ],
+)
+def test_what_of_the_extra_params_has_no_effect_is_told_on_the_page(client, given, says):
+    plain = setup(client)
+    named = setup(client, extra_params=given)
+    assert says.replace("'", "&#39;") in client.get("/").text
+    assert (named == plain) == ("Disease" not in says)

@@ -35,7 +35,7 @@ def test_an_error_of_the_backend_names_the_request_and_hides_its_cause(client, m
     def broken(*args):
         raise RuntimeError("private detail")
 
-    monkeypatch.setattr(client.app.state.supervisor.predictor, "version", broken)
+    monkeypatch.setattr(client.app.state.supervisor.predictor, "suffix", broken)
     answer = client.post("/setup", json={})
     assert answer.status_code == 500
     assert answer.headers["x-request-id"] in answer.json()["error"]

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.labelstudio.label_config import LabelConfigError, fingerprint, parse, text_of
+from service.labelstudio.controls import fingerprint
+from service.labelstudio.label_config import LabelConfigError, notes, parse
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn")), min_size=1, max_size=12)
 XML_NAMES = NAMES.map(lambda name: name.strip() or "x")
@@ -32,14 +33,14 @@ def random_configs(draw):
         body.append(f'<{target} name="object{number}" value="${key}"/>')
         body.append(f'<{tag} name="control{number}" toName="object{number}">{inside}</{tag}>')
         body.append(f'<Choices name="choice{number}" toName="object{number}"><Choice value="yes"/></Choices>')
-        wanted.append((f"control{number}", f"object{number}", tag.lower(), key, labels))
+        wanted.append((f"control{number}", f"object{number}", tag.lower(), f"${key}", labels))
     return f"<View>{''.join(body)}</View>", wanted
 
 
 @given(random_configs())
 def test_every_span_control_is_read_with_its_own_names_key_and_labels(given_config):
     text, wanted = given_config
-    found = [(c.name, c.to_name, c.kind, c.data_key, [value for value, _ in c.labels]) for c in parse(text)]
+    found = [(c.name, c.to_name, c.kind, c.shown.value, [value for value, _ in c.labels]) for c in parse(text)]
     assert found == wanted
 
 
@@ -57,41 +58,6 @@ def test_an_alias_goes_into_regions_and_the_value_is_asked():
     assert control.value_of == {"Adverse event": "AE", "Drug": "Drug"}
 
 
-def test_a_hint_is_the_wording_and_goes_before_predicted_values():
-    (control,) = parse(
-        config(
-            '<Label value="PER" hint="name of a person" predicted_values="human"/>'
-            '<Label value="ORG" predicted_values="company,firm"/>'
-            '<Label value="LOC" hint="  a   place\n here "/>'
-        )
-    )
-    assert control.wording_of == {"PER": "name of a person", "ORG": "company", "LOC": "a place here"}
-
-
-@pytest.mark.parametrize(
-    ("label", "asked"),
-    [
-        ("AnatomicalStructure", "anatomical structure"),
-        ("medical_procedure", "medical procedure"),
-        ("HeadOfICU", "head OfICU"),
-        ("Adverse event", "Adverse event"),
-        ("Medication/Vaccine", "Medication/Vaccine"),
-        ("PER", "PER"),
-        ("iPhone", "iPhone"),
-        ("_", "_"),
-    ],
-)
-def test_a_label_of_run_together_words_is_asked_in_words(label, asked):
-    (control,) = parse(config(f'<Label value="{label}"/>'))
-    assert control.wording_of == {label: asked}
-
-
-def test_two_labels_with_one_wording_are_asked_once_and_answered_as_the_first():
-    (control,) = parse(config('<Label value="A" hint="thing"/><Label value="B" hint="thing"/>'))
-    assert control.wordings == ("thing",)
-    assert control.value_of == {"thing": "A"}
-
-
 def test_the_labels_are_asked_in_one_order_however_they_are_written():
     one = parse(config('<Label value="a"/><Label value="b"/>'))
     other = parse(config('<Label value="b"/><Label value="a"/>'))
@@ -104,9 +70,9 @@ def test_several_controls_come_in_document_order_with_their_own_text():
         '<HyperText name="page" value="$html"/>'
         '<Labels name="ner" toName="t"><Label value="Person"/></Labels><Text name="t" value="$body"/></View>'
     )
-    assert (first.name, first.to_name, first.kind, first.data_key) == ("html", "page", "hypertextlabels", "html")
-    assert first.is_hypertext
-    assert (second.name, second.to_name, second.kind, second.data_key) == ("ner", "t", "labels", "body")
+    assert (first.name, first.to_name, first.kind, first.shown.value) == ("html", "page", "hypertextlabels", "$html")
+    assert first.shown.tag == "hypertext"
+    assert (second.name, second.to_name, second.kind, second.shown.value) == ("ner", "t", "labels", "$body")
 
 
 def test_other_controls_and_labels_of_other_objects_are_left_alone():
@@ -130,7 +96,6 @@ def test_other_controls_and_labels_of_other_objects_are_left_alone():
         '<View><Labels name="l" toName="gone"><Label value="x"/></Labels><Text name="t" value="$text"/></View>',
         '<View><Labels name="l" toName="a"><Label value="x"/></Labels><Audio name="a" value="$audio"/></View>',
         '<View><Labels name="l" toName="t"/><Text name="t" value="$text"/></View>',
-        '<View><Labels name="l" toName="t" value="$labels"/><Text name="t" value="$text"/></View>',
         "<View><Labels",
         "<View>&undefined;</View>",
         "\x00",
@@ -143,6 +108,69 @@ def test_other_controls_and_labels_of_other_objects_are_left_alone():
 def test_a_config_that_cannot_be_used_is_a_clear_error(text):
     with pytest.raises(LabelConfigError, match=r"label config .*\."):
         parse(text)
+
+
+TEXT = '<Text name="t" value="$t"/>'
+
+
+def labels(more="", inside='<Label value="x"/>'):
+    return f'<Labels name="l" toName="t" {more}>{inside}</Labels>'
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ('<Choices name="c" toName="t"><Choice value="x"/></Choices>' + TEXT, "only Choices"),
+        (TEXT, "no Labels"),
+        (labels(inside="") + TEXT, "no Label"),
+        (labels().replace('"t"', '"gone"') + TEXT, "'gone'"),
+        (labels('value="labels"') + TEXT, "value='labels'"),
+        (labels('apiUrl="https://x"') + TEXT, "apiUrl"),
+        ('<Taxonomy name="l" toName="t" labeling="true"/>' + TEXT, "Taxonomy"),
+        (labels() + '<Audio name="t" value="$a"/>', "Audio"),
+        (labels() + '<Paragraphs name="t" value="$p"/>', "ParagraphLabels"),
+        (labels().replace("Labels", "ParagraphLabels") + TEXT, "cannot mark Text"),
+        (labels() + TEXT.replace("/>", ' encoding="rot"/>'), "encoding"),
+        (labels() + TEXT.replace("/>", ' resolver="csv"/>'), "resolver"),
+        (f'<Repeater on="$u">{TEXT}</Repeater>{labels()}', "Repeater"),
+    ],
+)
+def test_each_config_that_cannot_be_served_is_told_its_own_reason(body, says):
+    with pytest.raises(LabelConfigError, match=says) as caught:
+        parse(f"<View>{body}</View>")
+    assert "label config" in str(caught.value)
+
+
+def test_what_is_not_served_beside_what_is_stands_in_the_notes():
+    served = '<Labels name="label" toName="text"><Label value="a"/></Labels><Text name="text" value="$text"/>'
+    other = '<Taxonomy name="tax" toName="text" labeling="true"/>'
+    assert notes(f"<View>{served}</View>") == ()
+    assert [control.name for control in parse(f"<View>{served}{other}</View>")] == ["label"]
+    (note,) = notes(f"<View>{served}{other}</View>")
+    assert "Taxonomy 'tax'" in note
+
+
+def test_a_value_without_a_variable_and_labels_that_read_alike_are_pointed_out():
+    (note,) = notes(config('<Label value="a"/>', '<Text name="text" value="text"/>'))
+    assert "a $ missing" in note
+    (note,) = notes(config('<Label value="Person"/><Label value="person"/>'))
+    assert "Person, person" in note
+    assert notes(config('<Label value="FirstName"/><Label value="first_name"/>')) == ()
+
+
+def test_names_of_tags_and_attributes_count_in_any_case():
+    (control,) = parse(
+        '<view><LABELS Name="label" toname="text"><label Value="a"/></LABELS>'
+        '<TEXT name="text" Value="$text" VALUETYPE="URL"/></view>'
+    )
+    assert (control.to_name, control.shown.value, control.shown.is_url) == ("text", "$text", True)
+
+
+def test_text_within_an_object_tag_stands_for_its_value():
+    (control,) = parse(config('<Label value="a"/>', '<Text name="text"> Note: $text </Text>'))
+    assert control.shown.value == "Note: $text"
+    (control,) = parse(config('<Label value="a"/>', '<HyperText name="text"><p>Note: <b>$text</b></p></HyperText>'))
+    assert control.shown.value == "<p>Note: <b>$text</b></p>"
 
 
 def test_the_error_for_a_config_without_a_span_control_says_what_to_add():
@@ -180,7 +208,7 @@ def test_an_external_entity_is_refused_without_reading_its_file_or_fetching_it(t
 
 def test_a_wording_without_end_is_refused_by_name():
     with pytest.raises(LabelConfigError, match=r"'Long'.*300"):
-        parse(config(f'<Label value="Long" hint="{"word " * 100}"/>'))
+        parse(config(f'<Label value="Long" predicted_values="{"word " * 100}"/>'))
 
 
 def test_the_fingerprint_changes_with_labels_wordings_and_keys_and_with_nothing_else():
@@ -191,29 +219,8 @@ def test_the_fingerprint_changes_with_labels_wordings_and_keys_and_with_nothing_
         config('<Label value="a"/><Label value="b" hint="other"/>'),
         config('<Label value="a" alias="x"/><Label value="b"/>'),
         config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="$body"/>'),
+        config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="$text" encoding="base64"/>'),
+        config('<Label value="a"/><Label value="b"/>', '<Text name="text" value="text"/>'),
+        config('<Label value="a"/><Label value="b"/>').replace("<Labels ", '<Labels value="$own" '),
     ]
-    assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == 5
-
-
-@pytest.mark.parametrize(
-    ("data", "found"),
-    [
-        ({"text": "x"}, "x"),
-        ({"text": ""}, ""),
-        ({"text": None}, None),
-        ({"text": 5}, None),
-        ({"text": ["x"]}, None),
-        ({}, None),
-        ({"other": "x"}, None),
-    ],
-)
-def test_the_text_of_a_task_is_its_string_or_nothing(data, found):
-    (control,) = parse(config('<Label value="a"/>'))
-    assert text_of(data, control) == found
-
-
-def test_a_dotted_key_reaches_into_nested_data_where_there_is_no_such_key():
-    (control,) = parse(config('<Label value="a"/>', '<Text name="text" value="$note.text"/>'))
-    assert text_of({"note": {"text": "deep"}}, control) == "deep"
-    assert text_of({"note.text": "flat", "note": {"text": "deep"}}, control) == "flat"
-    assert text_of({"note": "no mapping"}, control) is None
+    assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == len(changed) + 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.labelstudio.messages import Predict, Setup, Webhook, extra_params, project_id
+from service.labelstudio.messages import Predict, Setup, Webhook, project_id
 from service.web.routes import RequestRefused, decode
 
 
@@ -38,14 +38,8 @@ def test_an_empty_body_is_an_empty_object():
         decode(b"", Predict)
 
 
-@pytest.mark.parametrize(
-    "given", ["{", "nonsense", "[]", "7", '"x"', [1], 7, True, "[" * 100_000], ids=lambda given: str(given)[:9]
-)
-def test_nonsense_in_extra_params_is_a_value_error_and_nothing_else(given):
-    with pytest.raises(ValueError, match="extra_params"):
-        extra_params(given)
-
-
-@pytest.mark.parametrize("given", [None, "", "null", {}, "{}"])
-def test_no_extra_params_are_none(given):
-    assert extra_params(given) == {}
+def test_an_event_about_a_task_with_half_an_emoji_is_read():
+    event = decode(rb'{"action": "ANNOTATION_CREATED", "task": {"data": {"t": "\ud83d", "n": 1e400}}}', Webhook)
+    assert event.action == "ANNOTATION_CREATED"
+    project = decode(rb'{"action": "START_TRAINING", "x": "\ud83d", "project": {"id": 7}}', Webhook).known_project
+    assert project.id == 7

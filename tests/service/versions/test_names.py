@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import shutil
 
-from service.labelstudio.label_config import fingerprint, parse
+from service.labelstudio.controls import fingerprint
+from service.labelstudio.label_config import parse
 from service.versions.names import initial_version, seen_version
 
 

@@ -1,0 +1,119 @@
+"""From tasks to what the extractor is asked: each task's passages, and why a task has none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+from service.backend.settings import BackendSettings
+from service.errors import Cause
+from service.extractor.questions import Question
+from service.labelstudio.controls import Control
+from service.labelstudio.messages import Task, UnreadableTask
+from service.labelstudio.passages import Passage, passage_of
+from service.labelstudio.remote_texts import RemoteTexts
+from service.labelstudio.unread import Unread
+
+FETCHES = 16
+"""So many texts are fetched at once."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One passage of one task, and the control that marks in it."""
+
+    task: int
+    """The task's place among those asked for."""
+    control: Control
+    passage: Passage
+
+
+@dataclass
+class TaskReading:
+    """What there is to read in one task."""
+
+    reads: list[Read] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+    @property
+    def failure(self) -> Unread | None:
+        """Why the task gets no prediction; None where it gets one.
+
+        A task that has a text under one of several tags is predicted for that one. One with a text that cannot be read
+        is not predicted in part: the rest would look like all that there is.
+        """
+        broken = [one for one in self.unread if one.cause not in (Cause.NO_TEXT, Cause.NO_LABELS)]
+        return next(iter([*broken, *([] if self.reads else self.unread)]), None)
+
+
+class Reader:
+    """Reads tasks. Its methods take a while: not on the event loop, where /health must be answered meanwhile."""
+
+    def __init__(self, settings: BackendSettings) -> None:
+        self._most = settings.max_text_characters
+        self._texts = RemoteTexts(settings.text_hosts, self._most)
+
+    def read(self, tasks: Sequence[Task], controls: Sequence[Control], deadline: float) -> list[TaskReading]:
+        """What there is to read in each task, in order. Texts at addresses are fetched until `deadline`."""
+        read = partial(self._read, controls=controls, deadline=deadline)
+        if not any(control.shown.is_url for control in controls):
+            return [read(index, task) for index, task in enumerate(tasks)]
+        with ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch") as pool:
+            return list(pool.map(read, range(len(tasks)), tasks))
+
+    def _read(self, index: int, task: Task, controls: Sequence[Control], deadline: float) -> TaskReading:
+        reading = TaskReading()
+        if isinstance(task, UnreadableTask):
+            reading.unread.append(Unread(task.reason, Cause.BAD_TEXT))
+            return reading
+        fetch = partial(self._fetch, deadline=deadline)
+        for template in controls:
+            try:
+                own = template.of(task.fields)
+            except Unread as error:
+                reading.unread.append(error)
+                continue
+            for control in own:
+                try:
+                    passage = passage_of(task.fields, control, fetch, self._most)
+                except Unread as error:
+                    reading.unread.append(error)
+                else:
+                    reading.reads.append(Read(index, control, passage))
+        return reading
+
+    def _fetch(self, url: str, deadline: float) -> str:
+        if time.monotonic() > deadline:
+            raise Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
+        return self._texts.fetch(url, deadline)
+
+
+def questions(
+    readings: Sequence[TaskReading], thresholds: Mapping[str, float]
+) -> tuple[list[Question], list[list[Read]]]:
+    """What to ask of readings that get a prediction, and for each question the passages of its texts.
+
+    Passages with the same labels are asked together. `thresholds` are those of single labels, by the region's value.
+    """
+    reads = [read for reading in readings if reading.failure is None for read in reading.reads]
+    groups = [list(group) for _, group in groupby(sorted(reads, key=_labels), key=_labels)]
+    return [_question(group, thresholds) for group in groups], groups
+
+
+def _labels(read: Read) -> tuple[tuple[str, str], ...]:
+    return read.control.labels
+
+
+def _question(reads: Sequence[Read], thresholds: Mapping[str, float]) -> Question:
+    control = reads[0].control
+    own = {wording: thresholds[label] for wording, label in control.value_of.items() if label in thresholds}
+    return Question([read.passage.text for read in reads], control.wordings, own)
+
+
+def unread_of(readings: Sequence[TaskReading]) -> Iterator[Unread]:
+    """Everything that was not read, for the counts."""
+    return (unread for reading in readings for unread in reading.unread)

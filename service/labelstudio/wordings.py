@@ -1,0 +1,108 @@
+"""What the model is asked with for each label of a control.
+
+A label is asked as the first of its `predicted_values`, else as its `hint` where that reads as a description, else as
+its value in words. A hint is a tooltip of Label Studio's editor, and many tell annotators what to do: asked with
+"Press p. Do not use for companies!" a model finds nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+RUN_TOGETHER = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
+"""Where a capital begins a word inside a label."""
+
+HINT_WORDS_MAX = 8
+"""Words of a hint that is a description, at most."""
+SENTENCE = re.compile(r"[.!?;:…。！？；：\[\]{}<>()\"“”„«»=/\\|*#@]|\d")
+"""Marks that a description has not: they end sentences, set off keys, or bring examples."""
+FIRST_WORDS = """
+    add all always annotate apply ask assign avoid check choose click consider copy do don't dont double drag each
+    every find for here highlight hit hold if ignore include insert keep label leave look mark never no note only pick
+    please press read refer remember see select shift skip start tag tap these this try type unless use used when
+    whenever you your
+"""
+INSTRUCTING_FIRST = frozenset(FIRST_WORDS.split())
+"""Words that a hint begins with that tells annotators what to do."""
+ANY_WORDS = """
+    annotate annotator annotators click ctrl don't dont except guideline guidelines hotkey key never not please press
+    shortcut should tooltip you
+"""
+INSTRUCTING = frozenset(ANY_WORDS.split())
+"""Words that a hint holds that tells annotators what to do, or what not to mark."""
+
+
+class LabelTag(NamedTuple):
+    """The attributes of a Label that decide how it is asked; empty ones are not set."""
+
+    value: str
+    alias: str = ""
+    hint: str = ""
+    predicted_values: str = ""
+
+    @property
+    def region_value(self) -> str:
+        """What stands for the label in a region."""
+        return self.alias or self.value
+
+    def is_short(self, characters: int) -> bool:
+        """Whether what the label may be asked with is at most so long."""
+        return max(len(self.value), len(self.predicted_values.split(",")[0])) <= characters
+
+
+def in_words(label: str) -> str:
+    """A label as one would say it: "AnatomicalStructure" and "anatomical_structure" are "anatomical structure".
+
+    A tokenizer cuts run-together words in the wrong places, and a model has hardly seen them in its training.
+    """
+    words = label.replace("_", " ").split()
+    parts = [part for word in words for part in RUN_TOGETHER.split(word)]
+    if len(parts) == len(words):
+        return " ".join(words)
+    return " ".join(part.lower() if part[1:].islower() else part for part in parts)
+
+
+def is_description(hint: str) -> bool:
+    """Whether a hint reads as a description of what the label is for.
+
+    That is: at most HINT_WORDS_MAX words; no digit and none of the marks that end a sentence or set off keys and
+    examples; no word of instruction, neither as its first word nor, of the clearest ones, anywhere.
+    """
+    words = [word.strip(",").casefold().replace("’", "'") for word in hint.split()]
+    if not words or len(words) > HINT_WORDS_MAX or SENTENCE.search(hint):
+        return False
+    return words[0] not in INSTRUCTING_FIRST and INSTRUCTING.isdisjoint(words)
+
+
+def wording(label: LabelTag) -> str:
+    """What one label is asked with, were it alone."""
+    predicted = " ".join(label.predicted_values.split(",")[0].split())
+    hint = " ".join(label.hint.split())
+    return predicted or (hint if is_description(hint) else "") or in_words(label.value) or label.value
+
+
+def wordings(labels: Sequence[LabelTag]) -> tuple[tuple[str, str], ...]:
+    """The region value of each label with its wording; of two labels with one region value the first.
+
+    Labels that would be asked alike are asked as their own values, and where those are alike too, as their aliases.
+    """
+    unique = {label.region_value: label for label in reversed(labels)}
+    asked = {name: wording(unique[name]) for name in dict.fromkeys(label.region_value for label in labels)}
+    for name in alike(tuple(asked.items())):
+        asked[name] = unique[name].value
+    for name in alike(tuple(asked.items())):
+        asked[name] = name
+    return tuple(asked.items())
+
+
+def alike(asked: Sequence[tuple[str, str]]) -> list[str]:
+    """The labels whose wordings differ in nothing but capitals from another label's."""
+    counted = Counter(_folded(words) for _, words in asked)
+    return [label for label, words in asked if counted[_folded(words)] > 1]
+
+
+def _folded(words: str) -> str:
+    return words.casefold()

@@ -1,0 +1,58 @@
+"""A small server of texts, for tags with valueType="url"."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TEXT = "Zoë met Alice 😀"
+
+
+class TextServer(ThreadingHTTPServer):
+    """Answers by path: `/a.txt` has TEXT, `/long` is long, `/slow` slow, `/gone` is not there, `/to/X` leads to X."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.port: int = self.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.asked: list[tuple[str, str]] = []
+        """The path and the Host of each request."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: TextServer
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers["host"]))
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("location", self.path.removeprefix("/to/"))
+            self.end_headers()
+            return
+        if self.path == "/slow":
+            time.sleep(1)
+        content = {"/a.txt": b"\xef\xbb\xbf" + TEXT.encode(), "/long": b"x" * 5000}.get(self.path, b"slow")
+        self.send_response(404 if self.path == "/gone" else 200)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served() -> Iterator[TextServer]:
+    """Serve the texts on a local port for as long as the context lasts."""
+    server = TextServer()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
