@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service import __version__
+from service.model import reading
 from service.model.model import Model
 from service.settings import ROOT
 from service.versions.lineage import Canary
@@ -55,9 +56,10 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model as GLiNER reads it, weights as safetensors (never a pickle)."""
+    """Write a model as GLiNER reads it, weights as safetensors (never a pickle), and how it reads texts."""
     gliner: Any = model.gliner
     gliner.save_pretrained(str(folder), safe_serialization=True)
+    reading.write(folder, model.reading)
 
 
 def code_version() -> str:

@@ -23,6 +23,8 @@ from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
 from service.model.padded import Padded
+from service.model.reading import Reading, ReadingError
+from service.model.reading import read as read_reading
 from service.model.rewrites import rewrite
 from service.model.spans import Extraction, Span, decide
 from service.model.subtokens import Subtokens
@@ -77,8 +79,10 @@ class Model:
     Only one thread may call `run`. Another thread may call `prepare` at the same time.
     """
 
-    def __init__(self, gliner: Any) -> None:
+    def __init__(self, gliner: Any, reading: Reading | None = None) -> None:
+        """`reading` is how the model reads texts; None for that of a base model."""
         self.gliner = gliner.eval()
+        self.reading = reading or Reading()
         rewrite(gliner.model)
         tokenizer = gliner.data_processor.transformer_tokenizer
         self.subtokens = Subtokens(tokenizer)
@@ -100,6 +104,10 @@ class Model:
         The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
+        try:
+            reading = read_reading(Path(source)) if local else Reading()
+        except ReadingError as error:
+            raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -112,7 +120,7 @@ class Model:
                 f"The model {source!r} could not be loaded ({reason}: {error}). "
                 "Set SPANLOOP_MODEL to a directory with gliner_config.json or to a GLiNER model's name on the hub."
             ) from error
-        return cls(gliner)
+        return cls(gliner, reading)
 
     def use(self, precision: Precision) -> None:
         """Make the model ready to serve in a precision; auto: the one that `best_precision` names.
