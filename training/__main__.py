@@ -91,7 +91,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     """Run to the end and record how it ended. Returns the exit status."""
     from service.model.model import use_threads  # torch: only a run pays for it
     from training.progress import Reporter
-    from training.run import TooFew, TrainingRun
+    from training.run import TooFew, TrainingRun, Unlearnable
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
@@ -108,7 +108,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # a new try asks Label Studio anew: what was wrong may be mended there
         reporter.fail(f"{error}")
-        status = EXIT_HOPELESS if isinstance(error, (TooFew, Diverged)) else EXIT_FAILED
+        status = EXIT_HOPELESS if isinstance(error, (TooFew, Unlearnable, Diverged)) else EXIT_FAILED
     finally:
         reporter.close()
         _leave(settings, reporter.run)

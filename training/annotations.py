@@ -18,6 +18,7 @@ from service.labelstudio.label_config import Control, parse
 from service.labelstudio.passages import Passage, passage_of
 from service.model.spans import Span
 from training.dataset import Document
+from training.omissions import Omission
 
 CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
@@ -50,7 +51,12 @@ class Export:
     """The documents of one project, and what of its annotations could not be used, by reason."""
 
     documents: list[Document] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    omissions: list[Omission] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """The number of omissions by reason."""
+        return Counter(omission.reason for omission in self.omissions)
 
 
 def read(path: Path, project: int, label_config: str) -> Export:
@@ -71,12 +77,14 @@ def read(path: Path, project: int, label_config: str) -> Export:
             except TooDeep:
                 passage = None
             if passage is None:
-                export.left_out["the task has no text"] += 1
+                export.omissions.append(Omission("the task has no text", project, task.id))
                 continue
             if not is_whole(passage.text):
-                export.left_out["the text has half a character in it"] += 1
+                export.omissions.append(Omission("the text has half a character in it", project, task.id))
                 continue
-            spans = tuple(_spans(chosen.result or [], control, passage, export.left_out))
+            unusable: list[tuple[str, str]] = []
+            spans = tuple(_spans(chosen.result or [], control, passage, unusable))
+            export.omissions += [Omission(reason, project, task.id, label) for reason, label in unusable]
             export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
     return export
 
@@ -130,22 +138,25 @@ def _elements(opened: TextIO) -> Iterator[Any]:
             yield element
 
 
-def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: Counter[str]) -> Iterator[Span]:
+def _spans(
+    result: Sequence[Any], control: Control, passage: Passage, unusable: list[tuple[str, str]]
+) -> Iterator[Span]:
+    """The spans of a control's regions. `unusable` gets (reason, label) for what is none."""
     wording_of = control.wording_of
     for region in result:
         if not isinstance(region, dict) or region.get("from_name") != control.name:
             continue
         value = region.get("value")
         if not isinstance(value, dict):
-            left_out["the region has no value"] += 1
+            unusable.append(("the region has no value", ""))
             continue
         stretch = passage.offsets(value)
         if stretch is None:
-            left_out["the span lies outside of the text"] += 1
+            unusable.append(("the span lies outside of the text", ""))
             continue
         labels = value.get(control.kind)
         for label in labels if isinstance(labels, list) else []:
             if label in wording_of:
                 yield Span(*stretch, wording_of[label], 1.0)
             else:
-                left_out["the label is no longer in the label config"] += 1
+                unusable.append(("the label is no longer in the label config", str(label)))

@@ -13,6 +13,7 @@ from typing import Any
 from service import __version__
 from service.model import reading
 from service.model.model import Model
+from service.model.reading import Reading
 from service.settings import ROOT
 from service.versions.lineage import Canary
 from training.dataset import Document
@@ -23,9 +24,13 @@ CANARY_MARGIN = 0.3
 """A canary's decisions must be this far from the threshold: another processor may round differently."""
 
 
-def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
-    """What a version is made of, as SHA-256: the annotations as used, the base model and the recipe."""
-    content = hashlib.sha256(json.dumps([base, asdict(recipe)], sort_keys=True).encode())
+def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Reading) -> str:
+    """What a version is made of, as SHA-256: the annotations as used, the base model, the recipe and the reading.
+
+    The default reading adds nothing: versions that were made before there were readings keep their digests.
+    """
+    made_of = [base, asdict(recipe), *([reading.model_dump()] if reading != Reading() else [])]
+    content = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]
         content.update(json.dumps(entry).encode())

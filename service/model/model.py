@@ -205,7 +205,7 @@ class Model:
         Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read.
         """
         words = split(text, self.splitter, self.subtokens)
-        if self.unread(words) > UNREAD_SHARE:
+        if not self.reads(words):
             scripts = ", ".join(sorted({script_of(word) for word in words.asked} - {COMMON})[:3])
             raise Unread(
                 f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
@@ -225,6 +225,10 @@ class Model:
         room = self.max_tokens - prompt_tokens
         overlap = max(self.max_width, self.max_words // 8)
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
+
+    def reads(self, words: Words) -> bool:
+        """Whether the tokenizer knows enough of a text's words for the text to count as read."""
+        return self.unread(words) <= UNREAD_SHARE
 
     def unread(self, words: Words) -> float:
         """The share of the words with a letter or digit of which the tokenizer knows nothing, 0 to 1.

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -114,6 +115,10 @@ class JobRuns:
     def attempts(self, run_id: str) -> int:
         """How many Jobs this run has had."""
         return max((run.attempt for _, run in self._known.values() if run.id == run_id), default=0)
+
+    def left_out(self, run_id: str) -> Path | None:
+        """None: the file is in the run's pod. The version's lineage has the number of spans by reason."""
+        return None
 
     def save(self, run: Run) -> None:
         """Note a run on its Job; one without a Job is kept in memory."""
