@@ -28,8 +28,9 @@ ENOUGH = 0.99
 def choose(documents: Iterable[Document], model: Model) -> Reading:
     """The model's reading, with the coarsest rung for each script that represents 99 % of the script's spans.
 
-    No rung is coarser than the one that the model has. If none of these is fine enough, the rung that represents the
-    most spans is taken, the coarser one of two alike. A model with a splitter of its own keeps its reading.
+    Every script that has a span is named, so that a release with other defaults reads the version alike. No rung is
+    coarser than the one that the model has. If none of these is fine enough, the rung that represents the most spans is
+    taken, the coarser one of two alike. A model with a splitter of its own keeps its reading.
     """
     marked = [document for document in documents if document.spans]
     if model.has_own_splitter:
@@ -51,13 +52,13 @@ def choose(documents: Iterable[Document], model: Model) -> Reading:
     now = represented(before)
     lacking = sorted(script for script in wanted if now[script] < ENOUGH * wanted[script])
     if not lacking:
-        return model.reading
+        return _with(model.reading, before)
     by_rung = {rung: represented({**before, **dict.fromkeys(lacking, rung)}) for rung in RUNGS}
     chosen = {
         script: _coarsest({rung: by_rung[rung][script] / wanted[script] for rung in RUNGS}, before[script])
         for script in lacking
     }
-    return _with(model.reading, chosen)
+    return _with(model.reading, {**before, **chosen})
 
 
 def _with(reading: Reading, rungs: Mapping[str, Rung]) -> Reading:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service.model.model import Model, bf16_is_native
+from service.model.splitter import default_rung
 from training import replay
 from training.dataset import Document, build
 from training.judge import score
@@ -43,7 +44,8 @@ class Learning:
 
     def _finer(self) -> dict[str, str]:
         before = self.base.reading.rungs
-        return {script: rung for script, rung in self.model.reading.rungs.items() if before.get(script) != rung}
+        chosen = self.model.reading.rungs.items()
+        return {script: rung for script, rung in chosen if rung != before.get(script, default_rung(script))}
 
     def replay(self, spare: Sequence[str]) -> list[Document]:
         """The general sentences and the spare texts, as the base model labels them. To be called before `tune`."""

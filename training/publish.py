@@ -27,9 +27,12 @@ CANARY_MARGIN = 0.3
 def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Reading) -> str:
     """What a version is made of, as SHA-256: the annotations as used, the base model, the recipe and the reading.
 
-    The default reading adds nothing: versions that were made before there were readings keep their digests.
+    A reading that leaves texts as GLiNER cuts them adds nothing: versions from before there were readings keep their
+    digests.
     """
-    made_of = [base, asdict(recipe), *([reading.model_dump()] if reading != Reading() else [])]
+    finer = {script: rung for script, rung in reading.rungs.items() if rung != "words"}
+    changed = reading.model_copy(update={"rungs": finer}).model_dump(exclude_defaults=True)
+    made_of = [base, asdict(recipe), *([changed] if changed else [])]
     content = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]

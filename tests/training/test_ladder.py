@@ -11,6 +11,7 @@ from service.model.model import Model
 from service.model.reading import Reading
 from service.model.spans import Span
 from service.model.words import split
+from service.settings import STARTER
 from training.dataset import Document, align, build, without_blanks
 from training.ladder import choose
 
@@ -50,9 +51,9 @@ def test_a_run_cuts_a_script_finely_enough_for_its_spans(shared_model, document)
     assert learnt(document, shared_model) == [document.text[s.start : s.end].strip() for s in document.spans]
 
 
-def test_annotations_on_whole_words_leave_the_reading_as_it_is(shared_model):
+def test_annotations_on_whole_words_leave_the_rungs_as_they_are(shared_model):
     documents = [marked("Alice met 马云", (0, 5), (10, 12)), marked("In New York.", (3, 11)), marked("the house")]
-    assert choose(documents, shared_model) == shared_model.reading
+    assert choose(documents, shared_model).rungs == {"Latin": "words", "Han": "characters"}
 
 
 def test_the_coarsest_rung_that_is_fine_enough_is_taken(shared_model):
@@ -62,14 +63,14 @@ def test_the_coarsest_rung_that_is_fine_enough_is_taken(shared_model):
 
 def test_one_span_of_a_hundred_does_not_make_a_script_finer(shared_model):
     whole = [marked("Alice met Bob", (0, 5), (10, 13))] * 50
-    assert choose([*whole, marked("the house", (5, 8))], shared_model) == shared_model.reading
+    assert choose([*whole, marked("the house", (5, 8))], shared_model).rungs == {"Latin": "words"}
     assert choose([*whole, *[marked("the house", (5, 8))] * 3], shared_model).rungs["Latin"] == "characters"
 
 
 def test_each_script_of_a_text_gets_a_rung_of_its_own(shared_model):
     text = "417mg 서울에서 Москва"
     documents = [marked(text, (0, 3), (6, 8), (11, 17))] * 4
-    assert choose(documents, shared_model).rungs == {"Latin": "digits", "Hangul": "characters"}
+    assert choose(documents, shared_model).rungs == {"Latin": "digits", "Hangul": "characters", "Cyrillic": "words"}
 
 
 def test_a_rung_that_makes_spans_longer_than_the_model_reads_is_not_taken(shared_model):
@@ -122,3 +123,11 @@ def test_a_published_reading_is_what_an_example_was_cut_by(shared_model):
     assert {
         tuple(example.words[first : last + 1]) for example in dataset.examples for first, last, _ in example.spans
     } == {(str(n),) for n in range(100, 300)}
+
+
+@pytest.mark.parametrize("town", ["Berlin", "London"])
+def test_a_tokenizer_that_knows_the_parts_of_compounds_cuts_between_them(town):
+    starter = Model.load(str(STARTER), "cpu")
+    documents = [marked(f"Die {town}reise war kurz.", (4, 4 + len(town)))]
+    assert choose(documents, starter).rungs == {"Latin": "pieces"}
+    assert learnt(documents[0], starter) == [town]
