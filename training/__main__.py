@@ -92,7 +92,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     """Execute the run and record its outcome. Returns the exit status."""
     from service.model.model import use_threads  # these imports load torch, so only a run makes them
     from training.progress import Reporter
-    from training.run import TooFew, TrainingRun
+    from training.run import TooFew, TrainingRun, Unlearnable
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
@@ -109,7 +109,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # the next try exports again, because the cause may be fixed in Label Studio by then
         reporter.fail(f"{error}")
-        status = EXIT_HOPELESS if isinstance(error, (TooFew, Diverged)) else EXIT_FAILED
+        status = EXIT_HOPELESS if isinstance(error, (TooFew, Unlearnable, Diverged)) else EXIT_FAILED
     finally:
         reporter.close()
         _leave(settings, reporter.run)

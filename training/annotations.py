@@ -19,6 +19,7 @@ from service.labelstudio.passages import Fetch, Passage, passage_of
 from service.labelstudio.unread import Unread
 from service.model.spans import Span
 from training.dataset import Document
+from training.omissions import Omission
 
 CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
@@ -51,7 +52,12 @@ class Export:
     """The documents of one project, and what of its annotations could not be used, by reason."""
 
     documents: list[Document] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    omissions: list[Omission] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """The number of omissions by reason."""
+        return Counter(omission.reason for omission in self.omissions)
 
 
 def read(path: Path, project: int, label_config: str, fetch: Fetch | None = None) -> Export:
@@ -67,9 +73,13 @@ def read(path: Path, project: int, label_config: str, fetch: Fetch | None = None
         chosen = choose(task.annotations)
         if chosen is None:
             continue
-        for control, passage in _passages(task.data, controls, fetch, export.left_out):
-            spans = tuple(_spans(chosen.result or [], control, passage, export.left_out))
+        unread: list[str] = []
+        for control, passage in _passages(task.data, controls, fetch, unread):
+            unusable: list[tuple[str, str]] = []
+            spans = tuple(_spans(chosen.result or [], control, passage, unusable))
+            export.omissions += [Omission(reason, project, task.id, label) for reason, label in unusable]
             export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
+        export.omissions += [Omission(reason, project, task.id) for reason in unread]
     return export
 
 
@@ -84,25 +94,25 @@ def read_texts(path: Path, label_config: str, fetch: Fetch | None = None) -> lis
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
     controls = parse(label_config)
     unannotated = json.loads(path.read_text(encoding="utf-8"))
-    found = (_passages(data, controls, fetch, Counter()) for data in unannotated)
+    found = (_passages(data, controls, fetch, []) for data in unannotated)
     return [passage.text for passages in found for _, passage in passages]
 
 
 def _passages(
-    data: Mapping[str, Any], controls: Sequence[Control], fetch: Fetch | None, left_out: Counter[str]
+    data: Mapping[str, Any], controls: Sequence[Control], fetch: Fetch | None, unread: list[str]
 ) -> Iterator[tuple[Control, Passage]]:
-    """What each control marks in a task, as it stands in that task. What is not read is counted by its reason."""
+    """The passage that each control marks in a task. `unread` gets the reason for each passage that is not read."""
     for template in controls:
         try:
             own = template.of(data)
         except Unread as error:
-            left_out[f"a task was not read: {error}"] += 1
+            unread.append(f"a task was not read: {error}")
             continue
         for control in own:
             try:
                 yield control, passage_of(data, control, fetch)
             except Unread as error:
-                left_out[f"a task was not read: {error}"] += 1
+                unread.append(f"a task was not read: {error}")
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
@@ -131,22 +141,25 @@ def _elements(opened: TextIO) -> Iterator[Any]:
             yield element
 
 
-def _spans(result: Sequence[Any], control: Control, passage: Passage, left_out: Counter[str]) -> Iterator[Span]:
+def _spans(
+    result: Sequence[Any], control: Control, passage: Passage, unusable: list[tuple[str, str]]
+) -> Iterator[Span]:
+    """The spans of a control's regions. `unusable` gets (reason, label) for what is none."""
     wording_of = control.wording_of
     for region in result:
         if not isinstance(region, dict) or region.get("from_name") != control.name:
             continue
         value = region.get("value")
         if not isinstance(value, dict):
-            left_out["the region has no value"] += 1
+            unusable.append(("the region has no value", ""))
             continue
         stretch = passage.offsets(value)
         if stretch is None:
-            left_out["the span lies outside of the text"] += 1
+            unusable.append(("the span lies outside of the text", ""))
             continue
         labels = value.get(control.kind)
         for label in labels if isinstance(labels, list) else []:
             if isinstance(label, str) and label in wording_of:
                 yield Span(*stretch, wording_of[label], 1.0)
             else:
-                left_out["the label is no longer in the label config"] += 1
+                unusable.append(("the label is no longer in the label config", str(label)))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import takewhile
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from service.model.graphemes import clusters
 from service.model.spans import Span
 from service.model.words import Words, split
+from training.omissions import Omission, excerpt
 
 if TYPE_CHECKING:  # what reads annotations needs no torch
     from service.model.model import Model
@@ -28,6 +32,11 @@ FEWEST_VALIDATION = 40
 
 MOST_VALIDATION = 500
 """More texts hardly tell more, and every evaluation reads all of them: those beyond are learnt from."""
+
+NOT_READ = "is in a text whose words the model's tokenizer does not know"
+
+FEWEST_UNLEARNABLE = 3
+"""A label of which fewer spans cannot be learnt is no reason to refuse a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +63,49 @@ class Example:
     labels: tuple[str, ...]
     spans: list[tuple[int, int, str]]
     tokens: int
+    masked: tuple[tuple[int, int], ...] = ()
+    """(First word, last word INCLUSIVE) of annotated spans that `spans` cannot hold.
+
+    No candidate span that touches these words is learnt as a negative.
+    """
+
+
+class Unfit(NamedTuple):
+    """An annotated span that is no span of words: the words that it touches (last INCLUSIVE), and why."""
+
+    span: Span
+    first: int
+    last: int
+    reason: str
 
 
 @dataclass
 class Dataset:
-    """The examples of a run, and the marked spans that GLiNER cannot represent, by reason."""
+    """The examples of a run, and what of its annotations they do not hold."""
 
     examples: list[Example] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    omissions: list[Omission] = field(default_factory=list)
+    marked: Counter[str] = field(default_factory=Counter)
+    """Number of annotated spans of each label."""
+    trimmed: int = 0
+    """Number of spans that were learnt without the blanks at their edges."""
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """The number of annotated spans that are not learnt, by reason."""
+        return Counter(omission.reason for omission in self.omissions)
+
+    @property
+    def unlearnable(self) -> dict[str, str]:
+        """The labels of which most spans are not learnt, each with its most frequent reason."""
+        reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for omission in self.omissions:
+            reasons[omission.label][omission.reason] += 1
+        return {
+            label: f"{of_label.total()} of {self.marked[label]} spans ({of_label.most_common(1)[0][0]})"
+            for label, of_label in sorted(reasons.items())
+            if of_label.total() >= FEWEST_UNLEARNABLE and 2 * of_label.total() > self.marked[label]
+        }
 
 
 def is_held_out(text: str) -> bool:
@@ -91,45 +135,85 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
     known: dict[str, str] = {}  # texts share their words: of each one copy is kept
     for document in documents:
         words = split(document.text, model.splitter, model.subtokens)
+        dataset.marked.update(span.label for span in document.spans)
+        if not model.reads(words):
+            dataset.omissions += [_omission(document, span, NOT_READ) for span in document.spans]
+            continue
         asked = [known.setdefault(word, word) for word in words.asked]
         spans, unfit = align(document.spans, words, model.max_width)
-        dataset.left_out.update(unfit)
+        dataset.omissions += [_omission(document, one.span, one.reason) for one in unfit]
+        dataset.trimmed += _trimmed(document, words, spans)
         for labels in _label_sets(document, groups(document.labels), seed):
+            of_labels = [span for span in spans if span[2] in labels]
+            outside = [(one.first, one.last) for one in unfit if one.span.label in labels]
             for window in model.windows(words, prompt_tokens(labels)):
+                cut = [span[:2] for span in of_labels if not _is_within(*span[:2], window)]
                 dataset.examples.append(
                     Example(
                         words=asked[window.start : window.stop],
                         labels=labels,
                         spans=[
                             (first - window.start, last - window.start, label)
-                            for first, last, label in spans
-                            if window.start <= first and last < window.stop and label in labels
+                            for first, last, label in of_labels
+                            if _is_within(first, last, window)
                         ],
                         tokens=sum(words.tokens[window.start : window.stop]),
+                        masked=_clipped([*outside, *cut], window),
                     )
                 )
     return dataset
 
 
-def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tuple[int, int, str]], list[str]]:
-    """Spans of code points as spans of words, exactly; and for each one that has none, why.
+def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tuple[int, int, str]], list[Unfit]]:
+    """Spans of code points as spans of words, exactly but for blanks at their edges.
 
-    Returns ([(first word, last word inclusive, label)], [reason]). Nothing is moved to make it fit.
+    Returns ([(first word, last word inclusive, label)], [what is no span of words]). Nothing is widened to make it fit.
     """
-    first_at = {start: index for index, start in enumerate(words.starts)}
-    last_at = {end: index for index, end in enumerate(words.ends)}
     aligned, unfit = [], []
     for span in spans:
-        first, last = first_at.get(span.start), last_at.get(span.end)
-        if first is None or last is None:
-            unfit.append("begins or ends inside a word or at a blank")
-        elif last < first:
-            unfit.append("is empty")
+        first, last = bisect_right(words.ends, span.start), bisect_left(words.starts, span.end) - 1
+        if span.end <= span.start or last < first:
+            unfit.append(Unfit(span, first, last, "is empty"))
+        elif words.starts[first] < span.start or words.ends[last] > span.end:
+            unfit.append(Unfit(span, first, last, "begins or ends inside a word"))
         elif last - first + 1 > max_width:
-            unfit.append(f"is longer than the model's {max_width} words")
+            unfit.append(Unfit(span, first, last, f"is longer than the model's {max_width} words"))
         else:
             aligned.append((first, last, span.label))
     return aligned, unfit
+
+
+def without_blanks(span: Span, text: str) -> Span:
+    """A span without the blanks at its edges, which no model answers; an empty one as it is."""
+    marked = clusters(text[span.start : span.end])
+    before = sum(map(len, takewhile(str.isspace, marked)))
+    after = sum(map(len, takewhile(str.isspace, reversed(marked))))
+    return span if before == span.end - span.start else span._replace(start=span.start + before, end=span.end - after)
+
+
+def _trimmed(document: Document, words: Words, spans: Iterable[tuple[int, int, str]]) -> int:
+    """How many spans of words are shorter than what was annotated."""
+    annotated = {(span.start, span.end) for span in document.spans}
+    return sum((words.starts[first], words.ends[last]) not in annotated for first, last, _ in spans)
+
+
+def _is_within(first: int, last: int, window: slice) -> bool:
+    return bool(window.start <= first and last < window.stop)
+
+
+def _clipped(spans: Iterable[tuple[int, int]], window: slice) -> tuple[tuple[int, int], ...]:
+    """What a window holds of spans of words, counted from its first word."""
+    touching = [
+        (first, last) for first, last in spans if first < window.stop and last >= window.start and first <= last
+    ]
+    return tuple(
+        (max(first, window.start) - window.start, min(last, window.stop - 1) - window.start) for first, last in touching
+    )
+
+
+def _omission(document: Document, span: Span, reason: str) -> Omission:
+    shown = excerpt(document.text, span.start, span.end)
+    return Omission(reason, document.project, document.task, span.label, span.start, span.end, shown)
 
 
 def _label_sets(document: Document, groups: Sequence[tuple[str, ...]], seed: int) -> list[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from service.model.model import Model
 from service.versions.lineage import Score
-from training.dataset import Document
+from training.dataset import Document, without_blanks
 
 BLOCK_DOCUMENTS = 1000
 """Documents at once: of more, only memory grows."""
@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
 def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
     """Strict micro scores by the code that serves: a span counts if start, end and label are all right.
 
-    Annotated spans that GLiNER cannot represent count as missed.
+    Annotated spans that GLiNER cannot represent count as missed. Blanks at the edges of annotated spans do not count.
     """
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
@@ -32,7 +32,7 @@ def score(model: Model, documents: Sequence[Document], threshold: float) -> Scor
     for labels, asked in _alike(documents):
         extractions = model.extract([document.text for document in asked], labels, threshold)
         for document, extraction in zip(asked, extractions, strict=True):
-            gold = {(s.start, s.end, s.label) for s in document.spans}
+            gold = {without_blanks(span, document.text)[:3] for span in document.spans}
             predicted = {(s.start, s.end, s.label) for s in extraction.spans}
             wanted.update(label for _, _, label in gold)
             found.update(label for _, _, label in predicted)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service.model.model import Model, bf16_is_native
+from service.model.splitter import default_rung
 from training import replay
 from training.dataset import Document, build
 from training.judge import score
+from training.ladder import choose
+from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.tune import Tuning, TuningProgress
@@ -20,20 +22,35 @@ class Learning:
 
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
-        self.model = model
-        self.dataset = build(training, model, settings.seed)
+        self.base = model
+        self.model = model.with_reading(choose(training, model))
+        """The model that is tuned: it has the base's weights, and reads texts as the annotations need it."""
+        self.dataset = build(training, self.model, settings.seed)
         width: int = model.gliner.config.encoder_config.hidden_size
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
-    def left_out(self) -> Counter[str]:
-        """How many annotated spans GLiNER cannot represent, by reason."""
-        return self.dataset.left_out
+    def omissions(self) -> list[Omission]:
+        """The annotated spans that GLiNER cannot represent."""
+        return self.dataset.omissions
+
+    @property
+    def notes(self) -> list[str]:
+        """What else an annotator may want to know of how the annotations are learnt."""
+        found = [f"{script} is cut into {rung}." for script, rung in self._finer().items()]
+        if self.dataset.trimmed:
+            found.append(f"Spans learnt without the blanks at their edges: {self.dataset.trimmed}.")
+        return found
+
+    def _finer(self) -> dict[str, str]:
+        before = self.base.reading.rungs
+        chosen = self.model.reading.rungs.items()
+        return {script: rung for script, rung in chosen if rung != before.get(script, default_rung(script))}
 
     def replay(self, spare: Sequence[str]) -> list[Document]:
         """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
         texts = [*replay.sentences("train"), *spare]
-        return replay.label(self.model, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
+        return replay.label(self.base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
 
     def tune(
         self,

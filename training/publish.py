@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from service import __version__
+from service.model import reading
 from service.model.model import Model
+from service.model.reading import Reading
 from service.settings import ROOT
 from service.versions.lineage import Canary
 from training.dataset import Document
@@ -22,9 +24,16 @@ CANARY_MARGIN = 0.3
 """Least distance of a canary's scores from the threshold, because other processors round differently."""
 
 
-def digest(documents: Sequence[Document], base: str, recipe: Recipe) -> str:
-    """The SHA-256 of what a version is made of: the documents' spans, the base model and the recipe."""
-    content = hashlib.sha256(json.dumps([base, asdict(recipe)], sort_keys=True).encode())
+def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Reading) -> str:
+    """The SHA-256 of what a version is made of: the documents' spans, the base model, the recipe and the reading.
+
+    A reading that leaves texts as GLiNER cuts them adds nothing: versions from before there were readings keep their
+    digests.
+    """
+    finer = {script: rung for script, rung in reading.rungs.items() if rung != "words"}
+    changed = reading.model_copy(update={"rungs": finer}).model_dump(exclude_defaults=True)
+    made_of = [base, asdict(recipe), *([changed] if changed else [])]
+    content = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]
         content.update(json.dumps(entry).encode())
@@ -58,9 +67,10 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model to a folder that GLiNER can load, with the weights as safetensors instead of a pickle."""
+    """Write a model to a folder that GLiNER can load, weights as safetensors, with its reading beside them."""
     gliner: Any = model.gliner
     gliner.save_pretrained(str(folder), safe_serialization=True)
+    reading.write(folder, model.reading)
 
 
 def code_version() -> str:

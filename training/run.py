@@ -22,15 +22,17 @@ from service.labelstudio.label_config import LabelConfigError
 from service.labelstudio.passages import MAX_CHARACTERS
 from service.labelstudio.remote_texts import RemoteTexts
 from service.model.model import Model
+from service.runs.files import LEFT_OUT_NAME
 from service.runs.run import Outcome
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, Score
 from service.versions.names import initial_version, version_of
-from training import publish, replay
+from training import omissions, publish, replay
 from training.annotations import ExportFailed, read, read_texts
 from training.dataset import Document, divide, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
+from training.omissions import Omission
 from training.progress import Reporter
 from training.recipe import Recipe
 from training.settings import TrainingSettings
@@ -43,6 +45,10 @@ EXPORT_SECONDS = 60.0
 
 class TooFew(RuntimeError):
     """There are too few annotations to learn from or to judge by; the message says how many a run needs."""
+
+
+class Unlearnable(RuntimeError):
+    """Most spans of a label cannot be learnt. The message names the labels, the reasons and the file with the spans."""
 
 
 class Split(NamedTuple):
@@ -62,7 +68,7 @@ class TrainingRun:
         self.shelf = shelf
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model)
-        self.left_out: Counter[str] = Counter()
+        self.omissions: list[Omission] = []
         self.notes: list[str] = []
         self._stopping = False
 
@@ -76,8 +82,8 @@ class TrainingRun:
         parts = self._split(documents)
         model = self._load_base()
         learning = Learning(self.settings, model, parts.training)
-        self.left_out.update(learning.left_out)
-        digest = publish.digest(documents, self.base, learning.recipe)
+        self._tell(learning)
+        digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading)
         known = self.shelf.with_digest(digest)
         if known and known.run != self.reporter.run.id:
             message = f"Nothing new: version {known.version} was made from exactly these annotations."
@@ -98,6 +104,7 @@ class TrainingRun:
         scores = {"base": self._score(model, parts.held_out)}
         if known is None:
             self._tune(learning, parts, spare)
+            model = learning.model
         else:
             model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
@@ -134,7 +141,7 @@ class TrainingRun:
                 self.notes.append(f"Project {project} was left out: {error}")
                 continue
             documents += export.documents
-            self.left_out.update(export.left_out)
+            self.omissions += export.omissions
         return documents, spare
 
     def _download(self, exports: Exports, project: int) -> str:
@@ -171,6 +178,21 @@ class TrainingRun:
     def _load_base(self) -> Model:
         self.reporter.enter("dataset", "loading the base model")
         return Model.load(self.settings.model, self.settings.device)
+
+    def _tell(self, learning: Learning) -> None:
+        """Write which annotated spans are left out and why. Raises Unlearnable."""
+        self.omissions += learning.omissions
+        self.notes += learning.notes
+        omissions.write(self.folder / LEFT_OUT_NAME, self.omissions)
+        if learning.dataset.unlearnable or not learning.dataset.examples:
+            labels = [f"{label!r}: {why}" for label, why in learning.dataset.unlearnable.items()]
+            lacking = "; ".join(labels) or "the model's tokenizer knows the words of no text"
+            raise Unlearnable(
+                f"Most spans of a label cannot be learnt: {lacking}. Nothing was trained and the live version is "
+                f"untouched. {LEFT_OUT_NAME} in the run's folder names each span. Annotate other spans, take the "
+                "label out of the label config, or set SPANLOOP_MODEL to a model that reads them. "
+                + " ".join(self.notes)
+            )
 
     def _load(self, version: str) -> Model:
         """Load a published version by its name or reference."""
@@ -238,7 +260,7 @@ class TrainingRun:
             recipe=asdict(recipe),
             code=publish.code_version(),
             tasks={name: len(part) for name, part in parts._asdict().items()},
-            left_out=dict(self.left_out),
+            left_out=dict(self._left_out),
             scores=dict(scores),
             champion=version_of(champion) or self.base,
             better=judged.better,
@@ -274,9 +296,17 @@ class TrainingRun:
         """Record the outcome."""
         self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
 
+    @property
+    def _left_out(self) -> Counter[str]:
+        """The number of omissions by reason."""
+        return Counter(omission.reason for omission in self.omissions)
+
     def _leave(self, message: str, **facts: Any) -> None:
-        """Record the result, then delete the exports and checkpoints, so that none of the users' texts stays."""
-        left_out = [f"{count} × {reason}" for reason, count in sorted(self.left_out.items())]
+        """Record the result, then delete the exports and checkpoints.
+
+        Of the users' texts only the excerpts around spans that were left out stay.
+        """
+        left_out = [f"{count} × {reason}" for reason, count in sorted(self._left_out.items())]
         sentences = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left_out)}."] if left_out else [])]
         self.reporter.record(message=" ".join(sentences), **facts)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:

@@ -34,6 +34,9 @@ CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_PAUSE_FACTOR = 20
 """Between evaluations a checkpoint waits this many times as long as the last took to write."""
 
+NO_LOSS = -100
+"""The target that GLiNER's loss ignores (its ignore_index)."""
+
 POOL_BATCHES = 8
 """Batches that are drawn together and dealt out by length: of more, the same examples would meet again and again."""
 
@@ -191,6 +194,7 @@ class Tuning:
         inputs = self._collator(
             [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in batch]
         )
+        mask(inputs, batch, self.model.max_width)
         device = self.model.gliner.device
         inputs = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.bf16):
@@ -242,6 +246,25 @@ class Tuning:
             index, slot = name.split(".", 1)
             slots.setdefault(int(index), {})[slot] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+
+def mask(inputs: dict[str, Any], batch: Sequence[Example], max_width: int) -> None:
+    """Take the negatives that touch masked words out of the loss, in a collated batch, in place.
+
+    A span model's candidates are numbered start · max_width + width - 1, and its `span_mask` [batch, candidates] says
+    which count. A token model's labels are [batch, words, labels, 3].
+    """
+    labels: torch.Tensor = inputs["labels"]
+    for row, example in enumerate(batch):
+        for first, last in example.masked:
+            if labels.dim() == 4:
+                touched = labels[row, first : last + 1]
+                touched[touched == 0] = NO_LOSS
+                continue
+            starts = torch.arange(labels.size(1)) // max_width
+            ends = starts + torch.arange(labels.size(1)) % max_width
+            negative = (starts <= last) & (ends >= first) & ~labels[row].bool().any(dim=-1)
+            inputs["span_mask"][row, negative] = False
 
 
 class Shuffled:

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
@@ -150,6 +150,16 @@ async def job_status(request: Request) -> Response:
     )
 
 
+async def left_out(request: Request) -> Response:
+    """The annotated spans that a run does not learn: one JSON object a line, with pieces of the texts."""
+    supervisor = _supervisor(request)
+    run = supervisor.run(request.path_params["run"])
+    path = supervisor.runs.left_out(run.id) if run else None
+    if path is None:
+        raise RequestRefused(404, "There is no list of spans that this run left out.", Cause.BAD_REQUEST)
+    return FileResponse(path, media_type="application/x-ndjson", headers={"X-Content-Type-Options": "nosniff"})
+
+
 async def page(request: Request) -> Response:
     supervisor = _supervisor(request)
     return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
@@ -190,6 +200,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/versions", versions, middleware=guarded),
             route("/live", live, middleware=guarded),
             route("/job_status", job_status, "POST", guarded),
+            route("/runs/{run}/left-out", left_out, middleware=guarded),
             route("/metrics", metrics),
             route("/", page, middleware=guarded),
         ],

@@ -28,12 +28,14 @@ def render(supervisor: Supervisor, fragment: bool) -> str:
 
 def _facts(supervisor: Supervisor) -> dict[str, Any]:
     answering = supervisor.extractor.version
+    runs = supervisor.runs.all()[:RUNS_SHOWN]
     return {
         "answering": answering,
         "history": supervisor.rollout.history,
         "lineage": next((known for known in supervisor.published if known.version == answering), None),
         "versions": supervisor.published,
-        "runs": supervisor.runs.all()[:RUNS_SHOWN],
+        "runs": runs,
+        "with_left_out": {run.id for run in runs if supervisor.runs.left_out(run.id)},
         "active": supervisor.runs.active(),
         "waiting": supervisor.retraining.waiting,
         "declined": supervisor.retraining.declined,

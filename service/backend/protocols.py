@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from service.runs.run import Run
@@ -32,6 +33,10 @@ class RunStore(Protocol):
         ...
 
     def save(self, run: Run) -> None: ...
+
+    def left_out(self, run_id: str) -> Path | None:
+        """The file with the annotated spans that a run does not learn; None if there is none here."""
+        ...
 
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start when this one has ended."""

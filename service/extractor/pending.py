@@ -92,7 +92,7 @@ class PendingRequest:
             return self.loaded.model.prepare(self.texts[index], self.labels, self._lowest)
         except BaseException as error:  # one text must not fail others; a panic of tokenizers is no Exception
             cause = cause_of(error, Cause.BAD_TEXT)
-            if cause is Cause.BAD_TEXT:
+            if not hasattr(error, "cause"):  # the message of an error with a cause says all there is
                 log.exception("a text could not be prepared")
             failures.count(cause)
             return Failure(f"the text could not be prepared: {error}")

@@ -7,10 +7,12 @@ into groups, and returns every span as code points of its text.
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -23,13 +25,20 @@ from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
 from service.model.padded import Padded
+from service.model.reading import Reading, ReadingError
+from service.model.reading import read as read_reading
 from service.model.rewrites import rewrite
+from service.model.scripts import COMMON, script_of
 from service.model.spans import Extraction, Span, decide
+from service.model.splitter import Splitter
 from service.model.subtokens import Subtokens
 from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, windows
-from service.model.words import Words, split
+from service.model.words import Splitting, Words, split
 
 log = logging.getLogger(__name__)
+
+UNREAD_SHARE = 0.5
+"""A text is not read if the tokenizer knows nothing of more than this share of its words."""
 
 SCORE_FLOOR = 0.02
 """Candidate spans are more probable than this. Less probable ones do not count as doubts."""
@@ -71,18 +80,27 @@ class TooLong(ModelError):
     cause = Cause.BAD_CONFIG
 
 
+class Unread(ModelError):
+    """The tokenizer does not know the words of a text."""
+
+    cause = Cause.BAD_TEXT
+
+
 class Model:
     """A loaded GLiNER of any architecture, in evaluation mode on one device.
 
     Only one thread may call `run`. Another thread may call `prepare` at the same time.
     """
 
-    def __init__(self, gliner: Any) -> None:
+    def __init__(self, gliner: Any, reading: Reading | None = None) -> None:
+        """`reading` is how the model reads texts; None for that of a base model."""
         self.gliner = gliner.eval()
+        self.reading = reading or Reading()
         rewrite(gliner.model)
         tokenizer = gliner.data_processor.transformer_tokenizer
         self.subtokens = Subtokens(tokenizer)
-        self.splitter = gliner.data_processor.words_splitter
+        self.has_own_splitter = getattr(gliner.config, "words_splitter_type", None) not in (None, "whitespace")
+        self.splitter: Splitting = self._splitter(self.reading)
         self.max_words: int = gliner.config.max_len
         self.max_width: int = gliner.config.max_width
         self.max_types: int = gliner.config.max_types
@@ -100,19 +118,42 @@ class Model:
         The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
+        try:
+            reading = read_reading(Path(source)) if local else Reading()
+        except ReadingError as error:
+            raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 gliner = GLiNER.from_pretrained(source, local_files_only=local, map_location=device, dtype="fp32")
+        except ImportError as error:
+            raise ModelError(
+                f"The model {source!r} was not loaded: its gliner_config.json names a splitter of words "
+                f"(words_splitter_type) whose package is missing. {error}. Install it where Spanloop runs."
+            ) from error
         except Exception as error:
             reason = "the directory cannot be read" if local else "there is no such directory, and the hub answered"
             raise ModelError(
                 f"The model {source!r} could not be loaded ({reason}: {error}). "
                 "Set SPANLOOP_MODEL to a directory with gliner_config.json or to a GLiNER model's name on the hub."
             ) from error
-        return cls(gliner)
+        return cls(gliner, reading)
+
+    def with_reading(self, reading: Reading) -> Model:
+        """The same model, with the same weights and precision, that reads texts in another way."""
+        other = copy.copy(self)
+        other.reading = reading
+        other.splitter = other._splitter(reading)
+        return other
+
+    def _splitter(self, reading: Reading) -> Splitting:
+        """A model whose config names a splitter of its own keeps it: it was trained on what that one yields."""
+        if self.has_own_splitter:
+            own: Splitting = self.gliner.data_processor.words_splitter
+            return own
+        return Splitter(reading.rungs, self.subtokens.cuts)
 
     def use(self, precision: Precision) -> None:
         """Make the model ready to serve in a precision; auto: the one that `best_precision` names.
@@ -126,7 +167,7 @@ class Model:
         if precision == "fp16" and device.type == "cpu":
             raise ModelError("fp16 needs a GPU, and this model is on a CPU. Set SPANLOOP_PRECISION to auto.")
         self.gliner.model.to(DTYPES[precision])
-        probe = self.prepare(PROBE, PROBE_LABELS, 0.5)[0]
+        probe = self._windows(split(PROBE, self.splitter, self.subtokens), PROBE_LABELS, 0.5)[0]
         linear = QuantizedLinear if precision == "int8" else PackedLinear
         packed = pack(self.gliner, linear, self.subtokens.closing, self.max_tokens, probe)
         if packed is None and precision == "int8":
@@ -161,9 +202,18 @@ class Model:
     def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
 
-        Raises TooLong for a label that takes more than half of a window.
+        Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read.
         """
         words = split(text, self.splitter, self.subtokens)
+        if not self.reads(words):
+            scripts = ", ".join(sorted({script_of(word) for word in words.asked} - {COMMON})[:3])
+            raise Unread(
+                f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
+                "looked for in it. Set SPANLOOP_MODEL to a model for this language."
+            )
+        return self._windows(words, labels, threshold)
+
+    def _windows(self, words: Words, labels: Sequence[str], threshold: float) -> list[Window]:
         return [
             self._window(words, group, piece, threshold)
             for group in self._groups(tuple(labels))
@@ -175,6 +225,25 @@ class Model:
         room = self.max_tokens - prompt_tokens
         overlap = max(self.max_width, self.max_words // 8)
         return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
+
+    def reads(self, words: Words) -> bool:
+        """Whether the tokenizer knows enough of a text's words for the text to count as read."""
+        return self.unread(words) <= UNREAD_SHARE
+
+    def unread(self, words: Words) -> float:
+        """The share of the words with a letter or digit of which the tokenizer knows nothing, 0 to 1.
+
+        The model sees such words as one and the same: a text that consists of them is not read.
+        """
+        if self.subtokens.unknown is None or self.subtokens.unknown not in words.ids:
+            return 0.0
+        total = unknown = 0
+        for index, word in enumerate(words.asked):
+            if any(map(str.isalnum, word)):
+                total += 1
+                ids = words.ids[words.offsets[index] : words.offsets[index + 1]]
+                unknown += all(one == self.subtokens.unknown for one in ids)
+        return unknown / total if total else 0.0
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans of each window, with those below its threshold, in code points of its text.
@@ -203,12 +272,11 @@ class Model:
         return self.extract_each([(text, labels) for text in texts], threshold)
 
     def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
-        """The spans of every (text, labels) pair, in order."""
-        indexed: list[tuple[int, Window]] = [
-            (index, window)
-            for index, (text, labels) in enumerate(questions)
-            for window in self.prepare(text, labels, threshold)
-        ]
+        """The spans of every (text, labels) pair, in order. A text that is not read has none."""
+        indexed: list[tuple[int, Window]] = []
+        for index, (text, labels) in enumerate(questions):
+            with suppress(Unread):
+                indexed += [(index, window) for window in self.prepare(text, labels, threshold)]
         candidates: list[list[Span]] = [[] for _ in questions]
         indexed.sort(key=lambda entry: entry[1].tokens)
         for batch in self._batches(indexed):

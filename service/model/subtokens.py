@@ -19,6 +19,8 @@ class Subtokens:
         self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
         self._backend.no_truncation()
         self._backend.no_padding()
+        self.unknown: int | None = tokenizer.unk_token_id
+        """The sub-token of what the tokenizer does not know; None for a tokenizer that knows everything."""
         self.opening, self.closing = self._special()
         """The special tokens with which every text begins and ends."""
 
@@ -29,6 +31,11 @@ class Subtokens:
         for word in encoding.word_ids:
             counts[word] += 1
         return encoding.ids, counts
+
+    def cuts(self, word: str) -> list[int]:
+        """The code points inside a word at which the tokenizer cuts it."""
+        encoding = self._backend.encode([word], is_pretokenized=True, add_special_tokens=False)
+        return sorted({start for start, _ in encoding.offsets if 0 < start < len(word)})
 
     def _special(self) -> tuple[list[int], list[int]]:
         encoding = self._backend.encode(["a"], is_pretokenized=True)

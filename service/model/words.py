@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
+from service.model.graphemes import as_typed, clusters
 from service.model.subtokens import Subtokens
 
 MAX_TOKENS_OF_A_WORD = 64
 PIECE_CHARACTERS = 16
+"""Code points of a piece of a word that is too long for any window, unless one grapheme cluster has more."""
 STAND_IN = "."
 """The word that the model reads in place of a word which the tokenizer drops."""
 
-Splitter = Callable[[str], Iterable[tuple[str, int, int]]]
+Splitting = Callable[[str], Iterable[tuple[str, int, int]]]
+"""Cuts a text into words: (word as the model reads it, start, end)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,16 @@ class Words:
         return len(self.asked)
 
 
-def split(text: str, splitter: Splitter, subtokens: Subtokens) -> Words:
-    """Split `text` with GLiNER's splitter, and replace words that its tokenizer cannot represent.
+def split(text: str, splitter: Splitting, subtokens: Subtokens) -> Words:
+    """Split `text` with a model's splitter, and replace words that its tokenizer cannot represent.
 
-    A word of more than 64 sub-tokens, such as a base64 blob, becomes pieces of at most 16 characters that cover it. No
-    annotation ends inside such a word.
+    A word of more than 64 sub-tokens, such as a base64 blob, becomes pieces of about 16 code points that cover it.
     """
     placed = list(splitter(text))
     asked = [word for word, _, _ in placed]
     ids, counts = subtokens.of(asked)
     if any(count > MAX_TOKENS_OF_A_WORD for count in counts):
-        placed = [piece for word, count in zip(placed, counts, strict=True) for piece in _pieces(word, count)]
+        placed = [piece for word, count in zip(placed, counts, strict=True) for piece in _pieces(text, word, count)]
         asked = [word for word, _, _ in placed]
         ids, counts = subtokens.of(asked)
     if not all(counts):
@@ -61,11 +63,16 @@ def split(text: str, splitter: Splitter, subtokens: Subtokens) -> Words:
     return Words(asked, starts, ends, counts, ids, [*accumulate(counts, initial=0)])
 
 
-def _pieces(word: tuple[str, int, int], count: int) -> list[tuple[str, int, int]]:
-    text, start, end = word
+def _pieces(text: str, word: tuple[str, int, int], count: int) -> list[tuple[str, int, int]]:
+    """A word of `count` sub-tokens as pieces that the model can read. A piece ends between grapheme clusters."""
+    _, start, end = word
     if count <= MAX_TOKENS_OF_A_WORD:
         return [word]
-    return [
-        (text[at : at + PIECE_CHARACTERS], start + at, min(start + at + PIECE_CHARACTERS, end))
-        for at in range(0, len(text), PIECE_CHARACTERS)
-    ]
+    found: list[tuple[str, int, int]] = []
+    piece = ""
+    for cluster in [*clusters(text[start:end]), ""]:
+        if piece and (not cluster or len(piece) + len(cluster) > PIECE_CHARACTERS):
+            found.append(((as_typed(piece) or piece)[:PIECE_CHARACTERS], start, start + len(piece)))
+            start, piece = start + len(piece), ""
+        piece += cluster
+    return found

@@ -22,6 +22,8 @@ from service.runs.run import Run
 
 LOG_NAME = "log.txt"
 FOLLOW_UP_NAME = "follow-up"
+LEFT_OUT_NAME = "left-out.jsonl"
+"""The annotated spans that a run does not learn, a JSON object each. It holds pieces of the users' texts."""
 RUNS_KEPT = 20
 """Runs that are kept; the files of older ones are deleted."""
 
@@ -39,6 +41,11 @@ class Runs:
         folder = self.folder / run_id
         folder.mkdir(exist_ok=True)
         return folder
+
+    def left_out(self, run_id: str) -> Path | None:
+        """The file with the annotated spans that a run does not learn; None if there is none."""
+        path = self.folder / run_id / LEFT_OUT_NAME
+        return path if path.exists() else None
 
     def save(self, run: Run) -> None:
         replace_text(self.folder / f"{run.id}.json", run.model_dump_json(indent=1))

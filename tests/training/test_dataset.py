@@ -8,12 +8,14 @@ from service.model.words import split
 from training.dataset import (
     FEWEST_VALIDATION,
     MOST_VALIDATION,
+    NOT_READ,
     Document,
     align,
     build,
     divide,
     is_for_validation,
     is_held_out,
+    without_blanks,
 )
 
 TEXTS = st.text(st.sampled_from([*"abc .,-\n", "‍", "‏", "é", "́", "😀", "中"]), min_size=1, max_size=60)
@@ -39,21 +41,21 @@ def test_an_aligned_spans_words_cover_exactly_its_slice_and_all_others_are_repor
     assert len(aligned) + len(unfit) == len(spans)
     kept = iter(aligned)
     for span in spans:
-        starts_word = span.start in words.starts
-        ends_word = span.end in words.ends and span.end > span.start
-        if not (starts_word and ends_word):
+        marked = without_blanks(span, text)
+        if marked.start not in words.starts or marked.end not in words.ends or not text[span.start : span.end].strip():
             continue
-        first, last = words.starts.index(span.start), words.ends.index(span.end)
+        first, last = words.starts.index(marked.start), words.ends.index(marked.end)
         if last - first < shared_model.max_width:
             assert next(kept) == (first, last, "x")
-            assert (words.starts[first], words.ends[last]) == (span.start, span.end)
+            assert (words.starts[first], words.ends[last]) == (marked.start, marked.end)
     assert next(kept, None) is None
 
 
 def aligned_slices(model, text, *stretches, width=12):
     words = words_of(model, text)
     aligned, unfit = align([Span(start, end, "x", 1.0) for start, end in stretches], words, width)
-    return [text[words.starts[first] : words.ends[last]] for first, last, _ in aligned], unfit
+    slices = [text[words.starts[first] : words.ends[last]] for first, last, _ in aligned]
+    return slices, [one.reason for one in unfit]
 
 
 def test_spans_behind_dropped_words_and_emoji_stay_on_their_words(shared_model):
@@ -66,13 +68,22 @@ def test_a_span_inside_a_word_is_reported_and_not_widened(shared_model):
     text = "selegiline-induced"
     slices, unfit = aligned_slices(shared_model, text, (0, 10), (11, 18), (0, 18))
     assert slices == ["selegiline-induced"]
-    assert unfit == ["begins or ends inside a word or at a blank"] * 2
+    assert unfit == ["begins or ends inside a word"] * 2
 
 
-def test_a_span_with_whitespace_at_its_edges_is_reported_and_not_trimmed(shared_model):
-    slices, unfit = aligned_slices(shared_model, "the house today", (3, 9), (4, 10), (3, 4), (4, 9))
-    assert slices == ["house"]
-    assert len(unfit) == 3
+def test_blanks_at_the_edges_of_a_span_are_trimmed(shared_model):
+    text = "the house\n today"
+    slices, unfit = aligned_slices(shared_model, text, (3, 9), (4, 11), (3, 4), (4, 9), (4, 5))
+    assert slices == ["house"] * 3
+    assert unfit == ["is empty", "begins or ends inside a word"]
+
+
+def test_trimmed_spans_are_learnt_and_counted(shared_model):
+    text = "We met Jane Smith\n today"
+    document = Document(text, ("person",), (Span(6, 18, "person", 1.0), Span(19, 24, "person", 1.0)))
+    dataset = build([document], shared_model)
+    assert [example.spans for example in dataset.examples] == [[(2, 3, "person"), (4, 4, "person")]]
+    assert (dataset.trimmed, dataset.omissions) == (1, [])
 
 
 def test_a_span_wider_than_the_model_is_reported_with_the_width(shared_model):
@@ -106,10 +117,42 @@ def test_spans_that_cannot_be_represented_are_counted_by_reason(shared_model):
     spans = (Span(0, 10, "x", 1.0), Span(0, len(text) - 1, "x", 1.0), Span(19, 23, "x", 1.0))
     dataset = build([Document(text, ("x",), spans)], shared_model)
     assert dict(dataset.left_out) == {
-        "begins or ends inside a word or at a blank": 1,
+        "begins or ends inside a word": 1,
         "is longer than the model's 12 words": 1,
     }
     assert [example.spans for example in dataset.examples] == [[(1, 1, "x")]]
+    assert [example.masked for example in dataset.examples] == [((0, 0), (0, 20))]
+
+
+def test_a_span_that_is_left_out_is_named_with_its_place_and_reason(shared_model):
+    document = Document("took 417mg aspirin", ("dose",), (Span(5, 8, "dose", 1.0),), project=3, task=7)
+    (omission,) = build([document], shared_model).omissions
+    assert omission == ("begins or ends inside a word", 3, 7, "dose", 5, 8, "took 417mg aspirin")
+
+
+def test_labels_of_which_most_spans_cannot_be_learnt_are_named(shared_model):
+    text = "took 417mg of aspirin in Paris"
+    spans = (Span(5, 8, "dose", 1.0), Span(25, 30, "city", 1.0))
+    dataset = build([Document(text, ("city", "dose"), spans)] * 5, shared_model)
+    assert dataset.unlearnable == {"dose": "5 of 5 spans (begins or ends inside a word)"}
+
+
+def test_spans_of_a_text_that_the_tokenizer_does_not_know_are_left_out(shared_model):
+    document = Document("马云在杭州创立了阿里巴巴。", ("person",), (Span(0, 2, "person", 1.0),))
+    dataset = build([document], shared_model)
+    assert dataset.examples == []
+    assert dict(dataset.left_out) == {NOT_READ: 1}
+
+
+def test_a_window_masks_the_words_of_a_span_that_it_cuts(shared_model):
+    text = " ".join(["house"] * 900)
+    spans = tuple(Span(at, at + 11, "city", 1.0) for at in range(0, len(text), 12))
+    examples = build([Document(text, ("city",), spans)], shared_model).examples
+    assert len(examples) > 1
+    for example in examples:
+        covered = {word for first, last, _ in example.spans for word in range(first, last + 1)}
+        masked = {word for first, last in example.masked for word in range(first, last + 1)}
+        assert covered | masked == set(range(len(example.words)))
 
 
 def test_a_text_without_entities_is_learned_from_too(shared_model):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from service.model.model import Model
+from service.model.reading import Reading
 from service.model.spans import Span
 from training import publish
 from training.dataset import Document
@@ -14,8 +15,8 @@ ONE = Document("Alice met Bob", ("company", "person"), (Span(0, 5, "person", 1.0
 TWO = Document("Acme", ("company", "person"), (Span(0, 4, "company", 1.0),), project=1, task=8, annotation=4)
 
 
-def digest(*documents, base="base", recipe=None):
-    return publish.digest(documents, base, recipe or Recipe())
+def digest(*documents, base="base", recipe=None, reading=None):
+    return publish.digest(documents, base, recipe or Recipe(), reading or Reading())
 
 
 def test_the_digest_does_not_depend_on_the_order_or_the_process():
@@ -38,6 +39,7 @@ def test_the_digest_changes_with_any_annotation_the_base_and_the_recipe():
         digest(replace(ONE, labels=("person",)), TWO),
         digest(replace(ONE, task=9), TWO),
         digest(ONE, TWO, base="other"),
+        digest(ONE, TWO, reading=Reading(rungs={"Latin": "digits"})),
         digest(ONE, TWO, recipe=Recipe(seed=1)),
         digest(ONE, TWO, recipe=Recipe(steps=1)),
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -19,7 +20,7 @@ from training.annotations import ExportFailed
 from training.dataset import is_for_validation, is_held_out
 from training.learn import Learning
 from training.progress import Reporter
-from training.run import TooFew, TrainingRun
+from training.run import TooFew, TrainingRun, Unlearnable
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf
 from training.tune import Stopped, Tuning
@@ -353,3 +354,65 @@ def test_nothing_of_the_users_texts_stays_behind(bench):
         assert "house where" not in path.read_text(encoding="utf-8", errors="replace")
     for path in (one.store.home).rglob("*.json"):
         assert "house where" not in path.read_text(encoding="utf-8", errors="replace")
+
+
+def marked(number, text, start, end, label="person"):
+    value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
+    result = [{"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "value": value}]
+    annotation = {"id": 500 + number, "result": result, "was_cancelled": False, "ground_truth": False}
+    return {"id": 500 + number, "data": {"text": text}, "annotations": [annotation]}
+
+
+def test_spans_inside_words_are_learnt_by_a_version_that_cuts_finer(bench, studio):
+    tasks = [
+        marked(n, f"{n} the house of {name}99 in Rome", *edges(f"{n} the house of ", name)) for n, name in names(80)
+    ]
+    studio.projects[1].export = tasks
+    one = bench(steps=60)
+    run = one.execute()
+    assert run.outcome == "promoted"
+    assert "Latin is cut into digits." in run.message
+    assert "left out" not in run.message
+    served = Model.load(str(one.store.fetch(run.version)), "cpu")
+    assert served.reading.rungs == {"Latin": "digits"}
+    text = "the house of Alice99"
+    assert [text[s.start : s.end] for s in served.extract([text], ["city", "person"], 0.5)[0].spans] == ["Alice"]
+
+
+def test_spans_that_are_left_out_are_named_in_a_file_for_the_owner_alone(bench, studio):
+    wide = " ".join(["zoo"] * 20)
+    few = [marked(n, f"{n} {wide}", 0, len(wide), "city") for n in range(2)]
+    studio.projects[1].export = annotated(60) + few + annotated(1, label="gone")
+    one = bench(steps=4)
+    run = one.execute()
+    path = one.runs.left_out(run.id)
+    assert path.stat().st_mode & 0o777 == 0o600
+    told = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {"label is no longer" in entry["reason"] or entry["task"] >= 500 for entry in told} == {True}
+    assert all(entry["project"] == 1 for entry in told)
+    wide_ones = [entry for entry in told if entry["task"] >= 500]
+    assert {entry["reason"] for entry in wide_ones} <= {
+        "is longer than the model's 12 words",
+        "begins or ends inside a word",
+    }
+    assert wide_ones
+    assert "zoo zoo" in wide_ones[0]["excerpt"]
+    assert not list(one.runs.work(run.id).glob("project-*"))
+
+
+def test_a_run_that_cannot_learn_most_spans_of_a_label_is_refused_with_the_reason(bench, studio):
+    text = "马云在杭州创立了阿里巴巴{}。"
+    studio.projects[1].export = [marked(n, text.format(n), 0, 2) for n in range(60)]
+    one = bench()
+    with pytest.raises(Unlearnable, match=r"'person': \d+ of \d+ spans .*tokenizer.*live version is untouched"):
+        one.execute()
+    assert one.store.versions() == []
+    assert one.runs.left_out("run-1")
+
+
+def names(count):
+    return [(number, tiny.PEOPLE[number % len(tiny.PEOPLE)]) for number in range(count)]
+
+
+def edges(before, name):
+    return len(before), len(before) + len(name)

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from service.model.model import Model
+from service.model.spans import Span
 from tests.support.networks import random_gliner
 from tests.support.samples import counted
 from training import checkpoint
-from training.dataset import Example
+from training.dataset import Document, Example, build
 from training.recipe import Recipe
-from training.tune import Diverged, Shuffled, Stopped, Tuning, alike
+from training.tune import Diverged, Shuffled, Stopped, Tuning, alike, mask
 
 RECIPE = Recipe(steps=9, batch_size=6, encoder_rate=1e-3, head_rate=1e-3, evaluations=3, patience=3, seed=5)
 KINDS = ("city", "company", "person")
@@ -277,3 +278,45 @@ def test_a_run_starts_without_the_packages_that_it_has_no_use_for():
     asked = "import sys, training.tune, training.run; print(sorted({'scipy', 'sklearn'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def collated(model, examples):
+    return Tuning(model, RECIPE)._collator(
+        [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in examples]
+    )
+
+
+def test_a_span_that_cannot_be_represented_is_no_negative(fresh_model):
+    """200 texts with a dose on `417` of `417mg`, where the model reads words: no candidate of these counts."""
+    texts = [f"took {n}mg aspirin in Paris" for n in range(200)]
+    documents = [
+        Document(
+            text,
+            ("city", "dose"),
+            (Span(5, text.index("mg"), "dose", 1.0), Span(len(text) - 5, len(text), "city", 1.0)),
+        )
+        for text in texts
+    ]
+    examples = build(documents, fresh_model).examples
+    assert len(examples) == 200
+    inputs = collated(fresh_model, examples)
+    mask(inputs, examples, fresh_model.max_width)
+    counted = inputs["span_mask"].unflatten(1, (-1, fresh_model.max_width))
+    for row in range(200):
+        assert not any(counted[row, start, end - start] for start in range(2) for end in range(1, 5) if end >= start)
+        assert all(counted[row, start, end - start] for start in range(2, 5) for end in range(start, 5))
+    labels = inputs["labels"].unflatten(1, (-1, fresh_model.max_width))
+    assert bool(labels[:, 4, 0].any(dim=-1).all())  # Paris is learnt
+
+
+@pytest.mark.parametrize("options", [{}, {"span_mode": "token_level"}], ids=["span", "token"])
+def test_masked_words_have_no_part_in_the_loss(tmp_path, options):
+    model = Model(random_gliner(tmp_path, "bert", **options))
+    tuning = Tuning(model, replace(RECIPE, focal_alpha=-1))
+    model.gliner.eval()
+    words = ["the", "old", "house", "in", "Paris"]
+    plain = Example(words, KINDS, [(4, 4, "city")], 5)
+    nothing = Example(words, KINDS, [(4, 4, "city")], 5, masked=((0, 4),))
+    some = Example(words, KINDS, [(4, 4, "city")], 5, masked=((1, 1),))
+    losses = [tuning._loss([example]).item() for example in (plain, some, nothing)]
+    assert losses[0] > losses[1] > losses[2] > 0

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -120,6 +121,10 @@ class JobRuns:
     def attempts(self, run_id: str) -> int:
         """The number of the last attempt of a run that a kept Job has; 0 if no Job is kept."""
         return max((run.attempt for _, run in self._known.values() if run.id == run_id), default=0)
+
+    def left_out(self, run_id: str) -> Path | None:
+        """None: the file is in the run's pod. The version's lineage has the number of spans by reason."""
+        return None
 
     def save(self, run: Run) -> None:
         """Write a run onto its Job. A run without a Job is kept in memory."""

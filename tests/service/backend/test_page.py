@@ -89,3 +89,16 @@ def test_the_page_shows_what_each_label_is_asked_as(client):
     page = client.get("/?fragment").text
     assert "<td>PER</td><td>name of a person</td>" in page
     assert "<td>LocationCity</td><td>location city</td>" in page
+
+
+def test_the_page_links_to_the_spans_that_a_run_left_out(client):
+    runs = client.app.state.supervisor.runs
+    for name in ("run-a", "run-b"):
+        runs.save(Run(id=name, projects=(1,), outcome="held"))
+    (runs.work("run-a") / "left-out.jsonl").write_text('{"reason": "is empty", "project": 1, "task": 7}\n')
+    text = client.get("/").text
+    assert 'href="runs/run-a/left-out"' in text
+    assert "runs/run-b/left-out" not in text
+    assert client.get("/runs/run-a/left-out").json() == {"reason": "is empty", "project": 1, "task": 7}
+    assert client.get("/runs/run-b/left-out").status_code == 404
+    assert client.get("/runs/%2e%2e/left-out").status_code == 404

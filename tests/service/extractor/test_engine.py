@@ -373,6 +373,13 @@ def test_a_text_that_the_tokenizer_panics_on_fails_alone(engine, shared_model):
     assert [type(item) for item in answer.items[0]] == [Failure, Extraction]
 
 
+def test_a_text_that_the_tokenizer_does_not_know_fails_with_the_reason(engine, shared_model):
+    engine.swap(Loaded("one", shared_model))
+    answer = asyncio.run(engine.ask([Question(["马云在杭州创立了阿里巴巴。", "Alice"], LABELS)], 0.5, 20))
+    assert [type(item) for item in answer.items[0]] == [Failure, Extraction]
+    assert "does not know most of its words (Han)" in answer.items[0][0].reason
+
+
 def test_a_closed_engine_refuses_new_requests(shared_model):
     engine = Engine()
     engine.swap(Loaded("one", shared_model))

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import warnings
 
 import pytest
 import torch
+from gliner.data_processing.tokenizer import TokenSplitterBase
 
-from service.model.model import Model, ModelError
+from service.model.model import Model, ModelError, Unread
+from service.model.reading import Reading
 from service.model.spans import Span, without_overlaps
 from tests.support.networks import random_gliner
 
@@ -302,3 +305,28 @@ def test_a_wording_of_more_than_half_of_the_window_is_refused_and_one_of_exactly
     for more in range(1, 6):
         with pytest.raises(ModelError, match="shorten"):
             shared_model.groups([" ".join("a" * (half - special + more))])
+
+
+def test_a_text_of_a_script_that_the_tokenizer_does_not_know_is_not_read(shared_model):
+    for text in ("马云在杭州创立了阿里巴巴。", "Москва слезам не верит", "ソウルで Alice 山田"):
+        with pytest.raises(Unread, match="does not know most of its words"):
+            shared_model.prepare(text, LABELS, 0.5)
+        assert shared_model.extract([text], LABELS, 0.5) == [((), 1.0)]
+    for text in ("Alice met 马云 today in Paris", "Alice", "😀 ?!", "2024"):
+        shared_model.prepare(text, LABELS, 0.5)
+
+
+def test_a_model_keeps_the_splitter_that_its_config_names(model_folder, tmp_path, monkeypatch):
+    class Every(TokenSplitterBase):
+        def __call__(self, text):
+            return ((text[at], at, at + 1) for at in range(len(text)))
+
+    shutil.copytree(model_folder, tmp_path / "model")
+    config = tmp_path / "model" / "gliner_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"words_splitter_type": "spacy"}))
+    with pytest.raises(ModelError, match=r"words_splitter_type.*spacy"):
+        Model.load(str(tmp_path / "model"), "cpu")
+    monkeypatch.setattr("gliner.data_processing.tokenizer.SpaCyTokenSplitter", Every)
+    model = Model.load(str(tmp_path / "model"), "cpu")
+    read = model.with_reading(Reading(rungs={"Latin": "words"}))
+    assert [word for word, _, _ in read.splitter("a bc")] == ["a", " ", "b", "c"]

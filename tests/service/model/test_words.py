@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.model.words import MAX_TOKENS_OF_A_WORD, split
+from service.model.graphemes import as_typed
+from service.model.words import MAX_TOKENS_OF_A_WORD, PIECE_CHARACTERS, split
 
 JOINER, RIGHT_TO_LEFT = "‍", "‏"
 BLOB = base64.b64encode(bytes(range(256)) * 4).decode()
@@ -27,7 +28,7 @@ def test_offsets_are_slices_in_order_and_miss_only_whitespace(shared_model, text
     end = 0
     for asked, start, stop in zip(words.asked, words.starts, words.ends, strict=True):
         assert end <= start < stop <= len(text)
-        assert asked in (text[start:stop], ".")
+        assert asked in (text[start:stop], as_typed(text[start:stop]), ".") or stop - start > PIECE_CHARACTERS
         covered.update(range(start, stop))
         end = stop
     assert all(text[i].isspace() for i in range(len(text)) if i not in covered)
@@ -46,7 +47,8 @@ def test_a_word_that_the_tokenizer_drops_has_a_stand_in_of_its_own(shared_model,
     assert shared_model.subtokens.of([dropped]) == ([], [0])
     words = split(text, shared_model.splitter, shared_model.subtokens)
     assert words.asked == ["Alice", ".", "met", "Bob"]
-    assert [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)] == ["Alice", dropped, "met", "Bob"]
+    slices = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
+    assert [slices[0], slices[1].strip(), *slices[2:]] == ["Alice", dropped, "met", "Bob"]
 
 
 def test_emoji_and_combining_accents_keep_code_point_offsets(shared_model):
@@ -71,3 +73,21 @@ def test_a_base64_blob_becomes_pieces_that_cover_exactly_the_blob(shared_model):
 def test_an_empty_text_has_no_words(shared_model):
     assert len(split("", shared_model.splitter, shared_model.subtokens)) == 0
     assert len(split(" \n\t ", shared_model.splitter, shared_model.subtokens)) == 0
+
+
+def test_a_blob_without_a_character_that_fits_is_read_in_part(shared_model):
+    text = "Alice sent a" + "\u0301" * 500 + " and " + "e\u0301" * 200 + " to Bob"
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    slices = [text[s:e] for s, e in zip(words.starts, words.ends, strict=True)]
+    assert "".join(slices) == text.replace(" ", "")
+    assert "a" + "\u0301" * 500 in slices
+    assert not any(word.startswith("\u0301") for word in slices)
+    assert max(words.tokens) <= MAX_TOKENS_OF_A_WORD
+
+
+def test_the_model_is_asked_a_word_without_its_soft_hyphens(shared_model):
+    text = "She lives in Ber\u00adlin since May."
+    words = split(text, shared_model.splitter, shared_model.subtokens)
+    assert "Berlin" in words.asked
+    assert text[words.starts[3] : words.ends[3]] == "Ber\u00adlin"
+    assert [text[s.start : s.end] for s in shared_model.extract([text], ["city"], 0.5)[0].spans] == ["Ber\u00adlin"]

@@ -1,0 +1,33 @@
+"""Grapheme clusters: what a reader sees as one character (UAX #29)."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from itertools import accumulate
+
+import regex
+
+CLUSTER = regex.compile(r"\X")
+INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+"""Characters inside words that are not seen: soft hyphens, word joiners and marks of the writing direction."""
+
+_WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
+
+
+def clusters(text: str) -> list[str]:
+    """The grapheme clusters of a text in order. Joined they are the text."""
+    return list(text) if text.isascii() and "\r" not in text else CLUSTER.findall(text)
+
+
+def boundaries(text: str) -> list[int]:
+    """The code points at which a cluster begins or the text ends, in order."""
+    return [*accumulate(map(len, clusters(text)), initial=0)]
+
+
+@lru_cache(maxsize=1 << 16)
+def as_typed(word: str) -> str:
+    """A word as a person would type it: composed (NFC), without invisible characters; empty if it has no others."""
+    if word.isascii():
+        return word
+    return unicodedata.normalize("NFC", word.translate(_WITHOUT_INVISIBLE)).strip()

@@ -1,0 +1,69 @@
+"""How a version reads texts: a small file beside the weights, so that serving reads as the run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+FORMAT = 1
+FILE = "reading.json"
+
+Rung = Literal["words", "digits", "pieces", "characters"]
+"""How finely a text is cut, from coarse to fine.
+
+words: as GLiNER cuts; digits: also between letters, digits, hyphens and underscores; pieces: also where the model's
+tokenizer cuts a word; characters: between all grapheme clusters.
+"""
+
+Overlap = Literal["flat", "nested", "multi"]
+"""Which spans of a text may share words.
+
+flat: none; nested: spans of which one contains the other; multi: also several labels on one span.
+"""
+
+
+class ReadingError(ValueError):
+    """A version's reading file cannot be used. The message says why."""
+
+
+class Reading(BaseModel):
+    """How a model cuts texts into words and windows, and which of the spans that it finds are taken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    rungs: Mapping[str, Rung] = {}
+    """By the Unicode name of a script, such as Latin or Han. Other scripts have the rung of a base model."""
+    window_words: PositiveInt | None = None
+    """The most words in a window; None for the model's own limit."""
+    overlap: Overlap = "flat"
+
+
+def read(folder: Path) -> Reading:
+    """The reading in a model's directory; the default one for a model that has none.
+
+    Raises ReadingError for a file of a newer format or a file that cannot be read.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return Reading()
+    text = path.read_text(encoding="utf-8")
+    try:
+        found = _Format.model_validate_json(text).format
+        if found <= FORMAT:
+            return Reading.model_validate_json(text)
+    except ValidationError as error:
+        raise ReadingError(f"{path} cannot be read: {error}. Publish or pull the version again.") from error
+    raise ReadingError(f"{path} has format {found}; this Spanloop reads up to {FORMAT}: upgrade Spanloop to serve it.")
+
+
+def write(folder: Path, reading: Reading) -> None:
+    """Write the reading into a model's directory."""
+    (folder / FILE).write_text(reading.model_dump_json(indent=1), encoding="utf-8")
+
+
+class _Format(BaseModel):
+    format: int
