@@ -22,5 +22,9 @@ class BackendSettings(PredictionSettings, LabelStudioSettings, BasicAuthSettings
     """Fewest new annotations for a run that was asked for by the submission of an annotation."""
     retrain_quiet: float = Field(20, ge=0)
     """Seconds without another submission before such a run starts."""
+    set_model_version: bool = True
+    """Label Studio's Data Manager can sort by prediction score: a project's `model_version` is kept on the version that
+    answers, while it holds the model's title or a version of this release, and once most tasks have a prediction of
+    that version. Wants an API key."""
     run_attempts: int = Field(3, ge=1)
     """How often a run whose process died is started again; it goes on from its checkpoint."""

@@ -55,23 +55,25 @@ class Page(NamedTuple):
 class TaskPages:
     """Reads the tasks of one project. Every page may raise LabelStudioError, ProjectGone among them."""
 
-    def __init__(self, connection: Connection, url: str, project: int) -> None:
+    def __init__(self, connection: Connection, url: str, project: int, size: int = TASKS_FIRST) -> None:
+        """`size`: how many tasks the first page asks for."""
         self._connection = connection
         self._url = url
         self._project = project
-        self._size = float(TASKS_FIRST)
+        self._size = float(size)
         """How many tasks the next page asks for."""
 
     def read(
-        self, filters: Sequence[Filter], after: int = -1, params: Params = WHOLE, query: Mapping[str, object] = {}
+        self, filters: Sequence[Filter], after: int = -1, params: Params = WHOLE, until: int | None = None
     ) -> Iterator[Page]:
-        """The tasks that fulfil all filters and have ids greater than `after`, until none is left.
+        """The tasks that fulfil all filters, with ids greater than `after` and at most `until`, page by page.
 
-        `params` and `query` are more parameters of the request and more keys of its Data Manager query.
+        `params` are more parameters of the request.
         """
         while True:
-            conditions = {"conjunction": "and", "items": [*filters, _id_after(after)]}
-            asked = json.dumps({**query, "ordering": ["tasks:id"], "filters": conditions})
+            behind = _id_after(after) if until is None else id_between(after + 1, until)
+            conditions = {"conjunction": "and", "items": [*filters, behind]}
+            asked = json.dumps({"ordering": ["tasks:id"], "filters": conditions})
             begun = time.monotonic()
             answer = self._answer({"project": self._project, "page": 1, "query": asked, **params})
             self._adapt(time.monotonic() - begun, len(answer.content))

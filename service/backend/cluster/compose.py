@@ -20,6 +20,7 @@ from service.backend.loops import Loop
 from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
+from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
@@ -54,6 +55,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
     promotion = Promotion(runs, deployment, rollout, launcher)
+    store = _versions(settings)
+    shown = shown_version(settings, projects, label_studio, rollout, extractor, store)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
 
@@ -67,7 +70,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         settings,
         extractor=extractor,
         rollout=rollout,
-        store=_versions(settings),
+        store=store,
         runs=runs,
         projects=projects,
         retraining=retraining,
@@ -87,6 +90,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
             ),
             Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
+            Loop([only(shown.tick)]),
         ],
         leads=leader.leads,
         resign=leader.release,
