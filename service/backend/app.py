@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from anyio import CapacityLimiter, move_on_after, to_thread
@@ -14,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
@@ -33,6 +34,7 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
 from service.web.basic_auth import BasicAuth, unauthorized
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, route
+from service.web.same_origin import require_same_origin
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,14 @@ async def setup(request: Request) -> Response:
     return JSONResponse(
         {"model_version": supervisor.predictor.version(supervisor.rollout.version, body.schema, project)}
     )
+
+
+async def model_version(request: Request) -> Response:
+    """The version that Label Studio would get for a project, for who does not come from Label Studio."""
+    supervisor = _supervisor(request)
+    body = await _small(request, Setup)
+    version = supervisor.predictor.version(supervisor.rollout.version, body.schema, project_id(body.project))
+    return JSONResponse({"model_version": version})
 
 
 async def predict(request: Request) -> Response:
@@ -133,6 +143,22 @@ async def page(request: Request) -> Response:
     return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
 
 
+async def prelabel(request: Request) -> Response:
+    """The button of the page: start a pre-labelling of a project, then show the page again."""
+    require_same_origin(request)
+    supervisor = _supervisor(request)
+    form = parse_qs((await body_of(request, SMALL_BODY_BYTES)).decode("utf-8", "replace"))
+    project = supervisor.projects.get(project_id(form.get("project", [""])[0]))
+    if project is None:
+        raise RequestRefused(404, "No such project uses this backend; nothing was started.", Cause.BAD_REQUEST)
+    try:
+        await to_thread.run_sync(supervisor.prelabeller.start, project.id, _own_address(request))
+    except (OSError, RuntimeError) as error:
+        log.exception("a pre-labelling of project %d cannot be started", project.id)
+        raise RequestRefused(503, f"The pre-labelling cannot be started: {error}", Cause.RUN_START) from error
+    return RedirectResponse("./", 303)
+
+
 async def metrics(request: Request) -> Response:
     """For Prometheus. In a thread that nothing else waits for: it reads files."""
     # Prometheus asks the pod itself; a forwarded request came from outside, through an ingress.
@@ -162,6 +188,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
         routes=[
             route("/health", health, middleware=guarded),
             route("/setup", setup, "POST", guarded),
+            route("/model_version", model_version, "POST", guarded),
             route("/predict", predict, "POST", guarded),
             route("/webhook", webhook, "POST"),
             route("/train", train, "POST", guarded),
@@ -169,6 +196,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/live", live, middleware=guarded),
             route("/job_status", job_status, "POST", guarded),
             route("/metrics", metrics),
+            route("/prelabel", prelabel, "POST", guarded),
             route("/", page, middleware=guarded),
         ],
         lifespan=lifespan,
@@ -215,6 +243,12 @@ def _status(run: Run) -> str:
     if not run.ended:
         return "queued" if run.phase == "waiting" else "started"
     return "failed" if run.outcome == "failed" else "finished"
+
+
+def _own_address(request: Request) -> str:
+    """Where this process listens, as the server says; a caller's Host header may name anything."""
+    host, port = request.scope["server"]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _host(request: Request) -> str:

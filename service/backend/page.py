@@ -18,6 +18,7 @@ _TEMPLATES = Environment(
 )
 
 RUNS_SHOWN = 10
+PRELABELLINGS_SHOWN = 20
 
 
 def render(supervisor: Supervisor, fragment: bool) -> str:
@@ -39,5 +40,8 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "declined": supervisor.retraining.declined,
         "why_not": supervisor.extractor.why_not,
         "projects": supervisor.projects.all,
+        "prelabellings": [
+            (one, supervisor.prelabeller.is_alive(one)) for one in supervisor.prelabeller.all()[:PRELABELLINGS_SHOWN]
+        ],
         "threshold": supervisor.settings.threshold,
     }

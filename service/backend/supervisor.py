@@ -8,7 +8,7 @@ from service.backend.admission import Admission
 from service.backend.loops import Loop, Loops
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
-from service.backend.protocols import Rollout, RunStore, VersionStore
+from service.backend.protocols import Prelabeller, Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
 from service.extractor.questions import Extractor
@@ -28,6 +28,7 @@ class Supervisor:
         runs: RunStore,
         projects: Projects,
         retraining: Retraining,
+        prelabeller: Prelabeller,
         loops: Sequence[Loop],
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
@@ -41,6 +42,7 @@ class Supervisor:
         self.projects = projects
         self.predictor = Predictor(settings, projects, extractor)
         self.retraining = retraining
+        self.prelabeller = prelabeller
         self.admission = Admission()
         self.leads = leads
         self.published: list[Lineage] = []

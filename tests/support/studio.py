@@ -140,7 +140,7 @@ class Studio:
         left = sorted((task for task in tasks if task["id"] > after), key=lambda task: task["id"])
         return 200, {"tasks": left[: int(query["page_size"][0])], "total": len(left)}
 
-    def change(self, path: str, sent: dict[str, Any]) -> tuple[int, Any]:
+    def change(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
         """A PATCH of a project's model_version: Label Studio takes a title or a version that has predictions."""
         project = self.projects[int(path.strip("/").split("/")[2])]
         if sent["model_version"] not in ("Spanloop", *project.predicted):
@@ -184,8 +184,8 @@ def served(state: Studio) -> Iterator[Studio]:
                 self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
 
         def _answer(self, path: str, query: dict[str, list[str]], sent: bytes) -> tuple[int, Any]:
-            if self.command == "PATCH":
-                return state.change(path, json.loads(sent))
+            if self.command != "GET":
+                return state.change(self.command, path, json.loads(sent or b"null"))
             return state.answer(self.command, path, query)
 
         def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
@@ -197,7 +197,7 @@ def served(state: Studio) -> Iterator[Studio]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = do_PATCH = _serve
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -9,6 +9,7 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
+from service.backend.cluster.prelabeller import ByHand
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
@@ -74,6 +75,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         runs=runs,
         projects=projects,
         retraining=retraining,
+        prelabeller=ByHand(settings.release),
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             Loop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.backend.census import Census
 from service.backend.local.launcher import LocalLauncher
+from service.backend.local.prelabeller import LocalPrelabeller
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
 from service.backend.local.settings import MachineSettings
@@ -28,9 +29,10 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), label_studio, census)
+    prelabeller = LocalPrelabeller(settings.folder)
     loops = [
         Loop([rollout.tick]),
         Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due]),
         Loop([shown_version(settings, projects, label_studio, rollout, engine, store).tick]),
     ]
-    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, loops)
+    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, prelabeller, loops)
