@@ -40,6 +40,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "declined": supervisor.retraining.declined,
         "why_not": supervisor.extractor.why_not,
         "projects": supervisor.projects.all,
+        "can_prelabel": supervisor.prelabeller.can_start,
         "prelabellings": [
             (one, supervisor.prelabeller.is_alive(one)) for one in supervisor.prelabeller.all()[:PRELABELLINGS_SHOWN]
         ],

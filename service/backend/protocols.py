@@ -74,6 +74,11 @@ class Launcher(Protocol):
 class Prelabeller(Protocol):
     """Starts pre-labellings, and knows how they stand."""
 
+    @property
+    def can_start(self) -> bool:
+        """Whether the page has a button that starts one."""
+        ...
+
     def all(self) -> list[Prelabelling]:
         """The one that changed last first."""
         ...

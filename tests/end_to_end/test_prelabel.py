@@ -7,11 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
+
+from playwright.sync_api import Browser
 
 from service.prelabel.progress import Prelabelling, Prelabellings
 from service.settings import ROOT
 
-from .backend import Backend, until
+from .backend import CREDENTIALS, Backend, until
+from .browsing import picture
 from .conftest import MakeBackend
 from .material import sentences
 from .studio import Studio
@@ -98,3 +102,29 @@ def test_a_project_that_is_gone_is_said(backend: Backend):
     process = Process(backend, 999_999)
     assert process.ended() == 1
     assert "Label Studio has no project 999999" in " ".join(process.output.split())
+
+
+def test_the_button_of_a_guarded_page_pre_labels_a_project(studio: Studio, guarded: Backend, browser: Browser):
+    user, password = CREDENTIALS
+    project = studio.project(sentences(120), title="By the button")
+    login = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
+    version = studio.model_version(studio.connect(project, guarded.url, **login))
+    with closing(browser.new_context(http_credentials={"username": user, "password": password})) as context:
+        page = context.new_page()
+        page.goto(guarded.url)
+        page.locator(f"button[name=project][value='{project}']").click()
+        page.get_by_text("All tasks are done: 120 predictions").wait_for(timeout=60_000)
+        picture(page, "prelabel")
+        # Another site's page that sends the same form starts nothing, though the browser sends the credentials along.
+        page.goto(studio.url)
+        page.evaluate(FORGED, [f"{guarded.url}/prelabel", project])
+        page.get_by_text("was not sent from the status page").wait_for()
+    assert once_each(studio, project, version)
+
+
+FORGED = """
+([action, project]) => {
+  document.body.innerHTML = `<form method="post" action="${action}"><input name="project" value="${project}"></form>`;
+  document.forms[0].submit();
+}
+"""

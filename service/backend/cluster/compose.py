@@ -75,7 +75,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         runs=runs,
         projects=projects,
         retraining=retraining,
-        prelabeller=ByHand(settings.release),
+        prelabeller=ByHand(),
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             Loop(

@@ -8,8 +8,9 @@ from service.prelabel.progress import Prelabelling
 class ByHand:
     """None is started or watched from here."""
 
-    def __init__(self, release: str) -> None:
-        self._release = release
+    @property
+    def can_start(self) -> bool:
+        return False
 
     def all(self) -> list[Prelabelling]:
         return []
