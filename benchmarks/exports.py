@@ -10,6 +10,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -45,9 +46,8 @@ def _region(text: str, words: str, label: str) -> dict[str, object]:
     return {"from_name": "label", "to_name": "text", "type": "labels", "value": value}
 
 
-def fill(url: str, tasks: int, make: object = annotated) -> int:
+def fill(url: str, tasks: int, make: Callable[[int], dict[str, object]] = annotated) -> int:
     """A new project with so many tasks. Returns its id."""
-    assert callable(make)
     with httpx.Client(base_url=url, headers={"Authorization": f"Token {TOKEN}"}, timeout=600) as http:
         made = http.post("/api/projects/", json={"title": f"{tasks} tasks", "label_config": CONFIG}).raise_for_status()
         project = int(made.json()["id"])

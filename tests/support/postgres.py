@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.servers import free_port
+from tests.support.servers import ServerFailed, free_port
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 """Where Debian has its versions, the newest first; empty where none is installed."""
@@ -27,8 +29,11 @@ def serving(folder: Path) -> Iterator[dict[str, str]]:
         for parent in folder.parents[:-2]:
             parent.chmod(parent.stat().st_mode | 0o111)
     _run("initdb", "-D", data, "-U", "studio", "-A", "trust", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    _run("pg_ctl", "-D", data, "-w", "-l", folder / "log.txt", "-o", options, "start")
+    listening = ("-p", port, "-k", "", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
+    with (folder / "log.txt").open("wb") as log:
+        command = _command("postgres", "-D", data, *listening)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+    _await(process, port)
     try:
         yield {
             "DJANGO_DB": "default",
@@ -39,10 +44,25 @@ def serving(folder: Path) -> Iterator[dict[str, str]]:
             "POSTGRE_PORT": str(port),
         }
     finally:
-        _run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+
+
+def _await(process: subprocess.Popen[bytes], port: int, seconds: float = 60) -> None:
+    """Wait until the database answers. Raises ServerFailed."""
+    deadline = time.monotonic() + seconds
+    asked = _command("pg_isready", "-q", "-h", "127.0.0.1", "-p", port)
+    while subprocess.run(asked, cwd="/").returncode != 0:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise ServerFailed("PostgreSQL does not answer; its log is beside its data.")
+        time.sleep(0.1)
 
 
 def _run(program: str, *arguments: object) -> None:
-    command = [str(PROGRAMS[0] / program), *map(str, arguments)]
+    subprocess.run(_command(program, *arguments), check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _command(program: str, *arguments: object) -> list[str]:
     as_user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
-    subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
+    return [*as_user, str(PROGRAMS[0] / program), *map(str, arguments)]
