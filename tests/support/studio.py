@@ -184,9 +184,9 @@ def served(state: Studio) -> Iterator[Studio]:
                 self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
 
         def _answer(self, path: str, query: dict[str, list[str]], sent: bytes) -> tuple[int, Any]:
-            if self.command != "GET":
-                return state.change(self.command, path, json.loads(sent or b"null"))
-            return state.answer(self.command, path, query)
+            if self.command == "GET" or state.broken:
+                return state.answer(self.command, path, query)
+            return state.change(self.command, path, json.loads(sent or b"null"))
 
         def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
             self.send_response(status)
