@@ -1,7 +1,7 @@
-"""A stand-in for Label Studio that streams projects of any size, in a process of its own: python -m benchmarks.studio.
+"""A stand-in for Label Studio with projects of any size, in a process of its own: python -m benchmarks.studio.
 
-Project N has N annotated tasks. It answers the requests of a run as Label Studio 1.23 does: the project, its export
-with all fields, and its tasks without annotations (there are no such tasks).
+Project N has N annotated tasks. It answers the requests of a run as Label Studio 1.23 does: the project, its
+annotated tasks in pages with all fields, and its tasks without annotations (there are no such tasks).
 """
 
 from __future__ import annotations
@@ -14,15 +14,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 LABEL_CONFIG = """<View>
   <Labels name="label" toName="text"><Label value="Chemical"/><Label value="Disease"/></Labels>
   <Text name="text" value="$text"/>
 </View>"""
 MOMENT = "2026-11-23T18:47:50.390566Z"
-BLOCK_TASKS = 200
-"""Tasks that are sent in one write."""
 
 
 @contextmanager
@@ -102,13 +100,13 @@ def task(number: int, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def export(count: int, entries: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """The export of a project with `count` tasks, in blocks of JSON."""
-    yield b"["
-    for start in range(0, count, BLOCK_TASKS):
-        tasks = [task(n + 1, entries[n % len(entries)]) for n in range(start, min(start + BLOCK_TASKS, count))]
-        yield (b"," if start else b"") + json.dumps(tasks).encode()[1:-1]
-    yield b"]"
+def page(count: int, query: dict[str, list[str]], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A page of the annotated tasks of a project with `count` of them; of any other query, no tasks."""
+    conditions = json.loads(query.get("query", ["{}"])[0]).get("filters", {}).get("items", [])
+    after = next((one["value"] for one in conditions if one["filter"] == "filter:tasks:id"), count)
+    last = min(count, after + int(query["page_size"][0]))
+    tasks = [task(number, entries[(number - 1) % len(entries)]) for number in range(after + 1, last + 1)]
+    return {"tasks": tasks, "total": count - after, "total_annotations": count - after}
 
 
 def main(sentences: Path) -> None:
@@ -117,18 +115,16 @@ def main(sentences: Path) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            parts = urlsplit(self.path).path.strip("/").split("/")
+            asked = urlsplit(self.path)
+            parts, query = asked.path.strip("/").split("/"), parse_qs(asked.query)
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.end_headers()
-            if parts[-1] == "export":
-                for block in export(int(parts[2]), entries):
-                    self.wfile.write(block)
-            elif parts[1] == "projects":
-                project = {"id": int(parts[2]), "title": "project", "label_config": LABEL_CONFIG}
-                self.wfile.write(json.dumps(project).encode())
+            if parts[1] == "projects":
+                body: dict[str, Any] = {"id": int(parts[2]), "title": "project", "label_config": LABEL_CONFIG}
             else:
-                self.wfile.write(b'{"tasks": [], "total": 0, "total_annotations": 0}')
+                body = page(int(query["project"][0]), query, entries)
+            self.wfile.write(json.dumps(body).encode())
 
         def log_message(self, format: str, *args: object) -> None:
             pass

@@ -13,22 +13,28 @@ from pydantic.fields import FieldInfo
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.local.settings import MachineSettings
 from service.extractor.settings import ExtractorSettings
+from service.prelabel.settings import PrelabelSettings
 from service.settings import RegistrySettings, Settings
 from service.versions.pull import PullSettings
 from training.settings import TrainingSettings
 
 PAGE = Path(__file__).parent / "settings.md"
 
-ONE_MACHINE: dict[str, type[Settings]] = {"Spanloop": MachineSettings, "run": TrainingSettings}
+ONE_MACHINE: dict[str, type[Settings]] = {
+    "Spanloop": MachineSettings,
+    "run": TrainingSettings,
+    "prelabel": PrelabelSettings,
+}
 CLUSTER: dict[str, type[Settings]] = {
     "backend": ClusterSettings,
     "extractor": ExtractorSettings,
     "pull": PullSettings,
     "run": TrainingSettings,
+    "prelabel": PrelabelSettings,
 }
 """Programs by the name that the page gives them."""
 
-RUN_ON_A_CLUSTER = {*RegistrySettings.model_fields, "backend_url", "progress_port", "termination_log"} - {"log_json"}
+RUN_ON_A_CLUSTER = {*RegistrySettings.model_fields, "progress_port", "termination_log"} - {"log_json"}
 """Settings of a run that have a meaning only on a cluster."""
 
 HEAD = """\
@@ -39,8 +45,9 @@ from the classes that read them.
 
 ## On one machine
 
-`make serve` and a served Bento read the variables of Spanloop, `make train` those of a run. A run that the backend
-starts has the backend's environment. On a cluster the parts read these variables too.
+`make serve` and a served Bento read the variables of Spanloop, `make train` those of a run, and `python -m service
+prelabel` those of prelabel. A run that the backend starts has the backend's environment. On a cluster the parts read
+these variables too.
 
 """
 

@@ -1,4 +1,5 @@
-"""The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`.
+"""The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`, and
+`prelabel`.
 
 On a cluster it runs in the backend's pod, which has the rights it needs.
 """
@@ -14,12 +15,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from service import logs
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import ChangeRefused, VersionLine
 from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
+from service.prelabel.program import Program
+from service.prelabel.progress import Busy
+from service.prelabel.settings import PrelabelSettings
 from service.settings import HomeSettings, PredictionSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import FormatError
@@ -96,6 +101,30 @@ def prune(
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
 
 
+@app.command()
+def prelabel(
+    project: Annotated[int, typer.Option(help="The Label Studio project.")],
+    view: Annotated[
+        int | None, typer.Option(help="Only the tasks of this Data Manager view, `tab=` in the browser.")
+    ] = None,
+    shard: Annotated[int, typer.Option(min=0, envvar="JOB_COMPLETION_INDEX", help="Which of the shards to do.")] = 0,
+    shards: Annotated[int, typer.Option(min=1, help="Among how many processes the tasks are divided.")] = 1,
+) -> None:
+    """Write a prediction of the live version for every task of a project that has none.
+
+    It may be killed and started again at any time. Exit status: 0 all tasks are done, 1 it failed and can be tried
+    again, 4 another version became live meanwhile, 143 it was asked to end.
+    """
+    settings = PrelabelSettings()
+    logs.configure(settings.log_json)
+    if shard >= shards:
+        Console(stderr=True).print(f"There is no shard {shard} of {shards}: they are counted from 0.")
+        raise typer.Exit(2)
+    with _refusing():
+        status = Program(settings, project, view, shard, shards).run()
+    raise typer.Exit(status)
+
+
 @projects.callback()
 def list_projects(context: typer.Context) -> None:
     """List the projects that runs learn from, or forget one."""
@@ -151,7 +180,16 @@ def _refusing() -> Iterator[None]:
     """Print in one line why something was not done, and exit with status 1."""
     try:
         yield
-    except (UnknownVersion, Conflict, ChangeRefused, RegistryError, ClusterError, FormatError, ValueError) as error:
+    except (
+        UnknownVersion,
+        Conflict,
+        ChangeRefused,
+        RegistryError,
+        ClusterError,
+        FormatError,
+        Busy,
+        ValueError,
+    ) as error:
         Console(stderr=True).print(str(error))
         raise typer.Exit(1) from error
 

@@ -154,8 +154,13 @@ class TrainingRun:
             config.write_text(exports.label_config(project), encoding="utf-8")
             unannotated = self.folder / f"project-{project}-unannotated.json"
             unannotated.write_text(json.dumps(list(exports.unannotated(project, self.settings.replay_limit))))
-            exports.download(project, exported)
+            exports.download(project, exported, lambda done, total: self._exported(project, done, total))
         return config.read_text(encoding="utf-8")
+
+    def _exported(self, project: int, done: int, total: int) -> None:
+        projects = self.reporter.run.projects
+        share = (projects.index(project) + done / total) / len(projects)
+        self.reporter.within(share, f"project {project}: {done:,} of {total:,} annotated tasks are read")
 
     def _split(self, documents: Sequence[Document]) -> Split:
         """Hold out documents by a hash of their text, and divide the others into training and validation.

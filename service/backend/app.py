@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from anyio import CapacityLimiter, move_on_after, to_thread
@@ -14,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
@@ -35,6 +36,7 @@ from service.runs.run import Run
 from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, decoded, route
+from service.web.same_origin import require_same_origin
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +81,17 @@ async def setup(request: Request) -> Response:
     if error:
         raise RequestRefused(400, error, Cause.BAD_CONFIG)
     return JSONResponse({"model_version": with_suffix(supervisor.rollout.version, suffix)})
+
+
+async def model_version(request: Request) -> Response:
+    """The version that Label Studio would get for a project. Unlike /setup it configures nothing."""
+    supervisor = _supervisor(request)
+    body = await _small(request, Setup)
+    try:
+        version = supervisor.predictor.version(supervisor.rollout.version, body.schema, project_id(body.project))
+    except LabelConfigError as error:
+        raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
+    return JSONResponse({"model_version": version})
 
 
 async def predict(request: Request) -> Response:
@@ -165,6 +178,22 @@ async def page(request: Request) -> Response:
     return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
 
 
+async def prelabel(request: Request) -> Response:
+    """The button of the page: start a pre-labelling of a project, then show the page again."""
+    require_same_origin(request)
+    supervisor = _supervisor(request)
+    form = parse_qs((await body_of(request, SMALL_BODY_BYTES)).decode("utf-8", "replace"))
+    project = supervisor.projects.get(project_id(form.get("project", [""])[0]))
+    if project is None:
+        raise RequestRefused(404, "No such project uses this backend; nothing was started.", Cause.BAD_REQUEST)
+    try:
+        await to_thread.run_sync(supervisor.prelabeller.start, project.id, _own_address(request))
+    except (OSError, RuntimeError) as error:
+        log.exception("a pre-labelling of project %d cannot be started", project.id)
+        raise RequestRefused(503, f"The pre-labelling cannot be started: {error}", Cause.RUN_START) from error
+    return RedirectResponse("./", 303)
+
+
 async def metrics(request: Request) -> Response:
     """For Prometheus. In a thread that nothing else waits for: it reads files."""
     # Prometheus asks the pod itself; a forwarded request came from outside, through an ingress.
@@ -194,6 +223,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
         routes=[
             route("/health", health, middleware=guarded),
             route("/setup", setup, "POST", guarded),
+            route("/model_version", model_version, "POST", guarded),
             route("/predict", predict, "POST", guarded),
             route("/webhook", webhook, "POST"),
             route("/train", train, "POST", guarded),
@@ -202,6 +232,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/job_status", job_status, "POST", guarded),
             route("/runs/{run}/left-out", left_out, middleware=guarded),
             route("/metrics", metrics),
+            route("/prelabel", prelabel, "POST", guarded),
             route("/", page, middleware=guarded),
         ],
         lifespan=lifespan,
@@ -248,6 +279,12 @@ def _status(run: Run) -> str:
     if not run.ended:
         return "queued" if run.phase == "waiting" else "started"
     return "failed" if run.outcome == "failed" else "finished"
+
+
+def _own_address(request: Request) -> str:
+    """Where this process listens, as the server says; a caller's Host header may name anything."""
+    host, port = request.scope["server"]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _host(request: Request) -> str:

@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from service.metrics.gauges import gauge, live_version, single
 from service.metrics.labels import legible
 from service.metrics.requests import running
+from service.prelabel.progress import Prelabelling
 from service.runs.run import PHASES, Outcome, Run
 from service.versions.lineage import Lineage
 
@@ -47,6 +48,7 @@ class Gauges:
         yield _runs_by_state(runs)
         yield _last_success(runs)
         yield _last_failure(runs)
+        yield _prelabelled(self._supervisor.prelabeller.all())
         yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
         yield _scores(runs, [known for known in self._supervisor.published if known.version == version])
 
@@ -87,6 +89,27 @@ def _runs_by_state(runs: Iterable[Run]) -> Metric:
         {state: counts[state] for state in states},
         "phase",
         "outcome",
+    )
+
+
+def _prelabelled(prelabellings: Iterable[Prelabelling]) -> Metric:
+    found: Counter[tuple[str, str]] = Counter()
+    for one in prelabellings:
+        project = str(one.project)
+        left = max(one.total // one.shards - one.done, 0) if one.outcome != "done" else 0
+        for result, tasks in (
+            ("written", one.written),
+            ("skipped", one.skipped),
+            ("failed", one.failed),
+            ("left", left),
+        ):
+            found[project, result] += tasks
+    return gauge(
+        "spanloop_prelabel_tasks",
+        "Tasks of the last pre-labelling of each project, by what became of them.",
+        found,
+        "project",
+        "result",
     )
 
 

@@ -18,6 +18,7 @@ _TEMPLATES = Environment(
 )
 
 RUNS_SHOWN = 10
+PRELABELLINGS_SHOWN = 20
 
 
 def render(supervisor: Supervisor, fragment: bool) -> str:
@@ -43,5 +44,9 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "projects": supervisor.projects.all,
         "unread": {project: supervisor.predictor.tallies.told(project) for project in supervisor.projects.ids},
         "asked": {project: supervisor.wordings.of(project) for project in supervisor.projects.ids},
+        "can_prelabel": supervisor.prelabeller.can_start,
+        "prelabellings": [
+            (one, supervisor.prelabeller.is_alive(one)) for one in supervisor.prelabeller.all()[:PRELABELLINGS_SHOWN]
+        ],
         "threshold": supervisor.settings.threshold,
     }

@@ -24,7 +24,7 @@ from service.labelstudio.messages import Predict, project_id
 from service.labelstudio.unread import Unread
 from service.metrics import failures
 from service.model.spans import Extraction
-from service.versions.names import seen_version, suffix
+from service.versions.names import seen_version, suffix, with_suffix
 from service.web.routes import RequestRefused
 
 
@@ -52,7 +52,14 @@ class Predictor:
         default = said.threshold if said.threshold is not None else self._settings.threshold
         return Thresholds(default, said.thresholds)
 
-    def suffix(self, label_config: str | None, said: ExtraParams) -> str:
+    def version(self, model: str, label_config: str | None, project: int | None) -> str:
+        """The version that Label Studio is told of a model's version, for this config and what is known of the project.
+
+        Raises LabelConfigError.
+        """
+        return with_suffix(model, self.suffix(label_config, self._projects.get(project)))
+
+    def suffix(self, label_config: str | None, said: Project | ExtraParams | None) -> str:
         """What Label Studio sees the versions with, for a config and what its project says of itself.
 
         Raises LabelConfigError.

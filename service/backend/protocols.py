@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from service.prelabel.progress import Prelabelling
 from service.runs.run import Run
 from service.versions.history import History
 from service.versions.lineage import Lineage
@@ -72,6 +73,27 @@ class Launcher(Protocol):
 
     def log_of(self, run_id: str) -> str:
         """Where a run's log is, in words."""
+        ...
+
+
+class Prelabeller(Protocol):
+    """Starts pre-labellings, and knows how they stand."""
+
+    @property
+    def can_start(self) -> bool:
+        """Whether the page has a button that starts one."""
+        ...
+
+    def all(self) -> list[Prelabelling]:
+        """The one that changed last first."""
+        ...
+
+    def is_alive(self, prelabelling: Prelabelling) -> bool:
+        """Whether a process is at work on it."""
+        ...
+
+    def start(self, project: int, backend: str) -> None:
+        """Start one, by the backend's address. Raises OSError or RuntimeError where it cannot be started."""
         ...
 
 

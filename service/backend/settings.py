@@ -22,5 +22,9 @@ class BackendSettings(PredictionSettings, TextSettings, LabelStudioSettings, Bas
     """Fewest new annotations for a run that starts because an annotation was submitted."""
     retrain_quiet: float = Field(20, ge=0)
     """Seconds without another submission or change after which a run starts by itself."""
+    set_model_version: bool = True
+    """Label Studio's Data Manager can sort by prediction score: a project's `model_version` is kept on the version that
+    answers, while it holds the model's title or a version of this release, and once most tasks have a prediction of
+    that version. Wants an API key."""
     run_attempts: int = Field(3, ge=1)
     """Most attempts of a run whose process dies, including the first; each continues from the last checkpoint."""

@@ -8,7 +8,7 @@ from service.backend.admission import Admission
 from service.backend.loop import Loop
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
-from service.backend.protocols import Rollout, RunStore, VersionStore
+from service.backend.protocols import Prelabeller, Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
 from service.backend.wordings import Wordings
@@ -30,6 +30,7 @@ class Supervisor:
         runs: RunStore,
         projects: Projects,
         retraining: Retraining,
+        prelabeller: Prelabeller,
         loops: Sequence[Loop],
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
@@ -44,6 +45,7 @@ class Supervisor:
         self.predictor = Predictor(settings, projects, extractor)
         self.wordings = Wordings()
         self.retraining = retraining
+        self.prelabeller = prelabeller
         self.admission = Admission()
         self.leads = leads
         self.published: list[Lineage] = []

@@ -6,7 +6,7 @@ Label Studio's SDK does the work. It brings pandas, opencv and nltk, so only tra
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,11 @@ from label_studio_sdk.core.parse_error import ParsingError
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.connection import explained, no_api, refusal
 from service.labelstudio.errors import LabelStudioError, ProjectGone
+from service.labelstudio.pages import ANNOTATED, TaskPages
+from service.labelstudio.task_file import TaskFile
+
+Report = Callable[[int, int], None]
+"""Is told how many tasks are done, and of how many."""
 
 PAGE_TASKS = 100
 
@@ -44,7 +49,8 @@ class Exports:
 
     def __init__(self, label_studio: LabelStudio) -> None:
         self._url = label_studio.url
-        self._sdk = Sdk(base_url=self._url, api_key=NO_KEY, httpx_client=label_studio.connect())
+        self._connection = label_studio.connect()
+        self._sdk = Sdk(base_url=self._url, api_key=NO_KEY, httpx_client=self._connection)
 
     def label_config(self, project: int) -> str:
         with self._explained(project):
@@ -53,14 +59,19 @@ class Exports:
             raise no_api(self._url, "answered with a project that has no label config")
         return config
 
-    def download(self, project: int, target: Path) -> None:
-        """Stream the project's labelled tasks into a file (Label Studio's JSON export)."""
-        try:
-            self._download(project, target)
-        except LabelStudioError:
-            # If a project is gone, Label Studio 1.23.2 answers the export with an HTML page, its config with JSON.
-            self.label_config(project)
-            raise
+    def download(self, project: int, target: Path, report: Report = lambda done, total: None) -> None:
+        """Write the project's annotated tasks into a file, a JSON array, page by page.
+
+        The file has its name once it is complete. Until then a second call goes on where the first was killed.
+        `report` is told after each page how many tasks are in the file and how many there will be.
+        """
+        pages = TaskPages(self._connection, self._url, project)
+        with TaskFile(target) as file:
+            for page in pages.read([ANNOTATED], after=file.last):
+                total = file.count + page.left
+                file.append(_exported(task, self._url) for task in page.tasks)
+                report(file.count, total)
+            file.finish()
 
     def unannotated(self, project: int, limit: int) -> Iterator[dict[str, Any]]:
         """The data of up to `limit` tasks that nobody has annotated."""
@@ -71,15 +82,6 @@ class Exports:
                     return
                 taken += 1
                 yield task.data
-
-    def _download(self, project: int, target: Path) -> None:
-        partial = target.with_suffix(".partial")
-        with self._explained(project):
-            chunks = self._sdk.projects.exports.download_sync(project, export_type="JSON", download_all_tasks=False)
-            with partial.open("wb") as opened:
-                for chunk in chunks:
-                    opened.write(chunk)
-        partial.replace(target)
 
     @contextmanager
     def _explained(self, project: int) -> Iterator[None]:
@@ -98,3 +100,15 @@ class Exports:
         if status < 300:
             return no_api(self._url, "answered without JSON")
         return refusal(self._url, status, f"the export of project {project}")
+
+
+def _exported(task: dict[str, Any], url: str) -> dict[str, Any]:
+    """What a run reads of a task. Raises LabelStudioError where the annotations came without their regions."""
+    annotations = task.get("annotations")
+    if not isinstance(annotations, list) or not all(_has_regions(annotation) for annotation in annotations):
+        raise no_api(url, "answered /api/tasks/ with tasks whose annotations have no results")
+    return {"id": task["id"], "data": task.get("data"), "annotations": annotations}
+
+
+def _has_regions(annotation: object) -> bool:
+    return isinstance(annotation, dict) and "result" in annotation

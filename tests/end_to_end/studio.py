@@ -61,6 +61,24 @@ class Studio(Client):
         """Begin annotations empty instead of with a prediction."""
         self._http.patch(f"/api/projects/{project}", json={"show_collab_predictions": False}).raise_for_status()
 
+    def shown_version(self, project: int) -> str:
+        """The version, or the model's title, of which the project shows predictions."""
+        response = self._http.get(f"/api/projects/{project}")
+        response.raise_for_status()
+        return str(response.json()["model_version"])
+
+    def show_version(self, project: int, version: str) -> None:
+        self._http.patch(f"/api/projects/{project}", json={"model_version": version}).raise_for_status()
+
+    def make_view(self, project: int, ordering: str) -> int:
+        """A tab of the Data Manager that shows ids and scores alone, in an order."""
+        hidden = [
+            f"tasks:{name}" for name in ("completed_at", "total_annotations", "cancelled_annotations", "data.text")
+        ]
+        hidden += [f"tasks:{name}" for name in ("total_predictions", "annotators", "updated_at", "created_at")]
+        data = {"title": ordering, "ordering": [ordering], "hiddenColumns": {"explore": hidden, "labeling": []}}
+        return int(self._post("/api/dm/views/", {"project": project, "data": data})["id"])
+
     def interact(self, model: int, task: int, regions: Sequence[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         """The regions that an annotator with these regions gets as suggestions in a task."""
         body = {"task": task, "context": {"result": list(regions)}}

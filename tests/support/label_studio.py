@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ def start(program: Path, folder: Path, port: int, host: str = "127.0.0.1") -> Se
     return _serve(program, folder, port, host)
 
 
+def start_empty(program: Path, folder: Path, port: int, environment: Mapping[str, str]) -> Server:
+    """Start Label Studio with more variables, for another database: it migrates it first, which takes a minute."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _serve(program, folder, port, "127.0.0.1", environment)
+
+
 def _migrate(program: Path, target: Path) -> None:
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -43,10 +49,16 @@ def _migrate(program: Path, target: Path) -> None:
     partial.rename(target)
 
 
-def _serve(program: Path, folder: Path, port: int, host: str) -> Server:
+def _serve(program: Path, folder: Path, port: int, host: str, more: Mapping[str, str] = {}) -> Server:
     url = f"http://{host}:{port}"
     options = ["--no-browser", "--internal-host", host, "--port", str(port), "--data-dir", str(folder)]
-    return Server("Label Studio", [str(program), "start", *options], _environment(folder, url), url, folder / "log.txt")
+    return Server(
+        "Label Studio",
+        [str(program), "start", *options],
+        {**_environment(folder, url), **more},
+        url,
+        folder / "log.txt",
+    )
 
 
 def _environment(folder: Path, url: str) -> dict[str, str]:

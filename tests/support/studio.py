@@ -41,6 +41,12 @@ class StudioProject:
     unannotated: list[dict[str, Any]] = field(default_factory=list)
     models: list[str] = field(default_factory=lambda: ["http://testserver"])
     """The addresses of its models; by default that of a backend under Starlette's test client."""
+    model_version: str = "Spanloop"
+    """What it shows predictions of; connecting a model sets its title."""
+    predicted: dict[str, int] = field(default_factory=dict)
+    """How many tasks have a prediction of a version."""
+    tasks: int = 0
+    """How many tasks it has, where that matters."""
 
 
 @dataclass
@@ -84,6 +90,11 @@ class Studio:
             project = self.projects.get(int(query["project"][0]))
             if project is None:
                 return 404, {"detail": "Not found."}
+            if '"filter:tasks:predictions_model_versions"' in query.get("query", [""])[0]:
+                ((version,),) = [one["value"] for one in json.loads(query["query"][0])["filters"]["items"]]
+                return 200, {"tasks": [], "total": project.predicted.get(version, 0)}
+            if '"filter:tasks:id"' in query.get("query", [""])[0]:
+                return self._page(project.export, query)
             if '"equal"' in query.get("query", [""])[0]:
                 begin = (int(query.get("page", ["1"])[0]) - 1) * PAGE_TASKS
                 tasks = project.unannotated[begin : begin + PAGE_TASKS]
@@ -99,9 +110,8 @@ class Studio:
             if project is None:
                 return 404, {"detail": "Not found."} if len(parts) == 3 else b"<h1>Not Found</h1>"
             if len(parts) == 3:
-                return 200, {"id": int(parts[2]), "title": "project", "label_config": project.label_config}
-            if parts[3] == "export":
-                return 200, project.export
+                said = {"label_config": project.label_config, "model_version": project.model_version}
+                return 200, {"id": int(parts[2]), "title": "project", "task_number": project.tasks, **said}
         return 404, {"detail": f"no such path {path}"}
 
     def authorize(self, path: str, header: str, body: bytes) -> tuple[int, Any] | None:
@@ -123,12 +133,29 @@ class Studio:
     _used: int = 0
     """How many requests the last access token was shown with."""
 
+    def _page(self, tasks: list[dict[str, Any]], query: dict[str, list[str]]) -> tuple[int, Any]:
+        """The tasks behind the id that the query names, as many as its page_size."""
+        conditions = json.loads(query["query"][0])["filters"]["items"]
+        after = next(one["value"] for one in conditions if one["filter"] == "filter:tasks:id")
+        left = sorted((task for task in tasks if task["id"] > after), key=lambda task: task["id"])
+        return 200, {"tasks": left[: int(query["page_size"][0])], "total": len(left)}
+
+    def change(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
+        """A PATCH of a project's model_version: Label Studio takes a title or a version that has predictions."""
+        project = self.projects[int(path.strip("/").split("/")[2])]
+        if sent["model_version"] not in ("Spanloop", *project.predicted):
+            return 400, {"validation_errors": {"model_version": ["Model version doesn't exist"]}}
+        project.model_version = sent["model_version"]
+        return 200, {}
+
     def _models(self, number: int) -> tuple[int, Any]:
         project = self.projects.get(number)
         if project is None:
             return 404, {"detail": "No Project matches the given query."}
         self.asks_models(number)
-        return 200, [{"id": 1, "url": url, "project": number, "state": "CO"} for url in project.models]
+        return 200, [
+            {"id": 1, "title": "Spanloop", "url": url, "project": number, "state": "CO"} for url in project.models
+        ]
 
 
 @contextmanager
@@ -152,9 +179,14 @@ def served(state: Studio) -> Iterator[Studio]:
                 self._send(state.page_status, LOGIN_PAGE.encode(), "text/html; charset=utf-8")
             else:
                 refused = None if state.broken else state.authorize(path, header, sent)
-                status, body = refused or state.answer(self.command, path, parse_qs(parts.query))
+                status, body = refused or self._answer(path, parse_qs(parts.query), sent)
                 page = body if isinstance(body, bytes) else b""
                 self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
+
+        def _answer(self, path: str, query: dict[str, list[str]], sent: bytes) -> tuple[int, Any]:
+            if self.command == "GET" or state.broken:
+                return state.answer(self.command, path, query)
+            return state.change(self.command, path, json.loads(sent or b"null"))
 
         def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
             self.send_response(status)
@@ -165,7 +197,7 @@ def served(state: Studio) -> Iterator[Studio]:
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
         def log_message(self, format: str, *args: object) -> None:
             pass

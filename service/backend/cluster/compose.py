@@ -9,6 +9,7 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
+from service.backend.cluster.prelabeller import ByHand
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
@@ -20,6 +21,7 @@ from service.backend.loop import Loop
 from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
+from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
@@ -54,6 +56,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
     promotion = Promotion(runs, deployment, rollout, launcher)
+    store = _versions(settings)
+    shown = shown_version(settings, projects, label_studio, rollout, extractor, store)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
 
@@ -79,15 +83,17 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         settings,
         extractor=extractor,
         rollout=rollout,
-        store=_versions(settings),
+        store=store,
         runs=runs,
         projects=projects,
         retraining=retraining,
+        prelabeller=ByHand(),
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             pods,
             Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
+            Loop([only(shown.tick)]),
         ],
         leads=leader.leads,
         resign=leader.release,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from service.backend.census import Census
 from service.backend.local.launcher import LocalLauncher
+from service.backend.local.prelabeller import LocalPrelabeller
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
 from service.backend.local.settings import MachineSettings
 from service.backend.loop import Loop
 from service.backend.retraining import Retraining
+from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.extractor.engine import Engine
 from service.labelstudio.client import LabelStudio
@@ -27,5 +29,10 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), label_studio, census)
-    loops = [Loop([rollout.tick]), Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due])]
-    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, loops)
+    prelabeller = LocalPrelabeller(settings.folder)
+    loops = [
+        Loop([rollout.tick]),
+        Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due]),
+        Loop([shown_version(settings, projects, label_studio, rollout, engine, store).tick]),
+    ]
+    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, prelabeller, loops)

@@ -42,7 +42,7 @@ class LocalLauncher:
                 process = subprocess.Popen(
                     ["nice", "-n", str(NICENESS), *command],
                     cwd=ROOT,
-                    env={**_environment(), "SPANLOOP_RUN_LOCK": str(lock)},
+                    env={**environment(), "SPANLOOP_RUN_LOCK": str(lock)},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -66,6 +66,6 @@ class LocalLauncher:
             self._processes = [process for process in self._processes if process.poll() is None]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's environment without the directory of its metrics: a run must not add to the backend's counters."""
     return {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from service.labelstudio import pages
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.exports import Exports
@@ -15,8 +16,9 @@ TASK = {"id": 1, "data": {"text": "Alice"}, "annotations": []}
 
 
 @pytest.fixture
-def exports(settings, studio):
+def exports(settings, studio, monkeypatch):
     studio.projects[3] = project()
+    monkeypatch.setattr(pages, "RETRY_SECONDS", (0.0, 0.0, 0.0))
 
     def make(url=None, key=KEY):
         return Exports(LabelStudio(settings(label_studio_url=url or studio.url, label_studio_api_key=key)))
@@ -76,7 +78,7 @@ def test_an_unknown_project_is_said(exports, tmp_path):
         exports().download(99, tmp_path / "project.json")
 
 
-@pytest.mark.parametrize("below", ["/api/token", "/api/projects/3/export", "/api/projects/3/", "/api/tasks"])
+@pytest.mark.parametrize("below", ["/api/token", "/api/projects/3/", "/api/tasks"])
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_login_page_is_told_as_such_and_is_no_export(exports, studio, tmp_path, below, status):
     studio.page_below, studio.page_status = below, status
@@ -103,3 +105,66 @@ def test_a_label_studio_that_is_down_is_said_with_its_address(exports):
 def test_missing_settings_are_named(settings, missing):
     with pytest.raises(LabelStudioError, match="SPANLOOP_LABEL_STUDIO_URL"):
         Exports(LabelStudio(settings(**{"label_studio_url": "http://ls", "label_studio_api_key": KEY, **missing})))
+
+
+def annotated(number):
+    return {"id": number, "data": {"text": f"text {number}"}, "annotations": [{"id": number, "result": []}]}
+
+
+def ids(path):
+    return [task["id"] for task in json.loads(path.read_text())]
+
+
+def test_a_large_project_is_read_in_pages_and_says_how_far_it_is(exports, studio, tmp_path):
+    studio.projects[3].export = [annotated(number) for number in range(1, 2501)]
+    told = []
+    exports().download(3, tmp_path / "project.json", lambda done, total: told.append((done, total)))
+    assert ids(tmp_path / "project.json") == list(range(1, 2501))
+    assert len(told) > 2
+    assert {total for _, total in told} == {2500}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (2500, 2500)
+    assert not any("/export" in asked for asked in studio.asked), "Label Studio Enterprise has no such path"
+
+
+def test_an_export_that_is_killed_goes_on_behind_its_last_whole_task(exports, studio, tmp_path):
+    studio.projects[3].export = [annotated(number) for number in range(1, 901)]
+
+    def killed(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exports().download(3, tmp_path / "project.json", killed)
+    partial = tmp_path / "project.partial"
+    with partial.open("ab") as opened:
+        opened.write(b',{"id": 101, "da')
+    assert not (tmp_path / "project.json").exists()
+    # Between the two parts one task that was read is deleted, and one that was not is annotated.
+    studio.projects[3].export = [task for task in studio.projects[3].export if task["id"] != 50] + [annotated(901)]
+    studio.asked.clear()
+    told = []
+    exports().download(3, tmp_path / "project.json", lambda done, total: told.append((done, total)))
+    assert ids(tmp_path / "project.json") == list(range(1, 902))
+    assert told[0][0] > 100
+    assert not partial.exists()
+
+
+def test_a_page_that_fails_is_asked_for_again_with_fewer_tasks(exports, studio, tmp_path, monkeypatch):
+    studio.projects[3].export = [annotated(number) for number in range(1, 301)]
+    answer, sizes = studio.answer, []
+
+    def overloaded(method, path, query):
+        sizes.append(int(query["page_size"][0]))
+        return (504, {}) if sizes[-1] > 30 else answer(method, path, query)
+
+    monkeypatch.setattr(studio, "answer", overloaded)
+    exports().download(3, tmp_path / "project.json")
+    assert ids(tmp_path / "project.json") == list(range(1, 301))
+    assert sizes[:3] == [100, 50, 25]
+
+
+def test_annotations_without_their_regions_are_no_export(exports, studio, tmp_path):
+    studio.projects[3].export = [{"id": 1, "data": {}, "annotations": [{"id": 5}]}]
+    with pytest.raises(LabelStudioError, match="no results"):
+        exports().download(3, tmp_path / "project.json")
+    assert not (tmp_path / "project.json").exists()

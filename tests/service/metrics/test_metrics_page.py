@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from service.errors import Cause
+from service.prelabel.progress import Prelabelling, Prelabellings
 from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.lineage import Score
@@ -81,6 +82,7 @@ def _history(home: Path) -> int:
     began = datetime(2026, 1, 1, tzinfo=UTC)
     runs.save(Run(id="run-1", projects=(1,), outcome="promoted", version="v1", scores={"new": SCORE}, updated=began))
     runs.save(Run(id="run-2", projects=(1,), phase="tune", percent=40))
+    Prelabellings(home).save(Prelabelling(project=1, total=2, written=1))
     lock = runs.acquire("run-2")
     assert lock is not None
     return lock

@@ -34,6 +34,8 @@
   value: {{ .Values.backend.retrain.minimum | int | quote }}
 - name: SPANLOOP_RETRAIN_QUIET
   value: {{ .Values.backend.retrain.quiet | int | quote }}
+- name: SPANLOOP_SET_MODEL_VERSION
+  value: {{ .Values.backend.setModelVersion | quote }}
 {{- /* A Prometheus that scrapes by annotations sends no credentials. */}}
 - name: SPANLOOP_METRICS_OPEN
   value: {{ eq .Values.monitoring.scrape "annotations" | quote }}

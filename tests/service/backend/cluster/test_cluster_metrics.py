@@ -190,6 +190,7 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
     assert version.startswith("tiny-")
     assert told.own - other.own == {
         "spanloop_live_version_info",
+        "spanloop_prelabel_tasks",
         "spanloop_runs",
         "spanloop_run_last_success_timestamp_seconds",
         "spanloop_run_last_failure_timestamp_seconds",

@@ -1,0 +1,16 @@
+"""The settings of a pre-labelling, from the environment; what a backend reads as well has the same name there."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from service.settings import BasicAuthSettings, HomeSettings, LabelStudioSettings
+
+
+class PrelabelSettings(HomeSettings, LabelStudioSettings, BasicAuthSettings):
+    """What `python -m service prelabel` can be told."""
+
+    backend_url: str = "http://127.0.0.1:9090"
+    """The backend's own address: it is asked for predictions, and which version is live."""
+    prelabel_pause: float = Field(0, ge=0)
+    """A pre-labelling rests after each batch for so many times as long as the batch took; 0: not at all."""
