@@ -53,6 +53,10 @@ def post(path: str, body: Any) -> Any:
     return found.json()
 
 
+PORTS = {"backend": "'9090'", "extractor": "'9091'", "training": "'9092'"}
+"""The chart's, as its helper gives them."""
+
+
 def names_found() -> set[str]:
     """The entities that the backend finds in the text."""
     body = {"tasks": [{"id": 1, "data": {"text": TEXT}}], "label_config": CONFIG, "project": "1.1"}
@@ -63,6 +67,7 @@ def names_found() -> set[str]:
 def commands(template: str) -> list[list[str]]:
     """The commands that a template of the chart gives its containers."""
     text = (ROOT / "helm" / "spanloop" / "templates" / template).read_text(encoding="utf-8")
+    text = re.sub(r'\{\{ include "spanloop.port" "(\w+)" \| quote \}\}', lambda found: PORTS[found[1]], text)
     return [yaml.safe_load(found) for found in re.findall(r"command: (\[.*\])", text)]
 
 
