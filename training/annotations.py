@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ from service.labelstudio.unread import Unread
 from service.model.spans import Span
 from training.dataset import Document
 from training.omissions import Omission
+
+log = logging.getLogger(__name__)
 
 CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
@@ -110,9 +113,14 @@ def _passages(
             continue
         for control in own:
             try:
-                yield control, passage_of(data, control, fetch)
+                passage = passage_of(data, control, fetch)
             except Unread as error:
                 unread.append(f"a task was not read: {error}")
+            except Exception:  # a task that breaks a reader must not end the run
+                log.exception("a task could not be read")
+                unread.append("a task was not read: reading it failed; the run's log has the cause")
+            else:
+                yield control, passage
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:

@@ -136,7 +136,9 @@ class TrainingRun:
             try:
                 label_config = self._download(exports, project)
                 export = read(self.folder / f"project-{project}.json", project, label_config, fetch)
-                spare += read_texts(self.folder / f"project-{project}-unannotated.json", label_config, fetch)
+                texts = read_texts(self.folder / f"project-{project}-unannotated.json", label_config, fetch)
+                # A held-out text may judge a version once it is annotated.
+                spare += [text for text in texts if not is_held_out(text)]
             except (ProjectGone, LabelConfigError) as error:
                 self.notes.append(f"Project {project} was left out: {error}")
                 continue

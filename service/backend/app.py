@@ -98,7 +98,8 @@ async def predict(request: Request) -> Response:
     supervisor = _supervisor(request)
     arrived = time.monotonic()
     async with supervisor.admission.place(request, supervisor.settings.predict_deadline):
-        body = decoded(await body_of(request, supervisor.body_limit), batches.decode)
+        received = await body_of(request, supervisor.body_limit)
+        body = await to_thread.run_sync(decoded, received, batches.decode)
         seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
         items = await supervisor.predictor.predict(body, seconds)
     log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)

@@ -6,9 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from service.backend.projects import Project, Projects, now
+from service.backend.projects import Project, Projects, host_of, now
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 
@@ -21,9 +20,6 @@ SEEN_LAST = timedelta(days=7)
 
 TAKE_SECONDS = 20.0
 """After so long a census asks about no further project."""
-
-DEFAULT_PORTS = (":80", ":443")
-"""Ports that a URL or a Host header may name or leave out."""
 
 
 class Census:
@@ -74,7 +70,7 @@ class Census:
     def _check(self, project: Project) -> None:
         asked = now()
         try:
-            hosts = [_host(urlsplit(url).netloc.rpartition("@")[2]) for url in self._label_studio.models(project.id)]
+            hosts = [host_of(url) for url in self._label_studio.models(project.id)]
         except ProjectGone:
             self._projects.forget(project.id, "Label Studio has no such project (any more)", asked)
         except LabelStudioError as error:
@@ -82,7 +78,7 @@ class Census:
         else:
             if not hosts:
                 self._projects.forget(project.id, "it has no model connected", asked)
-            elif _host(project.host) in hosts:
+            elif host_of(f"//{project.host}") in hosts:
                 self._projects.recognize(project.id)
             elif project.recognized:
                 self._projects.forget(project.id, f"it uses another model, at {', '.join(hosts)}", asked)
@@ -93,8 +89,3 @@ class Census:
         for project in self._projects.all:
             if asked - project.seen > SEEN_LAST:
                 self._projects.forget(project.id, why, asked)
-
-
-def _host(netloc: str) -> str:
-    """A host and port in small letters, without a default port."""
-    return next((netloc.removesuffix(port) for port in DEFAULT_PORTS if netloc.endswith(port)), netloc).lower()

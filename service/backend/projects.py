@@ -6,6 +6,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -15,6 +16,8 @@ SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
 FORGOTTEN_KEPT = timedelta(days=7)
 """That a project was forgotten is kept so long: by then every running backend has read it."""
+DEFAULT_PORTS = (":80", ":443")
+"""Ports that a URL or a Host header may name or leave out."""
 NEVER_SEEN = datetime.fromtimestamp(0, UTC)
 """When a project was seen that an older version kept: it kept no times."""
 
@@ -215,3 +218,9 @@ def _is_news(project: Project, stored: Project | None) -> bool:
         return True
     same_times = {"seen": project.seen, "configured": project.configured}
     return project.seen - stored.seen >= SEEN_EVERY or project != stored.model_copy(update=same_times)
+
+
+def host_of(url: str) -> str:
+    """The host and port of an address in small letters, without a login and without a default port."""
+    netloc = urlsplit(url).netloc.rpartition("@")[2].lower()
+    return next((netloc.removesuffix(port) for port in DEFAULT_PORTS if netloc.endswith(port)), netloc)

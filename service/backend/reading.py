@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -17,6 +18,8 @@ from service.labelstudio.messages import Task, UnreadableTask
 from service.labelstudio.passages import Passage, passage_of
 from service.labelstudio.remote_texts import RemoteTexts
 from service.labelstudio.unread import Unread
+
+log = logging.getLogger(__name__)
 
 FETCHES = 16
 """So many texts are fetched at once."""
@@ -62,8 +65,12 @@ class Reader:
         read = partial(self._read, controls=controls, deadline=deadline)
         if not any(control.shown.is_url for control in controls):
             return [read(index, task) for index, task in enumerate(tasks)]
-        with ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch") as pool:
-            return list(pool.map(read, range(len(tasks)), tasks))
+        pool = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch")
+        try:
+            waiting = [pool.submit(read, index, task) for index, task in enumerate(tasks)]
+            return [_in_time(reading, deadline) for reading in waiting]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a server that drips keeps nobody waiting
 
     def _read(self, index: int, task: Task, controls: Sequence[Control], deadline: float) -> TaskReading:
         reading = TaskReading()
@@ -82,6 +89,9 @@ class Reader:
                     passage = passage_of(task.fields, control, fetch, self._most)
                 except Unread as error:
                     reading.unread.append(error)
+                except Exception:  # a task that breaks a reader must not take the others' predictions with it
+                    log.exception("a task could not be read")
+                    reading.unread.append(Unread("reading it failed; the service's log has the cause", Cause.BAD_TEXT))
                 else:
                     reading.reads.append(Read(index, control, passage))
         return reading
@@ -90,6 +100,15 @@ class Reader:
         if time.monotonic() > deadline:
             raise Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
         return self._texts.fetch(url, deadline)
+
+
+def _in_time(reading: Future[TaskReading], deadline: float) -> TaskReading:
+    """A task's reading; one that is not there at the deadline says so."""
+    try:
+        return reading.result(timeout=max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        late = Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
+        return TaskReading(unread=[late])
 
 
 def questions(

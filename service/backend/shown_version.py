@@ -10,10 +10,9 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection
-from urllib.parse import urlsplit
 
 from service.backend.predict import Predictor
-from service.backend.projects import Project, Projects
+from service.backend.projects import Project, Projects, host_of
 from service.backend.protocols import Rollout, VersionStore
 from service.backend.settings import BackendSettings
 from service.extractor.questions import Extractor
@@ -27,8 +26,6 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """Seconds between two looks at what the projects show: a light request for each of them."""
-PUBLISHED = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
-"""How a run names its version."""
 SEEN = re.compile(r"(.+)\.[0-9a-f]{6}")
 """A version as Label Studio sees it; see `service.versions.names.seen_version`."""
 
@@ -95,7 +92,7 @@ class ShownVersion:
 
     def _is_ours(self, shown: str) -> bool:
         found = SEEN.fullmatch(shown)
-        return found is not None and (found[1] in self._known() or PUBLISHED.fullmatch(found[1]) is not None)
+        return found is not None and found[1] in self._known()
 
 
 def shown_version(
@@ -119,11 +116,5 @@ def shown_version(
 
 
 def _our_titles(project: Project, models: list[Title]) -> set[str]:
-    """The titles of the models that are this release: by the host that Label Studio calls; a sole model is it."""
-    if len(models) == 1:
-        return {models[0].title}
-    return {model.title for model in models if _host(model.url) == project.host.lower() != ""}
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    """The titles of the models that are this release: those at the host that Label Studio calls, if it is known."""
+    return {model.title for model in models if not project.host or host_of(model.url) == host_of(f"//{project.host}")}

@@ -15,8 +15,10 @@ import msgspec
 
 from service.labelstudio.messages import Predict, Task, UnreadableTask
 
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
-"""A string, or a mark of structure: all that tells where an element ends."""
+TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
+"""A string, or a mark of structure: all that tells where an element ends.
+
+Possessive, and a string that is not closed ends with the text: time and memory grow with the text's length alone."""
 TASKS = re.compile(r"\s*:\s*(?=\[)")
 INTEGER_DIGITS_MAX = 400
 """An integer with more digits is beyond any double."""

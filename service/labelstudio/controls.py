@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
+from itertools import islice
 
 from service.errors import Cause
 from service.labelstudio import expressions
@@ -163,7 +165,9 @@ def _task_labels(value: str, data: Mapping[str, object]) -> list[LabelTag]:
         raise Unread(f"no labels under {value}", Cause.NO_LABELS)
     if len(found) > MAX_TASK_LABELS:
         raise Unread(f"over {MAX_TASK_LABELS} labels under {value}", Cause.TOO_LARGE)
-    tags = list(_task_tags(found))
+    tags = list(islice(_task_tags(found), MAX_TASK_LABELS + 1))
+    if len(tags) > MAX_TASK_LABELS:
+        raise Unread(f"over {MAX_TASK_LABELS} labels under {value}", Cause.TOO_LARGE)
     if not tags or not all(_is_usable(tag) for tag in tags):
         raise Unread(f"labels under {value} that are no texts of 1 to {MAX_WORDING} characters", Cause.NO_LABELS)
     return tags
@@ -171,9 +175,9 @@ def _task_labels(value: str, data: Mapping[str, object]) -> list[LabelTag]:
 
 def _task_tags(entries: Iterable[object]) -> Iterator[LabelTag]:
     """Labels as a task holds them, those within others included; deep ones come last."""
-    waiting = list(entries)
+    waiting = deque(entries)
     while waiting:
-        entry = waiting.pop(0)
+        entry = waiting.popleft()
         if not isinstance(entry, Mapping):
             yield LabelTag("")
             continue

@@ -62,7 +62,17 @@ def at(data: Mapping[str, object], path: str) -> object:
 
 
 def written(value: object) -> str:
-    """A value as JavaScript writes it: lists with commas between their elements. Raises NotText for an object."""
+    """A value as JavaScript writes it: lists with commas between their elements.
+
+    Raises NotText for an object, and for lists that nest too deep.
+    """
+    try:
+        return _written(value)
+    except RecursionError:
+        raise NotText("lists that nest too deep") from None
+
+
+def _written(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -70,7 +80,7 @@ def written(value: object) -> str:
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, list):
-        return ",".join("" if element is None else written(element) for element in value)
+        return ",".join("" if element is None else _written(element) for element in value)
     raise NotText("an object or nothing")
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from service.errors import Cause
-from service.labelstudio.unread import Unread
+from service.labelstudio.unread import Unread, is_whole
 
 SETTING = "SPANLOOP_TEXT_HOSTS"
 FETCH_SECONDS = 10.0
@@ -24,6 +24,9 @@ FETCH_SECONDS = 10.0
 REDIRECTS_MAX = 5
 BYTES_A_CHARACTER = 4
 """UTF-8 takes so many at most."""
+NEVER_PUBLIC = [ipaddress.IPv6Network(net) for net in ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "fec0::/10")]
+"""Networks that lead to private or IPv4 addresses, which Python's `is_global` does not know: local NAT64 (RFC 8215),
+IPv4-compatible and IPv4-translated addresses, and site-local ones."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 PORTS = {"http": 80, "https": 443}
 
@@ -77,13 +80,15 @@ class RemoteTexts:
         until = min(latest, deadline) if deadline is not None else latest
         for _ in range(REDIRECTS_MAX + 1):
             target = _Target.of(url, self._allowed)
+            if time.monotonic() > until:
+                raise _unread(f"its text at {target.host} took too long")
             try:
                 found = self._get(target, until)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 raise _unread(f"its text at {target.host} cannot be fetched ({type(error).__name__})") from error
             if isinstance(found, bytes):
                 return found.decode("utf-8-sig", "replace")
-            url = urljoin(url, found)
+            url = _joined(url, found)
         raise _unread(f"its text at {target.host} is behind over {REDIRECTS_MAX} redirects")
 
     def _get(self, target: _Target, until: float) -> bytes | str:
@@ -129,6 +134,8 @@ class _Target:
     @classmethod
     def of(cls, url: str, allowed: AllowedHosts) -> _Target:
         """Check an address. Raises Unread where its host is not allowed, private, or not to be found."""
+        if not is_whole(url):
+            raise Unread("the address of its text has half a character in it", Cause.BAD_TEXT)
         try:
             parts = urlsplit(url.strip())
             host, port = (parts.hostname or "").rstrip("."), parts.port or PORTS.get(parts.scheme, 0)
@@ -156,11 +163,24 @@ class _Target:
         return cls(host, netloc, pinned)
 
 
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads. Raises Unread for what is no address, and for one that leaves TLS."""
+    try:
+        target = urljoin(url, location)
+    except ValueError as error:
+        raise Unread("the address of its text redirects to what is no address", Cause.BAD_TEXT) from error
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise _unread("the address of its text redirects from https to what is not")
+    return target
+
+
 def _unread(reason: str) -> Unread:
     return Unread(reason, Cause.TEXT_FETCH, is_lasting=False)
 
 
 def _is_public(address: Address) -> bool:
+    if any(address in network for network in NEVER_PUBLIC):
+        return False
     inner = _inner(address) if isinstance(address, ipaddress.IPv6Address) else None
     return address.is_global and not address.is_multicast and (inner is None or _is_public(inner))
 

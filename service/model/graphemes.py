@@ -15,6 +15,10 @@ INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
 
 
+KEPT_CHARACTERS = 32
+"""Longer words are not remembered: they would fill the memory, and hardly come again."""
+
+
 def clusters(text: str) -> list[str]:
     """The grapheme clusters of a text in order. Joined they are the text."""
     return list(text) if text.isascii() and "\r" not in text else CLUSTER.findall(text)
@@ -25,9 +29,13 @@ def boundaries(text: str) -> list[int]:
     return [*accumulate(map(len, clusters(text)), initial=0)]
 
 
-@lru_cache(maxsize=1 << 16)
 def as_typed(word: str) -> str:
     """A word as a person would type it: composed (NFC), without invisible characters; empty if it has no others."""
     if word.isascii():
         return word
+    return _as_typed(word) if len(word) <= KEPT_CHARACTERS else _as_typed.__wrapped__(word)
+
+
+@lru_cache(maxsize=1 << 16)
+def _as_typed(word: str) -> str:
     return unicodedata.normalize("NFC", word.translate(_WITHOUT_INVISIBLE)).strip()

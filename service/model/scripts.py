@@ -47,6 +47,10 @@ _SPACED = regex.compile("|".join(_group(name, [name], "script") for name in SPAC
 _SHARED = regex.compile(r"[\p{script=Common}\p{script=Inherited}]")
 
 
+KEPT_CHARACTERS = 32
+"""Longer words are not remembered: they would fill the memory, and hardly come again."""
+
+
 @lru_cache(maxsize=1 << 16)
 def blankless(character: str) -> str:
     """The name of the blankless script of a letter or digit; empty for every other one."""
@@ -54,9 +58,13 @@ def blankless(character: str) -> str:
     return str(match.lastgroup) if match else ""
 
 
-@lru_cache(maxsize=1 << 16)
 def script_of(word: str) -> str:
     """The script of the first letter of a word; Common for a word without letters."""
+    return _script_of(word) if len(word) <= KEPT_CHARACTERS else _script_of.__wrapped__(word)
+
+
+@lru_cache(maxsize=1 << 16)
+def _script_of(word: str) -> str:
     for character in word:
         if not _SHARED.match(character):
             match = _SPACED.match(character)

@@ -85,8 +85,8 @@ class Splitter:
         ends = _changes(word)
         if rung == "pieces":
             allowed = set(boundaries(word))
-            for begin, stop in pairwise([0, *ends, len(word)]):
-                ends = [*ends, *(begin + cut for cut in self._cuts(word[begin:stop]) if begin + cut in allowed)]
+            for begin, stop in pairwise([0, *_changes(word), len(word)]):
+                ends += [begin + cut for cut in self._cuts(word[begin:stop]) if begin + cut in allowed]
         return sorted(set(ends) - {0, len(word)})
 
 

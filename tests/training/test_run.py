@@ -416,3 +416,13 @@ def names(count):
 
 def edges(before, name):
     return len(before), len(before) + len(name)
+
+
+def test_a_held_out_text_is_not_replayed_before_it_is_annotated(bench, studio, monkeypatch):
+    texts = [f"{number} the old house" for number in range(40)]
+    studio.projects[1].unannotated = [{"id": 900 + n, "data": {"text": text}} for n, text in enumerate(texts)]
+    replayed = []
+    keep = Learning.replay
+    monkeypatch.setattr(Learning, "replay", lambda learning, spare: replayed.extend(spare) or keep(learning, spare))
+    bench(steps=2).execute()
+    assert sorted(replayed) == sorted(text for text in texts if not is_held_out(text))

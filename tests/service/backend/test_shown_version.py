@@ -32,7 +32,14 @@ def make(tmp_path, project, studio, settings, clock):
 
     def made(**options):
         client = LabelStudio(settings(label_studio_url=studio.url, label_studio_api_key=options.pop("key", KEY)))
-        return ShownVersion(projects, client, lambda config, number: NEW, lambda: {"starter-0aae30"}, clock, **options)
+        return ShownVersion(
+            projects,
+            client,
+            lambda config, number: NEW,
+            lambda: {"starter-0aae30", "20261101-120000-abcdef"},
+            clock,
+            **options,
+        )
 
     return made
 
@@ -44,7 +51,10 @@ def test_the_title_and_earlier_versions_give_way_to_the_version_that_answers(mak
     assert project.model_version == NEW
 
 
-@pytest.mark.parametrize("chosen", ["", "another-model", "gold 2025", "other-1.5.abcdef", "20261101-120000-abcdef"])
+@pytest.mark.parametrize(
+    "chosen",
+    ["", "another-model", "gold 2025", "other-1.5.abcdef", "20261101-120000-abcdef", "20251101-120000-abcdef.333333"],
+)
 def test_what_a_person_chose_stays(make, project, chosen):
     project.model_version = chosen
     make().look()
@@ -53,6 +63,12 @@ def test_what_a_person_chose_stays(make, project, chosen):
 
 def test_a_title_of_another_model_stays(make, project):
     project.models = ["http://other.example.com", "http://another.example.com"]
+    make().look()
+    assert project.model_version == "Spanloop"
+
+
+def test_the_title_of_a_sole_model_that_is_another_stays(make, project):
+    project.models = ["http://other.example.com"]
     make().look()
     assert project.model_version == "Spanloop"
 

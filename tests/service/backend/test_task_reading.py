@@ -41,6 +41,26 @@ def test_one_odd_task_of_61_loses_nothing_but_itself(client, odd):
     assert "model_version" in items[60]
 
 
+def deep(levels):
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("odd", [deep(490), deep(900)], ids=["490", "900"])
+def test_a_list_that_nests_deep_costs_no_other_task_its_prediction(client, odd):
+    body = json.dumps({"tasks": tasks("Alice met Bob", "ODD"), "label_config": LABEL_CONFIG, "project": "1.1"})
+    first, last = client.post("/predict", content=body.replace('"ODD"', odd)).json()["results"]
+    assert found(first)
+    assert last["score"] == 0
+
+
+def test_an_address_that_breaks_the_reader_costs_no_other_task_its_prediction(backend):
+    client = backend(text_hosts="texts.example.com")
+    config = LABEL_CONFIG.replace("<Text ", '<Text valueType="url" ')
+    items = ask(client, config, {"text": "http://texts.example.com/\ud83d"}, {"text": "http://elsewhere.example.com/"})
+    assert "half a character" in items[0]["error"]
+    assert "does not allow" in items[1]["error"]
+
+
 def test_an_odd_value_beside_the_text_costs_nothing(client):
     body = rb'{"tasks": [{"data": {"text": "Alice", "n": 1e400, "s": "\ud83d"}}], "label_config": %s}'
     answer = client.post("/predict", content=body % json.dumps(LABEL_CONFIG).encode())

@@ -98,3 +98,11 @@ def test_hosts_are_allowed_by_name_domain_port_and_network():
     assert allowed.has("::1", 80)
     for host, port in [("example.com", 443), ("s3.amazonaws.com", 443), ("minio", 80), ("11.0.0.1", 80), ("x", 1)]:
         assert not allowed.has(host, port)
+
+
+@pytest.mark.parametrize("address", ["64:ff9b:1::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1"])
+def test_ipv6_addresses_that_lead_to_private_ones_are_refused(address, monkeypatch):
+    found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 80, 0, 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **options: found)
+    with pytest.raises(Unread, match="private"):
+        RemoteTexts("texts.example.com", 100).fetch("http://texts.example.com/")
