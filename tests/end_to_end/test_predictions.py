@@ -136,13 +136,13 @@ def test_two_controls_of_one_config_each_get_their_own_regions(studio: Studio, b
     assert found == {("who", "title", "Alice", "WHO"), ("where", "body", "Rome", "LOC")}
 
 
-def test_the_page_says_that_a_project_has_no_labels(studio: Studio, backend: Backend):
+def test_a_project_without_labels_cannot_be_connected_and_the_page_says_why(studio: Studio, backend: Backend):
     config = '<View><Text name="t" value="$text"/><Choices name="c" toName="t"><Choice value="x"/></Choices></View>'
     project = studio.project(["Alice"], config)
-    studio.connect(project, backend.url)
-    studio.retrieve_predictions(project)
-    assert studio.predictions(project) and not any(studio.predictions(project).values())
-    assert f"Project {project}: The label config has no Labels or HyperTextLabels control" in backend.page
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        studio.connect(project, backend.url)
+    assert f"Project {project}: The label config" in backend.page
+    assert "Choices" in backend.page
 
 
 def test_the_metrics_count_requests_by_route_and_nothing_else(studio: Studio, backend: Backend):
