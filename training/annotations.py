@@ -152,7 +152,7 @@ def _elements(opened: TextIO) -> Iterator[Any]:
 def _spans(
     result: Sequence[Any], control: Control, passage: Passage, unusable: list[tuple[str, str]]
 ) -> Iterator[Span]:
-    """The spans of a control's regions. `unusable` gets (reason, label) for what is none."""
+    """The spans of a control's regions. `unusable` gets (reason, label) for each part of a region that is no span."""
     wording_of = control.wording_of
     for region in result:
         if not isinstance(region, dict) or region.get("from_name") != control.name:

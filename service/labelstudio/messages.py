@@ -1,4 +1,4 @@
-"""What Label Studio sends, read strictly: only the fields that matter, whatever else a body holds."""
+"""The messages of Label Studio. Only the fields that Spanloop uses are read, and those strictly."""
 
 from __future__ import annotations
 

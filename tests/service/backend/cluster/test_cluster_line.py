@@ -8,13 +8,11 @@ import pytest
 
 from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.rollout import reference_of
-from service.backend.cluster.settings import ClusterSettings
 from service.backend.line import ChangeRefused
 from service.versions import lineage as lineages
 from service.versions.history import Conflict
 from service.versions.oci.bentos import Bentos
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
-from tests.support import api_server
 from tests.support.oci_registry import docker_registry
 
 
@@ -25,33 +23,18 @@ def host(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def api(tmp_path, monkeypatch):
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
-
-
-@pytest.fixture
-def on_cluster(api, host, tmp_path, settings):
+def settings_of_release(on_cluster, host, tmp_path):
     """Settings of a release with a repository of its own."""
-    return settings(
-        ClusterSettings,
-        namespace="here",
-        release="loop",
-        extractor_deployment="extractor",
-        registry=f"{host}/{tmp_path.name.lower().replace('_', '-')}",
-        registry_plain_http=True,
-    )
+    return on_cluster(registry=f"{host}/{tmp_path.name.lower().replace('_', '-')}", registry_plain_http=True)
 
 
 @pytest.fixture
-def bentos(on_cluster):
-    return Bentos.connect(on_cluster.registry, plain_http=True)
+def bentos(settings_of_release):
+    return Bentos.connect(settings_of_release.registry, plain_http=True)
 
 
 @pytest.fixture
-def release(on_cluster, bentos, tmp_path, lineage, monkeypatch):
+def release(settings_of_release, bentos, tmp_path, lineage, monkeypatch):
     """The release, with v1 and v2 published."""
     monkeypatch.setenv("BENTOML_HOME", "changed by the store, put back at the end")
     store = BentoStore(tmp_path / "store")
@@ -63,7 +46,7 @@ def release(on_cluster, bentos, tmp_path, lineage, monkeypatch):
         (bento / "bento.yaml").write_text(f"models: [{{tag: '{MODEL_NAME}:{version}'}}]")
         (bento / COMPLETE_MARKER).touch()
         bentos.push(store, version)
-    return ClusterLine(on_cluster)
+    return ClusterLine(settings_of_release)
 
 
 def test_a_version_is_rolled_back_to_the_one_before_and_to_the_initial_model(release, api):
@@ -94,9 +77,9 @@ def test_the_initial_model_needs_no_registry(release, bentos):
 
 
 @pytest.fixture
-def other(on_cluster, release):
+def other(settings_of_release, release):
     """Another person who changes the same release."""
-    return ClusterLine(on_cluster)
+    return ClusterLine(settings_of_release)
 
 
 def before_the_swap(release, monkeypatch, happens):

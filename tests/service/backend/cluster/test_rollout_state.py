@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.rollout import RolloutState, reference_of, state_of
 from service.backend.cluster.settings import ReleaseSettings
-from tests.support import api_server
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
 
@@ -41,14 +40,6 @@ class OldState(BaseModel):
     since: datetime
     history: tuple[OldTurn, ...]
     given_up: tuple[str, ...]
-
-
-@pytest.fixture
-def api(tmp_path, monkeypatch):
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
 
 
 @pytest.fixture
