@@ -176,6 +176,7 @@ def test_the_extractor_does_not_rest_while_a_backend_that_does_not_lead_is_asked
     leading, other = (Scaling(rollout.deployment, rollout, idle_seconds=5, clock=lambda: seconds[0]) for _ in range(2))
     for _ in range(8):
         seconds[0] += 1
+        rollout.deployment.look()  # its controller changes it all the time, and each tick begins with a look
         other.asked()
         other.note()
         leading.note()
@@ -183,6 +184,7 @@ def test_the_extractor_does_not_rest_while_a_backend_that_does_not_lead_is_asked
         assert cluster.deployment()["spec"]["replicas"] == 1
     for _ in range(7):
         seconds[0] += 1
+        rollout.deployment.look()  # its controller changes it all the time, and each tick begins with a look
         other.note()
         leading.note()
         leading.rest()
