@@ -1,8 +1,8 @@
 """The `value` of a tag, resolved in a task's data as Label Studio's editor does it.
 
 Read in the source of the editor of Label Studio 1.23.2 (`parseValue` and `get`), and seen in the browser
-(tests/end_to_end/test_values_in_the_browser.py). `$a.b[0]` alone is whatever stands there, of any type. In any other
-text each `$a.b[0]` is replaced by what stands there, written as JavaScript writes it. The rest of the text stays.
+(tests/end_to_end/test_values_in_the_browser.py). `$a.b[0]` alone gives the value at that path, of any type. In any
+other text each `$a.b[0]` is replaced by that value, written as JavaScript writes it. The rest of the text stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The text of a task as a control shows it, whatever stands in the task."""
+"""The text of a task as a control shows it, for every kind of value in the task."""
 
 from __future__ import annotations
 
