@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.model.packed.entities import entities
-from service.model.spans import Span, without_overlaps
+from service.model.spans import Span, best
 from service.model.windows import Group, Window
 
 LABELS = ("city", "person")
@@ -21,7 +21,7 @@ def window(words):
 @given(
     words=st.integers(1, 6), widths=st.integers(1, 4), numbers=st.lists(st.integers(-3, 3), min_size=48, max_size=48)
 )
-def test_the_chosen_spans_are_those_of_without_overlaps(words, widths, numbers):
+def test_the_chosen_spans_are_those_of_the_flat_choice(words, widths, numbers):
     logits = torch.tensor(numbers[: words * widths * 2], dtype=torch.float32).view(words, widths, 2)
     one = window(words)
     every = [
@@ -32,7 +32,7 @@ def test_the_chosen_spans_are_those_of_without_overlaps(words, widths, numbers):
         if logits[start, more, label].sigmoid() > 0.3
     ]
     found = entities(one, logits, 0.3)
-    wanted = without_overlaps(every)
+    wanted = best(every, "flat")
     assert [span[:3] for span in sorted(found)] == [span[:3] for span in wanted]
     assert [span.score for span in sorted(found)] == pytest.approx([span.score for span in wanted])
 
