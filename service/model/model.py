@@ -199,9 +199,7 @@ class Model:
                 return [tuple(group) for group in groups if group]
             parts += 1
 
-    def prepare(
-        self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False
-    ) -> list[Window]:
+    def prepare(self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
 
         `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.

@@ -113,13 +113,19 @@ class Nested(Multi):
 
 WAYS: Mapping[Overlap, type[Taken]] = {"flat": Flat, "nested": Nested, "multi": Multi}
 """The ways of decoding. Which spans conflict is what GLiNER 0.2.29 says (`gliner.decoding.utils`)."""
+TOLD: Mapping[Overlap, str] = {
+    "flat": "Spans do not overlap",
+    "nested": "A span may lie within another",
+    "multi": "A span may lie within another, and may have several labels",
+}
+"""The same in words for a person."""
 
 
 def best(candidates: Iterable[Span], overlap: Overlap) -> list[Span]:
     """The best candidates that may stand beside each other, in reading order.
 
-    This is GLiNER's greedy choice, by falling score. Ties go to the earlier start, then to the shorter span, then to the
-    label that sorts first: the result does not depend on the order of the candidates.
+    This is GLiNER's greedy choice, by falling score. Ties go to the earlier start, then to the shorter span, then to
+    the label that sorts first: the result does not depend on the order of the candidates.
     """
     return sorted(_greedy(candidates, WAYS[overlap]()), key=_place)
 
@@ -133,8 +139,8 @@ def decide(
     """Take the best candidates whose score is above `threshold`, and say how certain that choice is.
 
     `thresholds` are those of single labels, by their wording. All thresholds are in (0, 1). A candidate at or below its
-    threshold counts as a doubt only where it may stand beside all that was taken: with a higher score it would be one of
-    them.
+    threshold counts as a doubt only where it may stand beside all that was taken: with a higher score it would be one
+    of them.
     """
     own = thresholds or {}
     above: list[Span] = []

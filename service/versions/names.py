@@ -65,7 +65,8 @@ def suffix(
     controls, `thresholds` are those of single labels, and `overlap` is the way that a project sets, if it sets one.
     """
     own = f"{json.dumps(dict(thresholds), sort_keys=True)}\n" if thresholds else ""
-    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{f'{overlap}\n' if overlap else ''}{labels}"
+    way = f"{overlap}\n" if overlap else ""
+    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{way}{labels}"
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 

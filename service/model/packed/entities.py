@@ -15,7 +15,7 @@ def entities(window: Window, logits: torch.Tensor, floor: float) -> list[Span]:
     """The candidate spans above the probability `floor`, by falling score, in code points of the text.
 
     `logits` is [words, width, labels]. Unless the window keeps overlaps, only the best that do not overlap are
-    candidates, as `service.model.spans.Flat` has it: the stable sort keeps ties in the order of starts, ends and labels.
+    candidates, as in `service.model.spans.Flat`: the stable sort keeps ties in the order of starts, ends and labels.
     """
     found = _best_first(window, logits, floor)
     return [_span(window, *one) for one in (found if window.keeps_overlaps else _apart(found))]
