@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -35,6 +37,21 @@ def test_the_chosen_spans_are_those_of_the_flat_choice(words, widths, numbers):
     wanted = best(every, "flat")
     assert [span[:3] for span in sorted(found)] == [span[:3] for span in wanted]
     assert [span.score for span in sorted(found)] == pytest.approx([span.score for span in wanted])
+
+
+@given(words=st.integers(1, 5), numbers=st.lists(st.integers(-3, 3), min_size=30, max_size=30))
+def test_a_window_that_keeps_overlaps_has_every_candidate_above_the_floor_and_the_best_first(words, numbers):
+    logits = torch.tensor(numbers[: words * 6], dtype=torch.float32).view(words, 3, 2)
+    one = replace(window(words), keeps_overlaps=True)
+    found = entities(one, logits, 0.3)
+    assert {span[:3] for span in found} == {
+        (one.starts[start], one.ends[start + more], LABELS[label])
+        for start in range(words)
+        for more in range(min(3, words - start))
+        for label in range(2)
+        if logits[start, more, label].sigmoid() > 0.3
+    }
+    assert [span.score for span in found] == sorted((span.score for span in found), reverse=True)
 
 
 def test_without_a_score_above_the_floor_there_is_no_span():
