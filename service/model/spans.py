@@ -71,7 +71,7 @@ class Multi:
     """
 
     def __init__(self) -> None:
-        self._same: set[tuple[int, int, str]] = set()
+        self._identities: set[tuple[int, int, str]] = set()
         self._furthest: dict[int, int] = {}
         """By each start of a taken span the last of the ends of those that start there."""
         self._earliest: dict[int, int] = {}
@@ -85,13 +85,13 @@ class Multi:
         starts = self._starts[bisect_right(self._starts, span.start) : bisect_left(self._starts, span.end)]
         ends = self._ends[bisect_right(self._ends, span.start) : bisect_left(self._ends, span.end)]
         return (
-            self._identity(span) not in self._same
+            self._identity(span) not in self._identities
             and all(self._furthest[start] <= span.end for start in starts)
             and all(self._earliest[end] >= span.start for end in ends)
         )
 
     def take(self, span: Span) -> None:
-        self._same.add(self._identity(span))
+        self._identities.add(self._identity(span))
         if span.start not in self._furthest:
             insort(self._starts, span.start)
         if span.end not in self._earliest:

@@ -447,6 +447,7 @@ def test_a_version_says_that_spans_may_share_words_and_why(bench, studio):
     run = one.execute()
     lineage = one.store.get(run.version)
     assert lineage.overlap == "multi"
+    assert "may have several labels" in lineage.overlap_why
     assert lineage.overlap_why in run.message
     crossing = "crosses another span: learnt, but one of the two is answered"
     assert lineage.left_out[crossing] == 2
