@@ -7,10 +7,9 @@ from pathlib import Path
 
 from service.model.model import Model, bf16_is_native
 from service.model.splitter import default_rung
-from training import replay
+from training import ladder, overlap, replay
 from training.dataset import Document, build
 from training.judge import score
-from training.ladder import choose
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
@@ -23,7 +22,9 @@ class Learning:
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
         self.base = model
-        self.model = model.with_reading(choose(training, model))
+        self.choice = overlap.choose(training)
+        reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
+        self.model = model.with_reading(reading)
         """The model that is tuned: it has the base's weights, and reads texts as the annotations need it."""
         self.dataset = build(training, self.model, settings.seed)
         width: int = model.gliner.config.encoder_config.hidden_size
@@ -31,8 +32,8 @@ class Learning:
 
     @property
     def omissions(self) -> list[Omission]:
-        """The annotated spans that GLiNER cannot represent."""
-        return self.dataset.omissions
+        """The annotated spans that GLiNER cannot represent, and those that it cannot answer beside others."""
+        return [*self.dataset.omissions, *self.choice.unanswered]
 
     @property
     def notes(self) -> list[str]:
@@ -40,6 +41,8 @@ class Learning:
         found = [f"{script} is cut into {rung}." for script, rung in self._finer().items()]
         if self.dataset.trimmed:
             found.append(f"Spans learnt without the blanks at their edges: {self.dataset.trimmed}.")
+        if self.choice.overlap != "flat" or self.choice.unanswered:
+            found.append(self.choice.why)
         return found
 
     def _finer(self) -> dict[str, str]:
@@ -50,7 +53,9 @@ class Learning:
     def replay(self, spare: Sequence[str]) -> list[Document]:
         """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
         texts = [*replay.sentences("train"), *spare]
-        return replay.label(self.base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
+        reading = self.base.reading.model_copy(update={"overlap": self.choice.overlap})
+        base = self.base.with_reading(reading)  # a span that the version may answer must be no negative
+        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
 
     def tune(
         self,

@@ -15,7 +15,7 @@ SPAN_CHARACTERS = 80
 
 
 class Omission(NamedTuple):
-    """A span, or with an empty label all of a task, that is not learnt.
+    """A span that is not learnt or never answered, or with an empty label all of a task.
 
     `start` and `end` are code points of the text, end exclusive.
     """

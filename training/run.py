@@ -34,7 +34,6 @@ from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.omissions import Omission
 from training.progress import Reporter
-from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.tune import Stopped, TuningProgress
@@ -113,7 +112,7 @@ class TrainingRun:
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
-            known = self._publish(model, documents, parts, learning.recipe, digest, scores, champion, judged)
+            known = self._publish(model, documents, parts, learning, digest, scores, champion, judged)
         self._hand_over(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[str]]:
@@ -248,7 +247,7 @@ class TrainingRun:
         model: Model,
         documents: Sequence[Document],
         parts: Split,
-        recipe: Recipe,
+        learning: Learning,
         digest: str,
         scores: dict[str, Score],
         champion: str,
@@ -264,10 +263,12 @@ class TrainingRun:
             projects=self.reporter.run.projects,
             annotations=tuple(sorted({document.annotation for document in documents})),
             digest=digest,
-            recipe=asdict(recipe),
+            recipe=asdict(learning.recipe),
             code=publish.code_version(),
             tasks={name: len(part) for name, part in parts._asdict().items()},
             left_out=dict(self._left_out),
+            overlap=learning.choice.overlap,
+            overlap_why=learning.choice.why,
             scores=dict(scores),
             champion=version_of(champion) or self.base,
             better=judged.better,

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from service.model import reading
+from service.model.spans import TOLD
+
 if TYPE_CHECKING:
     from service.backend.supervisor import Supervisor
 
@@ -29,11 +32,14 @@ def render(supervisor: Supervisor, fragment: bool) -> str:
 
 def _facts(supervisor: Supervisor) -> dict[str, Any]:
     answering = supervisor.extractor.version
+    lineage = next((known for known in supervisor.published if known.version == answering), None)
     runs = supervisor.runs.all()[:RUNS_SHOWN]
     return {
         "answering": answering,
         "history": supervisor.rollout.history,
-        "lineage": next((known for known in supervisor.published if known.version == answering), None),
+        "lineage": lineage,
+        "overlap": lineage.overlap if lineage else reading.read(Path(supervisor.settings.model)).overlap,
+        "overlaps": TOLD,
         "versions": supervisor.published,
         "runs": runs,
         "with_left_out": {run.id for run in runs if supervisor.runs.left_out(run.id)},

@@ -23,16 +23,21 @@ from service.labelstudio.label_config import LabelConfigError, parse
 from service.labelstudio.messages import Predict, project_id
 from service.labelstudio.unread import Unread
 from service.metrics import failures
-from service.model.spans import Extraction
+from service.model.reading import Overlap
+from service.model.spans import Extraction, beside
 from service.versions.names import seen_version, suffix, with_suffix
 from service.web.routes import RequestRefused
 
 
-class Thresholds(NamedTuple):
-    """The lowest probability of a predicted span, and those of single labels, by the value that goes into regions."""
+class Decoding(NamedTuple):
+    """How a project's spans are chosen among what the model finds."""
 
-    default: float
-    of_labels: Mapping[str, float]
+    threshold: float
+    """The lowest probability of a predicted span."""
+    thresholds: Mapping[str, float]
+    """Those of single labels, by the value that goes into regions."""
+    overlap: Overlap | None
+    """Which spans may share words; None for what the version was tuned for."""
 
 
 class Predictor:
@@ -45,12 +50,12 @@ class Predictor:
         self._reader = Reader(settings)
         self.tallies = Tallies()
 
-    def thresholds(self, said: Project | ExtraParams | None) -> Thresholds:
-        """The thresholds of a project, or of what it says of itself; the release's where it says nothing."""
+    def decoding(self, said: Project | ExtraParams | None) -> Decoding:
+        """What a project says of itself; the release's threshold and the version's way where it says nothing."""
         if said is None:
-            return Thresholds(self._settings.threshold, {})
-        default = said.threshold if said.threshold is not None else self._settings.threshold
-        return Thresholds(default, said.thresholds)
+            return Decoding(self._settings.threshold, {}, None)
+        threshold = said.threshold if said.threshold is not None else self._settings.threshold
+        return Decoding(threshold, said.thresholds, said.overlap)
 
     def version(self, model: str, label_config: str | None, project: int | None) -> str:
         """The version that Label Studio is told of a model's version, for this config and what is known of the project.
@@ -64,7 +69,7 @@ class Predictor:
 
         Raises LabelConfigError.
         """
-        return suffix(fingerprint(parse(label_config or "")), *self.thresholds(said))
+        return suffix(fingerprint(parse(label_config or "")), *self.decoding(said))
 
     async def predict(self, request: Predict, seconds: float) -> list[dict[str, Any]]:
         """One item a task. Raises RequestRefused for a config that cannot be used, or without a model (503)."""
@@ -74,25 +79,26 @@ class Predictor:
             raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
         deadline = time.monotonic() + seconds
         project = project_id(request.project)
-        thresholds = self.thresholds(self._projects.get(project))
+        decoding = self.decoding(self._projects.get(project))
         readings = await to_thread.run_sync(self._reader.read, request.tasks, controls, deadline)
         for unread in unread_of(readings):
             failures.count(unread.cause)
-        asked, reads = questions(readings, thresholds.of_labels)
+        asked, reads = questions(readings, decoding.thresholds, decoding.overlap)
         try:
             # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
             began = time.monotonic()
-            answer = await self._extractor.ask(asked, thresholds.default, deadline - began)
+            answer = await self._extractor.ask(asked, decoding.threshold, deadline - began)
         except Unavailable as error:
             raise RequestRefused(503, str(error), error.cause) from error
         metrics.EXTRACTOR_WAIT.observe(time.monotonic() - began)
         labels = fingerprint(controls)
         self.tallies.count(project, labels, zip((task.id for task in request.tasks), readings, strict=True))
         items = [Prediction(unread=reading.failure) for reading in readings]
+        overlap = decoding.overlap or answer.overlap
         for group, found in zip(reads, answer.items, strict=True):
             for read, extraction in zip(group, found, strict=True):
-                items[read.task].add(read, extraction, request.regions)
-        version = seen_version(answer.version, labels, *thresholds)
+                items[read.task].add(read, extraction, request.regions, overlap)
+        version = seen_version(answer.version, labels, *decoding)
         return [item.as_json(version) for item in items]
 
 
@@ -105,13 +111,13 @@ class Prediction:
     error: str = ""
     unread: Unread | None = None
 
-    def add(self, read: Read, found: Extraction | Failure, context: Sequence[Any]) -> None:
-        """Take over what was found in a passage, but for what overlaps regions that the annotator has."""
+    def add(self, read: Read, found: Extraction | Failure, context: Sequence[Any], overlap: Overlap) -> None:
+        """Take over what was found in a passage, but for what may not stand beside regions that the annotator has."""
         if isinstance(found, Failure):
             self.error = self.error or found.reason
             return
-        marked = regions.taken(context, read.control, read.passage)
-        kept = Extraction(regions.without_taken(found.spans, marked), found.certainty)
+        marked = regions.marked(context, read.control, read.passage)
+        kept = Extraction(beside(found.spans, marked, overlap), found.certainty)
         self.regions += regions.regions(read.passage, kept, read.control)
         self.certainty = min(self.certainty, kept.certainty)
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from service.labelstudio import extra_params
+from service.model.reading import Overlap
 
 SEEN_EVERY = timedelta(hours=1)
 """When a project was last seen is written this often, not at every /setup."""
@@ -36,6 +37,8 @@ class Project(BaseModel):
     """The project's own threshold, from its extra_params; None for the release's."""
     thresholds: dict[str, float] = {}
     """Thresholds of single labels, from its extra_params, by the value that goes into regions."""
+    overlap: Overlap | None = None
+    """Which spans may share words, from its extra_params; None for what the version was tuned for."""
     suffix: str = ""
     """What Label Studio sees its versions with besides their names; empty where that is not known."""
     warning: str = ""
@@ -106,6 +109,7 @@ class Projects(ABC):
         told = {
             "threshold": params.threshold,
             "thresholds": dict(params.thresholds),
+            "overlap": params.overlap,
             "suffix": suffix,
             "warning": " ".join(filter(None, (config_error, *wrong))),
         }

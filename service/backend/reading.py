@@ -18,6 +18,7 @@ from service.labelstudio.messages import Task, UnreadableTask
 from service.labelstudio.passages import Passage, passage_of
 from service.labelstudio.remote_texts import RemoteTexts
 from service.labelstudio.unread import Unread
+from service.model.reading import Overlap
 
 log = logging.getLogger(__name__)
 
@@ -112,25 +113,26 @@ def _in_time(reading: Future[TaskReading], deadline: float) -> TaskReading:
 
 
 def questions(
-    readings: Sequence[TaskReading], thresholds: Mapping[str, float]
+    readings: Sequence[TaskReading], thresholds: Mapping[str, float], overlap: Overlap | None = None
 ) -> tuple[list[Question], list[list[Read]]]:
     """What to ask of readings that get a prediction, and for each question the passages of its texts.
 
-    Passages with the same labels are asked together. `thresholds` are those of single labels, by the region's value.
+    Passages with the same labels are asked together. `thresholds` are those of single labels, by the region's value;
+    `overlap` says which spans may share words, None for what the version was tuned for.
     """
     reads = [read for reading in readings if reading.failure is None for read in reading.reads]
     groups = [list(group) for _, group in groupby(sorted(reads, key=_labels), key=_labels)]
-    return [_question(group, thresholds) for group in groups], groups
+    return [_question(group, thresholds, overlap) for group in groups], groups
 
 
 def _labels(read: Read) -> tuple[tuple[str, str], ...]:
     return read.control.labels
 
 
-def _question(reads: Sequence[Read], thresholds: Mapping[str, float]) -> Question:
+def _question(reads: Sequence[Read], thresholds: Mapping[str, float], overlap: Overlap | None) -> Question:
     control = reads[0].control
     own = {wording: thresholds[label] for wording, label in control.value_of.items() if label in thresholds}
-    return Question([read.passage.text for read in reads], control.wordings, own)
+    return Question([read.passage.text for read in reads], control.wordings, own, overlap)
 
 
 def unread_of(readings: Sequence[TaskReading]) -> Iterator[Unread]:

@@ -102,7 +102,9 @@ class Engine:
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
         requests = [
-            PendingRequest(loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds, q.thresholds)
+            PendingRequest(
+                loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds, q.thresholds, q.overlap
+            )
             for q in questions
         ]
         with self._changed:
@@ -111,7 +113,7 @@ class Engine:
             self._requests.extend(requests)
             self._changed.notify_all()
         items = await asyncio.gather(*(asyncio.wrap_future(request.answer) for request in requests))
-        return Answer(loaded.version, list(items))
+        return Answer(loaded.version, list(items), loaded.model.reading.overlap)
 
     def gauges(self) -> Iterable[Metric]:
         """The engine's gauges, for Prometheus."""

@@ -18,6 +18,7 @@ from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure
 from service.metrics import failures
+from service.model.reading import Overlap
 from service.model.spans import Extraction, Span, decide
 from service.model.windows import Window
 
@@ -45,6 +46,8 @@ class PendingRequest:
     deadline: float
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Thresholds of single labels, by their wording."""
+    overlap: Overlap | None = None
+    """Which spans may share words; None for what the version was tuned for."""
     todo: deque[int] = field(init=False)
     preparing: int | None = None
     """Index of the text that is being cut into windows."""
@@ -89,7 +92,7 @@ class PendingRequest:
     def windows_of(self, index: int) -> list[Window] | Failure:
         """The windows of a text, or a Failure with the reason why it has none."""
         try:
-            return self.loaded.model.prepare(self.texts[index], self.labels, self._lowest)
+            return self.loaded.model.prepare(self.texts[index], self.labels, self._lowest, self._keeps_overlaps)
         except BaseException as error:  # one text must not fail others; a panic of tokenizers is no Exception
             cause = cause_of(error, Cause.BAD_TEXT)
             if not hasattr(error, "cause"):  # the message of an error with a cause says all there is
@@ -114,6 +117,16 @@ class PendingRequest:
     def _lowest(self) -> float:
         return min([self.threshold, *self.thresholds.values()])
 
+    @property
+    def _overlap(self) -> Overlap:
+        return self.overlap or self.loaded.model.reading.overlap
+
+    @property
+    def _keeps_overlaps(self) -> bool:
+        """Whether a candidate may be taken though a better one overlaps it: beside it, or as that one's label has a
+        higher threshold."""
+        return self._overlap != "flat" or bool(self.thresholds)
+
     def begin(self, index: int) -> None:
         """Note that a window of a text is in the next batch."""
         if index not in self.begun:
@@ -128,7 +141,8 @@ class PendingRequest:
         self.running[index] -= 1
         if not self.running[index]:
             del self.running[index]
-            self.items[index] = extraction = decide(self.found.pop(index), self.threshold, self.thresholds)
+            found = self.found.pop(index)
+            self.items[index] = extraction = decide(found, self.threshold, self.thresholds, self._overlap)
             metrics.found(extraction.spans)
 
     def fail(self, index: int, reason: str) -> None:

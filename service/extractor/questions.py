@@ -8,15 +8,19 @@ from typing import NamedTuple, Protocol
 from prometheus_client.metrics_core import Metric
 
 from service.errors import Cause
+from service.model.reading import Overlap
 from service.model.spans import Extraction
 
 
 class Question(NamedTuple):
-    """Texts, the wordings of the labels to find in them, and by wording the thresholds that single labels have."""
+    """Texts, and the wordings of the labels to find in them."""
 
     texts: Sequence[str]
     labels: Sequence[str]
     thresholds: Mapping[str, float] = {}
+    """The thresholds that single labels have, by their wording."""
+    overlap: Overlap | None = None
+    """Which spans may share words; None for what the version was tuned for."""
 
 
 class Failure(NamedTuple):
@@ -30,6 +34,8 @@ class Answer(NamedTuple):
 
     version: str
     items: list[list[Extraction | Failure]]
+    overlap: Overlap = "flat"
+    """Which spans may share words where the question does not say."""
 
 
 class Unavailable(RuntimeError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from service.extractor.questions import Answer, Failure, Question
+from service.model.reading import Overlap
 from service.model.spans import Extraction, Span
 
 
@@ -26,24 +28,38 @@ class Item(msgspec.Struct, omit_defaults=True):
 
 
 class Reply(msgspec.Struct):
-    """The answer of /extract."""
+    """The answer of /extract. An extractor of an earlier release does not say `overlap`, and is flat."""
 
     version: str
     items: list[list[Item]]
+    overlap: Overlap = "flat"
 
 
 def encode_ask(questions: Sequence[Question], threshold: float) -> bytes:
-    return msgspec.json.encode(Ask(list(questions), threshold))
+    """The body of /extract. What a question does not set is left out.
+
+    So an extractor of an earlier release, as there is during an upgrade, answers what it can answer. It refuses a
+    question that sets what it does not know: an answer without that would be stored as if it had been heeded.
+    """
+    return msgspec.json.encode({"questions": [_shortened(one) for one in questions], "threshold": threshold})
 
 
 def encode_answer(answer: Answer) -> bytes:
-    return msgspec.json.encode(Reply(answer.version, [[_item(result) for result in items] for items in answer.items]))
+    items = [[_item(result) for result in items] for items in answer.items]
+    return msgspec.json.encode(Reply(answer.version, items, answer.overlap))
 
 
 def decode_answer(body: bytes) -> Answer:
     """The answer that a body holds. Raises msgspec.MsgspecError (a ValueError) if it holds none."""
     reply = msgspec.json.decode(body, type=Reply)
-    return Answer(reply.version, [[_result(item) for item in items] for items in reply.items])
+    return Answer(reply.version, [[_result(item) for item in items] for items in reply.items], reply.overlap)
+
+
+def _shortened(question: Question) -> tuple[Any, ...]:
+    """A question without its last fields if they are not set."""
+    if question.overlap:
+        return question
+    return question[:3] if question.thresholds else question[:2]
 
 
 def _item(result: Extraction | Failure) -> Item:

@@ -69,6 +69,8 @@ class Control:
     """The Labels of the config, for a control that has more in each task."""
     labels_value: str = ""
     repeats: tuple[Repeat, ...] = ()
+    is_multiple: bool = False
+    """Whether a region of it may have several labels (`choice="multiple"`)."""
 
     @property
     def wordings(self) -> tuple[str, ...]:
@@ -118,6 +120,7 @@ def _facts(control: Control) -> list[object]:
         "tags": control.tags,
         "labels_value": control.labels_value,
         "repeats": [astuple(repeat) for repeat in control.repeats],
+        "is_multiple": control.is_multiple,
     }
     own = {name: fact for name, fact in more.items() if fact}
     return [*facts, control.labels, *([own] if own else [])]

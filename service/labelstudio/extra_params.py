@@ -1,6 +1,6 @@
 """What a project sets by itself: the extra params of Label Studio's dialog *Connect Model*.
 
-{"threshold": 0.4, "thresholds": {"Disease": 0.3}}
+{"threshold": 0.4, "thresholds": {"Disease": 0.3}, "overlap": "nested"}
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
+
+from service.model.reading import Overlap
 
 KEYS_TOLD = 5
 """So many unknown keys or labels are named."""
@@ -22,6 +24,8 @@ class ExtraParams:
     """The project's own threshold; None for the release's."""
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """Thresholds of single labels, by the value that goes into regions."""
+    overlap: Overlap | None = None
+    """Which spans may share words; None for what the version was tuned for."""
 
 
 def read(given: object) -> tuple[ExtraParams, list[str]]:
@@ -61,7 +65,18 @@ def _thresholds(given: object) -> tuple[dict[str, float], list[str]]:
     return usable, [reason] if wrong else []
 
 
-READERS: Mapping[str, Callable[[object], tuple[Any, list[str]]]] = {"threshold": _threshold, "thresholds": _thresholds}
+def _overlap(given: object) -> tuple[Overlap | None, list[str]]:
+    known = get_args(Overlap)
+    if given in known:
+        return given, []  # type: ignore[return-value]
+    return None, [f"The overlap in extra_params is none of {', '.join(known)}; what the version was tuned for is used."]
+
+
+READERS: Mapping[str, Callable[[object], tuple[Any, list[str]]]] = {
+    "threshold": _threshold,
+    "thresholds": _thresholds,
+    "overlap": _overlap,
+}
 """How the value of each known key is read: what is used, and what cannot be."""
 
 

@@ -200,6 +200,7 @@ def _control(element: Element, shown: Element, around: tuple[Repeat, ...]) -> Co
         tags=tuple(tags) if labels_value else (),
         labels_value=labels_value,
         repeats=around,
+        is_multiple=_attribute(element, "choice") == "multiple",
     )
 
 

@@ -199,8 +199,10 @@ class Model:
                 return [tuple(group) for group in groups if group]
             parts += 1
 
-    def prepare(self, text: str, labels: Sequence[str], threshold: float) -> list[Window]:
+    def prepare(self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
+
+        `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.
 
         Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read.
         """
@@ -211,11 +213,13 @@ class Model:
                 f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
                 "looked for in it. Set SPANLOOP_MODEL to a model for this language."
             )
-        return self._windows(words, labels, threshold)
+        return self._windows(words, labels, threshold, keeps_overlaps)
 
-    def _windows(self, words: Words, labels: Sequence[str], threshold: float) -> list[Window]:
+    def _windows(
+        self, words: Words, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False
+    ) -> list[Window]:
         return [
-            self._window(words, group, piece, threshold)
+            self._window(words, group, piece, threshold, keeps_overlaps)
             for group in self._groups(tuple(labels))
             for piece in self.windows(words, len(group.prompt) + len(self.subtokens.closing))
         ]
@@ -272,17 +276,19 @@ class Model:
         return self.extract_each([(text, labels) for text in texts], threshold)
 
     def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
-        """The spans of every (text, labels) pair, in order. A text that is not read has none."""
+        """The spans of every (text, labels) pair, in order, decoded as the version does. A text not read has none."""
+        overlap = self.reading.overlap
         indexed: list[tuple[int, Window]] = []
         for index, (text, labels) in enumerate(questions):
             with suppress(Unread):
-                indexed += [(index, window) for window in self.prepare(text, labels, threshold)]
+                own = self.prepare(text, labels, threshold, keeps_overlaps=overlap != "flat")
+                indexed += [(index, window) for window in own]
         candidates: list[list[Span]] = [[] for _ in questions]
         indexed.sort(key=lambda entry: entry[1].tokens)
         for batch in self._batches(indexed):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
-        return [decide(spans, threshold) for spans in candidates]
+        return [decide(spans, threshold, overlap=overlap) for spans in candidates]
 
     def _batches(self, indexed: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:
         """Cut a sequence of windows into batches of at most `batch_tokens`, but of at least one window."""
@@ -321,7 +327,7 @@ class Model:
         after = 0 if self.gliner.config.embed_ent_token else 1
         return Group(labels, (*opening, *ids), tuple(place + after for place in places[: 2 * len(labels) : 2]))
 
-    def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
+    def _window(self, words: Words, group: Group, piece: slice, threshold: float, keeps_overlaps: bool) -> Window:
         ids = words.ids[words.offsets[piece.start] : words.offsets[piece.stop]]
         return Window(
             words=words.asked[piece],
@@ -332,6 +338,7 @@ class Model:
             group=group,
             tokens=len(group.prompt) + len(ids) + len(self.subtokens.closing),
             threshold=threshold,
+            keeps_overlaps=keeps_overlaps,
         )
 
 

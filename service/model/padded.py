@@ -5,7 +5,8 @@ This works for every architecture and on every device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -21,7 +22,9 @@ class Padded:
     """Runs a model of any architecture."""
 
     def __init__(self, gliner: Any) -> None:
-        self._gliner = gliner
+        self._gliner = copy.copy(gliner)
+        self._gliner.decoder = copy.copy(gliner.decoder)
+        self._gliner.decoder.greedy_search = _candidates(gliner.decoder.greedy_search)
         self.batch_tokens = CPU_BATCH_TOKENS if gliner.device.type == "cpu" else MAX_BATCH_TOKENS
         self._collator = gliner.create_collator()
         self._by_span = getattr(gliner.config, "span_mode", "") != "token_level"
@@ -49,10 +52,12 @@ class Padded:
                 "The model gave scores that are not numbers. If it serves in fp16, set SPANLOOP_PRECISION to fp32."
             )
         thresholds = [window.threshold for window in windows]
-        candidates = self._gliner.decode_batch(output, inputs, threshold=[min(floor, t) for t in thresholds])
+        apart = [not window.keeps_overlaps for window in windows]
+        lowest = [min(floor, threshold) for threshold in thresholds]
+        candidates = self._gliner.decode_batch(output, inputs, threshold=lowest, flat_ner=apart)
         if not self._by_span:
             # A token-level model joins tokens above the threshold to spans: a lower threshold gives other spans.
-            taken = self._gliner.decode_batch(output, inputs, threshold=thresholds)
+            taken = self._gliner.decode_batch(output, inputs, threshold=thresholds, flat_ner=apart)
             doubts = [[s for s in spans if s.score <= t] for spans, t in zip(candidates, thresholds, strict=True)]
             candidates = [spans + doubt for spans, doubt in zip(taken, doubts, strict=True)]
         return [
@@ -65,3 +70,15 @@ class Padded:
         if not isinstance(value, torch.Tensor):
             return value
         return value.pin_memory().to(self._gliner.device, non_blocking=True)
+
+
+def _candidates(flat: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """GLiNER's greedy choice where spans may not overlap; else all spans, because `service.model.spans` chooses.
+
+    Of spans that may overlap GLiNER compares each with all that are taken: thousands take it seconds.
+    """
+
+    def greedy_search(spans: list[Any], flat_ner: bool = True, multi_label: bool = False) -> list[Any]:
+        return flat(spans) if flat_ner else spans
+
+    return greedy_search

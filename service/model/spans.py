@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from service.model.reading import Overlap
 
 
 class Span(NamedTuple):
@@ -21,7 +23,7 @@ class Span(NamedTuple):
 
 
 class Extraction(NamedTuple):
-    """The spans of one text in reading order, and how certain the model is of them.
+    """The spans of one text in reading order, an outer one before those within it, and how certain the model is.
 
     `certainty` is in [0, 1]: the smallest distance of a span's score to the threshold, as a share of the largest
     possible distance. It counts taken and rejected spans. 0 is a score at the threshold, 1 a text without candidates.
@@ -33,47 +35,151 @@ class Extraction(NamedTuple):
     certainty: float
 
 
-def without_overlaps(candidates: Iterable[Span]) -> list[Span]:
-    """The best candidates that do not overlap, in reading order.
+class Taken(Protocol):
+    """The spans that are taken so far in one way of decoding."""
 
-    This is the greedy choice of GLiNER's flat decoding, by falling score. Ties go to the earlier start, then to the
-    shorter span, then to the label that sorts first: the result does not depend on the order of the candidates.
+    def admits(self, span: Span) -> bool:
+        """Whether a span may stand beside all that are taken."""
+        ...
+
+    def take(self, span: Span) -> None: ...
+
+
+class Flat:
+    """No two spans share a character: GLiNER's `flat_ner=True`."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def admits(self, span: Span) -> bool:
+        # The taken spans do not overlap, so only two neighbours can overlap the new span.
+        place = bisect_left(self._starts, span.start)
+        after_previous = place == 0 or self._ends[place - 1] <= span.start
+        return after_previous and (place == len(self._starts) or span.end <= self._starts[place])
+
+    def take(self, span: Span) -> None:
+        place = bisect_left(self._starts, span.start)
+        self._starts.insert(place, span.start)
+        self._ends.insert(place, span.end)
+
+
+class Multi:
+    """No span crosses another: of two that overlap one contains the other. A stretch may have several labels.
+
+    This is GLiNER's `flat_ner=False` with `multi_label=True`.
     """
-    return _apart(sorted(candidates, key=_rank))
+
+    def __init__(self) -> None:
+        self._identities: set[tuple[int, int, str]] = set()
+        self._furthest: dict[int, int] = {}
+        """By each start of a taken span the last of the ends of those that start there."""
+        self._earliest: dict[int, int] = {}
+        """By each end of a taken span the first of the starts of those that end there."""
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        """The keys of both, sorted."""
+
+    def admits(self, span: Span) -> bool:
+        # A span crosses another if just one boundary of the other lies within it. Few words lie within a span.
+        starts = self._starts[bisect_right(self._starts, span.start) : bisect_left(self._starts, span.end)]
+        ends = self._ends[bisect_right(self._ends, span.start) : bisect_left(self._ends, span.end)]
+        return (
+            self._identity(span) not in self._identities
+            and all(self._furthest[start] <= span.end for start in starts)
+            and all(self._earliest[end] >= span.start for end in ends)
+        )
+
+    def take(self, span: Span) -> None:
+        self._identities.add(self._identity(span))
+        if span.start not in self._furthest:
+            insort(self._starts, span.start)
+        if span.end not in self._earliest:
+            insort(self._ends, span.end)
+        self._furthest[span.start] = max(span.end, self._furthest.get(span.start, span.end))
+        self._earliest[span.end] = min(span.start, self._earliest.get(span.end, span.start))
+
+    def _identity(self, span: Span) -> tuple[int, int, str]:
+        """What no two of the spans have in common."""
+        return span[:3]
 
 
-def decide(candidates: Iterable[Span], threshold: float, thresholds: Mapping[str, float] | None = None) -> Extraction:
-    """Take the candidates whose score is above `threshold`, and say how certain that choice is.
+class Nested(Multi):
+    """No span crosses another, and a stretch has one label: GLiNER's `flat_ner=False`."""
 
-    `thresholds` are those of single labels, by their wording. A candidate at or below its threshold counts as a doubt
-    only where it overlaps nothing that was taken. All thresholds are in (0, 1).
+    def _identity(self, span: Span) -> tuple[int, int, str]:
+        return (span.start, span.end, "")
+
+
+WAYS: Mapping[Overlap, type[Taken]] = {"flat": Flat, "nested": Nested, "multi": Multi}
+"""The ways of decoding. Which spans conflict is what GLiNER 0.2.29 says (`gliner.decoding.utils`)."""
+TOLD: Mapping[Overlap, str] = {
+    "flat": "Spans do not overlap",
+    "nested": "A span may lie within another",
+    "multi": "A span may lie within another, and may have several labels",
+}
+"""The same in words for a person."""
+
+
+def best(candidates: Iterable[Span], overlap: Overlap) -> list[Span]:
+    """The best candidates that may stand beside each other, in reading order.
+
+    This is GLiNER's greedy choice, by falling score. Ties go to the earlier start, then to the shorter span, then to
+    the label that sorts first: the result does not depend on the order of the candidates.
+    """
+    return sorted(_greedy(candidates, WAYS[overlap]()), key=_place)
+
+
+def decide(
+    candidates: Iterable[Span],
+    threshold: float,
+    thresholds: Mapping[str, float] | None = None,
+    overlap: Overlap = "flat",
+) -> Extraction:
+    """Take the best candidates whose score is above `threshold`, and say how certain that choice is.
+
+    `thresholds` are those of single labels, by their wording. All thresholds are in (0, 1). A candidate at or below its
+    threshold counts as a doubt only where it may stand beside all that was taken: with a higher score it would be one
+    of them.
     """
     own = thresholds or {}
+    above: list[Span] = []
+    below: list[Span] = []
+    for span in candidates:
+        (above if span.score > own.get(span.label, threshold) else below).append(span)
+    taken = WAYS[overlap]()
+    spans = sorted(_greedy(above, taken), key=_place)
+    decisions = [*spans, *filter(taken.admits, below)]
+    margins = (_margin(span.score, own.get(span.label, threshold)) for span in decisions)
+    return Extraction(tuple(spans), min(margins, default=1.0))
 
-    def threshold_of(span: Span) -> float:
-        return own.get(span.label, threshold)
 
-    # What is above its threshold goes first: a higher score below a higher threshold must not take its place.
-    kept = _apart(sorted(candidates, key=lambda span: (span.score <= threshold_of(span), *_rank(span))))
-    spans = tuple(span for span in kept if span.score > threshold_of(span))
-    return Extraction(spans, min((_margin(span.score, threshold_of(span)) for span in kept), default=1.0))
+def beside(spans: Iterable[Span], given: Iterable[Span], overlap: Overlap) -> tuple[Span, ...]:
+    """The spans that may stand beside each of the given ones, however those stand to each other."""
+    each = [_alone(span, WAYS[overlap]()) for span in given]
+    return tuple(span for span in spans if all(taken.admits(span) for taken in each))
+
+
+def _alone(span: Span, taken: Taken) -> Taken:
+    taken.take(span)
+    return taken
+
+
+def _greedy(candidates: Iterable[Span], taken: Taken) -> Iterator[Span]:
+    """Take the candidates that are admitted, the best first."""
+    for span in sorted(candidates, key=_rank):
+        if taken.admits(span):
+            taken.take(span)
+            yield span
 
 
 def _rank(span: Span) -> tuple[float, int, int, str]:
     return (-span.score, span.start, span.end, span.label)
 
 
-def _apart(ranked: Iterable[Span]) -> list[Span]:
-    """The spans that overlap none before them, in reading order."""
-    chosen: list[Span] = []
-    for span in ranked:
-        # The chosen spans are in reading order and do not overlap, so only two neighbours can overlap the new span.
-        place = bisect_left(chosen, span.start, key=lambda other: other.start)
-        after_previous = place == 0 or chosen[place - 1].end <= span.start
-        before_next = place == len(chosen) or span.end <= chosen[place].start
-        if after_previous and before_next:
-            chosen.insert(place, span)
-    return chosen
+def _place(span: Span) -> tuple[int, int, float, str]:
+    """Where a span stands in reading order: of several labels of a stretch the most probable comes first."""
+    return (span.start, -span.end, -span.score, span.label)
 
 
 def _margin(score: float, threshold: float) -> float:

@@ -40,6 +40,8 @@ class Window:
     tokens: int
     """Number of sub-tokens of the window, with the prompt and the special tokens."""
     threshold: float
+    keeps_overlaps: bool = False
+    """Whether its candidates include those that overlap a better one: they may be taken all the same."""
 
 
 def windows(tokens_per_word: Sequence[int], max_words: int, max_tokens: int, overlap: int) -> list[tuple[int, int]]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from service.model.reading import Overlap
+
 FORMAT = 1
 FILE = "lineage.json"
 
@@ -56,7 +58,11 @@ class Lineage(BaseModel):
     tasks: dict[str, int]
     """Number of tasks by their use: training, validation, held out."""
     left_out: dict[str, int] = {}
-    """Annotated spans that GLiNER cannot represent, by reason."""
+    """Annotated spans that GLiNER cannot represent, or not answer beside others, by reason."""
+    overlap: Overlap = "flat"
+    """Which spans of a text may share words, where a project does not say."""
+    overlap_why: str = ""
+    """Why the run chose that; empty for versions from before runs chose."""
     scores: dict[str, Score]
     """By model: base, champion, new."""
     champion: str

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from service.model.reading import Overlap
 from service.versions import lineage
 from service.versions.reference import Reference
 
@@ -54,21 +55,30 @@ def version_of(reference: str) -> str:
         return reference
 
 
-def suffix(labels: str, threshold: float, thresholds: Mapping[str, float] | None = None) -> str:
+def suffix(
+    labels: str, threshold: float, thresholds: Mapping[str, float] | None = None, overlap: Overlap | None = None
+) -> str:
     """Six hex digits for what decides a prediction besides the version.
 
     Label Studio skips tasks that hold a prediction of the version that /setup names, so a new label, wording,
-    threshold or prediction code must give another name. `labels` is the canonical text of the config's controls, and
-    `thresholds` are those of single labels.
+    threshold, way of decoding or prediction code must give another name. `labels` is the canonical text of the config's
+    controls, `thresholds` are those of single labels, and `overlap` is the way that a project sets, if it sets one.
     """
     own = f"{json.dumps(dict(thresholds), sort_keys=True)}\n" if thresholds else ""
-    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{labels}"
+    way = f"{overlap}\n" if overlap else ""
+    content = f"{PREDICTION_CODE}\n{threshold!r}\n{own}{way}{labels}"
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 
-def seen_version(version: str, labels: str, threshold: float, thresholds: Mapping[str, float] | None = None) -> str:
+def seen_version(
+    version: str,
+    labels: str,
+    threshold: float,
+    thresholds: Mapping[str, float] | None = None,
+    overlap: Overlap | None = None,
+) -> str:
     """The version as Label Studio stores it, with the `suffix` of what else decides a prediction."""
-    return with_suffix(version, suffix(labels, threshold, thresholds))
+    return with_suffix(version, suffix(labels, threshold, thresholds, overlap))
 
 
 def with_suffix(version: str, suffix: str) -> str:

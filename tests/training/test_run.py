@@ -426,3 +426,31 @@ def test_a_held_out_text_is_not_replayed_before_it_is_annotated(bench, studio, m
     monkeypatch.setattr(Learning, "replay", lambda learning, spare: replayed.extend(spare) or keep(learning, spare))
     bench(steps=2).execute()
     assert sorted(replayed) == sorted(text for text in texts if not is_held_out(text))
+
+
+def test_a_version_says_that_spans_may_share_words_and_why(bench, studio):
+    """Each name has both labels in one region, and in two tasks a span crosses another one."""
+    tasks = annotated(60)
+    for task in tasks:
+        (region,) = task["annotations"][0]["result"]
+        region["value"]["labels"] = ["person", "city"]
+    learnt_from = [task for task in tasks if not is_held_out(task["data"]["text"])]
+    for task in learnt_from[:2]:
+        text, (region,) = task["data"]["text"], task["annotations"][0]["result"]
+        for start, end in ((text.index("lives"), len(text)), (text.index("house"), text.index("lives") + 5)):
+            value = {"start": start, "end": end, "labels": ["city"]}
+            task["annotations"][0]["result"].append({**region, "value": value})
+    studio.projects[1] = StudioProject(
+        label_config=CONFIG.replace("<Labels", '<Labels choice="multiple"'), export=tasks
+    )
+    one = bench()
+    run = one.execute()
+    lineage = one.store.get(run.version)
+    assert lineage.overlap == "multi"
+    assert "may have several labels" in lineage.overlap_why
+    assert lineage.overlap_why in run.message
+    crossing = "crosses another span: learnt, but one of the two is answered"
+    assert lineage.left_out[crossing] == 2
+    assert f"2 × {crossing}" in run.message
+    told = [json.loads(line) for line in one.runs.left_out(run.id).read_text().splitlines()]
+    assert {entry["task"] for entry in told if entry["reason"] == crossing} == {task["id"] for task in learnt_from[:2]}

@@ -50,7 +50,7 @@ def test_two_controls_or_a_project_threshold_still_give_one_version_in_both_plac
 def test_a_projects_threshold_is_taken_from_extra_params_where_it_makes_sense(client, given, threshold):
     named = setup(client, extra_params=given)
     predictor, project = client.app.state.supervisor.predictor, client.app.state.supervisor.projects.get(1)
-    assert predictor.thresholds(project).default == threshold
+    assert predictor.decoding(project).threshold == threshold
     assert (named == setup(client, project="2.1")) == (threshold == 0.5)
     assert client.get("/health").status_code == 200
 
@@ -136,3 +136,20 @@ def test_what_of_the_extra_params_has_no_effect_is_told_on_the_page(client, give
     named = setup(client, extra_params=given)
     assert says.replace("'", "&#39;") in client.get("/").text
     assert (named == plain) == ("Disease" not in says)
+
+
+def test_a_projects_way_of_decoding_changes_its_version_and_survives_a_restart(backend):
+    client = backend()
+    default = setup(client)
+    seen = [setup(client, extra_params={"overlap": way}) for way in ("flat", "nested", "multi")]
+    assert len({default, *seen}) == 4
+    assert results(client, "Alice")[0]["model_version"] == seen[-1]
+    again = backend()
+    assert results(again, "Alice")[0]["model_version"] == seen[-1]
+    assert setup(again, extra_params="") == default
+
+
+@pytest.mark.parametrize("wrong", ["NESTED", "all", 7, True, ["nested"], {"nested": 1}])
+def test_an_unknown_way_of_decoding_is_told_and_has_no_effect(client, wrong):
+    assert setup(client, extra_params={"overlap": wrong}) == setup(client, project="2.1")
+    assert "none of flat, nested, multi" in client.get("/?fragment").text

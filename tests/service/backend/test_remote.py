@@ -50,6 +50,14 @@ def test_several_questions_are_answered_in_order(extractor):
     assert [len(items) for items in answer.items] == [1, 0, 2]
 
 
+def test_a_way_of_decoding_reaches_the_extractor_and_the_answer_says_the_versions_own(extractor, shared_model):
+    labels = ("person", "person today")
+    forced = asyncio.run(remote(extractor.url).ask([Question(["Alice"], labels, overlap="multi")], 0.5, 60))
+    assert sorted(span.label for span in forced.items[0][0].spans) == sorted(labels)
+    default = asyncio.run(remote(extractor.url).ask([Question(["Alice"], labels)], 0.5, 60))
+    assert (len(default.items[0][0].spans), default.overlap) == (1, "flat")
+
+
 def test_a_request_waits_for_a_pod_that_starts_and_wakes_it(pods, settings):
     pod = pods(build(settings(ExtractorSettings)))
     tries = []

@@ -82,6 +82,7 @@ def test_the_live_version_answers_as_it_did(kept, backend):
     client = backend()
     assert client.get("/health").json()["model_version"] == SECOND
     assert_answers(client, SECOND)
+    assert "Spans do not overlap." in client.get("/").text
 
 
 @pytest.mark.usefixtures("_same_prediction_code")

@@ -344,9 +344,9 @@ def test_a_deadline_is_kept_while_a_text_is_prepared(engine, shared_model):
     go_on = threading.Event()
     slow = Hooked(shared_model, lambda batch: None)
 
-    def prepare(text, labels, threshold):
+    def prepare(*asked):
         go_on.wait(30)
-        return shared_model.prepare(text, labels, threshold)
+        return shared_model.prepare(*asked)
 
     slow.prepare = prepare
     engine.swap(Loaded("one", slow))
@@ -362,10 +362,10 @@ def test_a_text_that_the_tokenizer_panics_on_fails_alone(engine, shared_model):
     """A panic of a Rust library is a BaseException, but no Exception."""
     fragile = Hooked(shared_model, lambda batch: None)
 
-    def prepare(text, labels, threshold):
+    def prepare(text, *asked):
         if text == "panic":
             raise BaseException("PanicException")
-        return shared_model.prepare(text, labels, threshold)
+        return shared_model.prepare(text, *asked)
 
     fragile.prepare = prepare
     engine.swap(Loaded("one", fragile))

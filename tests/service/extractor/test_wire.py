@@ -1,0 +1,42 @@
+"""What backend and extractor of different releases send each other during an upgrade."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from service.extractor.questions import Answer, Question
+from service.extractor.wire import Ask, decode_answer, encode_answer, encode_ask
+from service.model.spans import Extraction, Span
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(["Alice"], ["person"]),
+        Question(["Alice"], ["person"], {"person": 0.4}),
+        Question(["Alice"], ["person"], {}, "nested"),
+        Question(["Alice"], ["person"], {"person": 0.4}, "multi"),
+    ],
+)
+def test_a_question_comes_through_whole(question):
+    sent = msgspec.json.decode(encode_ask([question], 0.5), type=Ask)
+    assert (sent.questions, sent.threshold) == ([question], 0.5)
+
+
+def test_a_question_that_sets_nothing_more_is_that_of_the_first_release():
+    assert (
+        encode_ask([Question(["Alice"], ["person"])], 0.5) == b'{"questions":[[["Alice"],["person"]]],"threshold":0.5}'
+    )
+
+
+def test_a_way_that_no_extractor_knows_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"questions":[[["Alice"],["person"],{},"all"]],"threshold":0.5}', type=Ask)
+
+
+def test_an_answer_comes_through_whole_and_that_of_the_first_release_is_flat():
+    answer = Answer("v", [[Extraction((Span(0, 5, "person", 0.9),), 0.8)]], "nested")
+    assert decode_answer(encode_answer(answer)) == answer
+    body = b'{"version":"v","items":[[{"spans":[[0,5,"person",0.9]],"certainty":0.8}]]}'
+    assert decode_answer(body) == answer._replace(overlap="flat")
