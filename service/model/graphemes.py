@@ -10,8 +10,12 @@ import regex
 
 CLUSTER = regex.compile(r"\X")
 INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-"""Characters inside words that are not seen: soft hyphens, word joiners and marks of the writing direction."""
+"""Characters that nobody sees: soft hyphens, word joiners and marks of the writing direction. Inside a word they belong
+to it; anywhere else they are blanks."""
+ZERO_WIDTH_SPACE = "\u200b"
+"""A blank that nobody sees: it separates words, mostly those of scripts without blanks."""
 
+_BLANK = frozenset(INVISIBLE + ZERO_WIDTH_SPACE)
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
 
 
@@ -27,6 +31,11 @@ def clusters(text: str) -> list[str]:
 def boundaries(text: str) -> list[int]:
     """The code points at which a cluster begins or the text ends, in order."""
     return [*accumulate(map(len, clusters(text)), initial=0)]
+
+
+def is_blank(cluster: str) -> bool:
+    """Whether a cluster that stands outside of words shows nothing."""
+    return cluster.isspace() or cluster in _BLANK
 
 
 def as_typed(word: str) -> str:
