@@ -30,6 +30,7 @@ INDEX_FLAG = "{{idx}}"
 """What a Repeater replaces by the number of the repetition, unless its `indexFlag` is another."""
 
 MAX_CONFIG = 1_000_000
+MAX_NESTED_REPEATERS = 4
 
 ADD = 'Add one, for example <Labels name="label" toName="text"><Label value="Person"/></Labels>.'
 
@@ -112,7 +113,10 @@ def _root(config: str) -> Element:
 
 
 def _walk(root: Element) -> Iterator[tuple[Element, tuple[Repeat, ...]]]:
-    """All elements in document order, each with the Repeaters around it, the outermost first."""
+    """All elements in document order, each with the Repeaters around it, the outermost first.
+
+    Raises LabelConfigError where too many Repeaters stand within one another.
+    """
     waiting: list[tuple[Element, tuple[Repeat, ...]]] = [(root, ())]
     while waiting:
         element, around = waiting.pop()
@@ -120,6 +124,10 @@ def _walk(root: Element) -> Iterator[tuple[Element, tuple[Repeat, ...]]]:
         if _tag(element) == "repeater":
             on, flag = _attribute(element, "on"), _attribute(element, "indexFlag") or INDEX_FLAG
             around = (*around, Repeat(on, flag))
+            if len(around) > MAX_NESTED_REPEATERS:
+                raise LabelConfigError(
+                    f"In the label config over {MAX_NESTED_REPEATERS} Repeaters stand within one another: use fewer."
+                )
         waiting.extend((child, around) for child in reversed(element))
 
 
@@ -228,13 +236,11 @@ def _content(element: Element) -> str:
 
 
 def _tags(element: Element) -> list[LabelTag]:
-    """The Labels of a control. Raises LabelConfigError for one whose wording is too long."""
-    found = []
-    for label, _ in _walk(element):
-        if _tag(label) == "label" and _attribute(label, "value"):
-            names = ("value", "alias", "hint", "predicted_values")
-            found.append(_checked(LabelTag(*(_attribute(label, name) for name in names))))
-    return found
+    """The Labels of a control that show something. Raises LabelConfigError for one whose wording is too long."""
+    names = ("value", "alias", "hint", "predicted_values")
+    labels = (label for label, _ in _walk(element) if _tag(label) == "label")
+    found = (LabelTag(*(_attribute(label, name) for name in names)) for label in labels)
+    return [_checked(label) for label in found if not label.is_blank]
 
 
 def _checked(label: LabelTag) -> LabelTag:

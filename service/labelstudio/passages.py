@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import regex
+
 from service.errors import Cause
 from service.labelstudio import expressions
 from service.labelstudio.controls import Control, Shown
@@ -18,6 +20,8 @@ from service.labelstudio.unread import Unread, is_whole, no_text
 MAX_CHARACTERS = 1_000_000
 """Longest text, in characters, unless a caller says otherwise."""
 
+SHOWN = regex.compile(r"[^\s\p{Cc}\p{Default_Ignorable_Code_Point}]")
+"""A character that a reader sees: no blank, no control character, none that is invisible by itself."""
 BLANKS = str.maketrans("", "", " \t\n\f\r")
 """What may stand anywhere in base64."""
 
@@ -76,7 +80,7 @@ def passage_of(
         text = _decoded(_text(found, shown), shown.encoding)
         _check(text, most)
         passage = _rendered(text, shown.is_inline) if shown.tag == "hypertext" else PlainText(text)
-    if not passage.text.strip():
+    if not SHOWN.search(passage.text):
         raise no_text(shown.where)
     return passage
 
@@ -111,14 +115,13 @@ def _text(found: object, shown: Shown) -> str:
 def _decoded(text: str, encoding: str) -> str:
     """A text in its encoding, as the editor decodes it: base64 gives a character for each byte, unlike base64unicode.
 
-    Raises Unread.
+    The padding may be missing, but not in part (https://infra.spec.whatwg.org/#forgiving-base64-decode). Raises Unread.
     """
     if not encoding:
         return text
     plain = text.translate(BLANKS)
-    unpadded = plain.rstrip("=")
     try:
-        content = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
+        content = base64.b64decode(plain if "=" in plain else plain + "=" * (-len(plain) % 4), validate=True)
         return content.decode("utf-8" if encoding == "base64unicode" else "latin-1")
     except (binascii.Error, ValueError):
         raise Unread(f"the text is not in {encoding}", Cause.BAD_TEXT) from None

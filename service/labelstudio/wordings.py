@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from service.model.graphemes import is_blank
+
 RUN_TOGETHER = re.compile(r"(?<=[a-z]{2})(?=[A-Z][a-z])")
 """Where a capital begins a word inside a label."""
 
@@ -47,6 +49,11 @@ class LabelTag(NamedTuple):
     def region_value(self) -> str:
         """What stands for the label in a region."""
         return self.alias or self.value
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the label shows nothing, so that no model can be asked for it."""
+        return all(map(is_blank, self.value))
 
     def is_short(self, characters: int) -> bool:
         """Whether what the label may be asked with is at most so long."""
