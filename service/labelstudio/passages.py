@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import regex
 
@@ -16,6 +18,10 @@ from service.labelstudio.controls import Control, Shown
 from service.labelstudio.hypertext import TooDeep, render
 from service.labelstudio.paragraphs import dialogue
 from service.labelstudio.unread import Unread, is_whole, no_text
+
+log = logging.getLogger(__name__)
+
+ReadT = TypeVar("ReadT")
 
 MAX_CHARACTERS = 1_000_000
 """Longest text, in characters, unless a caller says otherwise."""
@@ -60,6 +66,22 @@ class PlainText:
         return None
 
 
+def passages_of(
+    data: Mapping[str, object], controls: Sequence[Control], fetch: Fetch | None = None, most: int = MAX_CHARACTERS
+) -> Iterator[tuple[Control, Passage | Unread]]:
+    """Each control of a config as it stands in a task, with the passage that it marks, or why that is not read.
+
+    `fetch` and `most` are those of `passage_of`.
+    """
+    for template in controls:
+        own = _tried(partial(template.of, data))
+        if isinstance(own, Unread):
+            yield template, own
+            continue
+        for control in own:
+            yield control, _tried(partial(passage_of, data, control, fetch, most))
+
+
 def passage_of(
     data: Mapping[str, object], control: Control, fetch: Fetch | None = None, most: int = MAX_CHARACTERS
 ) -> Passage:
@@ -83,6 +105,17 @@ def passage_of(
     if not SHOWN.search(passage.text):
         raise no_text(shown.where)
     return passage
+
+
+def _tried(read: Callable[[], ReadT]) -> ReadT | Unread:
+    """What `read` returns, or why it cannot: a task that breaks a reader must not take others with it."""
+    try:
+        return read()
+    except Unread as error:
+        return error
+    except Exception:
+        log.exception("a task could not be read")
+        return Unread("reading it failed; the log has the cause", Cause.BAD_TEXT)
 
 
 def _found(shown: Shown, data: Mapping[str, object]) -> object:
