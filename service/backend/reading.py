@@ -11,12 +11,13 @@ from itertools import groupby
 
 from service.backend.settings import BackendSettings
 from service.errors import Cause
-from service.extractor.questions import Question
+from service.extractor.questions import Failure, Question
 from service.labelstudio.controls import Control
 from service.labelstudio.messages import Task, UnreadableTask
 from service.labelstudio.passages import Passage, passages_of
 from service.labelstudio.remote_texts import FETCHES, RemoteTexts, not_in_time
 from service.labelstudio.unread import Unread
+from service.model.spans import Extraction
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,12 @@ def _question(reads: Sequence[Read], thresholds: Mapping[str, float]) -> Questio
     control = reads[0].control
     own = {wording: thresholds[label] for wording, label in control.value_of.items() if label in thresholds}
     return Question([read.passage.text for read in reads], control.wordings, own)
+
+
+def note_unread(readings: Sequence[TaskReading], read: Read, found: Extraction | Failure) -> None:
+    """Note in a task's reading that the model does not know the words of one of its passages."""
+    if isinstance(found, Failure) and found.is_unread:
+        readings[read.task].unread.append(Unread(found.reason, Cause.UNKNOWN_WORDS))
 
 
 def unread_of(readings: Sequence[TaskReading]) -> Iterator[Unread]:
