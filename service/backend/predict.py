@@ -86,14 +86,13 @@ class Predictor:
         except Unavailable as error:
             raise RequestRefused(503, str(error), error.cause) from error
         metrics.EXTRACTOR_WAIT.observe(time.monotonic() - began)
-        answered = [pair for of_group in zip(reads, answer.items, strict=True) for pair in zip(*of_group, strict=True)]
-        for read, extraction in answered:
-            note_unread(readings, read, extraction)
+        note_unread(readings, reads, answer)
         labels = fingerprint(controls)
         self.tallies.count(project, labels, zip((task.id for task in request.tasks), readings, strict=True))
         items = [Prediction(unread=reading.failure) for reading in readings]
-        for read, extraction in answered:
-            items[read.task].add(read, extraction, request.regions)
+        for group, found in zip(reads, answer.items, strict=True):
+            for read, extraction in zip(group, found, strict=True):
+                items[read.task].add(read, extraction, request.regions)
         version = seen_version(answer.version, labels, *thresholds)
         return [item.as_json(version) for item in items]
 

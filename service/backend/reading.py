@@ -11,13 +11,12 @@ from itertools import groupby
 
 from service.backend.settings import BackendSettings
 from service.errors import Cause
-from service.extractor.questions import Failure, Question
+from service.extractor.questions import Answer, Failure, Question
 from service.labelstudio.controls import Control
 from service.labelstudio.messages import Task, UnreadableTask
 from service.labelstudio.passages import Passage, passages_of
 from service.labelstudio.remote_texts import FETCHES, RemoteTexts, not_in_time
 from service.labelstudio.unread import Unread
-from service.model.spans import Extraction
 
 
 @dataclass(frozen=True)
@@ -111,10 +110,12 @@ def _question(reads: Sequence[Read], thresholds: Mapping[str, float]) -> Questio
     return Question([read.passage.text for read in reads], control.wordings, own)
 
 
-def note_unread(readings: Sequence[TaskReading], read: Read, found: Extraction | Failure) -> None:
-    """Note in a task's reading that the model does not know the words of one of its passages."""
-    if isinstance(found, Failure) and found.is_unread:
-        readings[read.task].unread.append(Unread(found.reason, Cause.UNKNOWN_WORDS))
+def note_unread(readings: Sequence[TaskReading], asked: Sequence[Sequence[Read]], answer: Answer) -> None:
+    """Note in the readings which passages the model could not read; `asked` are those of each question."""
+    for reads, items in zip(asked, answer.items, strict=True):
+        for read, item in zip(reads, items, strict=True):
+            if isinstance(item, Failure) and item.is_unread:
+                readings[read.task].unread.append(Unread(item.reason, Cause.UNKNOWN_WORDS))
 
 
 def unread_of(readings: Sequence[TaskReading]) -> Iterator[Unread]:
