@@ -9,6 +9,8 @@ from itertools import accumulate
 import regex
 
 CLUSTER = regex.compile(r"\X")
+UNSEEN_MARKS = regex.compile(r"[[\p{GCB=Extend}\p{GCB=ZWJ}]&&\p{Default_Ignorable_Code_Point}]*+", regex.V1)
+"""Joiners, non-joiners and variation selectors: they end the cluster that they follow, and show nothing themselves."""
 INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Characters that nobody sees: soft hyphens, word joiners and marks of the writing direction. Inside a word they belong
 to it; anywhere else they are blanks."""
@@ -31,6 +33,12 @@ def clusters(text: str) -> list[str]:
 def boundaries(text: str) -> list[int]:
     """The code points at which a cluster begins or the text ends, in order."""
     return [*accumulate(map(len, clusters(text)), initial=0)]
+
+
+def behind_unseen(text: str, place: int) -> int:
+    """A place in a text, moved behind the joiners and selectors that stand there."""
+    match = UNSEEN_MARKS.match(text, place)
+    return int(match.end()) if match else place
 
 
 def is_blank(cluster: str) -> bool:

@@ -28,6 +28,7 @@ ACROSS_BLANKS = regex.compile(r"\p{GCB=Prepend}|\s[\p{GCB=Extend}\p{GCB=ZWJ}\p{G
 """Where a cluster may contain a blank beside something that is not blank."""
 CHUNK = re.compile(r"\S+")
 HYPHEN = "-"
+NON_JOINER = "\u200c"
 
 KEPT_WORDS = 1 << 16
 KEPT_CHARACTERS = 32
@@ -148,13 +149,16 @@ def _kind(cluster: str) -> tuple[str, str]:
 
 
 def _changes(word: str) -> list[int]:
-    """Where a word changes between letters of one script, digits and joints (hyphens and underscores)."""
+    """Where a word changes between letters of one script, digits and joints, and behind zero-width non-joiners.
+
+    Joints are hyphens and underscores. The non-joiner separates the parts of a word, in Persian above all.
+    """
     ends, place, before = [], 0, ""
     for cluster in clusters(word):
         kind = _class(cluster, before)
         if kind == "joint" or (kind != before and not (before == COMMON and kind not in ("joint", "digit"))):
             ends.append(place)
-        place, before = place + len(cluster), kind
+        place, before = place + len(cluster), "" if cluster.endswith(NON_JOINER) else kind
     return ends
 
 

@@ -143,6 +143,13 @@ def test_a_task_whose_data_is_no_object_is_counted(tmp_path, odd):
     assert export.left_out == {"a task was not read: no text under $text": 1}
 
 
+@pytest.mark.parametrize(("start", "end"), [(0, 5), (0, 6)])
+def test_a_region_ends_behind_a_non_joiner_that_nobody_sees(tmp_path, start, end):
+    marked = done(1, region(start, end, "PER"), region(5, 8, "ORG"))
+    export = read(exported(tmp_path, task(1, "تهران\u200cها", marked)), 1, CONFIG)
+    assert [span[:2] for span in export.documents[0].spans] == [(0, 6), (6, 8)]
+
+
 @pytest.mark.parametrize("result", [{}, "x", 7, None, [None, 7, "x"]])
 def test_an_annotation_without_a_list_of_regions_marks_nothing(tmp_path, result):
     export = read(exported(tmp_path, task(1, "Alice", {**done(1), "result": result})), 1, CONFIG)

@@ -17,6 +17,7 @@ from training.dataset import Document, align, build, without_blanks
 from training.ladder import choose
 
 SCRIPTS = ("Latin", "Common", "Unknown", "Han", "Thai", "Hangul", "Hebrew", "Devanagari", "Khmer", "Myanmar", "Tibetan")
+SCRIPTS += ("Arabic", "Lao")
 
 
 def marked(text: str, *stretches: tuple[int, int], label: str = "x") -> Document:
@@ -35,6 +36,10 @@ CASES = {
     "a compound": marked("Die Berlinreise war kurz.", (4, 10)),
     "a particle": marked("어제 서울에서 만났다.", (3, 5)),
     "a prefix": marked("היא גרה בירושלים", (9, 16)),
+    "a word after a non-joiner": marked("تهران\u200cها شلوغ است", (0, 6)),
+    "a prefix without a joint": marked("سافر بالقاهرة", (6, 13)),
+    "a postposition": marked("दिल्लीमें बारिश", (0, 6)),
+    "Lao": marked("ຂ້ອຍຢູ່ວຽງຈັນ", (7, 13)),
     "blanks": marked("We met Jane Smith\n today", (6, 18)),
 }
 
@@ -79,6 +84,10 @@ def test_a_span_that_ends_inside_a_word_of_another_script_makes_that_script_fine
     assert choose(vitamins[:1], shared_model).rungs == {"Han": "characters", "Latin": "digits"}
     assert choose(vitamins[1:], shared_model).rungs == {"Han": "characters", "Latin": "pieces"}
     assert [learnt(one, shared_model) for one in vitamins] == [["维生素B"], ["在Berlin"]]
+
+
+def test_a_non_joiner_separates_the_parts_of_a_word(shared_model):
+    assert choose([CASES["a word after a non-joiner"]], shared_model).rungs == {"Arabic": "digits"}
 
 
 def test_a_name_is_cut_from_the_particle_of_another_script(shared_model):

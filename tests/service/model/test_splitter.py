@@ -110,6 +110,7 @@ def test_a_base_model_reads_the_words_that_a_person_would_select(text, words):
         ("417mg post-COVID-19 a_b", "words", ["417mg", "post-COVID-19", "a_b"]),
         ("417mg post-COVID-19 a_b", "digits", ["417", "mg", "post", "-", "COVID", "-", "19", "a", "_", "b"]),
         ("IL-2Rα IBM은 5µg", "digits", ["IL", "-", "2", "R", "α", "IBM", "은", "5", "µg"]),
+        ("کتاب\u200cها", "digits", ["کتاب\u200c", "ها"]),
         ("Berlinreise 12", "pieces", ["Be", "rli", "nre", "ise", "12"]),
         ("Cafe\u0301s", "characters", ["C", "a", "f", "e\u0301", "s"]),
         ("马云在杭州", "words", ["马云在杭州"]),
