@@ -39,7 +39,7 @@ BETWEEN_OBJECTS = re.compile(r"[\s,\[]*")
 
 
 class ExportFailed(RuntimeError):
-    """The annotations could not be had; says why, what was left untouched and what to do."""
+    """The annotations could not be read. The message says why, what was left untouched and what to do."""
 
     cause = Cause.LABEL_STUDIO_UNREACHABLE
 
@@ -132,7 +132,7 @@ def _each(
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
-    """The annotation that counts: ground truth first, then the one changed last; never a cancelled one."""
+    """The annotation that counts: ground truth before others, then the one changed last; never a cancelled one."""
     usable = [annotation for annotation in annotations if not annotation.was_cancelled]
     return max(usable, key=lambda a: (bool(a.ground_truth), a.updated_at or "", a.id), default=None)
 

@@ -109,8 +109,10 @@ def fingerprint(controls: tuple[Control, ...]) -> str:
 
 
 def _facts(control: Control) -> list[object]:
-    """What of a control decides predictions. What a control has not is left out: the names of versions hang on it, and
-    stay as they were when a control can have more than before."""
+    """The facts of a control that decide predictions. They are part of the names of versions.
+
+    Facts that are not set are left out, so a release that knows more of them changes no name.
+    """
     shown, key = control.shown, control.shown.value.removeprefix("$")
     facts = [control.name, control.to_name, control.kind, key, shown.tag == "hypertext", shown.is_inline]
     plain = Shown(shown.tag, f"${key}", is_inline=shown.is_inline)
@@ -152,7 +154,7 @@ def _repetitions(control: Control, data: Mapping[str, object]) -> Iterator[Contr
 
 
 def _numbered(control: Control, rest: tuple[Repeat, ...], flag: str, index: str) -> Control:
-    """One repetition of a control. As in the editor, the first flag of each attribute becomes the number."""
+    """One repetition of a control. As in the editor, the number replaces the first flag of each attribute."""
 
     def numbered(text: str) -> str:
         return text.replace(flag, index, 1)
@@ -186,7 +188,7 @@ def _task_labels(value: str, data: Mapping[str, object]) -> list[LabelTag]:
 
 
 def _task_tags(entries: Iterable[object]) -> Iterator[LabelTag]:
-    """Labels as a task holds them, those within others included; deep ones come last."""
+    """The labels that a task brings. Labels within others come behind them."""
     waiting = deque(entries)
     while waiting:
         entry = waiting.popleft()

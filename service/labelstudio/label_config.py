@@ -1,6 +1,6 @@
 """Label Studio's labeling configs: which controls mark spans of text, in what, and with which labels.
 
-A config is a stranger's XML: entity declarations and external references are refused, never resolved. Names of tags
+Anybody may write a config, so entity declarations and external references are refused, never resolved. Names of tags
 and attributes count in any case, as in Label Studio's editor.
 """
 

@@ -1,8 +1,8 @@
 """Texts at addresses (`valueType="url"`), fetched from allowed hosts only.
 
-A task's data is a stranger's: without limits its addresses would let anybody ask any host that this program reaches. So
-nothing is fetched unless a setting allows the host, private addresses have to be allowed themselves, and every
-redirect is checked like the first address. The connection goes to the very address that was checked.
+Whoever can write a task could otherwise ask any host that this program reaches. So nothing is fetched unless a setting
+allows the host, private addresses have to be allowed themselves, and every redirect is checked like the first address.
+The connection goes to the very address that was checked.
 """
 
 from __future__ import annotations

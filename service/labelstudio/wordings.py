@@ -22,9 +22,9 @@ RUN_TOGETHER = regex.compile(r"(?<=\p{Ll}{2})(?=\p{Lu}\p{Ll})")
 HINT_WORDS_MAX = 8
 """Words of a hint that is a description, at most."""
 SENTENCE = re.compile(r"[.!?;:…。！？；：\[\]{}<>()\"“”„«»=/\\|*#@+]|\d")
-"""Marks that a description has not: they end sentences, set off keys, or bring examples."""
+"""Marks that no description has: they end sentences, set off keys, or begin examples."""
 NAMING = regex.compile(r"\p{L}[\p{L}\p{M}]|[^\P{L}a-zA-Z]")
-"""What a description has: two letters in a row, or one that is a word by itself, as in Chinese. A key has one."""
+"""Two letters in a row, or one letter that is a word by itself, as in Chinese. The name of a key is one letter."""
 FIRST_WORDS = """
     add all always annotate apply ask assign avoid check choose click consider copy do don't dont double drag each
     every find for here highlight hit hold if ignore include insert keep label leave look mark never no note only pick
@@ -32,7 +32,7 @@ FIRST_WORDS = """
     whenever you your
 """
 INSTRUCTING_FIRST = frozenset(FIRST_WORDS.split())
-"""Words that a hint begins with that tells annotators what to do."""
+"""First words of hints that tell annotators what to do."""
 ANY_WORDS = """
     annotate annotator annotators click ctrl don't dont except excluding guideline guidelines hotkey key never not
     please press shortcut should todo tooltip you
@@ -44,12 +44,14 @@ ANY_WORDS = """
     выделите нажать нажмите не отметьте отмечать только
 """
 INSTRUCTING = frozenset(ANY_WORDS.split())
-"""Words of a hint that tells annotators what to do, or what not to mark: in English, German, French, Spanish, Italian,
+"""Words of hints that tell annotators what to do, or what not to mark: in English, German, French, Spanish, Italian,
 Portuguese and Russian."""
 KEYS = re.compile(r"\b(alt|cmd|ctrl|shift)-", re.IGNORECASE)
+"""Keys that are pressed with another, as in "Alt-P"."""
 ANY_PARTS = re.compile("请|請|不要|勿|按|点击|點擊|ください|下さい|しない|押す|押して|하세요|마세요|십시오|누르")
 """The same in Chinese, Japanese and Korean, where they are parts of words."""
 PATTERNS = (SENTENCE, KEYS, ANY_PARTS)
+"""A description contains none of these."""
 
 
 class LabelTag(NamedTuple):
