@@ -6,7 +6,7 @@ and attributes count in any case, as in Label Studio's editor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError, tostring
@@ -91,7 +91,7 @@ def _read(config: str) -> _Found:
         elif _tag(shown) not in OBJECTS:
             reads = "Spanloop reads Text, HyperText and Paragraphs"
             found.foreign.append(f"In the label config {_title(element)} marks {shown.tag}: {reads}.")
-        elif wrong := _wrong(element, shown, around == shown_around):
+        elif wrong := _wrong(element, shown, around == shown_around) or _wrong_repeater(element, around):
             found.problems.append(wrong)
         else:
             found.controls.append(_control(element, shown, around))
@@ -180,6 +180,13 @@ def _wrong(element: Element, shown: Element, is_beside: bool) -> str:
     if not value and not _tags(element):
         return f'In the label config {title} has no Label: add one, for example <Label value="Person"/>.'
     return ""
+
+
+def _wrong_repeater(element: Element, around: Sequence[Repeat]) -> str:
+    """Why a control is in a Repeater that repeats nothing; empty where it is in none."""
+    wrong = [repeat.on for repeat in around if not expressions.variables(repeat.on)]
+    where = f"In the label config {_title(element)} is in a Repeater"
+    return f'{where} with on={wrong[0][:60]!r}: it needs a field that has a list, as on="$turns".' if wrong else ""
 
 
 def _nothing_marks(root: Element) -> str:

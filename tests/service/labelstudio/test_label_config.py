@@ -134,6 +134,8 @@ def labels(more="", inside='<Label value="x"/>'):
         (labels() + TEXT.replace("/>", ' encoding="rot"/>'), "encoding"),
         (labels() + TEXT.replace("/>", ' resolver="csv"/>'), "resolver"),
         (f'<Repeater on="$u">{TEXT}</Repeater>{labels()}', "Repeater"),
+        (f"<Repeater>{TEXT}{labels()}</Repeater>", "Repeater with on=''"),
+        (f'<Repeater on="turns">{TEXT}{labels()}</Repeater>', "Repeater with on='turns'"),
     ],
 )
 def test_each_config_that_cannot_be_served_is_told_its_own_reason(body, says):
