@@ -61,6 +61,9 @@ def notes(config: str) -> tuple[str, ...]:
         if not expressions.variables(control.shown.value):
             where = control.shown.where[:80]
             found.append(f"{_titled(control)} marks no field of a task, but {where}: is a $ missing?")
+        if fields := [label for label, wording in control.labels if expressions.variables(wording)]:
+            named = ", ".join(fields[:10])
+            found.append(f"{_titled(control)} has labels that are fields of a task, and asks them as written: {named}.")
         if same := alike(control.labels):
             named = ", ".join(same[:10])
             found.append(f"{_titled(control)} has labels that read alike, which no model can tell apart: {named}.")

@@ -246,3 +246,8 @@ def test_repeaters_nest_four_deep_and_no_deeper():
     for depth in (5, 20_000):
         with pytest.raises(LabelConfigError, match="over 4 Repeaters stand within one another: use fewer"):
             parse(nested(depth))
+
+
+def test_a_label_that_is_a_field_of_a_task_is_pointed_out():
+    (note,) = notes(config('<Label value="$who"/><Label value="Person"/>'))
+    assert note == "Labels 'label' has labels that are fields of a task, and asks them as written: $who."
