@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -103,7 +105,7 @@ class RemoteTexts:
         timeout = max(0.1, until - time.monotonic())
         # No proxy and no compression: what is checked is what is asked, and what is counted is what comes.
         with (
-            httpx.Client(trust_env=False, verify=True, timeout=timeout, follow_redirects=False) as client,
+            httpx.Client(trust_env=False, verify=_tls(), timeout=timeout, follow_redirects=False) as client,
             client.stream(
                 "GET",
                 target.pinned,
@@ -168,6 +170,12 @@ class _Target:
         pinned = parts._replace(netloc=f"{numeric}:{port}", fragment="").geturl()
         netloc = parts.netloc.rpartition("@")[2]
         return cls(host, netloc, pinned)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: to read all certificates of authorities takes longer than most texts."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _joined(url: str, location: str) -> str:
