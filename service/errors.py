@@ -20,6 +20,8 @@ class Cause(StrEnum):
     """A prediction waited for a free place until its deadline."""
     BAD_TEXT = "bad_text"
     """A text cannot be read or prepared for the model."""
+    UNKNOWN_WORDS = "unknown_words"
+    """The model's tokenizer does not know most words of a text."""
     NO_TEXT = "no_text"
     """A task has no text where the label config says that its text is."""
     NO_LABELS = "no_labels"

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
 from service.errors import Cause
 from service.labelstudio.controls import Control
 from service.labelstudio.label_config import parse
-from service.labelstudio.passages import Fetch, Passage, passage_of
+from service.labelstudio.passages import Fetch, Passage, passages_of
 from service.labelstudio.unread import Unread
+from service.model.graphemes import behind_unseen
 from service.model.spans import Span
 from training.dataset import Document
+from training.fetching import in_order
 from training.omissions import Omission
 
-log = logging.getLogger(__name__)
+Told = Callable[[int], None]
+"""Is told how many tasks are read."""
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+Found = list[tuple[Control, Passage | Unread]]
+"""What the controls of a config mark in one task, and why some of it is not read."""
 
 CHUNK_CHARACTERS = 1 << 20
 """Characters of an export that are read at a time, at least."""
@@ -31,22 +39,22 @@ BETWEEN_OBJECTS = re.compile(r"[\s,\[]*")
 
 
 class ExportFailed(RuntimeError):
-    """The annotations could not be had; says why, what was left untouched and what to do."""
+    """The annotations could not be read. The message says why, what was left untouched and what to do."""
 
     cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
 class Annotation(msgspec.Struct):
     id: int
-    result: list[Any] | None = None
-    was_cancelled: bool = False
-    ground_truth: bool = False
-    updated_at: str = ""
+    result: Any = None
+    was_cancelled: bool | None = False
+    ground_truth: bool | None = False
+    updated_at: str | None = ""
 
 
 class AnnotatedTask(msgspec.Struct):
     id: int
-    data: dict[str, Any]
+    data: Any = None
     annotations: list[Annotation] = []
 
 
@@ -63,26 +71,31 @@ class Export:
         return Counter(omission.reason for omission in self.omissions)
 
 
-def read(path: Path, project: int, label_config: str, fetch: Fetch | None = None) -> Export:
+def read(
+    path: Path, project: int, label_config: str, fetch: Fetch | None = None, told: Told = lambda done: None
+) -> Export:
     """Turn a downloaded export into documents: one per task and labelling control. Raises LabelConfigError.
 
     Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
     ones are not. Tasks are read one by one, so that memory holds the documents and no more. `fetch` gives the text at
-    an address.
+    an address, and `told` is told how many tasks are read where texts are fetched.
     """
     controls = parse(label_config)
     export = Export()
-    for task in tasks(path):
-        chosen = choose(task.annotations)
-        if chosen is None:
-            continue
-        unread: list[str] = []
-        for control, passage in _passages(task.data, controls, fetch, unread):
+    annotated = ((task, chosen) for task in tasks(path) if (chosen := choose(task.annotations)))
+
+    def reading(pair: tuple[AnnotatedTask, Annotation]) -> tuple[AnnotatedTask, Annotation, Found]:
+        return *pair, _found(pair[0].data, controls, fetch)
+
+    for task, annotation, found in _each(reading, annotated, controls, told):
+        for control, passage in found:
+            if isinstance(passage, Unread):
+                export.omissions.append(Omission(f"a task was not read: {passage}", project, task.id))
+                continue
             unusable: list[tuple[str, str]] = []
-            spans = tuple(_spans(chosen.result or [], control, passage, unusable))
+            spans = tuple(_spans(annotation.result, control, passage, unusable))
             export.omissions += [Omission(reason, project, task.id, label) for reason, label in unusable]
-            export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, chosen.id))
-        export.omissions += [Omission(reason, project, task.id) for reason in unread]
+            export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, annotation.id))
     return export
 
 
@@ -97,36 +110,31 @@ def read_texts(path: Path, label_config: str, fetch: Fetch | None = None) -> lis
     """The texts of downloaded tasks without annotations, of all controls. Raises LabelConfigError."""
     controls = parse(label_config)
     unannotated = json.loads(path.read_text(encoding="utf-8"))
-    found = (_passages(data, controls, fetch, []) for data in unannotated)
-    return [passage.text for passages in found for _, passage in passages]
+    found = _each(lambda data: _found(data, controls, fetch), unannotated, controls, lambda done: None)
+    passages = (passage for of_task in found for _, passage in of_task)
+    return [passage.text for passage in passages if not isinstance(passage, Unread)]
 
 
-def _passages(
-    data: Mapping[str, Any], controls: Sequence[Control], fetch: Fetch | None, unread: list[str]
-) -> Iterator[tuple[Control, Passage]]:
-    """The passage that each control marks in a task. `unread` gets the reason for each passage that is not read."""
-    for template in controls:
-        try:
-            own = template.of(data)
-        except Unread as error:
-            unread.append(f"a task was not read: {error}")
-            continue
-        for control in own:
-            try:
-                passage = passage_of(data, control, fetch)
-            except Unread as error:
-                unread.append(f"a task was not read: {error}")
-            except Exception:  # a task that breaks a reader must not end the run
-                log.exception("a task could not be read")
-                unread.append("a task was not read: reading it failed; the run's log has the cause")
-            else:
-                yield control, passage
+def _found(data: object, controls: Sequence[Control], fetch: Fetch | None) -> Found:
+    return list(passages_of(data if isinstance(data, dict) else {}, controls, fetch))
+
+
+def _each(
+    work: Callable[[ItemT], ResultT], items: Iterable[ItemT], controls: Sequence[Control], told: Told
+) -> Iterator[ResultT]:
+    """The result of `work` for each item, in order; of several at once where texts are fetched, and `told` of each."""
+    if not any(control.shown.is_url for control in controls):
+        yield from map(work, items)
+        return
+    for done, result in enumerate(in_order(work, items), 1):
+        told(done)
+        yield result
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
-    """The annotation that counts: ground truth first, then the one changed last; never a cancelled one."""
+    """The annotation that counts: ground truth before others, then the one changed last; never a cancelled one."""
     usable = [annotation for annotation in annotations if not annotation.was_cancelled]
-    return max(usable, key=lambda a: (a.ground_truth, a.updated_at, a.id), default=None)
+    return max(usable, key=lambda a: (bool(a.ground_truth), a.updated_at or "", a.id), default=None)
 
 
 def _elements(opened: TextIO) -> Iterator[Any]:
@@ -149,12 +157,13 @@ def _elements(opened: TextIO) -> Iterator[Any]:
             yield element
 
 
-def _spans(
-    result: Sequence[Any], control: Control, passage: Passage, unusable: list[tuple[str, str]]
-) -> Iterator[Span]:
-    """The spans of a control's regions. `unusable` gets (reason, label) for each part of a region that is no span."""
+def _spans(result: object, control: Control, passage: Passage, unusable: list[tuple[str, str]]) -> Iterator[Span]:
+    """The spans of a control's regions. `unusable` gets (reason, label) for each part of a region that is no span.
+
+    An end of a region before a joiner that nobody sees, as in Persian, is moved behind it: else it is inside a cluster.
+    """
     wording_of = control.wording_of
-    for region in result:
+    for region in result if isinstance(result, list) else []:
         if not isinstance(region, dict) or region.get("from_name") != control.name:
             continue
         value = region.get("value")
@@ -168,6 +177,7 @@ def _spans(
         labels = value.get(control.kind)
         for label in labels if isinstance(labels, list) else []:
             if isinstance(label, str) and label in wording_of:
-                yield Span(*stretch, wording_of[label], 1.0)
+                start, end = (behind_unseen(passage.text, place) for place in stretch)
+                yield Span(start, end, wording_of[label], 1.0)
             else:
                 unusable.append(("the label is no longer in the label config", str(label)))

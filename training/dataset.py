@@ -12,7 +12,7 @@ from itertools import takewhile
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from service.model.graphemes import clusters
+from service.model.graphemes import clusters, is_blank
 from service.model.spans import Span
 from service.model.words import Words, split
 from training.omissions import Omission, excerpt
@@ -186,8 +186,8 @@ def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tup
 def without_blanks(span: Span, text: str) -> Span:
     """A span without the blanks at its edges, which no model answers; an empty one as it is."""
     marked = clusters(text[span.start : span.end])
-    before = sum(map(len, takewhile(str.isspace, marked)))
-    after = sum(map(len, takewhile(str.isspace, reversed(marked))))
+    before = sum(map(len, takewhile(is_blank, marked)))
+    after = sum(map(len, takewhile(is_blank, reversed(marked))))
     return span if before == span.end - span.start else span._replace(start=span.start + before, end=span.end - after)
 
 

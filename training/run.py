@@ -6,12 +6,13 @@ The live version changes in one step at the very end, or not at all.
 
 from __future__ import annotations
 
-import json
 import signal
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -28,18 +29,22 @@ from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, Score
 from service.versions.names import initial_version, version_of
 from training import omissions, publish, replay
-from training.annotations import ExportFailed, read, read_texts
+from training.annotations import ExportFailed
 from training.dataset import Document, divide, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.omissions import Omission
 from training.progress import Reporter
+from training.project_export import ProjectExport
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.tune import Stopped, TuningProgress
 
 EXPORT_SECONDS = 60.0
 """Timeout of one read of an export."""
+
+TEXTS_SECONDS = 3600.0
+"""So long texts at addresses are fetched for one project; those that are left then count as not read."""
 
 
 class TooFew(RuntimeError):
@@ -130,14 +135,15 @@ class TrainingRun:
     def _read_projects(self, exports: Exports) -> tuple[list[Document], list[str]]:
         documents: list[Document] = []
         spare: list[str] = []
-        fetch = RemoteTexts(self.settings.text_hosts, MAX_CHARACTERS).fetch
+        texts = RemoteTexts(self.settings.text_hosts, MAX_CHARACTERS)
         for project in self.reporter.run.projects:
+            of_project = ProjectExport(self.folder, project)
             try:
-                label_config = self._download(exports, project)
-                export = read(self.folder / f"project-{project}.json", project, label_config, fetch)
-                texts = read_texts(self.folder / f"project-{project}-unannotated.json", label_config, fetch)
+                of_project.download(exports, self.settings.replay_limit, partial(self._exported, project))
+                fetch = partial(texts.fetch, deadline=time.monotonic() + TEXTS_SECONDS)
+                export = of_project.read(fetch, partial(self._fetched, project))
                 # A held-out text may judge a version once it is annotated.
-                spare += [text for text in texts if not is_held_out(text)]
+                spare += [text for text in of_project.read_spare(fetch) if not is_held_out(text)]
             except (ProjectGone, LabelConfigError) as error:
                 self.notes.append(f"Project {project} was left out: {error}")
                 continue
@@ -145,23 +151,15 @@ class TrainingRun:
             self.omissions += export.omissions
         return documents, spare
 
-    def _download(self, exports: Exports, project: int) -> str:
-        """Export a project into the run's folder, unless that is done: a resumed run learns from its first export.
-
-        Returns the label config. The annotations are written last: if their file exists, the others do too.
-        """
-        exported, config = self.folder / f"project-{project}.json", self.folder / f"project-{project}.xml"
-        if not exported.exists():
-            config.write_text(exports.label_config(project), encoding="utf-8")
-            unannotated = self.folder / f"project-{project}-unannotated.json"
-            unannotated.write_text(json.dumps(list(exports.unannotated(project, self.settings.replay_limit))))
-            exports.download(project, exported, lambda done, total: self._exported(project, done, total))
-        return config.read_text(encoding="utf-8")
-
     def _exported(self, project: int, done: int, total: int) -> None:
+        self._tell_export(project, done / total, f"{done:,} of {total:,} annotated tasks are read")
+
+    def _fetched(self, project: int, done: int) -> None:
+        self._tell_export(project, 1.0, f"the texts of {done:,} annotated tasks are fetched")
+
+    def _tell_export(self, project: int, share: float, detail: str) -> None:
         projects = self.reporter.run.projects
-        share = (projects.index(project) + done / total) / len(projects)
-        self.reporter.within(share, f"project {project}: {done:,} of {total:,} annotated tasks are read")
+        self.reporter.within((projects.index(project) + share) / len(projects), f"project {project}: {detail}")
 
     def _split(self, documents: Sequence[Document]) -> Split:
         """Hold out documents by a hash of their text, and divide the others into training and validation.

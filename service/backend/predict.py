@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from service.backend import metrics
 from service.backend.projects import Project, Projects
-from service.backend.reading import Read, Reader, questions, unread_of
+from service.backend.reading import Read, Reader, note_unread, questions, unread_of
 from service.backend.settings import BackendSettings
 from service.backend.tallies import Tallies
 from service.errors import Cause
@@ -91,6 +91,7 @@ class Predictor:
         except Unavailable as error:
             raise RequestRefused(503, str(error), error.cause) from error
         metrics.EXTRACTOR_WAIT.observe(time.monotonic() - began)
+        note_unread(readings, reads, answer)
         labels = fingerprint(controls)
         self.tallies.count(project, labels, zip((task.id for task in request.tasks), readings, strict=True))
         items = [Prediction(unread=reading.failure) for reading in readings]
@@ -123,7 +124,7 @@ class Prediction:
 
     def as_json(self, version: str) -> dict[str, Any]:
         if self.unread:
-            has_none = self.unread.cause in (Cause.NO_TEXT, Cause.NO_LABELS)
+            has_none = self.unread.cause in (Cause.NO_TEXT, Cause.NO_LABELS, Cause.UNKNOWN_WORDS)
             metrics.TEXTS.labels("unread" if has_none else "failed").inc()
             return regions.unread_item(str(self.unread), version, self.unread.is_lasting)
         if self.error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,18 +11,13 @@ from itertools import groupby
 
 from service.backend.settings import BackendSettings
 from service.errors import Cause
-from service.extractor.questions import Question
+from service.extractor.questions import Answer, Failure, Question
 from service.labelstudio.controls import Control
 from service.labelstudio.messages import Task, UnreadableTask
-from service.labelstudio.passages import Passage, passage_of
-from service.labelstudio.remote_texts import RemoteTexts
+from service.labelstudio.passages import Passage, passages_of
+from service.labelstudio.remote_texts import FETCHES, RemoteTexts, not_in_time
 from service.labelstudio.unread import Unread
 from service.model.reading import Overlap
-
-log = logging.getLogger(__name__)
-
-FETCHES = 16
-"""So many texts are fetched at once."""
 
 
 @dataclass(frozen=True)
@@ -78,29 +72,13 @@ class Reader:
         if isinstance(task, UnreadableTask):
             reading.unread.append(Unread(task.reason, Cause.BAD_TEXT))
             return reading
-        fetch = partial(self._fetch, deadline=deadline)
-        for template in controls:
-            try:
-                own = template.of(task.fields)
-            except Unread as error:
-                reading.unread.append(error)
-                continue
-            for control in own:
-                try:
-                    passage = passage_of(task.fields, control, fetch, self._most)
-                except Unread as error:
-                    reading.unread.append(error)
-                except Exception:  # a task that breaks a reader must not take the others' predictions with it
-                    log.exception("a task could not be read")
-                    reading.unread.append(Unread("reading it failed; the service's log has the cause", Cause.BAD_TEXT))
-                else:
-                    reading.reads.append(Read(index, control, passage))
+        fetch = partial(self._texts.fetch, deadline=deadline)
+        for control, passage in passages_of(task.fields, controls, fetch, self._most):
+            if isinstance(passage, Unread):
+                reading.unread.append(passage)
+            else:
+                reading.reads.append(Read(index, control, passage))
         return reading
-
-    def _fetch(self, url: str, deadline: float) -> str:
-        if time.monotonic() > deadline:
-            raise Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
-        return self._texts.fetch(url, deadline)
 
 
 def _in_time(reading: Future[TaskReading], deadline: float) -> TaskReading:
@@ -108,8 +86,7 @@ def _in_time(reading: Future[TaskReading], deadline: float) -> TaskReading:
     try:
         return reading.result(timeout=max(0.0, deadline - time.monotonic()))
     except TimeoutError:
-        late = Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
-        return TaskReading(unread=[late])
+        return TaskReading(unread=[not_in_time()])
 
 
 def questions(
@@ -133,6 +110,14 @@ def _question(reads: Sequence[Read], thresholds: Mapping[str, float], overlap: O
     control = reads[0].control
     own = {wording: thresholds[label] for wording, label in control.value_of.items() if label in thresholds}
     return Question([read.passage.text for read in reads], control.wordings, own, overlap)
+
+
+def note_unread(readings: Sequence[TaskReading], asked: Sequence[Sequence[Read]], answer: Answer) -> None:
+    """Note in the readings which passages the model could not read; `asked` are those of each question."""
+    for reads, items in zip(asked, answer.items, strict=True):
+        for read, item in zip(reads, items, strict=True):
+            if isinstance(item, Failure) and item.is_unread:
+                readings[read.task].unread.append(Unread(item.reason, Cause.UNKNOWN_WORDS))
 
 
 def unread_of(readings: Sequence[TaskReading]) -> Iterator[Unread]:

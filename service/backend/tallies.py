@@ -59,4 +59,4 @@ class Tallies:
 
 
 def _reason(reading: TaskReading) -> str:
-    return str(reading.unread[0]) if reading.unread else ""
+    return str(reading.failure or reading.unread[0]) if reading.unread else ""

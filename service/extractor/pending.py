@@ -98,6 +98,8 @@ class PendingRequest:
             if not hasattr(error, "cause"):  # the message of an error with a cause says all there is
                 log.exception("a text could not be prepared")
             failures.count(cause)
+            if cause is Cause.UNKNOWN_WORDS:
+                return Failure(str(error), is_unread=True)
             return Failure(f"the text could not be prepared: {error}")
 
     def prepared(self, index: int, windows: list[Window] | Failure) -> None:

@@ -27,6 +27,8 @@ class Failure(NamedTuple):
     """Why one text has no extraction."""
 
     reason: str
+    is_unread: bool = False
+    """Whether the model knows the words of the text too little to read it: asked again, it answers the same."""
 
 
 class Answer(NamedTuple):

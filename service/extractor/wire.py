@@ -25,6 +25,7 @@ class Item(msgspec.Struct, omit_defaults=True):
     spans: tuple[Span, ...] = ()
     certainty: float = 0.0
     error: str = ""
+    unread: bool = False
 
 
 class Reply(msgspec.Struct):
@@ -63,8 +64,10 @@ def _shortened(question: Question) -> tuple[Any, ...]:
 
 
 def _item(result: Extraction | Failure) -> Item:
-    return Item(error=result.reason) if isinstance(result, Failure) else Item(result.spans, result.certainty)
+    if isinstance(result, Failure):
+        return Item(error=result.reason, unread=result.is_unread)
+    return Item(result.spans, result.certainty)
 
 
 def _result(item: Item) -> Extraction | Failure:
-    return Failure(item.error) if item.error else Extraction(item.spans, item.certainty)
+    return Failure(item.error, item.unread) if item.error else Extraction(item.spans, item.certainty)

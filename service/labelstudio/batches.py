@@ -46,11 +46,14 @@ def _task_by_task(text: str) -> Predict:
 
 def _task(text: str) -> Task:
     try:
-        return msgspec.convert(_loads(text), Task)
+        task = _loads(text)
     except RecursionError:
         if not _is_balanced(text):
             raise
         return UnreadableTask(reason="the task's data nests too deep")
+    if not isinstance(task, dict):
+        return UnreadableTask(reason="the task is not a JSON object")
+    return Task(task.get("id"), task.get("data"))
 
 
 def _loads(text: str) -> Any:

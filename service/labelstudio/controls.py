@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 
 from service.errors import Cause
 from service.labelstudio import expressions
@@ -16,6 +16,7 @@ from service.labelstudio.wordings import LabelTag, wordings
 
 MAX_WORDING = 300
 MAX_REPETITIONS = 1_000
+"""How often a control may stand in one task."""
 MAX_TASK_LABELS = 1_000
 
 
@@ -110,8 +111,10 @@ def fingerprint(controls: tuple[Control, ...]) -> str:
 
 
 def _facts(control: Control) -> list[object]:
-    """What of a control decides predictions. What a control has not is left out: the names of versions hang on it, and
-    stay as they were when a control can have more than before."""
+    """The facts of a control that decide predictions. They are part of the names of versions.
+
+    Facts that are not set are left out, so a release that knows more of them changes no name.
+    """
     shown, key = control.shown, control.shown.value.removeprefix("$")
     facts = [control.name, control.to_name, control.kind, key, shown.tag == "hypertext", shown.is_inline]
     plain = Shown(shown.tag, f"${key}", is_inline=shown.is_inline)
@@ -126,25 +129,35 @@ def _facts(control: Control) -> list[object]:
     return [*facts, control.labels, *([own] if own else [])]
 
 
-def _repeated(control: Control, data: Mapping[str, object]) -> Iterable[Control]:
-    """A control once for each element of the lists that the Repeaters around it are on. Raises Unread."""
-    if not control.repeats:
-        return [control]
-    on, flag, rest = control.repeats[0].on, control.repeats[0].index_flag, control.repeats[1:]
-    elements = expressions.resolve(on, data)
-    if not isinstance(elements, list) or not elements:
-        raise no_text(on)
-    if len(elements) > MAX_REPETITIONS:
-        raise Unread(f"over {MAX_REPETITIONS} elements under {on}", Cause.TOO_LARGE)
-    return [
-        repetition
-        for index in range(len(elements))
-        for repetition in _repeated(_numbered(control, rest, flag, str(index)), data)
-    ]
+def _repeated(control: Control, data: Mapping[str, object]) -> list[Control]:
+    """A control once for each element of the lists that the Repeaters around it are on, the outermost first.
+
+    Raises Unread for over MAX_REPETITIONS, and where there are none.
+    """
+    found = [control]
+    for repeat in control.repeats:
+        repetitions = chain.from_iterable(_repetitions(one, data) for one in found)
+        found = list(islice(repetitions, MAX_REPETITIONS + 1))
+        if len(found) > MAX_REPETITIONS:
+            raise Unread(f"over {MAX_REPETITIONS} repetitions under {repeat.on}", Cause.TOO_LARGE)
+        if not found:
+            raise no_text(repeat.on)
+    return found
+
+
+def _repetitions(control: Control, data: Mapping[str, object]) -> Iterator[Control]:
+    """A control in each repetition of its outermost Repeater; none where that is on no list. Raises Unread."""
+    (on, flag), rest = astuple(control.repeats[0]), control.repeats[1:]
+    try:
+        elements = expressions.resolve(on, data)
+    except expressions.NotText:
+        raise Unread(f"a part of {on} is an object, not a list", Cause.BAD_TEXT) from None
+    for index in range(len(elements) if isinstance(elements, list) else 0):
+        yield _numbered(control, rest, flag, str(index))
 
 
 def _numbered(control: Control, rest: tuple[Repeat, ...], flag: str, index: str) -> Control:
-    """One repetition of a control. As in the editor, the first flag of each attribute becomes the number."""
+    """One repetition of a control. As in the editor, the number replaces the first flag of each attribute."""
 
     def numbered(text: str) -> str:
         return text.replace(flag, index, 1)
@@ -171,13 +184,14 @@ def _task_labels(value: str, data: Mapping[str, object]) -> list[LabelTag]:
     tags = list(islice(_task_tags(found), MAX_TASK_LABELS + 1))
     if len(tags) > MAX_TASK_LABELS:
         raise Unread(f"over {MAX_TASK_LABELS} labels under {value}", Cause.TOO_LARGE)
-    if not tags or not all(_is_usable(tag) for tag in tags):
-        raise Unread(f"labels under {value} that are no texts of 1 to {MAX_WORDING} characters", Cause.NO_LABELS)
+    if not all(_is_usable(tag) for tag in tags):
+        reason = f'labels under {value} that are no objects with a "value" of 1 to {MAX_WORDING} characters'
+        raise Unread(reason, Cause.NO_LABELS)
     return tags
 
 
 def _task_tags(entries: Iterable[object]) -> Iterator[LabelTag]:
-    """Labels as a task holds them, those within others included; deep ones come last."""
+    """The labels that a task brings. Labels within others come behind them."""
     waiting = deque(entries)
     while waiting:
         entry = waiting.popleft()
@@ -193,6 +207,7 @@ def _task_tags(entries: Iterable[object]) -> Iterator[LabelTag]:
 def _is_usable(tag: LabelTag) -> bool:
     return (
         all(map(is_whole, tag))
-        and 0 < len(tag.value) <= MAX_WORDING
+        and not tag.is_blank
+        and len(tag.value) <= MAX_WORDING
         and len(tag.predicted_values.split(",")[0]) <= MAX_WORDING
     )

@@ -48,15 +48,15 @@ class Exports:
     """
 
     def __init__(self, label_studio: LabelStudio) -> None:
-        self._url = label_studio.url
+        self.url = label_studio.url
         self._connection = label_studio.connect()
-        self._sdk = Sdk(base_url=self._url, api_key=NO_KEY, httpx_client=self._connection)
+        self._sdk = Sdk(base_url=self.url, api_key=NO_KEY, httpx_client=self._connection)
 
     def label_config(self, project: int) -> str:
         with self._explained(project):
             config = self._sdk.projects.get(project).label_config
         if not isinstance(config, str):
-            raise no_api(self._url, "answered with a project that has no label config")
+            raise no_api(self.url, "answered with a project that has no label config")
         return config
 
     def download(self, project: int, target: Path, report: Report = lambda done, total: None) -> None:
@@ -65,11 +65,11 @@ class Exports:
         The file has its name once it is complete. Until then a second call goes on where the first was killed.
         `report` is told after each page how many tasks are in the file and how many there will be.
         """
-        pages = TaskPages(self._connection, self._url, project)
+        pages = TaskPages(self._connection, self.url, project)
         with TaskFile(target) as file:
             for page in pages.read([ANNOTATED], after=file.last):
                 total = file.count + page.left
-                file.append(_exported(task, self._url) for task in page.tasks)
+                file.append(_exported(task, self.url) for task in page.tasks)
                 report(file.count, total)
             file.finish()
 
@@ -87,19 +87,19 @@ class Exports:
     def _explained(self, project: int) -> Iterator[None]:
         """Turn the SDK's and httpx's errors into LabelStudioError."""
         try:
-            with explained(self._url):
+            with explained(self.url):
                 yield
         except ApiError as error:
             raise self._error_of(error.status_code or 0, project) from error
         except (ParsingError, AttributeError, TypeError) as error:
-            raise no_api(self._url, "answered with JSON of another shape") from error
+            raise no_api(self.url, "answered with JSON of another shape") from error
 
     def _error_of(self, status: int, project: int) -> LabelStudioError:
         if status == httpx.codes.NOT_FOUND:
             return ProjectGone(f"Label Studio has no project {project}.")
         if status < 300:
-            return no_api(self._url, "answered without JSON")
-        return refusal(self._url, status, f"the export of project {project}")
+            return no_api(self.url, "answered without JSON")
+        return refusal(self.url, status, f"the export of project {project}")
 
 
 def _exported(task: dict[str, Any], url: str) -> dict[str, Any]:

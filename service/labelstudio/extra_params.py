@@ -12,6 +12,8 @@ from typing import Any, get_args
 
 from service.model.reading import Overlap
 
+from service.labelstudio.unread import is_whole
+
 KEYS_TOLD = 5
 """So many unknown keys or labels are named."""
 
@@ -58,11 +60,12 @@ def _threshold(given: object) -> tuple[float | None, list[str]]:
 def _thresholds(given: object) -> tuple[dict[str, float], list[str]]:
     if not isinstance(given, dict):
         return {}, ["The thresholds in extra_params are not a JSON object of labels and numbers; the default is used."]
-    usable = {label: float(value) for label, value in given.items() if _is_threshold(value)}
-    wrong = [label for label in given if label not in usable]
+    halves = [label for label in given if not is_whole(label)]
+    usable = {label: float(value) for label, value in given.items() if _is_threshold(value) and label not in halves}
+    wrong = [label for label in given if label not in usable and label not in halves]
     named = ", ".join(map(repr, wrong[:KEYS_TOLD]))
     reason = f"In extra_params the thresholds of {named} are not numbers between 0 and 1; the default is used."
-    return usable, [reason] if wrong else []
+    return usable, [*([reason] if wrong else []), *_unknown("label", halves, "it has half a character in it")]
 
 
 def _overlap(given: object) -> tuple[Overlap | None, list[str]]:
@@ -86,7 +89,7 @@ def _is_threshold(given: object) -> bool:
 
 def _object(given: object) -> dict[str, Any]:
     """Raises ValueError for nonsense."""
-    if given is None or given == "":
+    if given is None or (isinstance(given, str) and not given.strip()):
         return {}
     if isinstance(given, str):
         try:

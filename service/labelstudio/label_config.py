@@ -1,12 +1,12 @@
 """Label Studio's labeling configs: which controls mark spans of text, in what, and with which labels.
 
-A config is a stranger's XML: entity declarations and external references are refused, never resolved. Names of tags
+Anybody may write a config, so entity declarations and external references are refused, never resolved. Names of tags
 and attributes count in any case, as in Label Studio's editor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from xml.etree.ElementTree import Element, ParseError, tostring
@@ -30,6 +30,7 @@ INDEX_FLAG = "{{idx}}"
 """What a Repeater replaces by the number of the repetition, unless its `indexFlag` is another."""
 
 MAX_CONFIG = 1_000_000
+MAX_NESTED_REPEATERS = 4
 
 ADD = 'Add one, for example <Labels name="label" toName="text"><Label value="Person"/></Labels>.'
 
@@ -60,6 +61,9 @@ def notes(config: str) -> tuple[str, ...]:
         if not expressions.variables(control.shown.value):
             where = control.shown.where[:80]
             found.append(f"{_titled(control)} marks no field of a task, but {where}: is a $ missing?")
+        if fields := [label for label, wording in control.labels if expressions.variables(wording)]:
+            named = ", ".join(fields[:10])
+            found.append(f"{_titled(control)} has labels that are fields of a task, and asks them as written: {named}.")
         if same := alike(control.labels):
             named = ", ".join(same[:10])
             found.append(f"{_titled(control)} has labels that read alike, which no model can tell apart: {named}.")
@@ -90,7 +94,7 @@ def _read(config: str) -> _Found:
         elif _tag(shown) not in OBJECTS:
             reads = "Spanloop reads Text, HyperText and Paragraphs"
             found.foreign.append(f"In the label config {_title(element)} marks {shown.tag}: {reads}.")
-        elif wrong := _wrong(element, shown, around == shown_around):
+        elif wrong := _wrong(element, shown, around == shown_around) or _wrong_repeater(element, around):
             found.problems.append(wrong)
         else:
             found.controls.append(_control(element, shown, around))
@@ -112,7 +116,10 @@ def _root(config: str) -> Element:
 
 
 def _walk(root: Element) -> Iterator[tuple[Element, tuple[Repeat, ...]]]:
-    """All elements in document order, each with the Repeaters around it, the outermost first."""
+    """All elements in document order, each with the Repeaters around it, the outermost first.
+
+    Raises LabelConfigError where too many Repeaters stand within one another.
+    """
     waiting: list[tuple[Element, tuple[Repeat, ...]]] = [(root, ())]
     while waiting:
         element, around = waiting.pop()
@@ -120,6 +127,10 @@ def _walk(root: Element) -> Iterator[tuple[Element, tuple[Repeat, ...]]]:
         if _tag(element) == "repeater":
             on, flag = _attribute(element, "on"), _attribute(element, "indexFlag") or INDEX_FLAG
             around = (*around, Repeat(on, flag))
+            if len(around) > MAX_NESTED_REPEATERS:
+                raise LabelConfigError(
+                    f"In the label config over {MAX_NESTED_REPEATERS} Repeaters stand within one another: use fewer."
+                )
         waiting.extend((child, around) for child in reversed(element))
 
 
@@ -172,6 +183,13 @@ def _wrong(element: Element, shown: Element, is_beside: bool) -> str:
     if not value and not _tags(element):
         return f'In the label config {title} has no Label: add one, for example <Label value="Person"/>.'
     return ""
+
+
+def _wrong_repeater(element: Element, around: Sequence[Repeat]) -> str:
+    """Why a control is in a Repeater that repeats nothing; empty where it is in none."""
+    wrong = [repeat.on for repeat in around if not expressions.variables(repeat.on)]
+    where = f"In the label config {_title(element)} is in a Repeater"
+    return f'{where} with on={wrong[0][:60]!r}: it needs a field that has a list, as on="$turns".' if wrong else ""
 
 
 def _nothing_marks(root: Element) -> str:
@@ -229,13 +247,11 @@ def _content(element: Element) -> str:
 
 
 def _tags(element: Element) -> list[LabelTag]:
-    """The Labels of a control. Raises LabelConfigError for one whose wording is too long."""
-    found = []
-    for label, _ in _walk(element):
-        if _tag(label) == "label" and _attribute(label, "value"):
-            names = ("value", "alias", "hint", "predicted_values")
-            found.append(_checked(LabelTag(*(_attribute(label, name) for name in names))))
-    return found
+    """The Labels of a control that show something. Raises LabelConfigError for one whose wording is too long."""
+    names = ("value", "alias", "hint", "predicted_values")
+    labels = (label for label, _ in _walk(element) if _tag(label) == "label")
+    found = (LabelTag(*(_attribute(label, name) for name in names)) for label in labels)
+    return [_checked(label) for label in found if not label.is_blank]
 
 
 def _checked(label: LabelTag) -> LabelTag:

@@ -27,7 +27,7 @@ class Shown(NamedTuple):
 
 
 class Title(NamedTuple):
-    """A model of a project: what people see it as, and where it is."""
+    """The title and the address of one model of a project."""
 
     title: str
     url: str
@@ -75,7 +75,7 @@ class ModelVersionField:
             raise no_api(self._url, "answered /api/ml/ with what is no list of models") from error
 
     def write(self, version: str) -> None:
-        """Label Studio takes a title of a model, or a version of which the project has a prediction."""
+        """Set the field. Label Studio accepts a title of a model, or a version that the project has predictions of."""
         with explained(self._url):
             response = self._connection.patch(f"/api/projects/{self._project}/", json={"model_version": version})
         if not response.is_success:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from service.labelstudio.connection import Connection, decoded, explained, no_api, refusal
-from service.labelstudio.errors import ProjectGone
+from service.labelstudio.errors import LabelStudioError, ProjectGone
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class TaskPages:
             page = self._page(answer)
             if not page.tasks:
                 return
-            after = page.tasks[-1]["id"]
+            after = self._last(page, after)
             yield page
 
     def _answer(self, params: Params) -> httpx.Response:
@@ -113,6 +113,21 @@ class TaskPages:
         """Choose the size of the next page by the seconds and bytes that the last one took."""
         room = min(PAGE_SECONDS / max(seconds, 1e-3), PAGE_BYTES / max(size, 1), GROWTH_MAX)
         self._size = min(max(self._size * room, 1.0), TASKS_MAX)
+
+    def _last(self, page: Page, after: int) -> int:
+        """The id of the last task of a page. Raises LabelStudioError unless the ids ascend from above `after`.
+
+        Otherwise tasks would be lost, or read without end.
+        """
+        for task in page.tasks:
+            if task["id"] <= after:
+                raise LabelStudioError(
+                    f"Label Studio at {self._url} sent task {task['id']} behind task {after} of project "
+                    f"{self._project}, though tasks by ascending ids were asked for. Reading stopped there. Upgrade "
+                    "Label Studio (1.23.2 is tested), or check the proxies on the way: they must keep the query."
+                )
+            after = task["id"]
+        return after
 
     def _page(self, answer: httpx.Response) -> Page:
         body = decoded(answer, self._url)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import regex
 
 from service.errors import Cause
 from service.labelstudio import expressions
@@ -15,9 +19,15 @@ from service.labelstudio.hypertext import TooDeep, render
 from service.labelstudio.paragraphs import dialogue
 from service.labelstudio.unread import Unread, is_whole, no_text
 
+log = logging.getLogger(__name__)
+
+ReadT = TypeVar("ReadT")
+
 MAX_CHARACTERS = 1_000_000
 """Longest text, in characters, unless a caller says otherwise."""
 
+SHOWN = regex.compile(r"[^\s\p{Cc}\p{Default_Ignorable_Code_Point}]")
+"""A character that a reader sees: no blank, no control character, none that is invisible by itself."""
 BLANKS = str.maketrans("", "", " \t\n\f\r")
 """What may stand anywhere in base64."""
 
@@ -56,6 +66,22 @@ class PlainText:
         return None
 
 
+def passages_of(
+    data: Mapping[str, object], controls: Sequence[Control], fetch: Fetch | None = None, most: int = MAX_CHARACTERS
+) -> Iterator[tuple[Control, Passage | Unread]]:
+    """Each control of a config as it stands in a task, with the passage that it marks, or why that is not read.
+
+    `fetch` and `most` are those of `passage_of`.
+    """
+    for template in controls:
+        own = _tried(partial(template.of, data))
+        if isinstance(own, Unread):
+            yield template, own
+            continue
+        for control in own:
+            yield control, _tried(partial(passage_of, data, control, fetch, most))
+
+
 def passage_of(
     data: Mapping[str, object], control: Control, fetch: Fetch | None = None, most: int = MAX_CHARACTERS
 ) -> Passage:
@@ -76,9 +102,20 @@ def passage_of(
         text = _decoded(_text(found, shown), shown.encoding)
         _check(text, most)
         passage = _rendered(text, shown.is_inline) if shown.tag == "hypertext" else PlainText(text)
-    if not passage.text.strip():
+    if not SHOWN.search(passage.text):
         raise no_text(shown.where)
     return passage
+
+
+def _tried(read: Callable[[], ReadT]) -> ReadT | Unread:
+    """What `read` returns, or why it cannot: a task that breaks a reader must not take others with it."""
+    try:
+        return read()
+    except Unread as error:
+        return error
+    except Exception:
+        log.exception("a task could not be read")
+        return Unread("reading it failed; the log has the cause", Cause.BAD_TEXT)
 
 
 def _found(shown: Shown, data: Mapping[str, object]) -> object:
@@ -111,14 +148,13 @@ def _text(found: object, shown: Shown) -> str:
 def _decoded(text: str, encoding: str) -> str:
     """A text in its encoding, as the editor decodes it: base64 gives a character for each byte, unlike base64unicode.
 
-    Raises Unread.
+    The padding may be missing, but not in part (https://infra.spec.whatwg.org/#forgiving-base64-decode). Raises Unread.
     """
     if not encoding:
         return text
     plain = text.translate(BLANKS)
-    unpadded = plain.rstrip("=")
     try:
-        content = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
+        content = base64.b64decode(plain if "=" in plain else plain + "=" * (-len(plain) % 4), validate=True)
         return content.decode("utf-8" if encoding == "base64unicode" else "latin-1")
     except (binascii.Error, ValueError):
         raise Unread(f"the text is not in {encoding}", Cause.BAD_TEXT) from None

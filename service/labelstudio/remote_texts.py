@@ -1,16 +1,18 @@
 """Texts at addresses (`valueType="url"`), fetched from allowed hosts only.
 
-A task's data is a stranger's: without limits its addresses would let anybody ask any host that this program reaches. So
-nothing is fetched unless a setting allows the host, private addresses have to be allowed themselves, and every
-redirect is checked like the first address. The connection goes to the very address that was checked.
+Whoever can write a task could otherwise ask any host that this program reaches. So nothing is fetched unless a setting
+allows the host, private addresses have to be allowed themselves, and every redirect is checked like the first address.
+The connection goes to the very address that was checked.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -19,14 +21,19 @@ from service.errors import Cause
 from service.labelstudio.unread import Unread, is_whole
 
 SETTING = "SPANLOOP_TEXT_HOSTS"
+FETCHES = 16
+"""So many texts are fetched at once."""
 FETCH_SECONDS = 10.0
 """Seconds that one text may take, redirects included."""
 REDIRECTS_MAX = 5
 BYTES_A_CHARACTER = 4
 """UTF-8 takes so many at most."""
-NEVER_PUBLIC = [ipaddress.IPv6Network(net) for net in ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "fec0::/10")]
-"""Networks that lead to private or IPv4 addresses, which Python's `is_global` does not know: local NAT64 (RFC 8215),
-IPv4-compatible and IPv4-translated addresses, and site-local ones."""
+NEVER_PUBLIC = [
+    ipaddress.IPv6Network(network)
+    for network in ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "fec0::/10", "3fff::/20", "5f00::/16")
+]
+"""Networks of addresses that are not public, which Python's `is_global` does not know: local NAT64 (RFC 8215),
+IPv4-compatible, IPv4-translated and site-local addresses, documentation (RFC 9637) and segment routing (RFC 9602)."""
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 PORTS = {"http": 80, "https": 443}
 
@@ -47,7 +54,7 @@ class AllowedHosts:
     @classmethod
     def parse(cls, setting: str) -> AllowedHosts:
         """Read the setting, its entries apart by commas or blanks."""
-        entries = [entry.strip().lower().rstrip("/") for entry in setting.replace(",", " ").split()]
+        entries = [entry.strip().lower().rstrip("/.") for entry in setting.replace(",", " ").split()]
         networks = [network for entry in entries if (network := _network(entry))]
         return cls(frozenset(entries), tuple(networks))
 
@@ -76,8 +83,10 @@ class RemoteTexts:
 
         `deadline`: when to give up by `time.monotonic`, if that is earlier than FETCH_SECONDS from now.
         """
-        latest = time.monotonic() + FETCH_SECONDS
-        until = min(latest, deadline) if deadline is not None else latest
+        began = time.monotonic()
+        if deadline is not None and began > deadline:
+            raise not_in_time()
+        until = min(began + FETCH_SECONDS, began + FETCH_SECONDS if deadline is None else deadline)
         for _ in range(REDIRECTS_MAX + 1):
             target = _Target.of(url, self._allowed)
             if time.monotonic() > until:
@@ -96,7 +105,7 @@ class RemoteTexts:
         timeout = max(0.1, until - time.monotonic())
         # No proxy and no compression: what is checked is what is asked, and what is counted is what comes.
         with (
-            httpx.Client(trust_env=False, verify=True, timeout=timeout, follow_redirects=False) as client,
+            httpx.Client(trust_env=False, verify=_tls(), timeout=timeout, follow_redirects=False) as client,
             client.stream(
                 "GET",
                 target.pinned,
@@ -163,6 +172,12 @@ class _Target:
         return cls(host, netloc, pinned)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: to read all certificates of authorities takes longer than most texts."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _joined(url: str, location: str) -> str:
     """Where a redirect leads. Raises Unread for what is no address, and for one that leaves TLS."""
     try:
@@ -172,6 +187,11 @@ def _joined(url: str, location: str) -> str:
     if url.startswith("https:") and not target.startswith("https:"):
         raise _unread("the address of its text redirects from https to what is not")
     return target
+
+
+def not_in_time() -> Unread:
+    """A text was not fetched before the deadline of all."""
+    return Unread("its text was not fetched in time", Cause.DEADLINE, is_lasting=False)
 
 
 def _unread(reason: str) -> Unread:

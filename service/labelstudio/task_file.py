@@ -23,6 +23,12 @@ class TaskFile:
         self.last, self.count = self._resume()
         """The id of the last task in the file (-1 for none), and how many tasks it has."""
 
+    @staticmethod
+    def discard(target: Path) -> None:
+        """Delete a file and what was written of it. Raises OSError."""
+        target.unlink(missing_ok=True)
+        target.with_suffix(".partial").unlink(missing_ok=True)
+
     def __enter__(self) -> TaskFile:
         return self
 

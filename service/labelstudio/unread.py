@@ -6,9 +6,9 @@ from service.errors import Cause
 
 
 class Unread(ValueError):
-    """A task has no text that can be read; says why, in words that hold nothing of the task's own text.
+    """A task has no text that can be read. The message says why, and quotes nothing of the task.
 
-    `is_lasting` tells that the task itself is the reason: asked again as it is, it stays unread.
+    `is_lasting`: the task itself is the reason, so it is not read either when it is asked for again.
     """
 
     def __init__(self, reason: str, cause: Cause, is_lasting: bool = True) -> None:
@@ -18,12 +18,12 @@ class Unread(ValueError):
 
 
 def no_text(where: str) -> Unread:
-    """Nothing stands where the label config says that the text is."""
+    """The task has nothing where the label config says that its text is."""
     return Unread(f"no text under {where}", Cause.NO_TEXT)
 
 
 def is_whole(text: str) -> bool:
-    """Whether a text is one of Unicode: half a surrogate pair, which JSON can hold, is nothing a tokenizer reads."""
+    """Whether a text can be encoded. JSON can hold half a surrogate pair, and no tokenizer reads it."""
     try:
         text.encode()
     except UnicodeEncodeError:

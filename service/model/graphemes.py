@@ -9,9 +9,15 @@ from itertools import accumulate
 import regex
 
 CLUSTER = regex.compile(r"\X")
+UNSEEN_MARKS = regex.compile(r"[[\p{GCB=Extend}\p{GCB=ZWJ}]&&\p{Default_Ignorable_Code_Point}]*+", regex.V1)
+"""Joiners, non-joiners and variation selectors: they end the cluster that they follow, and show nothing themselves."""
 INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
-"""Characters inside words that are not seen: soft hyphens, word joiners and marks of the writing direction."""
+"""Characters that nobody sees: soft hyphens, word joiners and marks of the writing direction. Inside a word they belong
+to it; anywhere else they are blanks."""
+ZERO_WIDTH_SPACE = "\u200b"
+"""A blank that nobody sees: it separates words, mostly those of scripts without blanks."""
 
+_BLANK = frozenset(INVISIBLE + ZERO_WIDTH_SPACE)
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
 
 
@@ -27,6 +33,17 @@ def clusters(text: str) -> list[str]:
 def boundaries(text: str) -> list[int]:
     """The code points at which a cluster begins or the text ends, in order."""
     return [*accumulate(map(len, clusters(text)), initial=0)]
+
+
+def behind_unseen(text: str, place: int) -> int:
+    """A place in a text, moved behind the joiners and selectors that stand there."""
+    match = UNSEEN_MARKS.match(text, place)
+    return int(match.end()) if match else place
+
+
+def is_blank(cluster: str) -> bool:
+    """Whether a cluster that stands outside of words shows nothing."""
+    return cluster.isspace() or cluster in _BLANK
 
 
 def as_typed(word: str) -> str:

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -83,7 +83,7 @@ class TooLong(ModelError):
 class Unread(ModelError):
     """The tokenizer does not know the words of a text."""
 
-    cause = Cause.BAD_TEXT
+    cause = Cause.UNKNOWN_WORDS
 
 
 class Model:
@@ -208,10 +208,10 @@ class Model:
         """
         words = split(text, self.splitter, self.subtokens)
         if not self.reads(words):
-            scripts = ", ".join(sorted({script_of(word) for word in words.asked} - {COMMON})[:3])
+            scripts = ", ".join(sorted({script_of(word) for word in self._unknown(words)} - {COMMON})[:3])
             raise Unread(
                 f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
-                "looked for in it. Set SPANLOOP_MODEL to a model for this language."
+                "looked for in it; set SPANLOOP_MODEL to a model for this language"
             )
         return self._windows(words, labels, threshold, keeps_overlaps)
 
@@ -239,15 +239,19 @@ class Model:
 
         The model sees such words as one and the same: a text that consists of them is not read.
         """
+        unknown = self._unknown(words)
+        return len(unknown) / sum(map(_has_letter, words.asked)) if unknown else 0.0
+
+    def _unknown(self, words: Words) -> list[str]:
+        """The words with a letter or digit of which the tokenizer knows nothing."""
         if self.subtokens.unknown is None or self.subtokens.unknown not in words.ids:
-            return 0.0
-        total = unknown = 0
-        for index, word in enumerate(words.asked):
-            if any(map(str.isalnum, word)):
-                total += 1
-                ids = words.ids[words.offsets[index] : words.offsets[index + 1]]
-                unknown += all(one == self.subtokens.unknown for one in ids)
-        return unknown / total if total else 0.0
+            return []
+        ids = (words.ids[start:end] for start, end in pairwise(words.offsets))
+        return [
+            word
+            for word, of_word in zip(words.asked, ids, strict=True)
+            if _has_letter(word) and all(one == self.subtokens.unknown for one in of_word)
+        ]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans of each window, with those below its threshold, in code points of its text.
@@ -340,6 +344,10 @@ class Model:
             threshold=threshold,
             keeps_overlaps=keeps_overlaps,
         )
+
+
+def _has_letter(word: str) -> bool:
+    return any(map(str.isalnum, word))
 
 
 def _positions(gliner: Any, tokenizer: Any) -> int:

@@ -14,8 +14,9 @@ FILE = "reading.json"
 Rung = Literal["words", "digits", "pieces", "characters"]
 """How finely a text is cut, from coarse to fine.
 
-words: as GLiNER cuts; digits: also between letters, digits, hyphens and underscores; pieces: also where the model's
-tokenizer cuts a word; characters: between all grapheme clusters.
+words: as GLiNER cuts; digits: also between letters, digits, hyphens, underscores and letters of another script, and
+behind zero-width non-joiners; pieces: also where the model's tokenizer cuts a word; characters: between all grapheme
+clusters.
 """
 
 Overlap = Literal["flat", "nested", "multi"]

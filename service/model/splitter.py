@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import regex
 
-from service.model.graphemes import INVISIBLE, as_typed, boundaries, clusters
+from service.model.graphemes import INVISIBLE, as_typed, boundaries, clusters, is_blank
 from service.model.reading import Rung
-from service.model.scripts import BLANKLESS, blankless, script_of
+from service.model.scripts import BLANKLESS, COMMON, blankless, script_of
 
 WORD = re.compile(r"\w+(?:[-_]\w+)*|\S")
 """How GLiNER cuts (its WhitespaceTokenSplitter)."""
@@ -27,7 +27,8 @@ NOT_PLAIN = re.compile(
 ACROSS_BLANKS = regex.compile(r"\p{GCB=Prepend}|\s[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]")
 """Where a cluster may contain a blank beside something that is not blank."""
 CHUNK = re.compile(r"\S+")
-SOFT_HYPHEN = "\u00ad"
+HYPHEN = "-"
+NON_JOINER = "\u200c"
 
 KEPT_WORDS = 1 << 16
 KEPT_CHARACTERS = 32
@@ -48,7 +49,7 @@ class Splitter:
     """Cuts texts by the rungs of a reading; `tokenizer_cuts` are the cuts of the rung `pieces`.
 
     Yields (word as the model reads it, start, end) in order. Start and end are code points of the text, end exclusive.
-    Everything but blanks is in a word.
+    Everything that shows is in a word.
     """
 
     def __init__(self, rungs: Mapping[str, Rung], tokenizer_cuts: Cuts) -> None:
@@ -94,8 +95,8 @@ def words(text: str) -> list[Stretch]:
     """The words of a text by the rung `words`: (start, end), between grapheme clusters.
 
     A word is a run of letters, digits and underscores, of which hyphens may join several, as GLiNER has it. It does not
-    go on from a script without blanks to another. Invisible characters between letters, and a soft hyphen behind one,
-    belong to the word. Every other cluster that is not blank is a word of its own.
+    go on from a script without blanks to another. Invisible characters inside a word belong to it, and outside of words
+    they are blanks. Every other cluster that is not blank is a word of its own.
     """
     if not NOT_PLAIN.search(text):
         return [word.span() for word in WORD.finditer(text)]
@@ -112,65 +113,65 @@ def words(text: str) -> list[Stretch]:
 def _words(text: str) -> list[Stretch]:
     """The words of a text of any characters, cluster by cluster."""
     found: list[Stretch] = []
-    start, script = -1, ""  # of the word that is being read; -1 between words
-    joined = -1  # where the hyphen or the invisible characters behind its last letter begin; -1 if there are none
+    start, end, script = -1, 0, ""  # of the word that is being read, up to its last letter; -1 between words
     place = 0
     for cluster in [*clusters(text), " "]:
         kind, of = _kind(cluster)
         if kind == "letter":
-            goes_on = start >= 0 and of == script and (joined < 0 or not (of and text[joined] == "-"))
-            if not goes_on:
-                found += _closed(text, start, joined, place)
+            if start < 0 or of != script or (of and HYPHEN in text[end:place]):
+                found += _closed(text, start, end, place)
                 start, script = place, of
-            joined = -1
-        elif start >= 0 and joined < 0 and kind in ("hyphen", "invisible"):
-            joined = place
-        elif not (start >= 0 and kind == "invisible" and text[joined] != "-"):
-            found += _closed(text, start, joined, place)
-            start = joined = -1
-            if kind != "blank":
+            end = place + len(cluster)
+        elif start < 0 or not (kind == "invisible" or (kind == "hyphen" and HYPHEN not in text[end:place])):
+            found += _closed(text, start, end, place)
+            start = -1
+            if kind in ("hyphen", "other"):
                 found.append((place, place + len(cluster)))
         place += len(cluster)
     return found
 
 
-def _closed(text: str, start: int, joined: int, place: int) -> list[Stretch]:
-    """The word that ends before `place`, and the clusters behind its last letter that joined nothing."""
-    if start < 0:
-        return []
-    end = place if joined < 0 else joined
-    while end < place and text[end] == SOFT_HYPHEN:
-        end += 1
-    return [(start, end), *((at, at + 1) for at in range(end, place))]
+def _closed(text: str, start: int, end: int, place: int) -> list[Stretch]:
+    """The word from `start` to `end`, and the hyphen behind it that joined nothing; nothing where no word was read."""
+    return [(start, end), *((at, at + 1) for at in range(end, place) if text[at] == HYPHEN)] if start >= 0 else []
 
 
 @lru_cache(maxsize=KEPT_WORDS)
 def _kind(cluster: str) -> tuple[str, str]:
     """What a cluster is in a text, and the name of a letter's blankless script."""
-    if cluster == "-":
+    if cluster == HYPHEN:
         return "hyphen", ""
     if cluster in INVISIBLE:
         return "invisible", ""
     if any(character.isalnum() or character == "_" for character in cluster):
         return "letter", blankless(cluster[0])
-    return "blank" if cluster.isspace() else "other", ""
+    return "blank" if is_blank(cluster) else "other", ""
 
 
 def _changes(word: str) -> list[int]:
-    """Where a word changes between letters, digits and joints (hyphens and underscores)."""
+    """Where a word changes between letters of one script, digits and joints, and behind zero-width non-joiners.
+
+    Joints are hyphens and underscores. The non-joiner separates the parts of a word, in Persian above all.
+    """
     ends, place, before = [], 0, ""
     for cluster in clusters(word):
         kind = _class(cluster, before)
-        if kind != before or kind == "joint":
+        if kind == "joint" or (kind != before and not (before == COMMON and kind not in ("joint", "digit"))):
             ends.append(place)
-        place, before = place + len(cluster), kind
+        place, before = place + len(cluster), "" if cluster.endswith(NON_JOINER) else kind
     return ends
 
 
 def _class(cluster: str, before: str) -> str:
-    """What a cluster counts as; an invisible one goes with what is before it."""
+    """What a cluster counts as: a joint, a digit or a letter's script.
+
+    An invisible cluster goes with what is before it, and a letter of all scripts with the letters beside it.
+    """
     if cluster in INVISIBLE:
         return before
     if cluster[0] in "-_":
         return "joint"
-    return "digit" if any(character.isdigit() for character in cluster) else "letter"
+    if any(character.isdigit() for character in cluster):
+        return "digit"
+    script = script_of(cluster)
+    return before if script == COMMON and before not in ("", "joint", "digit") else script

@@ -1,7 +1,7 @@
 """The words of a text as GLiNER reads them, each with its place in the text.
 
 GLiNER counts words, not characters. Two kinds of words break its count, and this module replaces them. The tokenizer
-drops some words whole (a zero-width joiner, a right-to-left mark): GLiNER shifts every later span by one word. Other
+drops some words whole (a zero-width joiner, a control character): GLiNER shifts every later span by one word. Other
 words are too long for any window.
 """
 

@@ -12,7 +12,10 @@ TEXT = "Zoë met Alice 😀"
 
 
 class TextServer(ThreadingHTTPServer):
-    """Answers by path: `/a.txt` has TEXT, `/long` is long, `/slow` slow, `/gone` is not there, `/to/X` leads to X."""
+    """Answers by path: `/a.txt` has TEXT, `/long` is long, `/slow` slow, `/gone` is not there, `/to/X` leads to X.
+
+    Where a test sets `texts`, only these are there.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -20,6 +23,7 @@ class TextServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.port}"
         self.asked: list[tuple[str, str]] = []
         """The path and the Host of each request."""
+        self.texts: dict[str, bytes] = {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -34,8 +38,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/slow":
             time.sleep(1)
-        content = {"/a.txt": b"\xef\xbb\xbf" + TEXT.encode(), "/long": b"x" * 5000}.get(self.path, b"slow")
-        self.send_response(404 if self.path == "/gone" else 200)
+        known = {"/a.txt": b"\xef\xbb\xbf" + TEXT.encode(), "/long": b"x" * 5000, "/slow": b"slow"}
+        content = (self.server.texts or known).get(self.path, b"")
+        self.send_response(200 if content else 404)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
+from service.errors import Cause
 from service.labelstudio.label_config import LabelConfigError
+from service.labelstudio.unread import Unread
 from tests.support.studio import LABEL_CONFIG, RECORDINGS
 from training.annotations import Annotation, choose, read, read_texts
 
@@ -131,6 +134,55 @@ def test_a_text_with_half_a_character_is_counted_and_spoils_no_other(tmp_path):
     export = read(path, 3, CONFIG)
     assert [document.task for document in export.documents] == [2]
     assert export.left_out == {"a task was not read: the text has half a character in it": 1}
+
+
+@pytest.mark.parametrize("odd", [{"data": None}, {"data": ["Alice"]}, {"data": "Alice"}])
+def test_a_task_whose_data_is_no_object_is_counted(tmp_path, odd):
+    export = read(exported(tmp_path, {"id": 1, "annotations": [done(1)], **odd}, task(2, "Alice", done(2))), 1, CONFIG)
+    assert [document.task for document in export.documents] == [2]
+    assert export.left_out == {"a task was not read: no text under $text": 1}
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 5), (0, 6)])
+def test_a_region_ends_behind_a_non_joiner_that_nobody_sees(tmp_path, start, end):
+    marked = done(1, region(start, end, "PER"), region(5, 8, "ORG"))
+    export = read(exported(tmp_path, task(1, "تهران\u200cها", marked)), 1, CONFIG)
+    assert [span[:2] for span in export.documents[0].spans] == [(0, 6), (6, 8)]
+
+
+@pytest.mark.parametrize("result", [{}, "x", 7, None, [None, 7, "x"]])
+def test_an_annotation_without_a_list_of_regions_marks_nothing(tmp_path, result):
+    export = read(exported(tmp_path, task(1, "Alice", {**done(1), "result": result})), 1, CONFIG)
+    assert [document.spans for document in export.documents] == [()]
+
+
+def test_texts_at_addresses_are_fetched_several_at_once_in_order_with_errors_by_task(tmp_path):
+    config = CONFIG.replace("<Text ", '<Text valueType="url" ')
+    together, told = threading.Barrier(8, timeout=10), []
+
+    def fetch(url):
+        together.wait()  # breaks unless eight fetches wait at once
+        if url.endswith("3"):
+            raise Unread("its text cannot be fetched (404)", Cause.TEXT_FETCH)
+        return f"text of {url}"
+
+    path = exported(tmp_path, *[task(n, f"http://h/{n}", done(n)) for n in range(16)])
+    export = read(path, 1, config, fetch, told.append)
+    assert [(d.task, d.text) for d in export.documents] == [
+        (n, f"text of http://h/{n}") for n in range(16) if n not in (3, 13)
+    ]
+    assert [(one.task, one.reason) for one in export.omissions] == [
+        (n, "a task was not read: its text cannot be fetched (404)") for n in (3, 13)
+    ]
+    assert told == list(range(1, 17))
+
+
+def test_a_task_that_nobody_annotated_in_the_end_is_not_fetched(tmp_path):
+    config = CONFIG.replace("<Text ", '<Text valueType="url" ')
+    asked = []
+    path = exported(tmp_path, task(1, "http://h/1", {**done(1), "was_cancelled": True}), task(2, "http://h/2", done(2)))
+    export = read(path, 1, config, lambda url: asked.append(url) or "Alice")
+    assert (len(export.documents), asked) == (1, ["http://h/2"])
 
 
 def test_unannotated_tasks_that_cannot_be_read_spoil_no_other(tmp_path):

@@ -7,6 +7,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.model.graphemes import is_blank
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.spans import Span
@@ -16,6 +17,7 @@ from training.dataset import Document, align, build, without_blanks
 from training.ladder import choose
 
 SCRIPTS = ("Latin", "Common", "Unknown", "Han", "Thai", "Hangul", "Hebrew", "Devanagari", "Khmer", "Myanmar", "Tibetan")
+SCRIPTS += ("Arabic", "Lao")
 
 
 def marked(text: str, *stretches: tuple[int, int], label: str = "x") -> Document:
@@ -34,6 +36,10 @@ CASES = {
     "a compound": marked("Die Berlinreise war kurz.", (4, 10)),
     "a particle": marked("어제 서울에서 만났다.", (3, 5)),
     "a prefix": marked("היא גרה בירושלים", (9, 16)),
+    "a word after a non-joiner": marked("تهران\u200cها شلوغ است", (0, 6)),
+    "a prefix without a joint": marked("سافر بالقاهرة", (6, 13)),
+    "a postposition": marked("दिल्लीमें बारिश", (0, 6)),
+    "Lao": marked("ຂ້ອຍຢູ່ວຽງຈັນ", (7, 13)),
     "blanks": marked("We met Jane Smith\n today", (6, 18)),
 }
 
@@ -73,6 +79,37 @@ def test_each_script_of_a_text_gets_a_rung_of_its_own(shared_model):
     assert choose(documents, shared_model).rungs == {"Latin": "digits", "Hangul": "characters", "Cyrillic": "words"}
 
 
+def test_a_span_that_ends_inside_a_word_of_another_script_makes_that_script_finer(shared_model):
+    vitamins = [marked("含维生素B12很多", (1, 5)), marked("在Berlinreise中", (0, 7))]
+    assert choose(vitamins[:1], shared_model).rungs == {"Han": "characters", "Latin": "digits"}
+    assert choose(vitamins[1:], shared_model).rungs == {"Han": "characters", "Latin": "pieces"}
+    assert [learnt(one, shared_model) for one in vitamins] == [["维生素B"], ["在Berlin"]]
+
+
+def test_a_non_joiner_separates_the_parts_of_a_word(shared_model):
+    assert choose([CASES["a word after a non-joiner"]], shared_model).rungs == {"Arabic": "digits"}
+
+
+def test_a_name_is_cut_from_the_particle_of_another_script(shared_model):
+    document = marked("IBM은 발표했다", (0, 3))
+    assert choose([document], shared_model).rungs == {"Latin": "digits"}
+    assert learnt(document, shared_model) == ["IBM"]
+
+
+def test_spans_that_no_rung_represents_leave_the_script_as_it_is(shared_model):
+    name = "中华人民共和国国务院办公厅"
+    assert choose([marked(f"在{name}工作", (1, 1 + len(name)))], shared_model).rungs == {"Han": "characters"}
+
+
+@pytest.mark.parametrize("edge", ["\u200b", "\ufeff", "\u200f", "\u00ad", "\u3000", "\u00a0\r\n"])
+def test_what_shows_nothing_at_the_edges_of_a_span_is_not_learnt(shared_model, edge):
+    text = f"met {edge}Ann Lee{edge} there"
+    for stretch in [(4, len(text) - 6), (4 + len(edge), len(text) - 6 - len(edge))]:
+        document = marked(text, stretch)
+        assert learnt(document, shared_model) == ["Ann Lee"]
+        assert choose([document], shared_model).rungs == {"Latin": "words"}
+
+
 def test_a_rung_that_makes_spans_longer_than_the_model_reads_is_not_taken(shared_model):
     long = "selegiline-induced hypotension"
     documents = [marked(f"had {long} today", (4, 4 + len(long)))] * 50 + [marked("the house", (5, 8))] * 2
@@ -100,7 +137,7 @@ def test_at_the_characters_rung_any_span_on_grapheme_boundaries_comes_back(share
     finest = shared_model.with_reading(Reading(rungs=dict.fromkeys(SCRIPTS, "characters")))
     words = split(text, finest.splitter, finest.subtokens)
     aligned, unfit = align([Span(start, end, "x", 1.0)], words, len(text))
-    if not text[start:end].strip():
+    if all(map(is_blank, text[start:end])):
         assert [one.reason for one in unfit] == ["is empty"]
         return
     ((first, last, _),) = aligned

@@ -13,7 +13,7 @@ from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from service.versions.store import BentoStore
-from tests.support import tiny
+from tests.support import text_server, tiny
 from tests.support.studio import KEY, StudioProject
 from training import replay
 from training.annotations import ExportFailed
@@ -382,7 +382,8 @@ def test_spans_inside_words_are_learnt_by_a_version_that_cuts_finer(bench, studi
 def test_spans_that_are_left_out_are_named_in_a_file_for_the_owner_alone(bench, studio):
     wide = " ".join(["zoo"] * 20)
     few = [marked(n, f"{n} {wide}", 0, len(wide), "city") for n in range(2)]
-    studio.projects[1].export = annotated(60) + few + annotated(1, label="gone")
+    (gone,) = annotated(1, label="gone")
+    studio.projects[1].export = annotated(60) + few + [{**gone, "id": 400}]
     one = bench(steps=4)
     run = one.execute()
     path = one.runs.left_out(run.id)
@@ -454,3 +455,32 @@ def test_a_version_says_that_spans_may_share_words_and_why(bench, studio):
     assert f"2 × {crossing}" in run.message
     told = [json.loads(line) for line in one.runs.left_out(run.id).read_text().splitlines()]
     assert {entry["task"] for entry in told if entry["reason"] == crossing} == {task["id"] for task in learnt_from[:2]}
+
+
+def test_texts_at_addresses_are_fetched_for_a_run_and_those_that_are_not_are_counted(bench, studio, monkeypatch):
+    texts = {f"/{task['id']}.txt": task["data"]["text"].encode() for task in annotated(60)}
+    studio.projects[1].label_config = CONFIG.replace("<Text ", '<Text valueType="url" ')
+    with text_server.served() as files:
+        files.texts = {path: text for path, text in texts.items() if path not in ("/7.txt", "/8.txt")}
+        studio.projects[1].export = [
+            {**task, "data": {"text": f"{files.url}/{task['id']}.txt"}} for task in annotated(60)
+        ]
+        one = bench(text_hosts="127.0.0.1", steps=2)
+        details = []
+        within = Reporter.within
+        monkeypatch.setattr(Reporter, "within", lambda r, share, told: details.append(told) or within(r, share, told))
+        run = one.execute()
+    assert sum(one.store.get(run.version).tasks.values()) == 58
+    assert "2 × a task was not read: its text at 127.0.0.1 cannot be fetched (404)" in run.message
+    assert "project 1: the texts of 60 annotated tasks are fetched" in details
+
+
+def test_a_run_gives_up_on_texts_that_take_too_long_altogether(bench, studio, monkeypatch):
+    monkeypatch.setattr("training.run.TEXTS_SECONDS", -1.0)
+    studio.projects[1].label_config = CONFIG.replace("<Text ", '<Text valueType="url" ')
+    one = bench(text_hosts="127.0.0.1")
+    with text_server.served() as files:
+        studio.projects[1].export = [{**task, "data": {"text": f"{files.url}/a.txt"}} for task in annotated(60)]
+        with pytest.raises(TooFew):
+            one.execute()
+        assert files.asked == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from service.backend.local.projects import FileProjects
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
@@ -102,3 +104,16 @@ def test_the_page_links_to_the_spans_that_a_run_left_out(client):
     assert client.get("/runs/run-a/left-out").json() == {"reason": "is empty", "project": 1, "task": 7}
     assert client.get("/runs/run-b/left-out").status_code == 404
     assert client.get("/runs/%2e%2e/left-out").status_code == 404
+
+
+@pytest.mark.parametrize("as_given", [lambda params: params, json.dumps], ids=["dict", "string"])
+def test_half_a_character_in_extra_params_is_told_on_the_page(client, until, as_given):
+    params = as_given({"thresholds": {"\ud83d": 0.5, "person": 0.3}, "\udc00": 1})
+    body = {"project": "3.1", "schema": LABEL_CONFIG, "extra_params": params}
+    assert client.post("/setup", content=json.dumps(body)).status_code == 200
+    text = client.get("/?fragment").text
+    assert r"the label &#39;\ud83d&#39; is unknown and has no effect: it has half a character in it" in text
+    assert r"the key &#39;\udc00&#39; is unknown" in text
+    assert "0.3" in text
+    folder = client.app.state.supervisor.settings.folder
+    until(lambda: FileProjects(folder).get(3), what="a project that is written")

@@ -12,7 +12,15 @@ from service.labelstudio.batches import decode
 from service.labelstudio.messages import UnreadableTask
 from tests.support.json_values import JSON
 
-ODD = [rb'"\ud83d"', b"1e400", b"9" * 5000, b'"\xed\xa0\xbd"', rb'"a\"],[{\\"', b"[" * 900 + b"]" * 900]
+ODD = [
+    rb'"\ud83d"',
+    b"1e400",
+    b"9" * 5000,
+    rb'{"\ud83d": 1}',
+    b'"\xed\xa0\xbd"',
+    rb'"a\"],[{\\"',
+    b"[" * 900 + b"]" * 900,
+]
 
 
 def body(*values):
@@ -34,6 +42,13 @@ def test_a_task_that_nests_without_end_is_unreadable_and_the_others_are_read():
     assert request.tasks[2].data == {"text": "\ud83d, ] } [ {"}
 
 
+@pytest.mark.parametrize("odd", [b"null", rb'"\ud83d"', b"[]", b"7"])
+def test_a_task_that_is_no_object_is_unreadable_and_the_others_are_read(odd):
+    request = decode(b'{"tasks": [%s, {"data": {"text": "Alice"}}]}' % odd)
+    assert isinstance(request.tasks[0], UnreadableTask)
+    assert request.tasks[1].data == {"text": "Alice"}
+
+
 def test_nothing_in_a_task_makes_it_unreadable_by_itself():
     (task,) = decode(b'{"tasks": [{"data": {}, "reason": "x"}]}').tasks
     assert not isinstance(task, UnreadableTask)
@@ -49,7 +64,7 @@ def test_what_is_no_json_is_refused(content):
         decode(content)
 
 
-@pytest.mark.parametrize("content", [rb'{"tasks": "\ud83d"}', rb'{"x": "\ud83d"}', rb'{"tasks": ["\ud83d"]}'])
+@pytest.mark.parametrize("content", [rb'{"tasks": "\ud83d"}', rb'{"x": "\ud83d"}'])
 def test_another_shape_is_refused(content):
     with pytest.raises(ValueError):
         decode(content)

@@ -168,3 +168,21 @@ def test_annotations_without_their_regions_are_no_export(exports, studio, tmp_pa
     with pytest.raises(LabelStudioError, match="no results"):
         exports().download(3, tmp_path / "project.json")
     assert not (tmp_path / "project.json").exists()
+
+
+@pytest.mark.parametrize("sent", [[1, 3, 2], [1, 1], [5, 4]], ids=str)
+def test_tasks_that_do_not_ascend_are_told_instead_of_read_without_end(exports, studio, tmp_path, monkeypatch, sent):
+    page = {"tasks": [annotated(number) for number in sent], "total": len(sent)}
+    monkeypatch.setattr(studio, "answer", lambda *asked: (200, page))
+    with pytest.raises(
+        LabelStudioError, match=rf"task {sent[-1]} behind task {sent[-2]} of project 3.*Reading stopped"
+    ):
+        exports().download(3, tmp_path / "project.json")
+    assert not (tmp_path / "project.json").exists()
+
+
+def test_a_page_that_comes_again_is_told_instead_of_read_without_end(exports, studio, tmp_path, monkeypatch):
+    page = {"tasks": [annotated(1), annotated(2)], "total": 2}
+    monkeypatch.setattr(studio, "answer", lambda *asked: (200, page))
+    with pytest.raises(LabelStudioError, match="task 1 behind task 2"):
+        exports().download(3, tmp_path / "project.json")

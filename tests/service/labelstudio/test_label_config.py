@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from service.labelstudio.controls import fingerprint
 from service.labelstudio.label_config import LabelConfigError, notes, parse
+from service.model.graphemes import is_blank
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Co", "Cn")), min_size=1, max_size=12)
-XML_NAMES = NAMES.map(lambda name: name.strip() or "x")
+XML_NAMES = NAMES.map(lambda name: "x" if all(map(is_blank, name)) else name.strip())
 
 
 def config(inside: str, text: str = '<Text name="text" value="$text"/>') -> str:
@@ -133,6 +134,8 @@ def labels(more="", inside='<Label value="x"/>'):
         (labels() + TEXT.replace("/>", ' encoding="rot"/>'), "encoding"),
         (labels() + TEXT.replace("/>", ' resolver="csv"/>'), "resolver"),
         (f'<Repeater on="$u">{TEXT}</Repeater>{labels()}', "Repeater"),
+        (f"<Repeater>{TEXT}{labels()}</Repeater>", "Repeater with on=''"),
+        (f'<Repeater on="turns">{TEXT}{labels()}</Repeater>', "Repeater with on='turns'"),
     ],
 )
 def test_each_config_that_cannot_be_served_is_told_its_own_reason(body, says):
@@ -224,3 +227,27 @@ def test_the_fingerprint_changes_with_labels_wordings_and_keys_and_with_nothing_
         config('<Label value="a"/><Label value="b"/>').replace("<Labels ", '<Labels value="$own" '),
     ]
     assert len({plain, *(fingerprint(parse(one)) for one in changed)}) == len(changed) + 1
+
+
+def test_a_label_that_shows_nothing_is_not_asked():
+    (control,) = parse(config('<Label value=" "/><Label value="Person"/><Label value="&#x200b;"/>'))
+    assert control.labels == (("Person", "Person"),)
+    with pytest.raises(LabelConfigError, match="has no Label"):
+        parse(config('<Label value=" "/>'))
+
+
+def test_repeaters_nest_four_deep_and_no_deeper():
+    def nested(depth):
+        inside = config('<Label value="x"/>')
+        return "<View>" + '<Repeater on="$a">' * depth + inside + "</Repeater>" * depth + "</View>"
+
+    (control,) = parse(nested(4))
+    assert len(control.repeats) == 4
+    for depth in (5, 20_000):
+        with pytest.raises(LabelConfigError, match="over 4 Repeaters stand within one another: use fewer"):
+            parse(nested(depth))
+
+
+def test_a_label_that_is_a_field_of_a_task_is_pointed_out():
+    (note,) = notes(config('<Label value="$who"/><Label value="Person"/>'))
+    assert note == "Labels 'label' has labels that are fields of a task, and asks them as written: $who."

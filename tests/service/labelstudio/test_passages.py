@@ -52,6 +52,7 @@ def test_a_text_is_read_as_the_editor_shows_it(tag, data, text):
         ('value="$text"', {"text": None}, r"no text under \$text", Cause.NO_TEXT),
         ('value="$text"', {"text": ""}, r"no text under \$text", Cause.NO_TEXT),
         ('value="$text"', {"text": " \n"}, r"no text under \$text", Cause.NO_TEXT),
+        ('value="$text"', {"text": "\u3000\u200b\ufeff\u200d\u3164\x07"}, r"no text under \$text", Cause.NO_TEXT),
         ('value="$text"', {"text": []}, r"no text under \$text", Cause.NO_TEXT),
         ('value="$a and $b"', {}, r"no text under \$a, \$b", Cause.NO_TEXT),
         ('value="text"', {"text": "Ann met Bob"}, r"is a \$ missing", Cause.NO_TEXT),
@@ -61,6 +62,7 @@ def test_a_text_is_read_as_the_editor_shows_it(tag, data, text):
         ('value="$text"', {"text": "half \ud83d Angela"}, "half a character", Cause.BAD_TEXT),
         ('value="$text"', {"text": "x" * 101}, "over 100 characters", Cause.TOO_LARGE),
         ('value="$text" encoding="base64"', {"text": "~~~"}, "base64", Cause.BAD_TEXT),
+        ('value="$text" encoding="base64"', {"text": "eA==="}, "base64", Cause.BAD_TEXT),
         ('value="$text" encoding="base64unicode"', {"text": "/w=="}, "base64unicode", Cause.BAD_TEXT),
         ('value="$text" valuetype="url"', {"text": "http://127.0.0.1/a"}, "address", Cause.TEXT_FETCH),
     ],
@@ -175,7 +177,16 @@ def test_the_labels_of_each_task_are_its_own():
     one = control(labels='<Labels name="label" toName="text" value="$options"><Label value="City"/></Labels>')
     (own,) = one.of({"options": [{"value": "Person"}, {"value": "Firm", "alias": "ORG", "hint": "company"}]})
     assert own.labels == (("City", "City"), ("Person", "Person"), ("ORG", "company"))
-    for odd in (None, [], "Person", ["Person"], [{"value": ""}], [{"value": "\ud83d"}], [{"value": 7}]):
+    for odd in (
+        None,
+        [],
+        "Person",
+        ["Person"],
+        [{"value": ""}],
+        [{"value": "\ud83d"}],
+        [{"value": " \u200b"}],
+        [{"value": 7}],
+    ):
         with pytest.raises(Unread, match="labels under"):
             one.of({"options": odd})
 
@@ -198,16 +209,42 @@ def test_a_repeater_repeats_its_controls_for_each_element_of_the_task():
             one.of({"turns": odd})
 
 
+NESTED = (
+    '<Repeater on="$a" indexFlag="{{i}}"><Repeater on="$a[{{i}}].b" indexFlag="{{j}}">'
+    '<Text name="t{{i}}-{{j}}" value="$a[{{i}}].b[{{j}}]"/>'
+    '<Labels name="l{{i}}-{{j}}" toName="t{{i}}-{{j}}"><Label value="x"/></Labels></Repeater></Repeater>'
+)
+
+
 def test_repeaters_within_one_another_are_repeated_for_each():
-    nested = (
-        '<Repeater on="$a" indexFlag="{{i}}"><Repeater on="$a[{{i}}].b" indexFlag="{{j}}">'
-        '<Text name="t{{i}}-{{j}}" value="$a[{{i}}].b[{{j}}]"/>'
-        '<Labels name="l{{i}}-{{j}}" toName="t{{i}}-{{j}}"><Label value="x"/></Labels></Repeater></Repeater>'
-    )
-    (one,) = parse(f"<View>{nested}</View>")
+    (one,) = parse(f"<View>{NESTED}</View>")
     data = {"a": [{"b": ["Ann", "Bob"]}, {"b": ["Carol"]}]}
     assert [(own.name, passage_of(data, own).text) for own in one.of(data)] == [
         ("l0-0", "Ann"),
         ("l0-1", "Bob"),
         ("l1-0", "Carol"),
     ]
+
+
+def test_a_repeater_within_another_may_repeat_nothing():
+    (one,) = parse(f"<View>{NESTED}</View>")
+    assert [own.name for own in one.of({"a": [{"b": []}, {"b": ["Ann"]}, {}, {"b": "x"}]})] == ["l1-0"]
+    with pytest.raises(Unread, match="no text"):
+        one.of({"a": [{"b": []}, {}]})
+
+
+def test_repetitions_within_one_another_are_bounded_by_their_product():
+    (one,) = parse(f"<View>{NESTED}</View>")
+    assert len(one.of({"a": [{"b": ["Ann"] * 40}] * 25})) == 1000
+    with pytest.raises(Unread, match=r"over 1000 repetitions under \$a") as caught:
+        one.of({"a": [{"b": ["Ann"] * 40}] * 26})
+    assert caught.value.cause is Cause.TOO_LARGE
+    with pytest.raises(Unread, match="over 1000 repetitions"):
+        one.of({"a": [{}] * 1_000_000})
+
+
+def test_a_repeater_on_an_object_within_a_text_says_so():
+    repeater = REPEATED.replace('on="$turns"', 'on="x $turns"')
+    (one,) = parse(f"<View>{repeater}</View>")
+    with pytest.raises(Unread, match="is an object"):
+        one.of({"turns": {"a": 1}})

@@ -100,7 +100,9 @@ def test_hosts_are_allowed_by_name_domain_port_and_network():
         assert not allowed.has(host, port)
 
 
-@pytest.mark.parametrize("address", ["64:ff9b:1::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1"])
+@pytest.mark.parametrize(
+    "address", ["64:ff9b:1::7f00:1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "3fff::1", "5f00::1"]
+)
 def test_ipv6_addresses_that_lead_to_private_ones_are_refused(address, monkeypatch):
     found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 80, 0, 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *asked, **options: found)

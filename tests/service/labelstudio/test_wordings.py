@@ -18,6 +18,10 @@ from service.labelstudio.wordings import LabelTag, alike, is_description, wordin
         ("PER", "PER"),
         ("iPhone", "iPhone"),
         ("_", "_"),
+        ("ÄrzteHaus", "ärzte haus"),
+        ("ПерсонаИмя", "персона имя"),
+        ("Cafe\u0301", "Café"),
+        ("Per\u00adson", "Person"),
     ],
 )
 def test_a_label_of_run_together_words_is_asked_in_words(label, asked):
@@ -50,6 +54,12 @@ def test_predicted_values_go_before_a_hint_and_a_hint_before_the_value():
         "Medikament oder Wirkstoff",
         "人名",
         "place where somebody lives or works today",
+        "non-human animals",
+        "drug use",
+        "pulse or heart rate",
+        "taste and smell",
+        "marque de voiture",
+        "人",
     ],
 )
 def test_a_short_description_is_asked(hint):
@@ -83,6 +93,21 @@ def test_a_short_description_is_asked(hint):
         "key p",
         "don’t mark titles",
         "人名をマークしてください。",
+        "人名をマークしてください",
+        "不要用于公司",
+        "회사에는 사용하지 마세요",
+        "Bitte nur Personen markieren",
+        "Drücken Sie p",
+        "Ne pas utiliser pour les entreprises",
+        "No usar para empresas",
+        "Non usare per le aziende",
+        "Não usar para empresas",
+        "нажмите p",
+        "Ctrl+P",
+        "Alt-P",
+        "p",
+        "-",
+        "TODO",
     ],
 )
 def test_a_tooltip_is_not_asked(hint):
@@ -110,6 +135,11 @@ def test_labels_whose_values_are_alike_too_are_asked_as_their_aliases():
 
 def test_labels_that_stay_alike_are_found():
     assert alike(wordings([LabelTag("Person"), LabelTag("person"), LabelTag("city")])) == ["Person", "person"]
+
+
+@pytest.mark.parametrize("other", ["Cafe\u0301", "Caf\u00ade\u0301", "Café ", "Café\u200b", "\u3000CAFÉ"])
+def test_labels_that_differ_in_what_nobody_sees_are_found(other):
+    assert alike(wordings([LabelTag("Café"), LabelTag(other), LabelTag("bar")])) == ["Café", other]
 
 
 def test_of_two_labels_with_one_region_value_the_first_counts():
