@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from service.model.reading import Overlap
-
 from service.labelstudio.unread import is_whole
+from service.model.reading import Overlap
 
 KEYS_TOLD = 5
 """So many unknown keys or labels are named."""
