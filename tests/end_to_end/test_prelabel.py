@@ -21,17 +21,21 @@ from .material import sentences
 from .studio import Studio
 
 KILLED = -signal.SIGKILL
+SETTLE = "20"
+"""Seconds: Label Studio answers a request of a few hundred predictions sooner, and no proxy is in front of it."""
 
 
 class Process:
-    """`python -m service prelabel` on a backend's home."""
+    """`python -m service prelabel` on a backend's home. `pause`: it rests so many times as long as it works."""
 
-    def __init__(self, backend: Backend, project: int, *options: str) -> None:
+    def __init__(self, backend: Backend, project: int, pause: float = 0) -> None:
         self._kept = Prelabellings(backend.home)
         self._project = project
         self._log = backend.home / f"prelabel-{project}-{time.monotonic_ns()}.txt"
-        command = [sys.executable, "-m", "service", "prelabel", "--project", str(project), *options]
-        environment = {**os.environ, **backend.environment, "SPANLOOP_BACKEND_URL": backend.url}
+        command = [sys.executable, "-m", "service", "prelabel", "--project", str(project)]
+        given = {"SPANLOOP_BACKEND_URL": backend.url, "SPANLOOP_PRELABEL_SETTLE": SETTLE}
+        given["SPANLOOP_PRELABEL_PAUSE"] = str(pause)
+        environment = {**os.environ, **backend.environment, **given}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
@@ -56,7 +60,7 @@ class Process:
                 stands is not None
                 and stands.outcome is None
                 and stands.written >= written
-                and (not while_writing or stands.writing is not None)
+                and (not while_writing or bool(stands.in_doubt))
             )
 
         until(now, f"{written} predictions written", seconds)
@@ -74,7 +78,7 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     project = studio.project(sentences(300), title="Pre-labelled")
     version = studio.model_version(studio.connect(project, backend.url))
 
-    Process(backend, project).kill_after(1, while_writing=True)
+    Process(backend, project, pause=8).kill_after(1, while_writing=True)  # slow enough for several writes
     again = Process(backend, project)
     assert again.ended() == 0, again.output
     assert once_each(studio, project, version)
@@ -85,6 +89,23 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     assert "All tasks are done: 0 predictions" in nothing.output
     assert f"Project {project}" in backend.page
     assert "All tasks are done" in backend.page
+
+
+def test_predictions_that_came_twice_are_deleted(studio: Studio, backend: Backend):
+    project = studio.project(sentences(120), title="Stored twice")
+    version = studio.model_version(studio.connect(project, backend.url))
+    tasks = sorted(studio.predictions(project))
+    studio.predict(tasks[0], "another version", [])
+    studio.predict(tasks[1], "another version", [])
+    for task in (tasks[1], tasks[50], tasks[50], tasks[50]):
+        studio.predict(task, version, [])
+    first = studio.predictions(project, version)[tasks[50]][0]["id"]
+    process = Process(backend, project)
+    assert process.ended() == 0, process.output
+    assert once_each(studio, project, version)
+    assert studio.predictions(project, version)[tasks[50]][0]["id"] == first
+    assert "2 predictions of" in process.output
+    assert len(studio.predictions(project, "another version")[tasks[1]]) == 1
 
 
 def test_a_second_process_of_a_project_is_refused(studio: Studio, backend: Backend):
