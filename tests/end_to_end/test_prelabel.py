@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from service.prelabel.progress import Prelabelling, Prelabellings
 from service.settings import ROOT
+from tests.support import late_proxy
 
 from .backend import CREDENTIALS, Backend, until
 from .browsing import picture
@@ -26,16 +27,15 @@ SETTLE = "20"
 
 
 class Process:
-    """`python -m service prelabel` on a backend's home. `pause`: it rests so many times as long as it works."""
+    """`python -m service prelabel` on a backend's home, with more variables."""
 
-    def __init__(self, backend: Backend, project: int, pause: float = 0) -> None:
+    def __init__(self, backend: Backend, project: int, **more: str) -> None:
         self._kept = Prelabellings(backend.home)
         self._project = project
         self._log = backend.home / f"prelabel-{project}-{time.monotonic_ns()}.txt"
         command = [sys.executable, "-m", "service", "prelabel", "--project", str(project)]
         given = {"SPANLOOP_BACKEND_URL": backend.url, "SPANLOOP_PRELABEL_SETTLE": SETTLE}
-        given["SPANLOOP_PRELABEL_PAUSE"] = str(pause)
-        environment = {**os.environ, **backend.environment, **given}
+        environment = {**os.environ, **backend.environment, **given, **more}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
@@ -78,7 +78,8 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     project = studio.project(sentences(300), title="Pre-labelled")
     version = studio.model_version(studio.connect(project, backend.url))
 
-    Process(backend, project, pause=8).kill_after(1, while_writing=True)  # slow enough for several writes
+    slow = Process(backend, project, SPANLOOP_PRELABEL_PAUSE="8")  # slow enough for several writes
+    slow.kill_after(1, while_writing=True)
     again = Process(backend, project)
     assert again.ended() == 0, again.output
     assert once_each(studio, project, version)
@@ -106,6 +107,17 @@ def test_predictions_that_came_twice_are_deleted(studio: Studio, backend: Backen
     assert studio.predictions(project, version)[tasks[50]][0]["id"] == first
     assert "2 predictions of" in process.output
     assert len(studio.predictions(project, "another version")[tasks[1]]) == 1
+
+
+def test_a_write_that_a_proxy_gave_up_on_and_that_is_stored_later_is_there_once(studio: Studio, backend: Backend):
+    project = studio.project(sentences(120), title="Stored late")
+    version = studio.model_version(studio.connect(project, backend.url))
+    with late_proxy.serving(studio.url) as proxy:
+        process = Process(backend, project, SPANLOOP_LABEL_STUDIO_URL=proxy.url)
+        assert process.ended() == 0, process.output
+    assert proxy.late
+    assert f"{proxy.late} predictions of {version} were stored twice" in process.output
+    assert once_each(studio, project, version)
 
 
 def test_a_second_process_of_a_project_is_refused(studio: Studio, backend: Backend):
