@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import timedelta
 
 from playwright.sync_api import Browser
 
@@ -22,7 +23,7 @@ from .material import sentences
 from .studio import Studio
 
 KILLED = -signal.SIGKILL
-SETTLE = "20"
+SETTLE = 20
 """Seconds: Label Studio answers a request of a few hundred predictions sooner, and no proxy is in front of it."""
 
 
@@ -34,7 +35,7 @@ class Process:
         self._project = project
         self._log = backend.home / f"prelabel-{project}-{time.monotonic_ns()}.txt"
         command = [sys.executable, "-m", "service", "prelabel", "--project", str(project)]
-        given = {"SPANLOOP_BACKEND_URL": backend.url, "SPANLOOP_PRELABEL_SETTLE": SETTLE}
+        given = {"SPANLOOP_BACKEND_URL": backend.url, "SPANLOOP_PRELABEL_SETTLE": str(SETTLE)}
         environment = {**os.environ, **backend.environment, **given, **more}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
@@ -60,12 +61,17 @@ class Process:
                 stands is not None
                 and stands.outcome is None
                 and stands.written >= written
-                and (not while_writing or bool(stands.in_doubt))
+                and (not while_writing or is_writing(stands))
             )
 
         until(now, f"{written} predictions written", seconds)
         self._process.kill()
         assert self.ended() == KILLED
+
+
+def is_writing(stands: Prelabelling) -> bool:
+    """Whether a process has sent what Label Studio has not answered yet; what it took over was sent before it began."""
+    return any(until > stands.started + timedelta(seconds=SETTLE) for until in stands.in_doubt.values())
 
 
 def once_each(studio: Studio, project: int, version: str) -> bool:
