@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from service.labelstudio.errors import LabelStudioError
+from service.labelstudio.errors import LabelStudioError, NoApi
 
 REFRESH_PATH = "/api/token/refresh/"
 JWT_PARTS = 3
@@ -99,16 +99,17 @@ def explained(url: str) -> Iterator[None]:
 
 
 def require_json(response: httpx.Response, url: str) -> None:
-    """Raises LabelStudioError for a redirect, and for a status below 500 whose content type is not JSON."""
+    """Raises LabelStudioError for a redirect, and for content of a status below 500 that is not JSON."""
     path = response.request.url.path
     if response.is_redirect:
         target = response.headers.get("location", "").partition("?")[0]
         raise no_api(url, f"redirects {path} to {target or 'nowhere'}")
-    if response.status_code >= 500:
+    if response.status_code >= 500 or response.status_code == httpx.codes.NO_CONTENT:
         return
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
     if "json" not in kind:
-        raise no_api(url, f"answered {path} with {response.status_code} and {kind or 'nothing'} instead of JSON")
+        what = f"answered {path} with {response.status_code} and {kind or 'nothing'} instead of JSON"
+        raise no_api(url, what, response.status_code)
 
 
 def decoded(response: httpx.Response, url: str) -> dict[str, Any]:
@@ -122,11 +123,12 @@ def decoded(response: httpx.Response, url: str) -> dict[str, Any]:
     return body
 
 
-def no_api(url: str, what: str) -> LabelStudioError:
+def no_api(url: str, what: str, status: int = 0) -> NoApi:
     """The error for an address where something other than Label Studio's API answers."""
-    return LabelStudioError(
+    return NoApi(
         f"What answers at {url} is not Label Studio's API, but a login page, a proxy or another program: it {what}. "
-        "Check SPANLOOP_LABEL_STUDIO_URL, its path included, and the proxies on the way."
+        "Check SPANLOOP_LABEL_STUDIO_URL, its path included, and the proxies on the way.",
+        status,
     )
 
 

@@ -11,5 +11,14 @@ class LabelStudioError(RuntimeError):
     cause = Cause.LABEL_STUDIO_UNREACHABLE
 
 
+class NoApi(LabelStudioError):
+    """Something other than Label Studio's API answered: a login page, a proxy or another program."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        """`status`: that of the answer, where it alone says what is wrong; else 0."""
+        super().__init__(message)
+        self.status = status
+
+
 class ProjectGone(LabelStudioError):
     """Label Studio has no such project, or no longer has it."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from service.labelstudio.connection import Connection, decoded, explained, no_api, refusal
-from service.labelstudio.errors import LabelStudioError, ProjectGone
+from service.labelstudio.errors import LabelStudioError, NoApi, ProjectGone
 from service.labelstudio.model_version import has_version, lacks_version
 from service.labelstudio.pages import TASKS_FIRST, Filter, Params, TaskPages, id_between
 
 WRITE_SECONDS = 300.0
 """How long a write is waited for. Label Studio 1.23.2 counts all tasks of the project anew after each."""
+REFUSED = (400, 403, 413, 422)
+"""Statuses that a program refuses a body with for what is in it. Label Studio's own 403 is not among them."""
+TRY_LATER = (408, 429)
 
 BARE: Params = {"resolve_uri": "true"}
 """Tasks come with their data as the editor would get it, without annotations and predictions."""
@@ -22,6 +25,14 @@ BARE: Params = {"resolve_uri": "true"}
 
 class NotKnown(LabelStudioError):
     """Predictions were sent, and whether Label Studio has stored them is not known."""
+
+
+class NotStored(LabelStudioError):
+    """Predictions were refused for what they hold or for their size, and none of them is stored."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"Label Studio, or a proxy in front of it, refused predictions with {status}.")
+        self.status = status
 
 
 class Predictions:
@@ -32,6 +43,10 @@ class Predictions:
         self._url = url
         self._project = project
         self._version = version
+
+    def of(self, version: str) -> Predictions:
+        """Those of another version of the same project."""
+        return Predictions(self._connection, self._url, self._project, version)
 
     def pages(self, size: int = TASKS_FIRST) -> TaskPages:
         """Pages of the project's tasks, the first of so many tasks."""
@@ -49,45 +64,84 @@ class Predictions:
             return set()
         return {task["id"] for page in self.pages().read(conditions, params=BARE) for task in page.tasks}
 
-    def write(self, items: Sequence[dict[str, Any]]) -> int:
-        """Store predictions, each with `task`, `result`, `score` and `model_version`: how many are stored.
+    def write(self, items: Sequence[bytes]) -> int:
+        """Store predictions: how many are stored. Each is JSON with `task`, `result`, `score` and `model_version`.
 
-        Raises NotKnown where the answer does not come.
+        Raises NotKnown where the answer does not come, and NotStored where they are refused.
         """
         path = f"/api/projects/{self._project}/import/predictions"
+        body, kind = b"[" + b",".join(items) + b"]", {"Content-Type": "application/json"}
         try:
             with explained(self._url):
-                response = self._connection.post(path, json=list(items), timeout=WRITE_SECONDS)
+                response = self._connection.post(path, content=body, headers=kind, timeout=WRITE_SECONDS)
+        except NoApi as error:
+            if error.status in REFUSED:
+                raise NotStored(error.status) from error
+            raise
         except LabelStudioError as error:
             raise NotKnown(str(error)) from error
-        if response.status_code >= 500:
+        if response.status_code >= 500 or response.status_code in TRY_LATER:
             raise NotKnown(str(refusal(self._url, response.status_code, path)))
+        if response.status_code in REFUSED and response.status_code != httpx.codes.FORBIDDEN:
+            raise NotStored(response.status_code)
         created = decoded(self._accepted(response), self._url).get("created")
         if not isinstance(created, int):
             raise no_api(self._url, f"answered {path} without the number of predictions")
         return created
 
-    def delete_surplus(self, first: int, last: int) -> int:
-        """Of several predictions of the version of one task, delete all but the oldest: how many were deleted."""
-        deleted = 0
-        for page in self.pages().read([has_version(self._version), id_between(first, last)]):
-            for task in page.tasks:
-                found = sorted(one["id"] for one in task["predictions"] if one["model_version"] == self._version)
-                for surplus in found[1:]:
-                    with explained(self._url):
-                        self._accepted(self._connection.delete(f"/api/predictions/{surplus}/"))
-                    deleted += 1
+    def surplus(self) -> int:
+        """How many predictions of the version there are beside one a task.
+
+        They are counted before the tasks that have one: what is written meanwhile may hide some, and makes none up.
+        """
+        path = f"/api/projects/{self._project}/model-versions/"
+        with explained(self._url):
+            response = self._connection.get(path)
+        stored = decoded(self._accepted(response), self._url).get(self._version, 0)
+        if not isinstance(stored, int):
+            raise no_api(self._url, f"answered {path} with what are no numbers of predictions")
+        return stored - self._count([has_version(self._version)])
+
+    def delete_surplus(self) -> int:
+        """Leave each task the oldest of its predictions of the version: how many were deleted.
+
+        The tasks with most predictions are read first, and no more of them than needed: counting 20,000 tasks takes
+        Label Studio a second, and reading them minutes.
+        """
+        deleted, surplus = 0, self.surplus()
+        for number in range(self._most() if surplus > 0 else 0, 0, -1):
+            for page in self.pages().read([has_version(self._version), _predicted(number)]):
+                deleted += sum(self._deleted(task) for task in page.tasks)
+                if deleted >= surplus:
+                    return deleted
         return deleted
 
-    def _count(self, conditions: Sequence[Filter]) -> int:
-        query = json.dumps({"filters": {"conjunction": "and", "items": conditions}})
-        params: dict[str, str | int] = {"project": self._project, "page_size": 1, "query": query}
+    def _most(self) -> int:
+        """How many predictions of any version the task has that has most."""
+        query = json.dumps({"ordering": ["-tasks:total_predictions"]})
         with explained(self._url):
-            response = self._connection.get("/api/tasks/", params=params)
-        total = decoded(self._accepted(response), self._url).get("total")
-        if not isinstance(total, int):
-            raise no_api(self._url, "answered /api/tasks/ without the number of tasks")
-        return total
+            response = self._connection.get(
+                "/api/tasks/", params={"project": self._project, "page_size": 1, "query": query, **BARE}
+            )
+        tasks = decoded(self._accepted(response), self._url).get("tasks")
+        return int(tasks[0]["total_predictions"]) if tasks else 0
+
+    def _deleted(self, task: Mapping[str, Any]) -> int:
+        found = sorted(one["id"] for one in task["predictions"] if one["model_version"] == self._version)
+        for surplus in found[1:]:
+            self._delete(surplus)
+        return len(found[1:])
+
+    def _delete(self, prediction: int) -> None:
+        """Another process may have deleted it."""
+        with explained(self._url):
+            response = self._connection.delete(f"/api/predictions/{prediction}/")
+        if response.status_code != httpx.codes.NOT_FOUND:
+            self._accepted(response)
+
+    def _count(self, conditions: Sequence[Filter]) -> int:
+        page = next(self.pages(size=1).read(conditions, params=BARE), None)
+        return page.left if page else 0
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         if response.status_code == httpx.codes.NOT_FOUND:
@@ -95,6 +149,11 @@ class Predictions:
         if not response.is_success:
             raise refusal(self._url, response.status_code, response.request.url.path)
         return response
+
+
+def _predicted(number: int) -> Filter:
+    """The condition that a task has so many predictions, of whatever versions."""
+    return {"filter": "filter:tasks:total_predictions", "operator": "equal", "type": "Number", "value": number}
 
 
 def view_filters(connection: Connection, url: str, project: int, view: int) -> list[Filter]:

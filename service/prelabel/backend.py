@@ -8,6 +8,7 @@ batch of the model.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 
 from service.prelabel.settings import PrelabelSettings
+from service.prelabel.stopping import Stopping
 
 log = logging.getLogger(__name__)
 
@@ -30,25 +32,47 @@ class BackendError(RuntimeError):
     """The backend refuses, or does not answer in PATIENCE_SECONDS; says what to do."""
 
 
-class Backend:
-    """The backend of the settings. Every method raises BackendError."""
+class BatchFailed(RuntimeError):
+    """The backend works, but it does not answer these tasks; the message says what it does."""
 
-    def __init__(self, settings: PrelabelSettings) -> None:
+
+class _NoAnswer(Exception):
+    """Another try may be answered. The message is a status or the kind of an error."""
+
+    def __init__(self, what: str, why: str = "") -> None:
+        super().__init__(what)
+        self.why = why
+
+
+class Backend:
+    """The backend of the settings. Every method raises BackendError, and Stopped where it waits."""
+
+    def __init__(self, settings: PrelabelSettings, stopping: Stopping) -> None:
         self._url = settings.backend_url.rstrip("/")
         name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
         auth = httpx.BasicAuth(name, password) if name or password else None
         self._http = httpx.Client(base_url=self._url, auth=auth, timeout=ANSWER_SECONDS, trust_env=False)
+        self._stopping = stopping
 
     def version(self, project: int, label_config: str) -> str:
         """The version that answers for a project, as Label Studio sees it."""
         return str(self._ask("/model_version", {"project": str(project), "schema": label_config})["model_version"])
 
     def predict(self, project: int, label_config: str, tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One item a task, in order: as /predict answers it."""
+        """One item a task, in order: as /predict answers it.
+
+        Raises BatchFailed where the backend answers a request without tasks, which reaches the model too, but not
+        this one. A backend that answers neither is waited for.
+        """
+        body: dict[str, Any] = {"project": str(project), "label_config": label_config}
         asked = [{"id": task["id"], "data": task.get("data")} for task in tasks]
-        items = self._ask("/predict", {"project": str(project), "label_config": label_config, "tasks": asked})[
-            "results"
-        ]
+        try:
+            answer = self._answer("/predict", {**body, "tasks": asked})
+        except _NoAnswer as error:
+            log.warning("%d tasks from %s on got no answer (%s %s)", len(tasks), tasks[0]["id"], error, error.why)
+            self._ask("/predict", {**body, "tasks": []})
+            raise BatchFailed(f"the backend gave no prediction ({error})") from error
+        items = answer.get("results")
         if not isinstance(items, list) or len(items) != len(tasks):
             raise BackendError(f"What answers at {self._url} is no backend of Spanloop; check SPANLOOP_BACKEND_URL.")
         return items
@@ -57,22 +81,25 @@ class Backend:
         """The answer. A backend that is away or has no model is asked again; a prediction changes nothing."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            why = self._why_not(path, body)
-            if isinstance(why, dict):
-                return why
+            try:
+                return self._answer(path, body)
+            except _NoAnswer as error:
+                why = f"{error} {error.why}".strip()
             if time.monotonic() > deadline:
                 raise BackendError(f"The backend at {self._url} does not answer ({why}); run this again when it does.")
             log.warning("the backend does not answer (%s); it is asked again", why)
-            time.sleep(RETRY_SECONDS)
+            self._stopping.rest(RETRY_SECONDS)
 
-    def _why_not(self, path: str, body: object) -> dict[str, Any] | str:
-        """The answer, or why another try may have one."""
+    def _answer(self, path: str, body: object) -> dict[str, Any]:
+        """The answer to one request. Raises _NoAnswer."""
+        # Escaped: a task may hold half a surrogate pair, which has no encoding.
+        content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
         try:
-            response = self._http.post(path, json=body)
+            response = self._http.post(path, content=content, headers=kind)
         except httpx.TransportError as error:
-            return type(error).__name__
-        if response.status_code >= 500:
-            return f"{response.status_code}: {_error(response)}"
+            raise _NoAnswer(type(error).__name__) from error
+        if response.status_code >= 500 or response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            raise _NoAnswer(str(response.status_code), _error(response))
         if response.status_code == httpx.codes.UNAUTHORIZED:
             raise BackendError(
                 "The backend refuses the credentials: set SPANLOOP_BASIC_AUTH_USERNAME and "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,9 +16,12 @@ from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.model_version import ModelVersionField
 from service.labelstudio.predictions import Predictions, view_filters
 from service.prelabel.backend import Backend, BackendError
-from service.prelabel.progress import Outcome, Prelabelling, Prelabellings
+from service.prelabel.batches import Batches
+from service.prelabel.progress import Outcome, Prelabelling, Prelabellings, Standing, latest, now
 from service.prelabel.settings import PrelabelSettings
+from service.prelabel.stopping import Stopped, Stopping
 from service.prelabel.work import Work
+from service.prelabel.writing import Writer
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +29,9 @@ ASK_SECONDS = 60.0
 """How long a part of an answer of Label Studio is waited for."""
 LINE_SECONDS = 10.0
 """Seconds between two lines of progress where the output is no terminal."""
+
+IN_A_JOB = "JOB_COMPLETION_INDEX"
+"""Kubernetes sets it in the pods of an Indexed Job. Such a pod may replace one whose files are gone with it."""
 
 STATUS: dict[Outcome, int] = {"done": 0, "failed": 1, "version changed": 4, "stopped": 143}
 """The exit status of each outcome. Another try helps after 1 and 143; after 4 it is another pre-labelling."""
@@ -35,51 +43,56 @@ class Program:
     def __init__(self, settings: PrelabelSettings, project: int, view: int | None, shard: int, shards: int) -> None:
         self._settings = settings
         self._kept = Prelabellings(settings.folder)
-        before = self._kept.last(project, shard, shards)
-        doubts = [*before.in_doubt, *([before.writing] if before.writing else [])] if before else []
-        self.stands = Prelabelling(
-            project=project,
-            view=view,
-            shard=shard,
-            shards=shards,
-            in_doubt=tuple(doubts),
-        )
+        self._stopping = Stopping()
         self._bar = Bar()
+        begun = Prelabelling(project=project, view=view, shard=shard, shards=shards)
+        self._standing = Standing(begun, self._report)
 
     def run(self) -> int:
         """Do it. Returns the exit status. Raises Busy while another process does the same tasks."""
-        self._lock = self._kept.hold(self.stands)
+        self._lock = self._kept.hold(self._standing.now)
+        signal.signal(signal.SIGTERM, lambda number, frame: self._stopping.set())
         try:
-            work = self._work()
-            signal.signal(signal.SIGTERM, lambda number, frame: work.stop())
-            outcome = work.run()
+            outcome = self._done()
+        except Stopped:
+            outcome = "stopped"
+            self._standing.know(outcome=outcome, message="Stopped before anything was predicted; run this again.")
         except (LabelStudioError, BackendError) as error:
             outcome = "failed"
             message = f"{error} What was written before stays; run this again to go on."
-            self._report(self.stands.model_copy(update={"outcome": outcome, "message": message}))
+            self._standing.know(outcome=outcome, message=message)
         self._bar.close()
-        Console(stderr=outcome == "failed").print(self.stands.message, highlight=False)
+        Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False)
         return STATUS[outcome]
 
-    def _work(self) -> Work:
+    def _done(self) -> Outcome:
+        project, view = self._standing.now.project, self._standing.now.view
+        settle = self._settings.prelabel_settle
+        is_first = self._kept.is_first(self._standing.now)
+        in_doubt = self._kept.left_in_doubt(self._standing.now)
+        self._standing.know(in_doubt=in_doubt)
         client = LabelStudio(self._settings, ASK_SECONDS)
         connection = client.connect()
-        with ModelVersionField(client, self.stands.project) as field:
+        with ModelVersionField(client, project) as field:
             label_config = field.read().label_config
-        source = Backend(self._settings)
-        version = source.version(self.stands.project, label_config)
-        view = self.stands.view
-        filters = view_filters(connection, client.url, self.stands.project, view) if view is not None else []
-        self._report(self.stands.model_copy(update={"version": version}))
-        predictions = Predictions(connection, client.url, self.stands.project, version)
-        return Work(
-            self.stands, label_config, filters, source, predictions, self._report, self._settings.prelabel_pause
-        )
+        source = Backend(self._settings, self._stopping)
+        version = source.version(project, label_config)
+        filters = view_filters(connection, client.url, project, view) if view is not None else []
+        if is_first and IN_A_JOB in os.environ:
+            in_doubt = latest(in_doubt, {version: now() + timedelta(seconds=settle)})
+        self._standing.know(version=version, in_doubt=in_doubt)
+        predictions = Predictions(connection, client.url, project, version)
+        batches = Batches(source, project, label_config, self._stopping, self._settings.prelabel_pause)
+        writer = Writer(predictions, version, self._standing, self._stopping, settle)
+        outcome = Work(self._standing, filters, batches, predictions, writer, self._stopping).run()
+        if outcome == "done":
+            self._kept.settled(project, in_doubt)
+        return outcome
 
     def _report(self, stands: Prelabelling) -> None:
-        self.stands = stands
         self._kept.save(stands)
-        self._bar.show(stands)
+        if stands.version:
+            self._bar.show(stands)
 
 
 class Bar:

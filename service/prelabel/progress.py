@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -19,6 +21,11 @@ Outcome = Literal["done", "version changed", "stopped", "failed"]
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def latest(some: Mapping[str, datetime], others: Mapping[str, datetime]) -> dict[str, datetime]:
+    """The times of both, and the later one of a name that is in both."""
+    return {name: max(one[name] for one in (some, others) if name in one) for name in {*some, *others}}
 
 
 class Prelabelling(BaseModel):
@@ -41,11 +48,9 @@ class Prelabelling(BaseModel):
     failed: int = 0
     """Tasks that could not be predicted; `reasons` says why."""
     reasons: dict[str, int] = {}
-    writing: tuple[int, int] | None = None
-    """The first and last id of the tasks whose predictions are being sent to Label Studio. If the process is killed
-    then, Label Studio may or may not store them."""
-    in_doubt: tuple[tuple[int, int], ...] = ()
-    """Such pages of processes before this one, and pages that Label Studio gave no answer for."""
+    in_doubt: dict[str, datetime] = {}
+    """Versions whose predictions may be stored twice, since Label Studio may still be storing some that it gave no
+    answer for, and the time from which on it stores none of them any more."""
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
@@ -61,6 +66,28 @@ class Prelabelling(BaseModel):
         if self.outcome == "done":
             return 100.0
         return min(99.0, 100.0 * self.done * self.shards / self.total) if self.total else 0.0
+
+
+class Standing:
+    """How far this process is. `report` is told whenever that has changed."""
+
+    def __init__(self, stands: Prelabelling, report: Callable[[Prelabelling], None]) -> None:
+        self.now = stands
+        self._report = report
+
+    def know(self, **facts: Any) -> None:
+        self.now = self.now.model_copy(update={**facts, "updated": now()})
+        self._report(self.now)
+
+    def count(self, written: int = 0, skipped: int = 0, reasons: Mapping[str, int] = {}) -> None:
+        """So many more tasks are done; `reasons` says why some of them failed, and how many."""
+        if written or skipped or reasons:
+            self.know(
+                written=self.now.written + written,
+                skipped=self.now.skipped + skipped,
+                failed=self.now.failed + sum(reasons.values()),
+                reasons=dict(Counter(self.now.reasons) + Counter(reasons)),
+            )
 
 
 class Busy(RuntimeError):
@@ -88,6 +115,25 @@ class Prelabellings:
         return next(
             (one for one in self.all() if (one.project, one.shard, one.shards) == (project, shard, shards)), None
         )
+
+    def is_first(self, prelabelling: Prelabelling) -> bool:
+        """Whether this home knows of no earlier process of these tasks."""
+        return not self._path(prelabelling, "json").exists()
+
+    def left_in_doubt(self, held: Prelabelling) -> dict[str, datetime]:
+        """What was in doubt when earlier processes of a project ended: of the tasks that are held, and of others."""
+        found: dict[str, datetime] = {}
+        for one in self.all():
+            if one.project == held.project and (self._path(one, "json") == self._path(held, "json") or self._left(one)):
+                found = latest(found, one.in_doubt)
+        return found
+
+    def settled(self, project: int, doubts: Mapping[str, datetime]) -> None:
+        """Nothing of a project is in doubt any more that was so by these times at the latest."""
+        for one in self.all():
+            if one.project == project and self._left(one):
+                left = {of: time for of, time in one.in_doubt.items() if of not in doubts or time > doubts[of]}
+                self.save(one.model_copy(update={"in_doubt": left}))
 
     def save(self, prelabelling: Prelabelling) -> None:
         replace_text(self._path(prelabelling, "json"), prelabelling.model_dump_json(indent=1))
@@ -122,6 +168,9 @@ class Prelabellings:
             except BlockingIOError:
                 return True
             return False
+
+    def _left(self, one: Prelabelling) -> bool:
+        return bool(one.in_doubt) and not self.is_alive(one)
 
     def _path(self, of: Prelabelling, ending: str) -> Path:
         shard = f"-{of.shard}-of-{of.shards}" if of.shards > 1 else ""

@@ -14,3 +14,6 @@ class PrelabelSettings(HomeSettings, LabelStudioSettings, BasicAuthSettings):
     """The backend's own address: it is asked for predictions, and which version is live."""
     prelabel_pause: float = Field(0, ge=0)
     """A pre-labelling rests after each batch for so many times as long as the batch took; 0: not at all."""
+    prelabel_settle: float = Field(150, ge=0)
+    """Seconds after which Label Studio stores no predictions any more that it gave no answer for; a pre-labelling waits
+    for them before it looks for predictions that came twice. Label Studio's image ends a request after 120 seconds"""

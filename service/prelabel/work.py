@@ -1,54 +1,29 @@
-"""One pre-labelling: reads tasks without a prediction in pages, asks the backend in batches, writes page by page.
+"""One pre-labelling: reads tasks without a prediction in pages, asks the backend in batches, writes what it answers.
 
 It may be killed anywhere. What is written is never predicted again: Label Studio itself is asked which tasks lack a
-prediction of the version, when pages are read and again before each is written. A kill leaves one page in doubt, the
-one that was being sent: Label Studio may store it after this process has gone. The next process looks at that page
-again when it has done everything else, and deletes what came twice.
+prediction of the version, when pages are read and again before each write. What was being sent when a process was
+killed, or got no answer, may still be stored when it is sent again. So predictions are counted at the end, once nothing
+that was sent before can be stored any more, and those that came twice are deleted.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
 
 from service.labelstudio.pages import Filter, Page
-from service.labelstudio.predictions import BARE, NotKnown, Predictions
-from service.prelabel.progress import Outcome, Prelabelling, now
+from service.labelstudio.predictions import BARE, Predictions
+from service.prelabel.backend import BackendError
+from service.prelabel.batches import Batches, Item
+from service.prelabel.progress import Outcome, Prelabelling, Standing, latest, now
+from service.prelabel.stopping import Stopped, Stopping
+from service.prelabel.writing import Writer
 
 log = logging.getLogger(__name__)
 
-BATCH_FIRST = 16
-"""Tasks of the first batch, before it is known how long a task takes."""
-BATCH_MAX = 256
-BATCH_SECONDS = 2.0
-"""A batch is chosen to take about so long, so that the pause between two of them comes often."""
-BATCH_CHARACTERS = 400_000
-"""Characters of a batch's tasks: larger bodies wait for one of the backend's few places for such."""
-SETTLE_SECONDS = 20.0
-"""So long after its start a process looks at what the one before it left in doubt, at the earliest."""
-UNKNOWN_SECONDS = 10.0
-"""After a write without an answer: seconds until Label Studio is asked what it has stored."""
-WRITES_MAX = 5
-"""How often the predictions of a page are sent, at most."""
 SHARD_TASKS = 1000
 """Tasks whose ids have the same quotient by this are of one shard, so that a shard's tasks stand together in pages."""
-
-Item = dict[str, Any]
-
-
-class Source(Protocol):
-    """What predicts."""
-
-    def version(self, project: int, label_config: str) -> str: ...
-
-    def predict(self, project: int, label_config: str, tasks: Sequence[dict[str, Any]]) -> list[Item]: ...
-
-
-class Stopped(Exception):
-    """The process was asked to end."""
 
 
 class VersionChanged(Exception):
@@ -60,48 +35,52 @@ class Work:
 
     def __init__(
         self,
-        stands: Prelabelling,
-        label_config: str,
+        standing: Standing,
         filters: Sequence[Filter],
-        source: Source,
+        batches: Batches,
         predictions: Predictions,
-        report: Callable[[Prelabelling], None],
-        pause: float = 0.0,
+        writer: Writer,
+        stopping: Stopping,
     ) -> None:
-        """`stands` is where it begins, with its version; `report` is told whenever that has changed."""
-        self.stands = stands
-        self._config = label_config
+        self._standing = standing
+        self._version = standing.now.version
         self._filters = [*filters, predictions.lacking]
-        self._source = source
+        self._batches = batches
         self._predictions = predictions
-        self._report = report
-        self._pause = pause
-        self._began = time.monotonic()
-        self._batch = float(BATCH_FIRST)
-        self._stopping = False
-
-    def stop(self) -> None:
-        """End after the page that is being worked on."""
-        self._stopping = True
+        self._writer = writer
+        self._stopping = stopping
 
     def run(self) -> Outcome:
-        """All pages. Raises LabelStudioError, ProjectGone and BackendError; then what is written stays written."""
+        """All pages. Raises LabelStudioError, ProjectGone and BackendError; then what is written stays written.
+
+        Unless all tasks are done, what is in doubt stays so for the next process.
+        """
         outcome: Outcome = "done"
+        message = ""
         try:
-            for page in self._pages():
-                self._do(page)
+            self._predict()
+            self._settle()
         except VersionChanged as changed:
-            outcome = "version changed"
-            self._know(message=str(changed))
+            outcome, message = "version changed", str(changed)
         except Stopped:
             outcome = "stopped"
-        self._settle()
-        self._know(outcome=outcome, message=self.stands.message or self._told(outcome), writing=None)
+        self._standing.know(outcome=outcome, message=message or _told(outcome, self._standing.now))
         return outcome
+
+    def _predict(self) -> None:
+        """Predict and write all pages. What was predicted is written, whatever ends it."""
+        try:
+            for page in self._pages():
+                for answered in self._batches.predicted(page.tasks):
+                    self._take(answered)
+        except (BackendError, VersionChanged, Stopped):
+            self._writer.flush()
+            raise
+        self._writer.flush()
 
     def _pages(self) -> Iterator[Page]:
         """The pages of this shard's tasks that have no prediction of the version."""
-        shard, shards = self.stands.shard, self.stands.shards
+        shard, shards = self._standing.now.shard, self._standing.now.shards
         after = -1
         while True:
             until = None
@@ -118,113 +97,54 @@ class Work:
                 yield page
             if until is None:
                 return
+            self._writer.flush()  # a write asks for the tasks between its ids: those of other shards stay out
             after = until
 
     def _count(self, left: int) -> None:
-        if not self.stands.total:
-            self._know(total=left)
+        if not self._standing.now.total:
+            self._standing.know(total=left)
 
-    def _do(self, page: Page) -> None:
-        """Predict and write one page, at least as far as the version goes."""
-        if self._stopping:
-            raise Stopped
-        items: list[Item] = []
-        other = ""
-        for batch in self._batches(page.tasks):
-            found, other = self._predicted(batch)
-            items += found
-            if other:
-                break
-        self._write(items)
-        if other:
-            raise VersionChanged(
-                f"Version {other} answers now. The predictions of {self.stands.version} that were made before are "
-                "written. Run this again: it predicts the tasks that have none of the new version."
-            )
-
-    def _batches(self, tasks: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
-        begin = 0
-        while begin < len(tasks):
-            end, characters = begin, 0
-            while end < len(tasks) and end - begin < int(self._batch):
-                characters += len(str(tasks[end].get("data")))
-                if characters > BATCH_CHARACTERS and end > begin:
-                    break
-                end += 1
-            began = time.monotonic()
-            yield tasks[begin:end]
-            seconds = time.monotonic() - began
-            self._batch = min(max(self._batch * min(BATCH_SECONDS / max(seconds, 1e-3), 2.0), 1.0), BATCH_MAX)
-            time.sleep(seconds * self._pause)
-            begin = end
-
-    def _predicted(self, tasks: Sequence[dict[str, Any]]) -> tuple[list[Item], str]:
-        """The predictions of tasks by the version, and the name of another version where one answered."""
-        made: list[Item] = []
+    def _take(self, answered: Sequence[tuple[Item, Item]]) -> None:
+        """Take over what a batch answered, as far as the version goes."""
         reasons: Counter[str] = Counter()
         other = ""
-        answers = self._source.predict(self.stands.project, self._config, tasks)
-        for task, item in zip(tasks, answers, strict=True):
-            if item["model_version"] != self.stands.version:
-                other = str(item["model_version"])
+        for task, item in answered:
+            version = item.get("model_version", self._version)
+            if version != self._version:
+                other = str(version)
                 continue
             if "error" in item:
                 reasons[str(item["error"])] += 1
             if "result" in item:  # a task that cannot be read has an empty prediction with score 0, which sorts first
-                made.append({"task": task["id"], **{key: item[key] for key in ("result", "score", "model_version")}})
-        if reasons:
-            told = Counter(self.stands.reasons) + reasons
-            self._know(failed=self.stands.failed + reasons.total(), reasons=dict(told))
-        return made, other
-
-    def _write(self, items: Sequence[Item]) -> None:
-        """Write predictions of tasks that have none yet."""
-        if not items:
-            return
-        first, last = items[0]["task"], items[-1]["task"]
-        for attempt in range(1, WRITES_MAX + 1):
-            there = self._predictions.having(first, last)
-            left = [item for item in items if item["task"] not in there]
-            skipped = 0 if attempt > 1 else len(items) - len(left)
-            self._know(writing=(first, last), skipped=self.stands.skipped + skipped)
-            try:
-                stored = self._predictions.write(left) if left else 0
-            except NotKnown as error:
-                if attempt == WRITES_MAX:
-                    raise
-                log.warning("whether a page was stored is not known (%s); Label Studio is asked", error)
-                self._know(in_doubt=(*self.stands.in_doubt, (first, last)))
-                time.sleep(UNKNOWN_SECONDS)
-                continue
-            refused = len(left) - stored
-            reasons = self.stands.reasons | ({"Label Studio did not take it": refused} if refused else {})
-            written = len(items) - skipped - refused if attempt > 1 else stored
-            self._know(
-                writing=None,
-                written=self.stands.written + written,
-                failed=self.stands.failed + refused,
-                reasons=reasons,
+                self._writer.add(task["id"], item)
+        self._standing.count(reasons=reasons)
+        if other:
+            raise VersionChanged(
+                f"Version {other} answers now. The predictions of {self._version} that were made before are "
+                "written. Run this again: it predicts the tasks that have none of the new version."
             )
-            return
+        if self._stopping.is_set():
+            raise Stopped
+        if self._writer.is_due:
+            self._writer.flush()
 
     def _settle(self) -> None:
-        """Look again at the pages that were in doubt, and delete what came twice."""
-        if not self.stands.in_doubt:
-            return
-        time.sleep(max(0.0, self._began + SETTLE_SECONDS - time.monotonic()))
-        for first, last in self.stands.in_doubt:
-            deleted = self._predictions.delete_surplus(first, last)
+        """Delete what came twice, once nothing that was in doubt can be stored any more."""
+        doubts = self._standing.now.in_doubt
+        wait = max((until - now()).total_seconds() for until in [*doubts.values(), now()])
+        if wait > 0:
+            log.info("all tasks are done; in %.0f s nothing can come twice any more, and is looked for", wait)
+            self._stopping.rest(wait)
+        for version in latest(doubts, {self._version: now()}):
+            deleted = self._predictions.of(version).delete_surplus()
             if deleted:
-                log.warning("%d predictions had been stored twice; the second ones were deleted", deleted)
-        self._know(in_doubt=())
+                log.warning("%d predictions of %s were stored twice; the second ones were deleted", deleted, version)
+        self._standing.know(in_doubt={})
 
-    def _know(self, **facts: Any) -> None:
-        self.stands = self.stands.model_copy(update={**facts, "updated": now()})
-        self._report(self.stands)
 
-    def _told(self, outcome: Outcome) -> str:
-        done = {"done": "All tasks are done", "stopped": "Stopped; run this again to go on"}[outcome]
-        return f"{done}: {summary(self.stands)}."
+def _told(outcome: Outcome, stands: Prelabelling) -> str:
+    begin = "All tasks are done" if outcome == "done" else "Stopped; run this again to go on"
+    return f"{begin}: {summary(stands)}."
 
 
 def summary(stands: Prelabelling) -> str:

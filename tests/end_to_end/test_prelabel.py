@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import timedelta
 
 from playwright.sync_api import Browser
 
 from service.prelabel.progress import Prelabelling, Prelabellings
 from service.settings import ROOT
+from tests.support import late_proxy
 
 from .backend import CREDENTIALS, Backend, until
 from .browsing import picture
@@ -21,17 +23,20 @@ from .material import sentences
 from .studio import Studio
 
 KILLED = -signal.SIGKILL
+SETTLE = 20
+"""Seconds: Label Studio answers a request of a few hundred predictions sooner, and no proxy is in front of it."""
 
 
 class Process:
-    """`python -m service prelabel` on a backend's home."""
+    """`python -m service prelabel` on a backend's home, with more variables."""
 
-    def __init__(self, backend: Backend, project: int, *options: str) -> None:
+    def __init__(self, backend: Backend, project: int, **more: str) -> None:
         self._kept = Prelabellings(backend.home)
         self._project = project
         self._log = backend.home / f"prelabel-{project}-{time.monotonic_ns()}.txt"
-        command = [sys.executable, "-m", "service", "prelabel", "--project", str(project), *options]
-        environment = {**os.environ, **backend.environment, "SPANLOOP_BACKEND_URL": backend.url}
+        command = [sys.executable, "-m", "service", "prelabel", "--project", str(project)]
+        given = {"SPANLOOP_BACKEND_URL": backend.url, "SPANLOOP_PRELABEL_SETTLE": str(SETTLE)}
+        environment = {**os.environ, **backend.environment, **given, **more}
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
 
@@ -56,12 +61,17 @@ class Process:
                 stands is not None
                 and stands.outcome is None
                 and stands.written >= written
-                and (not while_writing or stands.writing is not None)
+                and (not while_writing or is_writing(stands))
             )
 
         until(now, f"{written} predictions written", seconds)
         self._process.kill()
         assert self.ended() == KILLED
+
+
+def is_writing(stands: Prelabelling) -> bool:
+    """Whether a process has sent what Label Studio has not answered yet; what it took over was sent before it began."""
+    return any(until > stands.started + timedelta(seconds=SETTLE) for until in stands.in_doubt.values())
 
 
 def once_each(studio: Studio, project: int, version: str) -> bool:
@@ -74,7 +84,8 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     project = studio.project(sentences(300), title="Pre-labelled")
     version = studio.model_version(studio.connect(project, backend.url))
 
-    Process(backend, project).kill_after(1, while_writing=True)
+    slow = Process(backend, project, SPANLOOP_PRELABEL_PAUSE="8")  # slow enough for several writes
+    slow.kill_after(1, while_writing=True)
     again = Process(backend, project)
     assert again.ended() == 0, again.output
     assert once_each(studio, project, version)
@@ -85,6 +96,34 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     assert "All tasks are done: 0 predictions" in nothing.output
     assert f"Project {project}" in backend.page
     assert "All tasks are done" in backend.page
+
+
+def test_predictions_that_came_twice_are_deleted(studio: Studio, backend: Backend):
+    project = studio.project(sentences(120), title="Stored twice")
+    version = studio.model_version(studio.connect(project, backend.url))
+    tasks = sorted(studio.predictions(project))
+    studio.predict(tasks[0], "another version", [])
+    studio.predict(tasks[1], "another version", [])
+    for task in (tasks[1], tasks[50], tasks[50], tasks[50]):
+        studio.predict(task, version, [])
+    first = studio.predictions(project, version)[tasks[50]][0]["id"]
+    process = Process(backend, project)
+    assert process.ended() == 0, process.output
+    assert once_each(studio, project, version)
+    assert studio.predictions(project, version)[tasks[50]][0]["id"] == first
+    assert "2 predictions of" in process.output
+    assert len(studio.predictions(project, "another version")[tasks[1]]) == 1
+
+
+def test_a_write_that_a_proxy_gave_up_on_and_that_is_stored_later_is_there_once(studio: Studio, backend: Backend):
+    project = studio.project(sentences(120), title="Stored late")
+    version = studio.model_version(studio.connect(project, backend.url))
+    with late_proxy.serving(studio.url) as proxy:
+        process = Process(backend, project, SPANLOOP_LABEL_STUDIO_URL=proxy.url)
+        assert process.ended() == 0, process.output
+    assert proxy.late
+    assert f"{proxy.late} predictions of {version} were stored twice" in process.output
+    assert once_each(studio, project, version)
 
 
 def test_a_second_process_of_a_project_is_refused(studio: Studio, backend: Backend):

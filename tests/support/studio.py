@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ PERSONAL_KEY = "eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIiwiZXhwIjo0MTAyNDQ0ODAwfQ.c2ln
 """A personal access token: a JWT that ends in the year 2100."""
 
 LOGIN_PAGE = "<!DOCTYPE html><title>Log in</title>"
+JSON = "application/json"
 PAGE_TASKS = 100
 
 
@@ -180,8 +182,8 @@ def served(state: Studio) -> Iterator[Studio]:
             else:
                 refused = None if state.broken else state.authorize(path, header, sent)
                 status, body = refused or self._answer(path, parse_qs(parts.query), sent)
-                page = body if isinstance(body, bytes) else b""
-                self._send(status, page or json.dumps(body).encode(), "text/html" if page else "application/json")
+                is_page = isinstance(body, bytes)
+                self._send(status, body if is_page else json.dumps(body).encode(), "text/html" if is_page else JSON)
 
         def _answer(self, path: str, query: dict[str, list[str]], sent: bytes) -> tuple[int, Any]:
             if self.command == "GET" or state.broken:
@@ -190,7 +192,8 @@ def served(state: Studio) -> Iterator[Studio]:
 
         def _send(self, status: int, payload: bytes, kind: str, location: str = "") -> None:
             self.send_response(status)
-            self.send_header("content-type", kind)
+            if status != HTTPStatus.NO_CONTENT:
+                self.send_header("content-type", kind)
             self.send_header("content-length", str(len(payload)))
             if location:
                 self.send_header("location", location)

@@ -119,6 +119,7 @@ def test_without_a_model_predictions_are_a_503_with_the_cause_and_the_rest_answe
     client = backend(wait=False, model=str(tmp_path / "nowhere" / "missing"))
     answer = until(lambda: [a for a in [predict(client, "Alice")] if "missing" in a.text])[0]
     assert answer.status_code == 503
+    assert predict(client).status_code == 503  # a pre-labelling asks so whether there is a model
     assert "SPANLOOP_MODEL" in answer.json()["error"]
     assert client.get("/health").status_code == 200
     assert setup(client)

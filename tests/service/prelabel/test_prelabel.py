@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from service.labelstudio import pages
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.predictions import Predictions, view_filters
-from service.prelabel import work
-from service.prelabel.progress import Busy, Prelabelling, Prelabellings
+from service.prelabel import work, writing
+from service.prelabel.backend import BackendError, BatchFailed
+from service.prelabel.batches import Batches
+from service.prelabel.progress import Prelabelling, Standing, now
+from service.prelabel.stopping import Stopping
 from service.prelabel.work import Work
+from service.prelabel.writing import Writer
 from tests.support.predicted import PredictedStudio
 from tests.support.studio import KEY, LABEL_CONFIG, served
 
@@ -29,25 +35,49 @@ class Source:
         self.version_now = V1
         self.asked = []
         self.before = lambda tasks: None
+        self.result = []
+        self.results = {}
+        """The result for a text, where it is not `result`."""
 
     def version(self, project, label_config):
         return self.version_now
 
     def predict(self, project, label_config, tasks):
         self.before(tasks)
+        if any(task["data"]["text"] == "poisonous" for task in tasks):
+            raise BatchFailed("the backend gave no prediction (500)")
         self.asked += [task["id"] for task in tasks]
         return [self._item(task["data"]["text"]) for task in tasks]
 
     def _item(self, text):
         if "unreadable" in text:
             return {"error": "the text has half a character in it", "model_version": self.version_now}
-        return {"result": [], "score": 0.5, "model_version": self.version_now}
+        result = self.results.get(text, self.result)
+        return {"result": result, "score": 0.5, "model_version": self.version_now}
+
+
+class Process:
+    """A process of a pre-labelling."""
+
+    def __init__(self, stands, filters, source, predictions, report, settle):
+        self._standing = Standing(stands, report)
+        self.stopping = Stopping()
+        writer = Writer(predictions, stands.version, self._standing, self.stopping, settle)
+        batches = Batches(source, 1, LABEL_CONFIG, self.stopping)
+        self._work = Work(self._standing, filters, batches, predictions, writer, self.stopping)
+        self.run = self._work.run
+        self.stop = self.stopping.set
+
+    @property
+    def stands(self):
+        return self._standing.now
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(work, "SETTLE_SECONDS", 0.0)
-    monkeypatch.setattr(work, "UNKNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(writing, "UNKNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 0.0)  # each batch is written
+    monkeypatch.setattr(writing, "WRITE_SHARE", 0.0)
     monkeypatch.setattr(pages, "RETRY_SECONDS", (0.0,))
 
 
@@ -70,12 +100,12 @@ def connection(studio, settings):
 
 @pytest.fixture
 def make(studio, source, connection):
-    """A new process of a pre-labelling; `stands` is what it keeps in its file."""
+    """A new process of a pre-labelling; `facts` is what it knows at its start."""
 
-    def made(filters=(), report=lambda stands: None, **facts):
+    def made(filters=(), report=lambda stands: None, settle=0.0, **facts):
         stands = Prelabelling(project=1, version=source.version_now, **facts)
         predictions = Predictions(connection, studio.url, 1, stands.version)
-        return Work(stands, LABEL_CONFIG, filters, source, predictions, report)
+        return Process(stands, filters, source, predictions, report, settle)
 
     return made
 
@@ -91,7 +121,7 @@ def test_every_task_gets_one_prediction_and_a_second_time_nothing_is_done(studio
     assert len(studio.stored) == COUNT
 
 
-def test_progress_is_told_page_by_page(studio, make):
+def test_progress_is_told_write_by_write(studio, make):
     told = []
     make(report=told.append).run()
     written = [stands.written for stands in told]
@@ -113,32 +143,77 @@ def test_tasks_that_got_a_prediction_meanwhile_are_not_given_a_second(studio, so
     assert done.stands.done == COUNT
 
 
-@pytest.mark.parametrize("stored", [True, False], ids=["stored late", "never stored"])
-def test_a_page_that_was_being_sent_by_a_killed_process_is_stored_once(studio, source, make, stored):
+def test_what_a_killed_process_was_sending_and_is_stored_later_is_there_once(studio, source, make):
     kept = []
 
     def killed(stands):
         kept.append(stands)
-        if stands.writing and stands.written:
+        if stands.in_doubt and stands.written:
             raise Killed
 
     with pytest.raises(Killed):
         make(report=killed).run()
-    before = kept[-1]
-    first, last = before.writing
-    sent = [{"task": number, "model_version": V1} for number in range(first, last + 1)]
+    sent = [{"task": number, "model_version": V1} for number in source.asked if number not in studio.of(V1)]
 
-    def late(tasks):  # Label Studio stores what the killed process sent when this one has written the page as well
-        if stored and tasks[0]["id"] > last and set(studio.of(V1)) >= set(range(first, last + 1)):
+    def late(tasks):  # Label Studio stores what the killed process sent when this one has written the same tasks
+        if set(studio.of(V1)) >= {one["task"] for one in sent}:
             studio.store(sent)
             source.before = lambda tasks: None
 
     source.before = late
-    resumed = make(in_doubt=(before.writing,))
+    resumed = make(in_doubt=kept[-1].in_doubt)
     assert resumed.run() == "done"
+    assert len(sent) > 1
     assert studio.of(V1) == list(range(1, COUNT + 1))
     assert not resumed.stands.in_doubt
-    assert resumed.stands.writing is None
+
+
+def test_a_write_that_a_proxy_gave_up_and_that_is_stored_at_the_very_end_is_there_once(studio, make, monkeypatch):
+    studio.never_answered = True
+    done = make(settle=600)
+    waited = []
+
+    def waits(seconds):  # the held request is stored while the process waits for it, long after the second write
+        if seconds:
+            waited.append((seconds, done.stands.written))
+            studio.deliver()
+
+    monkeypatch.setattr(done.stopping, "rest", waits)
+    assert done.run() == "done"
+    ((seconds, written),) = waited
+    assert (300 < seconds <= 600, written) == (True, COUNT)
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.written, done.stands.skipped) == (COUNT, 0)
+
+
+def test_a_process_that_is_asked_to_end_leaves_its_doubts_to_the_next(studio, source, make):
+    studio.never_answered = True
+    stopped = make(settle=600)
+    source.before = lambda tasks: stopped.stop()
+    assert stopped.run() == "stopped"
+    assert stopped.stands.in_doubt[V1] > now() + timedelta(seconds=300)
+
+
+def test_doubles_of_another_version_that_was_in_doubt_are_deleted_too(studio, make):
+    studio.store([{"task": number, "model_version": V2} for number in (3, 4, 4, 5)])
+    assert make(in_doubt={V2: now()}).run() == "done"
+    assert studio.of(V2) == [3, 4, 5]
+
+
+def test_doubles_that_retrieve_predictions_made_meanwhile_are_deleted_and_the_oldest_stay(studio, source, make):
+    first = {}
+
+    def retrieved(tasks):
+        if tasks[0]["id"] > 200:
+            first.update({one["task"]: one["id"] for one in studio.stored})
+            studio.store([{"task": number, "model_version": V1} for number in (1, 2, 150)])
+            source.before = lambda tasks: None
+
+    source.before = retrieved
+    kept = make()
+    assert kept.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert {one["task"]: one["id"] for one in studio.stored}.items() >= first.items()
 
 
 def test_a_write_without_an_answer_is_not_sent_again_where_it_was_stored(studio, make):
@@ -155,7 +230,76 @@ def test_a_write_that_failed_is_sent_again(studio, make):
     done = make()
     assert done.run() == "done"
     assert studio.of(V1) == list(range(1, COUNT + 1))
-    assert done.stands.written == COUNT
+    assert (done.stands.written, done.stands.skipped) == (COUNT, 0)
+
+
+def test_no_request_is_larger_than_a_proxy_lets_through(studio, source, make, monkeypatch):
+    monkeypatch.setattr(writing, "REQUEST_BYTES", 4000)
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 60.0)
+    source.result = [{"value": "x" * 300}]
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert studio.largest <= 4000
+
+
+def test_a_request_that_a_proxy_finds_too_large_is_halved(studio, source, make):
+    studio.bytes_max = 3000
+    source.result = [{"value": "x" * 300}]
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+
+
+@pytest.mark.parametrize(("status", "refuse"), [(413, {"bytes_max": 3000}), (403, {"proxy_refuses": "xxxx"})])
+def test_a_prediction_that_a_proxy_refuses_alone_is_counted_with_its_reason(studio, source, make, status, refuse):
+    for name, value in refuse.items():
+        setattr(studio, name, value)
+    studio.texts[77] = "long"
+    source.results = {"long": [{"value": "x" * 5000}]}
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == [number for number in range(1, COUNT + 1) if number != 77]
+    assert done.stands.reasons == {f"its prediction was refused with {status}": 1}
+    assert done.stands.done == COUNT
+
+
+def test_a_task_that_was_deleted_meanwhile_costs_no_other_its_prediction(studio, source, make):
+    def deleted(tasks):
+        if tasks[0]["id"] == 1:
+            del studio.texts[9]
+
+    source.before = deleted
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == sorted(studio.texts)
+    assert done.stands.reasons == {"its prediction was refused with 400": 1}
+
+
+def test_a_proxy_that_refuses_every_prediction_ends_it(studio, make):
+    studio.proxy_refuses = V1
+    with pytest.raises(LabelStudioError, match="refused each of"):
+        make().run()
+
+
+@pytest.mark.parametrize("poisonous", [1, 200, 450])
+def test_a_task_that_the_backend_fails_on_is_counted_and_the_others_are_predicted(studio, source, make, poisonous):
+    studio.texts[poisonous] = "poisonous"
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == [number for number in range(1, COUNT + 1) if number != poisonous]
+    assert done.stands.reasons == {"the backend gave no prediction (500)": 1}
+
+
+def test_what_was_predicted_is_written_when_the_backend_goes_away(studio, source, make, monkeypatch):
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 60.0)
+
+    def away(tasks):
+        if tasks[0]["id"] > 100:
+            raise BackendError("The backend does not answer.")
+
+    source.before = away
+    with pytest.raises(BackendError):
+        make().run()
+    assert studio.of(V1) == list(range(1, 101))
 
 
 def test_a_write_that_is_refused_ends_it_and_says_so(studio, make):
@@ -190,11 +334,12 @@ def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make
     assert "2 × the text has half a character" in done.stands.message
 
 
-def test_it_ends_after_a_page_when_it_is_asked_to(studio, source, make):
+def test_it_ends_after_a_batch_when_it_is_asked_to(studio, source, make, monkeypatch):
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 60.0)
     stopped = make()
     source.before = lambda tasks: stopped.stop()
     assert stopped.run() == "stopped"
-    assert studio.of(V1) == list(range(1, 101))
+    assert studio.of(V1) == list(range(1, 17))
     assert make().run() == "done"
     assert studio.of(V1) == list(range(1, COUNT + 1))
 
@@ -228,17 +373,3 @@ def test_a_view_that_cannot_be_used_is_refused(studio, connection, view, says):
         studio.views[5] = view
     with pytest.raises(LabelStudioError, match=says):
         view_filters(connection, studio.url, 1, 5)
-
-
-def test_one_process_at_a_time_does_the_same_tasks(tmp_path):
-    kept = Prelabellings(tmp_path)
-    stands = Prelabelling(project=1)
-    kept.save(stands)
-    assert not kept.is_alive(stands)
-    handle = kept.hold(stands)
-    assert handle
-    assert kept.is_alive(stands)
-    with pytest.raises(Busy, match="already"):
-        kept.hold(stands)
-    kept.hold(Prelabelling(project=2))
-    kept.hold(Prelabelling(project=1, shard=1, shards=2))

@@ -1,0 +1,65 @@
+"""A backend over HTTP that answers a pre-labelling from memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+VERSION = "base.111111"
+
+
+class FakeBackend:
+    """Answers with an empty prediction for each text."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked: list[list[str]] = []
+        """The texts of each request for predictions."""
+        self.status: Callable[[list[str]], int] = lambda texts: 200
+        """The status that a request with some texts is answered with; 0: the connection is broken off."""
+
+    def answer(self, path: str, sent: Any) -> tuple[int, Any]:
+        if path == "/model_version":
+            return 200, {"model_version": VERSION}
+        texts = [task["data"]["text"] for task in sent["tasks"]]
+        self.asked.append(texts)
+        status = self.status(texts)
+        if status != 200:
+            return status, {"error": f"request {len(self.asked)}"}
+        return 200, {"results": [{"result": [], "score": 0.5, "model_version": VERSION} for _ in texts]}
+
+
+@contextmanager
+def serving() -> Iterator[FakeBackend]:
+    """Serve one on a local port for as long as the context lasts."""
+    state = FakeBackend()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            status, body = state.answer(self.path, sent)
+            if not status:
+                return
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
