@@ -50,6 +50,10 @@ class Prelabelling(BaseModel):
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
     message: str = ""
+    waits: str = ""
+    """Why it does not go on at present; empty while it does, and after the end."""
+    job: str = ""
+    """On a cluster the name of its Job; empty on one machine."""
 
     @property
     def done(self) -> int:
