@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -33,7 +33,15 @@ class BackendError(RuntimeError):
 class Backend:
     """The backend of the settings. Every method raises BackendError."""
 
-    def __init__(self, settings: PrelabelSettings) -> None:
+    def __init__(
+        self,
+        settings: PrelabelSettings,
+        told: Callable[[str], None] = lambda why: None,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`told` is told why it waits, and with an empty text that it waits no more; `is_over` ends every wait."""
+        self._told = told
+        self._is_over = is_over
         self._url = settings.backend_url.rstrip("/")
         name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
         auth = httpx.BasicAuth(name, password) if name or password else None
@@ -59,10 +67,12 @@ class Backend:
         while True:
             why = self._why_not(path, body)
             if isinstance(why, dict):
+                self._told("")
                 return why
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._is_over():
                 raise BackendError(f"The backend at {self._url} does not answer ({why}); run this again when it does.")
             log.warning("the backend does not answer (%s); it is asked again", why)
+            self._told(f"the backend does not answer ({why}); it is asked again")
             time.sleep(RETRY_SECONDS)
 
     def _why_not(self, path: str, body: object) -> dict[str, Any] | str:

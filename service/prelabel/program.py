@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.model_version import ModelVersionField
+from service.labelstudio.patience import Patience
 from service.labelstudio.predictions import Predictions, view_filters
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.progress import Outcome, Prelabelling, Prelabellings
@@ -45,28 +46,38 @@ class Program:
             in_doubt=tuple(doubts),
         )
         self._bar = Bar()
+        self._work: Work | None = None
+        self._stopping = False
 
     def run(self) -> int:
         """Do it. Returns the exit status. Raises Busy while another process does the same tasks."""
         self._lock = self._kept.hold(self.stands)
         try:
-            work = self._work()
-            signal.signal(signal.SIGTERM, lambda number, frame: work.stop())
-            outcome = work.run()
+            signal.signal(signal.SIGTERM, lambda number, frame: self._stop())
+            self._work = self._made()
+            if self._stopping:
+                self._work.stop()
+            outcome = self._work.run()
         except (LabelStudioError, BackendError) as error:
-            outcome = "failed"
+            outcome = "stopped" if self._stopping else "failed"
             message = f"{error} What was written before stays; run this again to go on."
-            self._report(self.stands.model_copy(update={"outcome": outcome, "message": message}))
+            self._report(self.stands.model_copy(update={"outcome": outcome, "message": message, "waits": ""}))
         self._bar.close()
         Console(stderr=outcome == "failed").print(self.stands.message, highlight=False)
         return STATUS[outcome]
 
-    def _work(self) -> Work:
-        client = LabelStudio(self._settings, ASK_SECONDS)
+    def _stop(self) -> None:
+        """End after the page that is being worked on, and wait for nobody any longer."""
+        self._stopping = True
+        if self._work:
+            self._work.stop()
+
+    def _made(self) -> Work:
+        client = LabelStudio(self._settings, ASK_SECONDS, Patience(self._wait, lambda: self._stopping))
         connection = client.connect()
         with ModelVersionField(client, self.stands.project) as field:
             label_config = field.read().label_config
-        source = Backend(self._settings)
+        source = Backend(self._settings, self._wait, lambda: self._stopping)
         version = source.version(self.stands.project, label_config)
         view = self.stands.view
         filters = view_filters(connection, client.url, self.stands.project, view) if view is not None else []
@@ -75,6 +86,11 @@ class Program:
         return Work(
             self.stands, label_config, filters, source, predictions, self._report, self._settings.prelabel_pause
         )
+
+    def _wait(self, why: str) -> None:
+        """Say why it does not go on; with an empty text that it does."""
+        if why != self.stands.waits:
+            self._report(self.stands.model_copy(update={"waits": why}))
 
     def _report(self, stands: Prelabelling) -> None:
         self.stands = stands

@@ -178,9 +178,7 @@ def test_hosts_of_texts_are_reached_by_those_who_read_texts_and_only_where_they_
             for name, pod in pods.items()
             if allowed(policies, Peer("here", pod.metadata["labels"]), Peer(address="203.0.113.7"), 80)
         }
-        told = {
-            name for name, pod in pods.items() for one in pod.containers if "SPANLOOP_TEXT_HOSTS" in env_of(one)
-        }
+        told = {name for name, pod in pods.items() for one in pod.containers if "SPANLOOP_TEXT_HOSTS" in env_of(one)}
         assert reach == told == readers
     env = chart.render(textHosts=["files.example.com", "10.0.0.0/8"]).env("backend")
     assert env["SPANLOOP_TEXT_HOSTS"] == "files.example.com,10.0.0.0/8"
