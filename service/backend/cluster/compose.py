@@ -33,6 +33,9 @@ BUSY_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 """Seconds between two ticks otherwise: the backend sees a change by kubectl this late at most."""
 
+RARELY_SECONDS = 10.0
+"""Seconds between two looks for pre-labellings that somebody has started with kubectl."""
+
 
 def supervisor(settings: ClusterSettings) -> Supervisor:
     """Put the parts together. Only the leading backend advances rollouts, mirrors and resumes runs, and scales to zero.
@@ -74,7 +77,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         return BUSY_SECONDS if runs.active() or not rollout.is_over else IDLE_SECONDS
 
     def pace_of_prelabellings() -> float:
-        return BUSY_SECONDS if prelabeller.is_at_work else IDLE_SECONDS
+        return BUSY_SECONDS if prelabeller.is_at_work else RARELY_SECONDS
 
     pods = Loop(
         [

@@ -159,7 +159,7 @@ def test_each_time_that_the_extractor_is_taken_to_zero_is_a_sleep(woken, api, cl
 def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
     monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
-    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
+    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RARELY_SECONDS", "RENEW_SECONDS"):
         monkeypatch.setattr(compose, pace, 0.05)
     with ExitStack() as running:
 
