@@ -10,6 +10,8 @@ from service.prelabel import metrics
 from service.prelabel.progress import Prelabelling
 from service.prelabel.settings import PrelabelSettings
 
+OWN = ("writing", "in_doubt")
+"""What only the process itself needs to know."""
 REASONS_MAX = 5
 """Reasons that are kept, the most frequent first."""
 REASON_CHARACTERS = 100
@@ -46,5 +48,5 @@ def brief(prelabelling: Prelabelling) -> Prelabelling:
     """The pre-labelling as others see it: without what only its own process needs, and with short texts."""
     by_count = sorted(prelabelling.reasons.items(), key=lambda pair: pair[1], reverse=True)[:REASONS_MAX]
     reasons = {reason[:REASON_CHARACTERS]: count for reason, count in by_count}
-    cut = {"reasons": reasons, "message": prelabelling.message[:MESSAGE_CHARACTERS], "writing": None, "in_doubt": ()}
-    return prelabelling.model_copy(update=cut)
+    others = prelabelling.model_dump(exclude={*OWN, "reasons", "message"})
+    return Prelabelling(**others, reasons=reasons, message=prelabelling.message[:MESSAGE_CHARACTERS])

@@ -24,7 +24,7 @@ STANDS = Prelabelling(project=7, version="base.111111", total=1000, written=240,
 
 def test_it_answers_while_it_lives_and_leaves_its_last_words(tmp_path):
     log = tmp_path / "log"
-    standing = [STANDS.model_copy(update={"writing": (1, 100)})]
+    standing = [STANDS]
     port = free_port(0)
     with watched(PrelabelSettings(progress_port=port, termination_log=log), lambda: standing[0]):
         told = Prelabelling.model_validate_json(httpx.get(f"http://127.0.0.1:{port}/progress").text)
