@@ -23,13 +23,22 @@ COLUMNS = r"RUN:.metadata.name,{phase},{percent},{f1},{waits}".format(
 )
 """The Job's annotations in which the backend keeps the progress of the run, as kubectl's custom columns."""
 
+PRELABELLED = ",".join(
+    ["JOB:.metadata.name"]
+    + [
+        rf"{name.upper()}:.metadata.annotations.spanloop\.dev/{name}"
+        for name in ("phase", "done", "total", "failed", "version", "waits")
+    ]
+)
+"""The same of pre-labellings."""
+
 HEAD = """\
 # The chart `spanloop`
 
 {description}
 
-One release holds a backend, to which Label Studio connects, an extractor, which runs the model, and the template of
-training runs. Version {version}, for Kubernetes 1.25 to 1.37.
+One release holds a backend, to which Label Studio connects, an extractor, which runs the model, and the templates of
+training runs and pre-labellings. Version {version}, for Kubernetes 1.25 to 1.37.
 
     kubectl create namespace spanloop
     kubectl label namespace spanloop pod-security.kubernetes.io/enforce=restricted
@@ -51,17 +60,21 @@ Runs:
 
     kubectl -n spanloop get jobs -l app.kubernetes.io/component=training -o custom-columns={columns}
 
+Pre-labellings, which the button *Pre-label* of the backend's page starts:
+
+    kubectl -n spanloop get jobs -l app.kubernetes.io/component=prelabel -o custom-columns={prelabelled}
+
 ## Upgrading and uninstalling
 
 `helm upgrade` keeps the live version. One upgrade needs `--force-conflicts`: the one after which neither `scaleToZero`
 nor `autoscaling` is on. The chart then sets the extractor's replicas again, but the backend or the autoscaler owns that
 field, and Kubernetes refuses the change (`conflict ... .spec.replicas`).
 
-`helm uninstall` leaves the Jobs of runs, because the backend created them. A new release of the same name takes them
-for its own: it shows their runs and does not repeat them. Delete them after the uninstall:
+`helm uninstall` leaves the Jobs of runs and pre-labellings, because the backend created them. A new release of the same
+name takes them for its own: it shows their runs and does not repeat them. Delete them after the uninstall:
 
     helm uninstall spanloop -n spanloop
-    kubectl -n spanloop delete jobs -l app.kubernetes.io/component=training,spanloop.dev/release=spanloop
+    kubectl -n spanloop delete jobs -l spanloop.dev/release=spanloop
 
 ## Dashboards and alerts
 
@@ -130,7 +143,7 @@ def readme(chart: Path = CHART) -> str:
     """The text of the chart's README.md."""
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
     rows = [_row(value) for value in values((chart / "values.yaml").read_text(encoding="utf-8"))]
-    return HEAD.format(**about, columns=f"'{COLUMNS}'") + "\n".join(rows) + "\n"
+    return HEAD.format(**about, columns=f"'{COLUMNS}'", prelabelled=f"'{PRELABELLED}'") + "\n".join(rows) + "\n"
 
 
 def _row(value: Value) -> str:

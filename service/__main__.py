@@ -25,6 +25,7 @@ from service.backend.projects import Projects
 from service.prelabel.program import Program
 from service.prelabel.progress import Busy
 from service.prelabel.settings import PrelabelSettings
+from service.prelabel.watch import watched
 from service.settings import HomeSettings, PredictionSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import FormatError
@@ -121,7 +122,9 @@ def prelabel(
         Console(stderr=True).print(f"There is no shard {shard} of {shards}: they are counted from 0.")
         raise typer.Exit(2)
     with _refusing():
-        status = Program(settings, project, view, shard, shards).run()
+        program = Program(settings, project, view, shard, shards)
+        with watched(settings, lambda: program.stands):
+            status = program.run()
     raise typer.Exit(status)
 
 

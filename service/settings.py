@@ -140,6 +140,15 @@ class BasicAuthSettings(Settings):
     """The password that belongs to the user name."""
 
 
+class JobSettings(Settings):
+    """On a cluster: what a program in a Job's pod shows."""
+
+    progress_port: int = Field(0, ge=0, le=65535)
+    """The port on which the program answers /progress and /metrics while it runs; 0: none."""
+    termination_log: Path | None = None
+    """The file of the pod's termination message, in which the program leaves its outcome."""
+
+
 class RegistrySettings(Settings):
     """On a cluster: where Bentos are published."""
 

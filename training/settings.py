@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from service.settings import (
     BasicAuthSettings,
     ComputeSettings,
     HomeSettings,
+    JobSettings,
     LabelStudioSettings,
     PredictionSettings,
     RegistrySettings,
@@ -26,6 +25,7 @@ class TrainingSettings(
     LabelStudioSettings,
     BasicAuthSettings,
     RegistrySettings,
+    JobSettings,
 ):
     """All settings of a run. Those that the backend also reads have the same names there."""
 
@@ -43,10 +43,6 @@ class TrainingSettings(
     """Least number of annotated tasks that a run needs."""
     backend_url: str = ""
     """The backend's URL; the run asks there which version is live."""
-    progress_port: int = Field(0, ge=0, le=65535)
-    """The port on which a run answers /progress and /metrics; 0: none."""
-    termination_log: Path | None = None
-    """The file of the pod's termination message, in which a run leaves its outcome."""
     replay_limit: int = Field(400, ge=0)
     """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
 

@@ -1,56 +1,23 @@
-"""What a run in a pod shows: an HTTP server while it runs, and a termination message when it ends."""
+"""What a run in a pod shows: its state and metrics while it runs, and its last words when it ends."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from service.metrics.exposition import MEDIA_TYPE, exposition
+from service import watch
 from service.runs.run import Run
+from service.watch import TERMINATION_MESSAGE_BYTES
 from training import metrics
 
-TERMINATION_MESSAGE_BYTES = 4096
-"""The longest termination message. Kubernetes keeps only the end of a longer one, and that is no JSON."""
 
-
-@contextmanager
-def answering(port: int, run: Callable[[], Run]) -> Iterator[None]:
+def answering(port: int, run: Callable[[], Run]) -> AbstractContextManager[None]:
     """Answer GET /progress (the run as JSON) and GET /metrics on a port until the context ends.
 
     Raises OSError if the port is taken.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/progress":
-                self._answer(200, "application/json", run().model_dump_json().encode())
-            elif self.path == "/metrics":
-                self._answer(200, MEDIA_TYPE, exposition(metrics.gauges(run())))
-            else:
-                self._answer(404, "application/json", b'{"error": "Not Found"}')
-
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Log no requests: the backend and Prometheus poll often."""
-
-    server = ThreadingHTTPServer(("", port), Handler)
-    thread = threading.Thread(target=server.serve_forever, name="watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return watch.answering(port, lambda: run().model_dump_json(), lambda: metrics.gauges(run()))
 
 
 def last_words(run: Run) -> str:

@@ -1,7 +1,7 @@
 """Dashboards as data, and the Grafana dashboards that are built from them.
 
-In expressions `{backend}`, `{extractor}`, `{either}` and `{training}` select the release's pods. More matchers may
-follow: `spanloop_requests_total{backend,route="/predict"}`.
+In expressions `{backend}`, `{extractor}`, `{either}`, `{training}` and `{prelabel}` select the release's pods. More
+matchers may follow: `spanloop_requests_total{backend,route="/predict"}`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ PODS = {
     "either": f"${{release}}-(backend|extractor)-{POD}",
     # The Jobs that the backend, the CronJob and a person (with the command in the chart's notes) create.
     "training": "${release}-(run|retrain|by-hand).*",
+    "prelabel": "${release}-prelabel-.*",
 }
 """Names of pods by component. The labels namespace and pod are on every metric, however it is scraped."""
 

@@ -231,6 +231,23 @@ MOVED = [
     ),
 ]
 
+PRELABELLED = [
+    Panel(
+        "Tasks left",
+        "Tasks that the last pre-labelling of each project has still to do. If it stays, the status page says why.",
+        "short",
+        {"project {{project}}": 'max by (project) (spanloop_prelabel_tasks{backend,result="left"})'},
+        width=12,
+    ),
+    Panel(
+        "Pre-labelled tasks",
+        "Tasks per second of all workers, by what became of them. failed: a task has no prediction; the page says why.",
+        "cps",
+        {"{{result}}": "sum by (result) (rate(spanloop_prelabel_worker_tasks_total{prelabel}[$__rate_interval]))"},
+        width=12,
+    ),
+]
+
 SERVING = Board(
     "Spanloop / Serving",
     "Predictions for Label Studio: the backend, the extractors and the model in them.",
@@ -240,5 +257,6 @@ SERVING = Board(
         "The extractor": EXTRACTOR,
         "What is found": FOUND,
         "Versions and scale": MOVED,
+        "Pre-labelling": PRELABELLED,
     },
 )

@@ -50,7 +50,6 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "projects": supervisor.projects.all,
         "unread": {project: supervisor.predictor.tallies.told(project) for project in supervisor.projects.ids},
         "asked": {project: supervisor.wordings.of(project) for project in supervisor.projects.ids},
-        "can_prelabel": supervisor.prelabeller.can_start,
         "prelabellings": [
             (one, supervisor.prelabeller.is_alive(one)) for one in supervisor.prelabeller.all()[:PRELABELLINGS_SHOWN]
         ],

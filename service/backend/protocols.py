@@ -79,17 +79,12 @@ class Launcher(Protocol):
 class Prelabeller(Protocol):
     """Starts pre-labellings, and knows how they stand."""
 
-    @property
-    def can_start(self) -> bool:
-        """Whether the page has a button that starts one."""
-        ...
-
     def all(self) -> list[Prelabelling]:
-        """The one that changed last first."""
+        """The last of each project and shard, the one that changed last first."""
         ...
 
     def is_alive(self, prelabelling: Prelabelling) -> bool:
-        """Whether a process is at work on it."""
+        """Whether a process is at work on it, or will be."""
         ...
 
     def start(self, project: int, backend: str) -> None:

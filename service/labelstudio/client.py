@@ -15,6 +15,7 @@ import httpx
 
 from service.labelstudio.connection import ApiKey, Connection, decoded, explained, is_sendable, no_api, refusal
 from service.labelstudio.errors import LabelStudioError, ProjectGone
+from service.labelstudio.patience import Patience
 from service.settings import LabelStudioSettings
 
 LOGIN = re.compile(r"//[^/@]*@")
@@ -52,12 +53,14 @@ class AnnotationState(NamedTuple):
 class LabelStudio:
     """A client with the API key of the settings: a legacy token or a personal access token."""
 
-    def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0) -> None:
-        """`timeout`: seconds to wait for a connection and for each part of an answer."""
+    def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0, patience: Patience | None = None) -> None:
+        """`timeout`: seconds to wait for a connection and for each part of an answer. With `patience` a Label Studio
+        that is away is waited for."""
         self.url = LOGIN.sub("//", settings.label_studio_url.strip().rstrip("/"))
         self._key = settings.label_studio_api_key.get_secret_value()
         self._authorization = ApiKey(self.url, self._key)
         self._timeout = timeout
+        self._patience = patience
 
     @property
     def is_set(self) -> bool:
@@ -74,7 +77,7 @@ class LabelStudio:
         if not is_sendable(self._key):
             raise LabelStudioError("SPANLOOP_LABEL_STUDIO_API_KEY has characters that no key has; set it again.")
         with explained(self.url):
-            return Connection(self.url, self._authorization, self._timeout)
+            return Connection(self.url, self._authorization, self._timeout, self._patience)
 
     def annotation_state(self, projects: Iterable[int]) -> AnnotationState:
         """The state of the projects' annotations, by two light requests a project. Raises LabelStudioError."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 
 from service.labelstudio.errors import LabelStudioError, NoApi
+from service.labelstudio.patience import Patience
 
 REFRESH_PATH = "/api/token/refresh/"
 JWT_PARTS = 3
@@ -70,12 +72,15 @@ class Connection(httpx.Client):
     anything but JSON. The caller handles a status of 500 or above.
     """
 
-    def __init__(self, url: str, key: ApiKey, timeout: float) -> None:
+    def __init__(self, url: str, key: ApiKey, timeout: float, patience: Patience | None = None) -> None:
+        """With `patience` a Label Studio that is away is waited for."""
         super().__init__(base_url=url, auth=key, timeout=timeout, headers={"Accept": "application/json"})
         self._address = url
+        self._patience = patience
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        response = super().send(request, **options)
+        send = partial(super().send, request, **options)
+        response = self._patience.answer(send, reads=request.method == "GET") if self._patience else send()
         try:
             require_json(response, self._address)
         except LabelStudioError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -47,7 +47,11 @@ class _NoAnswer(Exception):
 class Backend:
     """The backend of the settings. Every method raises BackendError, and Stopped where it waits."""
 
-    def __init__(self, settings: PrelabelSettings, stopping: Stopping) -> None:
+    def __init__(
+        self, settings: PrelabelSettings, stopping: Stopping, told: Callable[[str], None] = lambda why: None
+    ) -> None:
+        """`told` is told why it waits, and with an empty text that it waits no more."""
+        self._told = told
         self._url = settings.backend_url.rstrip("/")
         name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
         auth = httpx.BasicAuth(name, password) if name or password else None
@@ -82,12 +86,16 @@ class Backend:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                return self._answer(path, body)
+                answer = self._answer(path, body)
             except _NoAnswer as error:
                 why = f"{error} {error.why}".strip()
+            else:
+                self._told("")
+                return answer
             if time.monotonic() > deadline:
                 raise BackendError(f"The backend at {self._url} does not answer ({why}); run this again when it does.")
             log.warning("the backend does not answer (%s); it is asked again", why)
+            self._told(f"the backend does not answer ({why}); it is asked again")
             self._stopping.rest(RETRY_SECONDS)
 
     def _answer(self, path: str, body: object) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.model_version import ModelVersionField
+from service.labelstudio.patience import Patience
 from service.labelstudio.predictions import Predictions, view_filters
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.batches import Batches
@@ -56,14 +57,19 @@ class Program:
             outcome = self._done()
         except Stopped:
             outcome = "stopped"
-            self._standing.know(outcome=outcome, message="Stopped before anything was predicted; run this again.")
+            self._standing.end(outcome, "Stopped before anything was predicted; run this again.")
         except (LabelStudioError, BackendError) as error:
-            outcome = "failed"
+            outcome = "stopped" if self._stopping.is_set() else "failed"
             message = f"{error} What was written before stays; run this again to go on."
-            self._standing.know(outcome=outcome, message=message)
+            self._standing.end(outcome, message)
         self._bar.close()
         Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False)
         return STATUS[outcome]
+
+    @property
+    def stands(self) -> Prelabelling:
+        """How far it is."""
+        return self._standing.now
 
     def _done(self) -> Outcome:
         project, view = self._standing.now.project, self._standing.now.view
@@ -71,11 +77,11 @@ class Program:
         is_first = self._kept.is_first(self._standing.now)
         in_doubt = self._kept.left_in_doubt(self._standing.now)
         self._standing.know(in_doubt=in_doubt)
-        client = LabelStudio(self._settings, ASK_SECONDS)
+        client = LabelStudio(self._settings, ASK_SECONDS, Patience(self._wait, self._stopping.is_set))
         connection = client.connect()
         with ModelVersionField(client, project) as field:
             label_config = field.read().label_config
-        source = Backend(self._settings, self._stopping)
+        source = Backend(self._settings, self._stopping, self._wait)
         version = source.version(project, label_config)
         filters = view_filters(connection, client.url, project, view) if view is not None else []
         if is_first and IN_A_JOB in os.environ:
@@ -88,6 +94,11 @@ class Program:
         if outcome == "done":
             self._kept.settled(project, in_doubt)
         return outcome
+
+    def _wait(self, why: str) -> None:
+        """Say why it does not go on; with an empty text that it does."""
+        if why != self.stands.waits:
+            self._standing.know(waits=why)
 
     def _report(self, stands: Prelabelling) -> None:
         self._kept.save(stands)

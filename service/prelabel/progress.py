@@ -55,6 +55,10 @@ class Prelabelling(BaseModel):
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
     message: str = ""
+    waits: str = ""
+    """Why it does not go on at present; empty while it does, and after the end."""
+    job: str = ""
+    """On a cluster the name of its Job; empty on one machine."""
 
     @property
     def done(self) -> int:
@@ -78,6 +82,9 @@ class Standing:
     def know(self, **facts: Any) -> None:
         self.now = self.now.model_copy(update={**facts, "updated": now()})
         self._report(self.now)
+
+    def end(self, outcome: Outcome, message: str) -> None:
+        self.know(outcome=outcome, message=message, waits="")
 
     def count(self, written: int = 0, skipped: int = 0, reasons: Mapping[str, int] = {}) -> None:
         """So many more tasks are done; `reasons` says why some of them failed, and how many."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from service.settings import BasicAuthSettings, HomeSettings, LabelStudioSettings
+from service.settings import BasicAuthSettings, HomeSettings, JobSettings, LabelStudioSettings
 
 
-class PrelabelSettings(HomeSettings, LabelStudioSettings, BasicAuthSettings):
+class PrelabelSettings(HomeSettings, LabelStudioSettings, BasicAuthSettings, JobSettings):
     """What `python -m service prelabel` can be told."""
 
     backend_url: str = "http://127.0.0.1:9090"

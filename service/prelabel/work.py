@@ -64,7 +64,7 @@ class Work:
             outcome, message = "version changed", str(changed)
         except Stopped:
             outcome = "stopped"
-        self._standing.know(outcome=outcome, message=message or _told(outcome, self._standing.now))
+        self._standing.end(outcome, message or _told(outcome, self._standing.now))
         return outcome
 
     def _predict(self) -> None:
@@ -133,7 +133,8 @@ class Work:
         doubts = self._standing.now.in_doubt
         wait = max((until - now()).total_seconds() for until in [*doubts.values(), now()])
         if wait > 0:
-            log.info("all tasks are done; in %.0f s nothing can come twice any more, and is looked for", wait)
+            log.info("all tasks are done; what Label Studio may still store twice is waited for %.0f s", wait)
+            self._standing.know(waits="all tasks are done; what Label Studio may still store twice is waited for")
             self._stopping.rest(wait)
         for version in latest(doubts, {self._version: now()}):
             deleted = self._predictions.of(version).delete_surplus()

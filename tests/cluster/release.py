@@ -156,6 +156,17 @@ class Release:
         found: dict[str, Any] = {} if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
         return found
 
+    def prelabel(self, project: int) -> None:
+        """Press the button of the page."""
+        here = {"Origin": self.url}
+        self._ask(
+            "POST", "/prelabel", data={"project": str(project)}, headers=here, follow_redirects=True
+        ).raise_for_status()
+
+    @property
+    def page(self) -> str:
+        return self._ask("GET", "/").text
+
     def start_training(self) -> None:
         """Press the button in Label Studio."""
         self.studio.start_training(self.model)
@@ -189,10 +200,14 @@ class Release:
         """Make a project of annotated tasks with the release as its model."""
         gold = sentences(90)
         project = self.studio.project(gold, CONFIG)
+        self.model = self.connected(project)
+        annotate(self.studio, project, gold)
+
+    def connected(self, project: int) -> int:
+        """Connect the release as a project's model: the model's id in Label Studio."""
         user, password = self.login
         login = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
-        self.model = self.studio.connect(project, self.url, **login)
-        annotate(self.studio, project, gold)
+        return self.studio.connect(project, self.url, **login)
 
     def _ask(self, method: str, path: str, timeout: float = 10, **given: Any) -> httpx.Response:
         return httpx.request(method, self.url + path, auth=self.login, timeout=timeout, **given)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 import yaml
 from end_to_end.backend import until
+from end_to_end.material import CONFIG, sentences
 from helm.expressions import expressions
 
 from tests.support.lacking import missing
@@ -23,7 +24,8 @@ def asked(release, trained):
     """The expressions, with the release and its alerts filled in."""
     if not PROMETHEUS:
         missing("SPANLOOP_TEST_PROMETHEUS names no Prometheus that scrapes pods")
-    release.upgrade(monitoring={"alerts": {"kind": "configMap"}, "dashboards": {"enabled": True}})
+    watched = {"alerts": {"kind": "configMap"}, "dashboards": {"enabled": True}}
+    release.upgrade(monitoring=watched, prelabel={"pause": 60})  # so that a worker is there for some scrapes
     (rules,) = release.get("configmap", "loop-spanloop-alerts")["data"].values()
     found = list(expressions(release.namespace, "loop-spanloop", yaml.safe_load(rules)["groups"], window="1m"))
     assert len(found) > 40
@@ -38,12 +40,17 @@ def test_every_expression_has_data_while_a_run_and_predictions_are_at_work(relea
         empty.difference_update({one for one in empty if has_data(one[1])})
         return not empty
 
+    project = release.studio.project(sentences(90), CONFIG)
+    release.connected(project)
     another_run(release, seed=21, steps=300)
+    release.prelabel(project)
     with load(release):
         try:
             until(all_have_data, "data for every expression", 240)
         except AssertionError as error:
             raise AssertionError(f"without data: {sorted(empty)}") from error
+        finally:
+            release.studio.delete(project)
 
 
 def test_no_alert_fires_where_all_is_well(release, asked):

@@ -102,6 +102,9 @@ class Studio(Client):
             for task in self.tasks(project)
         }
 
+    def forget_prediction(self, prediction: int) -> None:
+        self._http.delete(f"/api/predictions/{prediction}/").raise_for_status()
+
     def make_personal_access_token(self) -> str:
         return str(self._post("/api/token/", {})["token"])
 

@@ -80,8 +80,12 @@ class Release:
 
     @property
     def job(self) -> Object:
-        """The manifest of a Job to which the backend adds a name and projects."""
-        return yaml.load(self.component("ConfigMap", "training")["data"]["job.yaml"], LOADER)
+        """The manifest of a run's Job, to which the backend adds a name and projects."""
+        return self.template("training")
+
+    def template(self, component: str) -> Object:
+        """The manifest of a component's Job, from which the backend makes Jobs."""
+        return yaml.load(self.component("ConfigMap", component)["data"]["job.yaml"], LOADER)
 
     def container(self, component: str) -> Object:
         """The main container of a component."""

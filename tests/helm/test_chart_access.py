@@ -12,6 +12,7 @@ PORTS = {
     "backend": 9090,
     "extractor": 9091,
     "training": 9092,
+    "prelabel": 9093,
     "test": 8080,
     "label-studio": 8080,
     "prometheus": 9090,
@@ -90,11 +91,15 @@ def test_pods_talk_along_the_paths_of_the_picture_and_no_others(policies, peers)
         ("prometheus", "backend"),
         ("prometheus", "extractor"),
         ("prometheus", "training"),
+        ("prometheus", "prelabel"),
         ("backend", "extractor"),
         ("backend", "training"),
+        ("backend", "prelabel"),
         ("backend", "label-studio"),
         ("training", "label-studio"),
         ("training", "backend"),
+        ("prelabel", "label-studio"),
+        ("prelabel", "backend"),
     }
 
 
@@ -103,7 +108,7 @@ def test_only_the_port_of_the_program_is_open(policies, peers):
     assert not allowed(policies, peers["backend"], peers["extractor"], 22)
 
 
-@pytest.mark.parametrize("component", ["backend", "extractor", "training"])
+@pytest.mark.parametrize("component", ["backend", "extractor", "training", "prelabel"])
 def test_a_component_lets_its_callers_in_at_one_port(policies, peers, component):
     """Prometheus is the caller, because no policy restricts its egress."""
     reached = {port for port in (22, *PORTS.values()) if allowed(policies, peers["prometheus"], peers[component], port)}
@@ -120,7 +125,7 @@ def test_another_release_in_the_same_namespace_is_a_stranger(chart, policies, pe
 
 def test_all_pods_may_ask_dns(policies, peers):
     dns = Peer("kube-system", {"k8s-app": "kube-dns"})
-    for component in ("backend", "extractor", "training", "test"):
+    for component in ("backend", "extractor", "training", "prelabel", "test"):
         assert allowed(policies, peers[component], dns, 53, "UDP")
         assert allowed(policies, peers[component], dns, 53, "TCP")
 
@@ -161,6 +166,27 @@ def test_a_label_studio_outside_the_cluster_is_reached_at_its_address(chart):
         assert allowed(policies, pods[component], Peer(address="203.0.113.7"), 443)
         assert not allowed(policies, pods[component], Peer(address="203.0.113.7"), 80)
     assert allowed(policies, Peer("ingress-nginx", {}), pods["backend"], 9090)
+
+
+def test_hosts_of_texts_are_reached_by_those_who_read_texts_and_only_where_they_are_named(chart):
+    for hosts, readers in ((["files.example.com", "10.0.0.0/8"], {"backend", "training"}), ([], set())):
+        release = chart.render(textHosts=hosts)
+        policies = list(release.of("NetworkPolicy").values())
+        pods = {pod.metadata["labels"]["app.kubernetes.io/component"]: pod for pod in release.pods}
+        reach = {
+            name
+            for name, pod in pods.items()
+            if allowed(policies, Peer("here", pod.metadata["labels"]), Peer(address="203.0.113.7"), 80)
+        }
+        told = {name for name, pod in pods.items() for one in pod.containers if "SPANLOOP_TEXT_HOSTS" in env_of(one)}
+        assert reach == told == readers
+    env = chart.render(textHosts=["files.example.com", "10.0.0.0/8"]).env("backend")
+    assert env["SPANLOOP_TEXT_HOSTS"] == "files.example.com,10.0.0.0/8"
+    own = [{"ipBlock": {"cidr": "10.0.0.0/8"}}]
+    release = chart.render(textHosts=["10.0.0.0/8"], networkPolicy__textHosts={"peers": own, "ports": [8080]})
+    policies = list(release.of("NetworkPolicy").values())
+    backend = Peer("here", release.component("Deployment", "backend")["spec"]["template"]["metadata"]["labels"])
+    assert allowed(policies, backend, Peer(address="10.0.0.7"), 8080)
 
 
 @pytest.mark.parametrize(("feature", "reached"), [("complete", True), ("default", False)])

@@ -192,7 +192,7 @@ def test_the_operators_monitors_replace_annotations_and_bring_the_credentials(ch
     release = chart.render("operator")
     assert not any("prometheus.io/scrape" in pod.metadata.get("annotations", {}) for pod in release.pods)
     assert set(release.of("ServiceMonitor")) == {"spanloop-backend", "spanloop-extractor"}
-    assert set(release.of("PodMonitor")) == {"spanloop-training"}
+    assert set(release.of("PodMonitor")) == {"spanloop-training", "spanloop-prelabel"}
     endpoint = release.of("ServiceMonitor")["spanloop-backend"]["spec"]["endpoints"][0]
     assert endpoint["basicAuth"]["password"] == {"name": "spanloop-basic-auth", "key": "password"}
     assert release.env("backend")["SPANLOOP_METRICS_OPEN"] == "false"

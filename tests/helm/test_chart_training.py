@@ -15,7 +15,7 @@ from service.backend.cluster.runs import PROGRESS_PORT
 )
 def test_all_launchers_get_the_same_job(chart, feature, cron_projects):
     release = chart.render(feature)
-    (cron,) = release.of("CronJob").values()
+    cron = release.component("CronJob", "training")
     by_cron, by_backend = copy.deepcopy(cron["spec"]["jobTemplate"]), release.job
     arguments = [one["spec"]["template"]["spec"]["containers"][0].pop("args") for one in (by_cron, by_backend)]
     projects = [part for project in cron_projects for part in ("--project", str(project))]

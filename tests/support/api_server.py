@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 Found = dict[str, Any]
 
@@ -71,7 +71,7 @@ class ApiServer:
             self._heard.wait_for(lambda: not self._silent or self._silent not in path)
             self.waiting.remove(path)
 
-    def answer(self, method: str, path: str, body: Found) -> tuple[int, Found]:
+    def answer(self, method: str, path: str, body: Found, selector: str = "") -> tuple[int, Found]:
         """The status and body for a request of /apis/GROUP/VERSION/namespaces/NAMESPACE/KIND[/NAME[/PART]]."""
         self.asked.append(f"{method} {path}")
         if self.broken:
@@ -81,7 +81,8 @@ class ApiServer:
             if method == "POST":
                 return self._create(kind, body)
             if not name:
-                items = [item for (item_kind, _), item in self.objects.items() if item_kind == kind]
+                found = [item for (item_kind, _), item in self.objects.items() if item_kind == kind]
+                items = [item for item in found if _has_labels(item, selector)]
                 return 200, {"kind": LISTS[kind], "items": items}
             if (kind, name) not in self.objects:
                 return 404, {}
@@ -104,6 +105,15 @@ class ApiServer:
             return 200, self.put(kind, body)
         _merge(known, body)
         return 200, self.put(kind, known)
+
+
+def _has_labels(found: Found, selector: str) -> bool:
+    """Whether an object has the labels of a selector, `name=value,…`. One without labels is of every selector."""
+    labels = found["metadata"].get("labels")
+    if labels is None:
+        return True
+    wanted = (pair.split("=") for pair in selector.split(",") if pair)
+    return all(labels.get(name) == value for name, value in wanted)
 
 
 def _merge(known: Found, patch: Found) -> None:
@@ -136,7 +146,9 @@ def served(state: ApiServer, folder: Path) -> Iterator[Path]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             state.wait(self.path)
-            status, found = state.answer(self.command, urlsplit(self.path).path, json.loads(body or b"{}"))
+            parts = urlsplit(self.path)
+            selector = parse_qs(parts.query).get("labelSelector", [""])[0]
+            status, found = state.answer(self.command, parts.path, json.loads(body or b"{}"), selector)
             payload = json.dumps(found).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")

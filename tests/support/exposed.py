@@ -69,6 +69,20 @@ def training() -> Iterator[str]:
         yield httpx.get(f"http://127.0.0.1:{port}/metrics").text
 
 
+def prelabel() -> Iterator[str]:
+    """The process of a pre-labelling in a pod, with all modules that it has imported."""
+    import httpx
+
+    from service.__main__ import watched
+    from service.prelabel.progress import Prelabelling
+    from service.prelabel.settings import PrelabelSettings
+    from tests.support.servers import free_port
+
+    port = free_port(0)
+    with watched(PrelabelSettings(progress_port=port), lambda: Prelabelling(project=1, total=2, written=1)):
+        yield httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
 def until(condition, seconds=120.0):
     deadline = time.monotonic() + seconds
     while not condition():

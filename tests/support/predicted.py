@@ -37,6 +37,8 @@ class PredictedStudio(Studio):
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        if self.broken:
+            return self.broken, {"detail": "broken"}
         parts = path.strip("/").split("/")
         if parts == ["api", "projects", "1"]:
             return 200, {"id": 1, "label_config": LABEL_CONFIG, "model_version": "", "task_number": len(self.texts)}

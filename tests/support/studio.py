@@ -161,8 +161,8 @@ class Studio:
 
 
 @contextmanager
-def served(state: Studio) -> Iterator[Studio]:
-    """Serve `state` on a local port while the context lasts, and set its `url`."""
+def served(state: Studio, port: int = 0) -> Iterator[Studio]:
+    """Serve `state` on a local port (0: a free one) while the context lasts, and set its `url`."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
@@ -205,7 +205,7 @@ def served(state: Studio) -> Iterator[Studio]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}{state.prefix}"

@@ -5,8 +5,9 @@ import pytest
 
 from service.runs.run import PHASES, Run
 from service.versions.lineage import Score
+from service.watch import TERMINATION_MESSAGE_BYTES
 from tests.support.samples import Scrape
-from training.watch import TERMINATION_MESSAGE_BYTES, answering, last_words, leave
+from training.watch import answering, last_words, leave
 
 RUN = Run(id="run-1", projects=(1, 2), phase="tune", percent=40, fingerprint="f" * 200)
 

@@ -61,6 +61,14 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 {{- end }}
 {{- end }}
 
+{{/* For the programs that read texts: the hosts from which they fetch those at an address. */}}
+{{- define "spanloop.textEnv" -}}
+{{- with .Values.textHosts }}
+- name: SPANLOOP_TEXT_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- end }}
+
 {{/* The backend's credentials, for the backend and for runs, which ask it which version is live. */}}
 {{- define "spanloop.basicAuthEnv" -}}
 {{- if .Values.basicAuth.enabled }}

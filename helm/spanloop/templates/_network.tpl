@@ -30,6 +30,13 @@
 {{- end }}
 {{- end }}
 
+{{/* The hosts of texts at an address. */}}
+{{- define "spanloop.network.texts" -}}
+{{- if .Values.textHosts }}
+{{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.textHosts.peers "ports" .Values.networkPolicy.textHosts.ports) }}
+{{- end }}
+{{- end }}
+
 {{/* Prometheus: (dict "root" $ "component" "extractor"). */}}
 {{- define "spanloop.network.monitoring" -}}
 {{- if ne .root.Values.monitoring.scrape "none" }}

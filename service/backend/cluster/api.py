@@ -33,17 +33,16 @@ class Cluster:
         self.namespace = settings.namespace
         self.release = settings.release
         self.extractor = settings.extractor_deployment
-        # The chart's labels. Every training Job has them, also one that a user created.
-        self._training = f"app.kubernetes.io/component=training,spanloop.dev/release={settings.release}"
         self._client = connect()
         self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
         self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
-    def jobs(self) -> list[KubeObject]:
-        """The release's training Jobs."""
-        return self._list("list Jobs", self._jobs, self._training)
+    def jobs(self, component: str = "training") -> list[KubeObject]:
+        """The release's Jobs of a component. The chart's labels tell them: a Job that a user created has them too."""
+        labels = f"app.kubernetes.io/component={component},spanloop.dev/release={self.release}"
+        return self._list("list Jobs", self._jobs, labels)
 
     def pods_of(self, job: str) -> list[KubeObject]:
         """A Job's pods, the newest first."""

@@ -9,7 +9,7 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
-from service.backend.cluster.prelabeller import ByHand
+from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import ClusterRollout
@@ -25,13 +25,16 @@ from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
-from service.versions.names import initial_version
+from service.versions.names import initial_version, with_suffix
 from service.versions.oci.bentos import Bentos
 
 BUSY_SECONDS = 1.0
 """Seconds between two ticks while a run is active, pods change or texts wait."""
 IDLE_SECONDS = 5.0
 """Seconds between two ticks otherwise: the backend sees a change by kubectl this late at most."""
+
+RARELY_SECONDS = 10.0
+"""Seconds between two looks for pre-labellings that somebody has started with kubectl."""
 
 
 def supervisor(settings: ClusterSettings) -> Supervisor:
@@ -58,6 +61,12 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     promotion = Promotion(runs, deployment, rollout, launcher)
     store = _versions(settings)
     shown = shown_version(settings, projects, label_studio, rollout, extractor, store)
+
+    def version_of(project: int) -> str:
+        known = projects.get(project)
+        return with_suffix(rollout.version, known.suffix) if known and known.suffix else rollout.version
+
+    prelabeller = JobPrelabeller(cluster, settings, version_of)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
 
@@ -66,6 +75,9 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
 
     def pace_of_runs() -> float:
         return BUSY_SECONDS if runs.active() or not rollout.is_over else IDLE_SECONDS
+
+    def pace_of_prelabellings() -> float:
+        return BUSY_SECONDS if prelabeller.is_at_work else RARELY_SECONDS
 
     pods = Loop(
         [
@@ -87,11 +99,12 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         runs=runs,
         projects=projects,
         retraining=retraining,
-        prelabeller=ByHand(),
+        prelabeller=prelabeller,
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             pods,
             Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
+            Loop([prelabeller.refresh, only(prelabeller.mirror)], pace_of_prelabellings),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
             Loop([only(shown.tick)]),
         ],

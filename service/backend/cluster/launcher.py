@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-import yaml
-
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.errors import ObjectExists
-from service.backend.cluster.jobs import KubeObject, manifest
+from service.backend.cluster.jobs import KubeObject, template_of
+from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.protocols import Busy
@@ -47,9 +46,7 @@ class JobLauncher:
         return json.dumps([container.get("image"), container.get("env", [])], sort_keys=True)
 
     def _read(self) -> KubeObject:
-        """The template. It is read each time, because an upgrade changes it while the backend runs."""
-        template: KubeObject = yaml.safe_load(self._settings.job_template.read_text(encoding="utf-8"))
-        return template
+        return template_of(self._settings.job_template)
 
     def log_of(self, run_id: str) -> str:
         return f"read by `kubectl logs --selector spanloop.dev/run={run_id}`"

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ClusterError
-from service.backend.cluster.jobs import ended
 from service.backend.cluster.rollout import ClusterRollout
+from service.backend.cluster.run_jobs import ended
 from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Busy, Launcher
 from service.runs.run import Outcome, Run, now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,27 +10,21 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
-import httpx
 from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import ObjectMissing
 from service.backend.cluster.jobs import (
-    F1_ANNOTATION,
     PERCENT_ANNOTATION,
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
-    ended,
     is_active,
-    noted,
-    notes,
-    run_of,
     why_waiting,
 )
+from service.backend.cluster.pods import report_of
+from service.backend.cluster.run_jobs import F1_ANNOTATION, ended, noted, notes, run_of
 from service.runs.run import Run
-
-log = logging.getLogger(__name__)
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: the token of the last request for another run after this one."""
@@ -42,8 +35,6 @@ ANSWERED_BEFORE_TOKENS = "answered"
 """What releases before 0.1.0 wrote instead of a token once the run had started."""
 PROGRESS_PORT = 9092
 """Port of a training pod where its run reports its state; the chart sets it for the run."""
-PROGRESS_SECONDS = 1.0
-"""Seconds to wait for a training pod; the next tick asks it again."""
 
 
 class JobRun(NamedTuple):
@@ -187,7 +178,7 @@ class JobRuns:
             return mirrored
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
-        reported = next((run for pod in pods if (run := _reported(pod))), None)
+        reported = next((run for pod in pods if (run := _read(report_of(pod, PROGRESS_PORT)))), None)
         run = _with_job(reported, job, known) if reported else known
         if run.ended or run.in_rollout:
             return run
@@ -217,24 +208,6 @@ def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
 def _overtaken(run: Run) -> Run:
     message = f"The live version changed before version {run.version} was rolled out: a later attempt judges it again."
     return ended(run, "held", message)
-
-
-def _reported(pod: KubeObject) -> Run | None:
-    """The run as its pod reports it: in its termination message, or at /progress while it runs. None if it does not."""
-    for container in pod.get("status", {}).get("containerStatuses", []):
-        ended = container.get("state", {}).get("terminated")
-        if ended:
-            return _read(ended.get("message", ""))
-    address = pod.get("status", {}).get("podIP")
-    if pod.get("status", {}).get("phase") != "Running" or not address:
-        return None
-    try:
-        host = f"[{address}]" if ":" in address else address
-        answer = httpx.get(f"http://{host}:{PROGRESS_PORT}/progress", timeout=PROGRESS_SECONDS, trust_env=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.debug("pod %s does not report its run (%s)", pod["metadata"]["name"], type(error).__name__)
-        return None
-    return _read(answer.text) if answer.is_success else None
 
 
 def _read(text: str) -> Run | None:

@@ -30,6 +30,8 @@ class ClusterSettings(BackendSettings, ReleaseSettings):
     """The address of the extractor."""
     job_template: Path = Path("/etc/spanloop/training/job.yaml")
     """The file with the training Job's manifest, from the chart."""
+    prelabel_template: Path = Path("/etc/spanloop/prelabel/job.yaml")
+    """The file with the manifest of a pre-labelling's Job, from the chart."""
     lease: str = "spanloop-backend"
     """The name of the Lease that makes one backend the leader."""
     idle_seconds: float = Field(0, ge=0)

@@ -20,10 +20,6 @@ class LocalPrelabeller:
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
 
-    @property
-    def can_start(self) -> bool:
-        return True
-
     def all(self) -> list[Prelabelling]:
         return self._kept.all()
 

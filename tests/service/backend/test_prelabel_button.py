@@ -75,7 +75,8 @@ def test_one_that_cannot_be_started_is_said(client, started, monkeypatch):
 
 
 def test_the_page_shows_how_pre_labellings_stand(client, kept):
-    working = Prelabelling(project=1, version="base.111111", total=2000, written=500)
+    told = {"waits": "Label Studio does not answer (503)", "reasons": {"the text is <too> long": 1234}}
+    working = Prelabelling(project=1, version="base.111111", total=2000, written=500, **told)
     held = kept.hold(working)
     kept.save(working)
     kept.save(Prelabelling(project=2, version="base.111111", total=10, written=4))
@@ -83,6 +84,8 @@ def test_the_page_shows_how_pre_labellings_stand(client, kept):
     page = client.get("/").text
     assert "500 of 2,000 tasks" in page
     assert 'value="25.0"' in page
+    assert "Label Studio does not answer (503)" in page
+    assert "1,234 × the text is &lt;too&gt; long" in page
     assert "4 of 10 tasks were done" in page
     assert "Label Studio has &lt;no&gt; project 3." in page
     os.close(held)

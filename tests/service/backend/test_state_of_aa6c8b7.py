@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from service.__main__ import app as command_line
 from service.backend.app import build as build_backend
 from service.backend.cluster import compose
-from service.backend.cluster.jobs import run_of
 from service.backend.cluster.rollout import reference_of, state_of
+from service.backend.cluster.run_jobs import run_of
 from service.backend.cluster.settings import ClusterSettings
 from service.extractor.loading import load
 from service.versions.oci.bentos import Bentos

@@ -116,11 +116,12 @@ def scrapes(expose, machine, tmp_path_factory):
         "backend": backend,
         "extractor": expose("extractor")[-1],
         "training": expose("training")[-1],
+        "prelabel": expose("prelabel")[-1],
         "machine": machine[0],
     }
 
 
-@pytest.mark.parametrize("part", ["backend", "extractor", "training"])
+@pytest.mark.parametrize("part", ["backend", "extractor", "training", "prelabel"])
 def test_a_part_exposes_exactly_the_metrics_that_the_page_lists(scrapes, part):
     assert scrapes[part].own == {name for name, row in table().items() if part in row.parts}
 

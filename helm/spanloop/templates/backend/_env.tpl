@@ -3,6 +3,7 @@
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
 {{- include "spanloop.labelStudioEnv" . }}
+{{- include "spanloop.textEnv" . }}
 - name: SPANLOOP_EXTRACTOR_URL
   value: http://{{ include "spanloop.fullname" . }}-extractor.{{ .Release.Namespace }}.svc:{{ include "spanloop.port" "extractor" }}
 - name: SPANLOOP_EXTRACTOR_DEPLOYMENT
@@ -17,6 +18,8 @@
   value: {{ include "spanloop.fullname" . }}-backend
 - name: SPANLOOP_JOB_TEMPLATE
   value: /etc/spanloop/training/job.yaml
+- name: SPANLOOP_PRELABEL_TEMPLATE
+  value: /etc/spanloop/prelabel/job.yaml
 - name: SPANLOOP_ROLLOUT_SECONDS
   value: {{ .Values.rolloutSeconds | int | quote }}
 - name: SPANLOOP_IDLE_SECONDS

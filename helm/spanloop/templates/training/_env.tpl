@@ -4,6 +4,7 @@
 {{- include "spanloop.registryEnv" . }}
 {{ include "spanloop.modelEnv" (dict "root" . "component" "training") }}
 {{- include "spanloop.labelStudioEnv" . }}
+{{- include "spanloop.textEnv" . }}
 {{- include "spanloop.basicAuthEnv" . }}
 - name: SPANLOOP_RELEASE
   value: {{ include "spanloop.fullname" . }}

@@ -20,8 +20,8 @@ from service.backend.app import build as build_backend
 from service.backend.census import Census
 from service.backend.cluster import compose, leader
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
+from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.local.projects import FileProjects
@@ -44,7 +44,10 @@ WINDOW_SECONDS = 12
 BROKEN = "registry.example.com/spanloop:v2-broken@sha256:" + "2" * 64
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUN = Run(id="run-1", projects=(1,), phase="tune", percent=40, started=BEGAN, updated=BEGAN)
-TEMPLATE = {"metadata": {}, "spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}
+TEMPLATE = {
+    "metadata": {"labels": {"app.kubernetes.io/component": "training", "spanloop.dev/release": "loop"}},
+    "spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}},
+}
 
 
 @pytest.fixture
@@ -156,7 +159,7 @@ def test_each_time_that_the_extractor_is_taken_to_zero_is_a_sleep(woken, api, cl
 def backends(api, on_cluster, monkeypatch):
     """Start backends by name, of one release."""
     monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
-    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RENEW_SECONDS"):
+    for pace in ("BUSY_SECONDS", "IDLE_SECONDS", "RARELY_SECONDS", "RENEW_SECONDS"):
         monkeypatch.setattr(compose, pace, 0.05)
     with ExitStack() as running:
 
@@ -236,7 +239,7 @@ def test_a_scrape_is_answered_though_the_api_server_is_silent(backends, api, unt
     assert leads(one)
     # All threads that ask the API server wait.
     api.silence("/")
-    until(lambda: len(api.waiting) == 3)
+    until(lambda: len(api.waiting) == 4)
     assert leads(one)
 
 

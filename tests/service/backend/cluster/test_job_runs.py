@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.backend.cluster.jobs import manifest
+from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.runs.run import Run
 

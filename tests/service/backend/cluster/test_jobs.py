@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from service.backend.cluster.jobs import LABEL_VALUE_MAX, is_active, manifest, name_of, notes, run_of, why_waiting
+from service.backend.cluster.jobs import LABEL_VALUE_MAX, is_active, why_waiting
+from service.backend.cluster.run_jobs import manifest, name_of, notes, run_of
 from service.runs.run import Run
 from service.versions.lineage import Score
 

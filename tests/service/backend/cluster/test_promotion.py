@@ -11,10 +11,10 @@ from service.backend.app import build
 from service.backend.census import Census
 from service.backend.cluster import compose
 from service.backend.cluster.api import Cluster
-from service.backend.cluster.jobs import manifest
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
+from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.retraining import RETRY_SECONDS, Retraining
 from service.labelstudio.client import LabelStudio
@@ -25,7 +25,10 @@ from tests.support.rollouts import TickedRollout
 from tests.support.studio import KEY, StudioProject
 
 RUN = Run(id="run-1", projects=(3,), why="Start Training", fingerprint="f", annotations=30)
-TEMPLATE = {"metadata": {}, "spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}
+TEMPLATE = {
+    "metadata": {"labels": {"app.kubernetes.io/component": "training", "spanloop.dev/release": "loop"}},
+    "spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}},
+}
 V1, V2, BROKEN = (f"registry.example.com/spanloop:{name}@sha256:{'1' * 64}" for name in ("v1", "v2", "v3-broken"))
 WANTED = {"phase": "rollout", "rollout": "wanted", "percent": 98, "message": "F1: 0.5 → 0.6.", "version": "v1"}
 

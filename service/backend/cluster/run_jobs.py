@@ -1,0 +1,112 @@
+"""Training runs as Jobs: the manifest of a run's Job, and the run of a Job. Pure functions without requests."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.backend.cluster.jobs import (
+    LABEL_VALUE_MAX,
+    PERCENT_ANNOTATION,
+    PHASE_ANNOTATION,
+    WAITS_ANNOTATION,
+    KubeObject,
+    arguments_of,
+    condition,
+    created,
+    cut,
+    stamped,
+)
+from service.runs.run import Outcome, Run
+
+RUN_ANNOTATION = "spanloop.dev/run"
+"""Annotation: the whole run as JSON, as the backend last mirrored it."""
+F1_ANNOTATION = "spanloop.dev/f1"
+"""Annotation for `kubectl get jobs -o custom-columns=…`."""
+RUN_LABEL = "spanloop.dev/run"
+"""Label: the run's id, which all attempts of a run share."""
+
+
+def name_of(release: str, run_id: str, attempt: int) -> str:
+    """The Job's name. One run and attempt of a release have one name, so that no two Jobs are created for them.
+
+    A name that is too long is cut and ends in six hex digits of its hash.
+    """
+    end = f"-{cut(run_id, LABEL_VALUE_MAX // 2)}-{attempt}"
+    return cut(release, LABEL_VALUE_MAX - len(end)) + end
+
+
+def manifest(template: KubeObject, release: str, run: Run) -> KubeObject:
+    """The Job of a run: the chart's template with the run's name, labels, annotations and projects."""
+    projects = [argument for project in run.projects for argument in ("--project", str(project))]
+    return stamped(
+        template,
+        name_of(release, run.id, run.attempt),
+        labels={RUN_LABEL: run.id},
+        annotations=notes(run),
+        arguments=["--run", run.id, *projects],
+    )
+
+
+def notes(run: Run) -> dict[str, str]:
+    """The annotations that describe a run on its Job."""
+    new = run.scores.get("new")
+    return {
+        RUN_ANNOTATION: run.model_dump_json(exclude_defaults=True),
+        PHASE_ANNOTATION: run.outcome or run.phase,
+        PERCENT_ANNOTATION: f"{run.percent:.0f}",
+        F1_ANNOTATION: f"{new.f1:.3f}" if new else "",
+        WAITS_ANNOTATION: run.waits,
+    }
+
+
+def run_of(job: Mapping[str, Any]) -> Run:
+    """The run of a Job, also of one that a user created, in the state that the Job's status implies."""
+    run = noted(job) or _by_hand(job)
+    if run.ended or run.in_rollout:
+        return run  # its pods have done their work, so the Job's status does not matter
+    failed = condition(job, "Failed")
+    if failed:
+        return ended(run, "failed", _why_failed(failed))
+    if condition(job, "Complete"):
+        return ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
+    return run
+
+
+def noted(job: Mapping[str, Any]) -> Run | None:
+    """The run as it was last mirrored onto its Job; None if the Job holds no readable one."""
+    text = job["metadata"].get("annotations", {}).get(RUN_ANNOTATION)
+    try:
+        return Run.model_validate_json(text) if text else None
+    except ValidationError:
+        return None  # written by another release or by hand: the Job's status is used instead
+
+
+def _by_hand(job: Mapping[str, Any]) -> Run:
+    """The run of a Job that no backend created, but a user with kubectl or the CronJob's schedule."""
+    pairs = itertools.pairwise(arguments_of(job))
+    projects = [int(value) for name, value in pairs if name == "--project" and value.isdecimal()]
+    return Run(
+        id=job["metadata"]["name"],
+        projects=tuple(sorted(set(projects))),
+        why="created with kubectl or by schedule",
+        started=created(job),
+    )
+
+
+def _why_failed(condition: Mapping[str, Any]) -> str:
+    reason = condition.get("reason", "")
+    said = {
+        "DeadlineExceeded": "The run took longer than its Job's activeDeadlineSeconds.",
+        "BackoffLimitExceeded": "The run's pod failed as often as its Job's backoffLimit allows.",
+    }.get(reason, f"The run's Job failed ({reason}: {condition.get('message', '')}).")
+    return f"{said} The live version is untouched; Start Training tries again from the last checkpoint."
+
+
+def ended(run: Run, outcome: Outcome, message: str) -> Run:
+    """The run with an outcome: it waits for nothing, and nothing of it is left to roll out."""
+    over = {"outcome": outcome, "message": message, "detail": "", "waits": "", "rollout": ""}
+    return run.model_copy(update=over)
