@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import ExitStack
 
@@ -41,7 +42,7 @@ def predictions(settings):
 
 
 def item(task):
-    return {"task": task, "result": [], "score": 0.5, "model_version": V1}
+    return json.dumps({"task": task, "result": [], "score": 0.5, "model_version": V1}).encode()
 
 
 @pytest.mark.parametrize("status", [502, 503])
