@@ -16,7 +16,8 @@ JOBS = "app.kubernetes.io/component=prelabel"
 @pytest.fixture(scope="module")
 def project(release):
     """A project with the release as its model, and workers that rest so long that they can be watched."""
-    release.upgrade(prelabel={"pause": 3})
+    settle = {"name": "SPANLOOP_PRELABEL_SETTLE", "value": "10"}
+    release.upgrade(prelabel={"pause": 3, "extraEnv": [settle]})
     made = release.studio.project(sentences(TASKS), CONFIG)
     release.connected(made)
     yield made
