@@ -32,7 +32,7 @@ from service.model.scripts import COMMON, script_of
 from service.model.spans import Extraction, Span, decide
 from service.model.splitter import Splitter
 from service.model.subtokens import Subtokens
-from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, windows
+from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, Zone, windows, zones
 from service.model.words import Splitting, Words, split
 
 log = logging.getLogger(__name__)
@@ -214,17 +214,27 @@ class Model:
         return self._windows(words, labels, threshold)
 
     def _windows(self, words: Words, labels: Sequence[str], threshold: float) -> list[Window]:
-        return [
-            self._window(words, group, piece, threshold)
-            for group in self._groups(tuple(labels))
-            for piece in self.windows(words, len(group.prompt) + len(self.subtokens.closing))
-        ]
+        found: list[Window] = []
+        for group in self._groups(tuple(labels)):
+            pieces = self.windows(words, len(group.prompt) + len(self.subtokens.closing))
+            edges = zones([words.starts[p.start] for p in pieces], [words.ends[p.stop - 1] for p in pieces])
+            found += [
+                self._window(words, group, piece, threshold, zone) for piece, zone in zip(pieces, edges, strict=True)
+            ]
+        return found
 
     def windows(self, words: Words, prompt_tokens: int) -> list[slice]:
         """The slices of a text's words that fit into a window beside a prompt of `prompt_tokens` sub-tokens."""
-        room = self.max_tokens - prompt_tokens
-        overlap = max(self.max_width, self.max_words // 8)
-        return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
+        room, most = self.max_tokens - prompt_tokens, self.window_words
+        if len(words) <= most and len(words.ids) <= room:
+            return [slice(0, len(words))] if len(words) else []
+        overlap = max(self.max_width, most // 8)
+        return [slice(start, end) for start, end in windows(words.tokens, words.cuts, most, room, overlap)]
+
+    @property
+    def window_words(self) -> int:
+        """The most words in a window."""
+        return min(self.max_words, self.reading.window_words or self.max_words)
 
     def reads(self, words: Words) -> bool:
         """Whether the tokenizer knows enough of a text's words for the text to count as read."""
@@ -246,13 +256,14 @@ class Model:
         return unknown / total if total else 0.0
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window, with those below its threshold, in code points of its text.
+        """The candidate spans in each window's zone, with those below its threshold, in code points of its text.
 
         If the device lacks memory for the batch, runs it in halves and lowers `batch_tokens` to half of this batch.
         Raises torch.OutOfMemoryError if it lacks memory for a single window.
         """
         try:
-            return self.runner(batch, SCORE_FLOOR)
+            found = self.runner(batch, SCORE_FLOOR)
+            return [list(filter(window.zone.decides, spans)) for window, spans in zip(batch, found, strict=True)]
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -321,7 +332,7 @@ class Model:
         after = 0 if self.gliner.config.embed_ent_token else 1
         return Group(labels, (*opening, *ids), tuple(place + after for place in places[: 2 * len(labels) : 2]))
 
-    def _window(self, words: Words, group: Group, piece: slice, threshold: float) -> Window:
+    def _window(self, words: Words, group: Group, piece: slice, threshold: float, zone: Zone) -> Window:
         ids = words.ids[words.offsets[piece.start] : words.offsets[piece.stop]]
         return Window(
             words=words.asked[piece],
@@ -332,6 +343,7 @@ class Model:
             group=group,
             tokens=len(group.prompt) + len(ids) + len(self.subtokens.closing),
             threshold=threshold,
+            zone=zone,
         )
 
 
