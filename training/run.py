@@ -34,7 +34,6 @@ from training.judge import Verdict, score, verdict
 from training.learn import Learning
 from training.omissions import Omission
 from training.progress import Reporter
-from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.tune import Stopped, TuningProgress
@@ -113,7 +112,7 @@ class TrainingRun:
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
-            known = self._publish(model, documents, parts, learning.recipe, digest, scores, champion, judged)
+            known = self._publish(learning, documents, parts, digest, scores, champion, judged)
         self._hand_over(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[str]]:
@@ -222,6 +221,9 @@ class TrainingRun:
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
+        self.reporter.record(detail="choosing how long the windows over long texts are")
+        learning.fit_windows(parts.validation)
+        self.notes += learning.windows
 
     def _tuned(self, progress: TuningProgress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
@@ -245,10 +247,9 @@ class TrainingRun:
 
     def _publish(
         self,
-        model: Model,
+        learning: Learning,
         documents: Sequence[Document],
         parts: Split,
-        recipe: Recipe,
         digest: str,
         scores: dict[str, Score],
         champion: str,
@@ -264,17 +265,19 @@ class TrainingRun:
             projects=self.reporter.run.projects,
             annotations=tuple(sorted({document.annotation for document in documents})),
             digest=digest,
-            recipe=asdict(recipe),
+            recipe=asdict(learning.recipe),
             code=publish.code_version(),
             tasks={name: len(part) for name, part in parts._asdict().items()},
             left_out=dict(self._left_out),
+            window_words=learning.model.window_words,
+            window_scores=learning.window_scores,
             scores=dict(scores),
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
-            canaries=publish.canaries(model, replay.sentences("guard"), labels, self.settings.threshold),
+            canaries=publish.canaries(learning.model, replay.sentences("guard"), labels, self.settings.threshold),
         )
-        self.shelf.publish(lineage, lambda folder: publish.save_model(model, folder))
+        self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
         return lineage
 
     def _hand_over(

@@ -1,6 +1,6 @@
 """Where a text can be cut: behind sentences, at line ends, at blank lines.
 
-Sentence ends are those of UAX #29, whose character classes the `regex` package has (`SB=…`). A cut is only preferred, so
+Sentence ends are those of UAX #29, whose character classes the `regex` package has (`SB=…`). A cut is only preferred:
 a sentence end that is missed costs little, and a false one costs more. Full stops that more often belong to a word
 therefore end nothing: those of `_ABBREVIATED`.
 """

@@ -110,5 +110,7 @@ def _best(cuts: Sequence[int], earliest: int, latest: int) -> int:
 
 def zones(starts: Sequence[int], ends: Sequence[int]) -> list[Zone]:
     """The zones of a text's windows, which begin at the code points `starts` and end at `ends`."""
+    if not starts:
+        return []
     borders = [later + earlier for later, earlier in zip(starts[1:], ends, strict=False)]
     return [Zone(*edges) for edges in pairwise([-math.inf, *borders, math.inf])]

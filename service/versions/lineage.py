@@ -57,6 +57,10 @@ class Lineage(BaseModel):
     """Number of tasks by their use: training, validation, held out."""
     left_out: dict[str, int] = {}
     """Annotated spans that GLiNER cannot represent, by reason."""
+    window_words: int | None = None
+    """The most words in a window of a long text; None in versions from before it was chosen."""
+    window_scores: dict[int, float] = {}
+    """F1 on the validation texts by the most words in a window; empty if they were too few or too short to tell."""
     scores: dict[str, Score]
     """By model: base, champion, new."""
     champion: str
