@@ -48,7 +48,7 @@ TIMES_READ = {"multiconer_v2_en": 1, "bc5cdr": 2, "wnut17": 1}
 UNSEEN_DATA = "multiconer_v2_en_medical"
 UNSEEN_LABELS = ("AnatomicalStructure", "Disease", "MedicalProcedure", "Medication/Vaccine", "Symptom")
 NOTES_OF, NOTES, NOTE_SENTENCES = "bc5cdr", 40, 20
-"""The notes on which the length of windows is chosen. Only BC5CDR has sentences that follow each other in a document."""
+"""The notes on which the length of windows is chosen: of BC5CDR, whose sentences follow each other in a document."""
 WARMUP_STEPS = 100
 """Steps during which the learning rates rise."""
 THRESHOLD = 0.5

@@ -66,7 +66,7 @@ class TrainingRun:
         self.reporter = reporter
         self.shelf = shelf
         self.folder = reporter.runs.work(reporter.run.id)
-        self.base = initial_version(settings.model)
+        self.base = initial_version(settings.model, settings.window_words)
         self.omissions: list[Omission] = []
         self.notes: list[str] = []
         self._stopping = False
@@ -183,7 +183,7 @@ class TrainingRun:
 
     def _load_base(self) -> Model:
         self.reporter.enter("dataset", "loading the base model")
-        return Model.load(self.settings.model, self.settings.device)
+        return Model.load(self.settings.model, self.settings.device, self.settings.window_words)
 
     def _tell(self, learning: Learning) -> None:
         """Write which annotated spans are left out and why. Raises Unlearnable."""

@@ -112,9 +112,10 @@ class Model:
         """Groups by label set: most requests use one of a few label sets."""
 
     @classmethod
-    def load(cls, source: str, device: str = "auto") -> Model:
+    def load(cls, source: str, device: str = "auto", window_words: int = 0) -> Model:
         """Load the directory `source` or, if there is no such directory, the hub's model of that name.
 
+        `window_words` is the most words in a window; 0: as many as the directory's reading says.
         The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
@@ -122,6 +123,8 @@ class Model:
             reading = read_reading(Path(source)) if local else Reading()
         except ReadingError as error:
             raise ModelError(f"The model {source!r} was not loaded. {error}") from error
+        if window_words:
+            reading = reading.model_copy(update={"window_words": window_words})
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
