@@ -32,7 +32,7 @@ from training.lengths import with_length
 
 SENTENCES = 600
 SENTENCES_OF_A_NOTE = (1, 3, 6, 12, 20)
-ROUNDS = 5
+ROUNDS = 3
 LABELS = ("chemical", "disease")
 THRESHOLD = 0.5
 screen = Console()
