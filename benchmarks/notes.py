@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, write
-from service.labelstudio.wordings import in_words
 from service.model.model import Model, use_threads
 from service.model.spans import Span
 from service.settings import STARTER
@@ -33,7 +32,7 @@ from training.lengths import with_length
 SENTENCES = 600
 SENTENCES_OF_A_NOTE = (1, 3, 6, 12, 20)
 ROUNDS = 3
-LABELS = ("chemical", "disease")
+LABELS = ("Chemical", "Disease")
 THRESHOLD = 0.5
 screen = Console()
 
@@ -78,7 +77,7 @@ def notes(lines: Sequence[str], size: int) -> Iterator[Document]:
         text, spans = "", []
         for sentence in group:
             spans += [
-                Span(span["start"] + len(text), span["end"] + len(text), in_words(span["label"]), 1.0)
+                Span(span["start"] + len(text), span["end"] + len(text), span["label"], 1.0)
                 for span in sentence["spans"]
             ]
             text += f"{sentence['text']} "
