@@ -83,6 +83,7 @@ bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and
 	$(BIN)/python -m benchmarks.engine --data $(DATA)
 	$(BIN)/python -m benchmarks.training --data $(DATA)
 	$(BIN)/python -m benchmarks.growth --data $(DATA)
+	$(BIN)/python -m benchmarks.notes --data $(DATA)
 	$(BIN)/python -m benchmarks.service --data $(DATA)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.plots

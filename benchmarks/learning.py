@@ -98,7 +98,7 @@ def main(
     show(rows, tasks)
     out.parent.mkdir(parents=True, exist_ok=True)
     about = {"date": f"{date.today()}", "machine": machine(), "at_a_time": settings.compute_threads}
-    result = {**about, "model": initial_version(settings.model), "tasks": tasks, "rows": rows}
+    result = {**about, "model": initial_version(settings.model, settings.window_words), "tasks": tasks, "rows": rows}
     out.write_text(json.dumps(result, indent=1) + "\n")
 
 
@@ -112,7 +112,7 @@ def measure(case: Case) -> dict[str, float]:
     """Learn as a run does, and score before and after. A process of its own calls this."""
     use_threads(1)
     settings = TrainingSettings(seed=case.seed)
-    model = Model.load(settings.model)
+    model = Model.load(settings.model, window_words=settings.window_words)
     before, general_before = (score(model, part, settings.threshold).f1 for part in (case.test, case.general))
     began, spent = time.monotonic(), time.process_time()
     training, validation = divide(case.training)

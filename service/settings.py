@@ -71,6 +71,9 @@ class ModelSettings(Settings):
 
     model: str = Field(default_factory=embedded_model)
     """The base model: a directory, or the name of a GLiNER on the hub."""
+    window_words: int = Field(0, ge=0)
+    """The most words in a window of the base model, which reads longer texts in several windows; 0: as many as its
+    directory says, or its own limit. A run chooses the length for the version that it makes."""
 
     @field_validator("model")
     @classmethod

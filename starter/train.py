@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,6 +29,7 @@ from service.model.model import Model, bf16_is_native
 from service.model.spans import Span
 from starter import encoder
 from starter.wordings import WORDINGS, draw, names
+from training import lengths
 from training.dataset import Document, Example, build
 from training.judge import score
 from training.publish import save_model
@@ -45,6 +47,8 @@ TIMES_READ = {"multiconer_v2_en": 1, "bc5cdr": 2, "wnut17": 1}
 """The data sets, and how often an epoch reads each of their texts."""
 UNSEEN_DATA = "multiconer_v2_en_medical"
 UNSEEN_LABELS = ("AnatomicalStructure", "Disease", "MedicalProcedure", "Medication/Vaccine", "Symptom")
+NOTES_OF, NOTES, NOTE_SENTENCES = "bc5cdr", 40, 20
+"""The notes on which the length of windows is chosen: of BC5CDR, whose sentences follow each other in a document."""
 WARMUP_STEPS = 100
 """Steps during which the learning rates rise."""
 THRESHOLD = 0.5
@@ -76,11 +80,13 @@ def main(
     learn(model, lessons, recipe)
     seconds = round(time.process_time() - began)
     halve(model)
+    model, by_length = fitted(model, data)
     scores = {name: evaluate(model, names(name), data / name / "dev.jsonl") for name in TIMES_READ}
     scores[UNSEEN_DATA] = evaluate(
         model, UNSEEN_LABELS, data / UNSEEN_DATA / "train.jsonl", data / UNSEEN_DATA / "dev.jsonl"
     )
-    write(model, out, {"seed": seed, "steps": steps, "batch_size": batch_size, "cpu_seconds": seconds, "f1": scores})
+    facts = {"seed": seed, "steps": steps, "batch_size": batch_size, "cpu_seconds": seconds}
+    write(model, out, {**facts, "f1": scores, "f1_by_window_words": by_length})
 
 
 def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary: int = VOCABULARY) -> Model:
@@ -159,6 +165,24 @@ def halve(model: Model) -> None:
     with torch.no_grad():
         for parameter in model.gliner.model.parameters():
             parameter.copy_(parameter.half().float())
+
+
+def fitted(model: Model, data: Path) -> tuple[Model, dict[int, float]]:
+    """The model with windows of the length that suits notes of training sentences, and the F1 by length."""
+    scores = lengths.measure(model, list(notes(data, NOTES_OF)), THRESHOLD)
+    rounded = {length: round(f1, 4) for length, f1 in scores.items()}
+    return lengths.with_length(model, lengths.choose(scores)), rounded
+
+
+def notes(data: Path, name: str) -> Iterator[Document]:
+    """The first training sentences of a data set, joined into NOTES notes of NOTE_SENTENCES sentences."""
+    sentences = annotated(data / name / "train.jsonl")
+    for _ in range(NOTES):
+        text, found = "", []
+        for sentence, spans in islice(sentences, NOTE_SENTENCES):
+            found += [span._replace(start=span.start + len(text), end=span.end + len(text)) for span in spans]
+            text += f"{sentence} "
+        yield Document(text, names(name), tuple(found))
 
 
 def evaluate(model: Model, labels: tuple[str, ...], *paths: Path) -> float:

@@ -72,7 +72,7 @@ def _with(reading: Reading, rungs: Mapping[str, Rung]) -> Reading:
 def _fit(document: Document, splitter: Splitting, max_width: int) -> list[bool]:
     """Whether each span of a document is a span of the splitter's words."""
     placed = list(splitter(document.text))
-    cut = Words([], [start for _, start, _ in placed], [end for _, _, end in placed], [], [], [])
+    cut = Words([], [start for _, start, _ in placed], [end for _, _, end in placed], [], [], [], document.text)
     return [not align([span], cut, max_width)[1] for span in document.spans]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.model.model import Model, bf16_is_native
 from service.model.splitter import default_rung
-from training import ladder, overlap, replay
+from training import ladder, lengths, overlap, replay
 from training.dataset import Document, build
 from training.judge import score
 from training.omissions import Omission
@@ -28,6 +28,9 @@ class Learning:
         """The model that is tuned: it has the base's weights, and reads texts as the annotations need it."""
         self.dataset = build(training, self.model, settings.seed)
         width: int = model.gliner.config.encoder_config.hidden_size
+        self.window_scores: dict[int, float] = {}
+        """F1 on the validation documents by the most words in a window; empty before `fit_windows`, and if they are too
+        few or too short to tell."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -44,6 +47,13 @@ class Learning:
         if self.choice.overlap != "flat" or self.choice.unanswered:
             found.append(self.choice.why)
         return found
+
+    @property
+    def windows(self) -> list[str]:
+        """How long the model's windows are and why, as a sentence, if that was chosen."""
+        by_length = ", ".join(f"{length}: {f1:.3f}" for length, f1 in self.window_scores.items())
+        told = f"A window has at most {self.model.window_words} words (F1 on validation by length: {by_length})."
+        return [told] if self.window_scores else []
 
     def _finer(self) -> dict[str, str]:
         before = self.base.reading.rungs
@@ -79,6 +89,12 @@ class Learning:
             stopping=stopping,
             folder=folder,
         ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+
+    def fit_windows(self, validation: Sequence[Document]) -> None:
+        """Choose how long the tuned model's windows are, if the validation documents tell."""
+        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold)
+        if self.window_scores:
+            self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
 
     def _scorer(self, validation: Sequence[Document]) -> Callable[[Model], float]:
         return lambda tuned: score(tuned, validation, self.settings.threshold).f1

@@ -71,7 +71,7 @@ class TrainingRun:
         self.reporter = reporter
         self.shelf = shelf
         self.folder = reporter.runs.work(reporter.run.id)
-        self.base = initial_version(settings.model)
+        self.base = initial_version(settings.model, settings.window_words)
         self.omissions: list[Omission] = []
         self.notes: list[str] = []
         self._stopping = False
@@ -117,7 +117,7 @@ class TrainingRun:
         scores["new"] = self._score(model, parts.held_out)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
-            known = self._publish(model, documents, parts, learning, digest, scores, champion, judged)
+            known = self._publish(learning, documents, parts, digest, scores, champion, judged)
         self._hand_over(known, scores, parts.held_out, champion, judged)
 
     def _export(self) -> tuple[list[Document], list[str]]:
@@ -181,7 +181,7 @@ class TrainingRun:
 
     def _load_base(self) -> Model:
         self.reporter.enter("dataset", "loading the base model")
-        return Model.load(self.settings.model, self.settings.device)
+        return Model.load(self.settings.model, self.settings.device, self.settings.window_words)
 
     def _tell(self, learning: Learning) -> None:
         """Write which annotated spans are left out and why. Raises Unlearnable."""
@@ -219,6 +219,9 @@ class TrainingRun:
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
+        self.reporter.record(detail="choosing how long the windows over long texts are")
+        learning.fit_windows(parts.validation)
+        self.notes += learning.windows
 
     def _tuned(self, progress: TuningProgress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
@@ -242,10 +245,9 @@ class TrainingRun:
 
     def _publish(
         self,
-        model: Model,
+        learning: Learning,
         documents: Sequence[Document],
         parts: Split,
-        learning: Learning,
         digest: str,
         scores: dict[str, Score],
         champion: str,
@@ -267,13 +269,15 @@ class TrainingRun:
             left_out=dict(self._left_out),
             overlap=learning.choice.overlap,
             overlap_why=learning.choice.why,
+            window_words=learning.model.window_words,
+            window_scores=learning.window_scores,
             scores=dict(scores),
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
-            canaries=publish.canaries(model, replay.sentences("guard"), labels, self.settings.threshold),
+            canaries=publish.canaries(learning.model, replay.sentences("guard"), labels, self.settings.threshold),
         )
-        self.shelf.publish(lineage, lambda folder: publish.save_model(model, folder))
+        self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
         return lineage
 
     def _hand_over(

@@ -110,7 +110,8 @@ def shown_version(
         return predictor.version(rollout.version, label_config, project)
 
     def known() -> set[str]:
-        return {rollout.version, initial_version(settings.model), *(one.version for one in store.versions())}
+        initial = initial_version(settings.model, settings.window_words)
+        return {rollout.version, initial, *(one.version for one in store.versions())}
 
     return ShownVersion(projects, label_studio, answering, known, enabled=settings.set_model_version)
 

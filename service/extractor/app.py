@@ -75,7 +75,9 @@ class Loader:
         from service.model.model import use_threads
 
         use_threads(self._settings.compute_threads)
-        return load(source, self._settings.device, self._settings.precision)
+        settings = self._settings
+        is_base = source == settings.model
+        return load(source, settings.device, settings.precision, settings.window_words if is_base else 0)
 
 
 def served(settings: ExtractorSettings) -> str:

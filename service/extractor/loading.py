@@ -22,9 +22,10 @@ class CanaryFailed(RuntimeError):
     """A version does not find the spans of its canaries."""
 
 
-def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
+def load(source: str, device: str, precision: Precision = "fp32", window_words: int = 0) -> Loaded:
     """Load a directory or a model of the hub, and check the canaries of a published version.
 
+    `window_words` is the setting of that name for the base model, and 0 for a version, whose windows a run chose.
     Raises ModelError, FormatError (a newer Spanloop published the version) or CanaryFailed.
 
     A thread does this and then ends. OpenMP keeps helper threads for every live thread that has computed. If there are
@@ -34,7 +35,7 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
 
     def set_loaded() -> None:
         try:
-            loaded.set_result(_load(source, device, precision))
+            loaded.set_result(_load(source, device, precision, window_words))
         except BaseException as error:  # noqa: BLE001 - every error is raised to the caller
             loaded.set_exception(error)
 
@@ -45,17 +46,17 @@ def load(source: str, device: str, precision: Precision = "fp32") -> Loaded:
     return loaded.result()
 
 
-def _load(source: str, device: str, precision: Precision) -> Loaded:
+def _load(source: str, device: str, precision: Precision, window_words: int) -> Loaded:
     began = time.monotonic()
     folder = Path(source)
     canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()
-    model = Model.load(source, device)
+    model = Model.load(source, device, window_words)
     model.use(precision)
     if canaries:
         check(model, canaries, source)
     else:
         model.extract([WARM_UP_TEXT], ["name"], 0.5)  # the first text takes several times as long as later ones
-    return Loaded(initial_version(source), model, time.monotonic() - began)
+    return Loaded(initial_version(source, window_words), model, time.monotonic() - began)
 
 
 def check(model: Model, canaries: Sequence[Canary], source: str) -> None:

@@ -32,7 +32,7 @@ from service.model.scripts import COMMON, script_of
 from service.model.spans import Extraction, Span, decide
 from service.model.splitter import Splitter
 from service.model.subtokens import Subtokens
-from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, windows
+from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, Zone, windows, zones
 from service.model.words import Splitting, Words, split
 
 log = logging.getLogger(__name__)
@@ -112,9 +112,10 @@ class Model:
         """Groups by label set: most requests use one of a few label sets."""
 
     @classmethod
-    def load(cls, source: str, device: str = "auto") -> Model:
+    def load(cls, source: str, device: str = "auto", window_words: int = 0) -> Model:
         """Load the directory `source` or, if there is no such directory, the hub's model of that name.
 
+        `window_words` is the most words in a window; 0: as many as the directory's reading says.
         The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
@@ -122,6 +123,8 @@ class Model:
             reading = read_reading(Path(source)) if local else Reading()
         except ReadingError as error:
             raise ModelError(f"The model {source!r} was not loaded. {error}") from error
+        if window_words:
+            reading = reading.model_copy(update={"window_words": window_words})
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
@@ -218,17 +221,30 @@ class Model:
     def _windows(
         self, words: Words, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False
     ) -> list[Window]:
-        return [
-            self._window(words, group, piece, threshold, keeps_overlaps)
-            for group in self._groups(tuple(labels))
-            for piece in self.windows(words, len(group.prompt) + len(self.subtokens.closing))
-        ]
+        found: list[Window] = []
+        for group in self._groups(tuple(labels)):
+            pieces = self.windows(words, len(group.prompt) + len(self.subtokens.closing))
+            edges = zones([words.starts[p.start] for p in pieces], [words.ends[p.stop - 1] for p in pieces])
+            # A candidate that another window decides must not take the place of one that this window decides.
+            keeps = keeps_overlaps or len(pieces) > 1
+            found += [
+                self._window(words, group, piece, threshold, zone, keeps)
+                for piece, zone in zip(pieces, edges, strict=True)
+            ]
+        return found
 
     def windows(self, words: Words, prompt_tokens: int) -> list[slice]:
         """The slices of a text's words that fit into a window beside a prompt of `prompt_tokens` sub-tokens."""
-        room = self.max_tokens - prompt_tokens
-        overlap = max(self.max_width, self.max_words // 8)
-        return [slice(start, end) for start, end in windows(words.tokens, self.max_words, room, overlap)]
+        room, most = self.max_tokens - prompt_tokens, self.window_words
+        if len(words) <= most and len(words.ids) <= room:
+            return [slice(0, len(words))] if len(words) else []
+        overlap = max(self.max_width, most // 8)
+        return [slice(start, end) for start, end in windows(words.tokens, words.cuts, most, room, overlap)]
+
+    @property
+    def window_words(self) -> int:
+        """The most words in a window."""
+        return min(self.max_words, self.reading.window_words or self.max_words)
 
     def reads(self, words: Words) -> bool:
         """Whether the tokenizer knows enough of a text's words for the text to count as read."""
@@ -254,13 +270,14 @@ class Model:
         ]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
-        """The candidate spans of each window, with those below its threshold, in code points of its text.
+        """The candidate spans in each window's zone, with those below its threshold, in code points of its text.
 
         If the device lacks memory for the batch, runs it in halves and lowers `batch_tokens` to half of this batch.
         Raises torch.OutOfMemoryError if it lacks memory for a single window.
         """
         try:
-            return self.runner(batch, SCORE_FLOOR)
+            found = self.runner(batch, SCORE_FLOOR)
+            return [list(filter(window.zone.decides, spans)) for window, spans in zip(batch, found, strict=True)]
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -331,7 +348,9 @@ class Model:
         after = 0 if self.gliner.config.embed_ent_token else 1
         return Group(labels, (*opening, *ids), tuple(place + after for place in places[: 2 * len(labels) : 2]))
 
-    def _window(self, words: Words, group: Group, piece: slice, threshold: float, keeps_overlaps: bool) -> Window:
+    def _window(
+        self, words: Words, group: Group, piece: slice, threshold: float, zone: Zone, keeps_overlaps: bool
+    ) -> Window:
         ids = words.ids[words.offsets[piece.start] : words.offsets[piece.stop]]
         return Window(
             words=words.asked[piece],
@@ -343,6 +362,7 @@ class Model:
             tokens=len(group.prompt) + len(ids) + len(self.subtokens.closing),
             threshold=threshold,
             keeps_overlaps=keeps_overlaps,
+            zone=zone,
         )
 
 

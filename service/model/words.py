@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from service.model.graphemes import as_typed, clusters
+from service.model.sentences import cuts
 from service.model.subtokens import Subtokens
 
 MAX_TOKENS_OF_A_WORD = 64
@@ -24,7 +26,7 @@ Splitting = Callable[[str], Iterable[tuple[str, int, int]]]
 """Cuts a text into words: (word as the model reads it, start, end)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Words:
     """The words of one text in order, as parallel lists, and their sub-tokens.
 
@@ -39,6 +41,12 @@ class Words:
     tokens: list[int]
     ids: list[int]
     offsets: list[int]
+    text: str
+
+    @cached_property
+    def cuts(self) -> bytes:
+        """How good a cut behind each word is, as `sentences` grades it."""
+        return cuts(self.text, self.starts, self.ends)
 
     def __len__(self) -> int:
         return len(self.asked)
@@ -60,7 +68,7 @@ def split(text: str, splitter: Splitting, subtokens: Subtokens) -> Words:
         asked = [word if count else STAND_IN for word, count in zip(asked, counts, strict=True)]
         ids, counts = subtokens.of(asked)
     starts, ends = [start for _, start, _ in placed], [end for _, _, end in placed]
-    return Words(asked, starts, ends, counts, ids, [*accumulate(counts, initial=0)])
+    return Words(asked, starts, ends, counts, ids, [*accumulate(counts, initial=0)], text)
 
 
 def _pieces(text: str, word: tuple[str, int, int], count: int) -> list[tuple[str, int, int]]:

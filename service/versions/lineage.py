@@ -63,6 +63,10 @@ class Lineage(BaseModel):
     """Which spans of a text may share words, where a project does not say."""
     overlap_why: str = ""
     """Why the run chose that; empty for versions from before runs chose."""
+    window_words: int | None = None
+    """The most words in a window of a long text; None in versions from before it was chosen."""
+    window_scores: dict[int, float] = {}
+    """F1 on the validation texts by the most words in a window; empty if they were too few or too short to tell."""
     scores: dict[str, Score]
     """By model: base, champion, new."""
     champion: str

@@ -18,8 +18,13 @@ PREDICTION_CODE = 2
 SAMPLE_BYTES = 1 << 20
 
 
-def initial_version(source: str) -> str:
-    """The name of the base model: the last part of `source`, and for a directory six hex digits of its content.
+def initial_version(source: str, window_words: int = 0) -> str:
+    """The name of the base model, with the length of its windows where a setting gives one."""
+    return f"{_named(source)}-w{window_words}" if window_words else _named(source)
+
+
+def _named(source: str) -> str:
+    """The last part of `source`, and for a directory six hex digits of its content.
 
     A directory that holds a published version has that version's name.
 

@@ -237,3 +237,9 @@ def test_common_labels_reach_pods_and_never_a_selector(chart):
     release = chart.render("complete")
     assert all(pod.metadata["labels"]["team"] == "annotation" for pod in release.pods)
     assert "team" not in yaml.safe_dump([one["spec"]["selector"] for one in release.of("Deployment").values()])
+
+
+def test_all_programs_agree_on_the_windows_of_the_base_model(chart):
+    """The backend holds no model, but the length is part of the version that it names."""
+    rendered = chart.render(model__windowWords=64)
+    assert {rendered.env(part)["SPANLOOP_WINDOW_WORDS"] for part in ("backend", "extractor", "training")} == {"64"}

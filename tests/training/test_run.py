@@ -19,6 +19,7 @@ from training import replay
 from training.annotations import ExportFailed
 from training.dataset import is_for_validation, is_held_out
 from training.learn import Learning
+from training.lengths import choose
 from training.progress import Reporter
 from training.run import TooFew, TrainingRun, Unlearnable
 from training.settings import TrainingSettings
@@ -377,6 +378,42 @@ def test_spans_inside_words_are_learnt_by_a_version_that_cuts_finer(bench, studi
     assert served.reading.rungs == {"Latin": "digits"}
     text = "the house of Alice99"
     assert [text[s.start : s.end] for s in served.extract([text], ["city", "person"], 0.5)[0].spans] == ["Alice"]
+
+
+def long_tasks(count):
+    """Tasks of five short sentences, in which people are marked."""
+    rng = random.Random(3)
+    for number in range(count):
+        text, marks = f"{number} .", []
+        for _ in range(5):
+            name = rng.choice(tiny.PEOPLE)
+            text += " The old house where "
+            marks.append(marked(number, text + name, len(text), len(text) + len(name))["annotations"][0]["result"][0])
+            text += f"{name} lives in {rng.choice(tiny.CITIES)} ."
+        task = marked(number, text, 0, 1)
+        task["annotations"][0]["result"] = marks
+        yield task
+
+
+def test_the_length_of_a_versions_windows_is_chosen_on_its_validation_texts(bench, studio):
+    studio.projects[1].export = list(long_tasks(460))
+    one = bench(steps=20)
+    run = one.execute()
+    lineage = one.store.get(run.version)
+    served = Model.load(str(one.store.fetch(run.version)), "cpu")
+    assert lineage.tasks["validation"] >= 40
+    assert set(lineage.window_scores) == {32, 384}
+    assert lineage.window_words == choose(lineage.window_scores) == served.window_words
+    assert f"A window has at most {served.window_words} words (F1 on validation by length: 32: " in run.message
+
+
+def test_without_validation_texts_a_version_has_the_windows_of_its_base_model(bench):
+    one = bench(window_words=64)
+    run = one.execute()
+    lineage = one.store.get(run.version)
+    assert (lineage.window_words, lineage.window_scores) == (64, {})
+    assert lineage.base.endswith("-w64")
+    assert Model.load(str(one.store.fetch(run.version)), "cpu").window_words == 64
 
 
 def test_spans_that_are_left_out_are_named_in_a_file_for_the_owner_alone(bench, studio):

@@ -29,6 +29,8 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
   value: {{ .Values.logJson | quote }}
 - name: SPANLOOP_MODEL
   value: {{ .Values.model.name | quote }}
+- name: SPANLOOP_WINDOW_WORDS
+  value: {{ .Values.model.windowWords | quote }}
 - name: SPANLOOP_THRESHOLD
   value: {{ .Values.model.threshold | quote }}
 {{- with .Values.registry.url }}

@@ -46,7 +46,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     deployment = ExtractorDeployment(cluster)
     runs = JobRuns(cluster, settings.keep_runs)
     launcher = JobLauncher(cluster, runs, settings)
-    rollout = ClusterRollout(deployment, initial_version(settings.model), settings.rollout_seconds)
+    initial = initial_version(settings.model, settings.window_words)
+    rollout = ClusterRollout(deployment, initial, settings.rollout_seconds)
     rollout.look()
     scaling = Scaling(
         deployment, rollout, settings.idle_seconds, queued=lambda: extractor.queued, hurry=lambda: pods.hurry()

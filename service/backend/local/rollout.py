@@ -32,7 +32,7 @@ class LocalRollout:
         self._engine = engine
         self._applied: str | None = None
         self._retry_at = 0.0
-        self._initial = initial_version(settings.model)
+        self._initial = initial_version(settings.model, settings.window_words)
 
     @property
     def version(self) -> str:
@@ -88,5 +88,7 @@ class LocalRollout:
             metrics.ROLLOUTS.labels("undone").inc()
 
     def _load(self, target: str) -> Loaded:
-        source = self._settings.model if target == INITIAL else str(self._store.fetch(target))
-        return load(source, self._settings.device, self._settings.precision)
+        settings = self._settings
+        if target == INITIAL:
+            return load(settings.model, settings.device, settings.precision, settings.window_words)
+        return load(str(self._store.fetch(target)), settings.device, settings.precision)

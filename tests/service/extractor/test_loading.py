@@ -22,6 +22,12 @@ def test_the_thread_that_loads_and_computes_ends(model_folder, monkeypatch):
     assert not any(thread.is_alive() for thread in computed)
 
 
+def test_a_setting_gives_the_base_model_its_windows_and_another_name(model_folder):
+    before, after = load(str(model_folder), "cpu"), load(str(model_folder), "cpu", window_words=64)
+    assert (before.model.window_words, after.model.window_words) == (384, 64)
+    assert after.version == f"{before.version}-w64"
+
+
 class Finds:
     """A model that finds the same spans in every text."""
 

@@ -62,3 +62,7 @@ def test_a_directory_named_model_is_named_after_the_one_above(model_folder, tmp_
 def test_a_hub_model_is_named_after_its_last_part():
     assert initial_version("urchade/gliner_small-v2.1") == "gliner_small-v2.1"
     assert initial_version("???") == "model"
+
+
+def test_a_base_model_with_other_windows_is_another_version():
+    assert initial_version("urchade/gliner_small-v2.1", 64) == "gliner_small-v2.1-w64"

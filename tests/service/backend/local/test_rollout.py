@@ -54,6 +54,19 @@ def test_with_nothing_promoted_the_base_model_answers(machine):
     assert one.answer() == one.rollout.version
 
 
+def test_the_setting_of_windows_is_for_the_base_model_and_not_for_a_version(machine, publish):
+    one = machine(window_words=64)
+    one.rollout.tick()
+    assert one.answer() == one.rollout.version
+    assert one.rollout.version.endswith("-w64")
+    assert asyncio.run(one.engine.ready(1)).model.window_words == 64
+    publish(one.store, "v1")
+    one.live.swap(INITIAL, "v1", "better")
+    one.rollout.tick()
+    assert one.answer() == "v1"
+    assert asyncio.run(one.engine.ready(1)).model.window_words == 384
+
+
 def test_a_promoted_version_answers_at_the_next_look(machine, publish, grown):
     one = machine()
     one.rollout.tick()
