@@ -58,13 +58,16 @@ train: $(BIN)/.installed ## start a training run by hand (PROJECT=3)
 	@test -n "$(PROJECT)" || { echo "Name the project: make train PROJECT=3"; exit 2; }
 	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
 
+# Two processes of tests at a time. A model in a test computes with all processors, so more would wait for each other.
+AT_ONCE := -n 2
+
 READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
-	$(BIN)/python -m pytest -m "not slow" tests/service tests/training tests/starter $(ARGS)
-	$(WITH_TOOLS) $(BIN)/python -m pytest tests/helm $(ARGS)
-	$(WITH_TOOLS) $(BIN)/python -m pytest -m "not slow" tests/end_to_end $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter $(ARGS)
+	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm $(ARGS)
+	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
 
 test-slow: $(READY) ## run the slow tests

@@ -69,7 +69,7 @@ def choose(documents: Iterable[Document]) -> Choice:
     gained = {way: [one for one in lost if way in one.ways and FREEST not in one.ways] for way in WAYS}
     overlap = next(way for way in WAYS if not _is_too_plain(gained[way], total))
     unanswered = [_omission(one) for one in lost if overlap in one.ways]
-    return Choice(overlap, _why(overlap, gained, total.total()), unanswered)
+    return Choice(overlap, _why(overlap, gained, len(unanswered), total.total()), unanswered)
 
 
 def _lost(document: Document, spans: set[Span]) -> Iterator[Lost]:
@@ -90,9 +90,9 @@ def _texts(lost: Sequence[Lost]) -> int:
     return len({one.document.text for one in lost})
 
 
-def _why(overlap: Overlap, gained: Mapping[Overlap, Sequence[Lost]], total: int) -> str:
+def _why(overlap: Overlap, gained: Mapping[Overlap, Sequence[Lost]], unanswered: int, total: int) -> str:
     if overlap == WAYS[0]:
-        return f"{TOLD[overlap]}: that loses {len(gained[overlap])} of {total} annotated spans."
+        return f"{TOLD[overlap]}: that loses {unanswered} of {total} annotated spans."
     plainer = gained[WAYS[WAYS.index(overlap) - 1]]
     counts = f"{len(plainer)} of {total} annotated spans, in {_texts(plainer)} texts,"
     return f"{TOLD[overlap]}: otherwise {counts} would be lost."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from service.model import reading
+from service.model.reading import Overlap
 from service.model.spans import TOLD
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "answering": answering,
         "history": supervisor.rollout.history,
         "lineage": lineage,
-        "overlap": lineage.overlap if lineage else reading.read(Path(supervisor.settings.model)).overlap,
+        "overlap": lineage.overlap if lineage else _overlap_of_base(Path(supervisor.settings.model)),
         "overlaps": TOLD,
         "versions": supervisor.published,
         "runs": runs,
@@ -55,3 +56,11 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         ],
         "threshold": supervisor.settings.threshold,
     }
+
+
+def _overlap_of_base(model: Path) -> Overlap | None:
+    """How spans of the base model may overlap; None where its directory cannot tell."""
+    try:
+        return reading.read(model).overlap
+    except reading.ReadingError:
+        return None

@@ -44,6 +44,12 @@ def crossing(count: int) -> list[Document]:
     return [document(f"{n} old Lima house", ("old Lima", "city"), ("Lima house", "place")) for n in range(count)]
 
 
+def test_the_reason_counts_what_no_way_answers():
+    choice = choose(crossing(20))
+    assert choice.why == "Spans do not overlap: that loses 20 of 40 annotated spans."
+    assert len(choice.unanswered) == 20
+
+
 @pytest.mark.parametrize(
     ("documents", "overlap"),
     [

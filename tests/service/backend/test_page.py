@@ -117,3 +117,12 @@ def test_half_a_character_in_extra_params_is_told_on_the_page(client, until, as_
     assert "0.3" in text
     folder = client.app.state.supervisor.settings.folder
     until(lambda: FileProjects(folder).get(3), what="a project that is written")
+
+
+def test_the_page_stands_where_the_directory_of_the_base_model_cannot_be_read(client, tmp_path):
+    (tmp_path / "reading.json").write_text('{"format": 99}')
+    supervisor = client.app.state.supervisor
+    supervisor.settings = supervisor.settings.model_copy(update={"model": str(tmp_path)})
+    page = client.get("/")
+    assert page.status_code == 200
+    assert supervisor.extractor.version in page.text
