@@ -50,6 +50,7 @@ def test_every_expression_has_data_while_a_run_and_predictions_are_at_work(relea
         except AssertionError as error:
             raise AssertionError(f"without data: {sorted(empty)}") from error
         finally:
+            release.kubectl("delete", "jobs", "--selector", "app.kubernetes.io/component=prelabel", "--wait=false")
             release.studio.delete(project)
 
 

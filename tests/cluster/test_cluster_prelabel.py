@@ -24,8 +24,8 @@ def project(release):
     release.studio.delete(made)
 
 
-def notes(release):
-    """The annotations of each Job, by its name."""
+def notes(release, project):
+    """The annotations of each Job of a project, by its name."""
     found = release.get("jobs", "--selector", JOBS)["items"]
     return {
         job["metadata"]["name"]: {
@@ -33,11 +33,12 @@ def notes(release):
         }
         for job in found
         if "annotations" in job["metadata"]
+        and job["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == ["--project", str(project)]
     }
 
 
-def done_of(release, job):
-    return int(notes(release).get(job, {}).get("done", 0))
+def done_of(release, project, job):
+    return int(notes(release, project).get(job, {}).get("done", 0))
 
 
 def pods(release, job):
@@ -61,18 +62,18 @@ def all_predicted_once(release, project):
 def test_a_click_makes_a_job_that_a_second_click_and_a_killed_worker_do_not_double(release, project):
     release.prelabel(project)
     release.prelabel(project)
-    (job,) = notes(release)
-    assert notes(release)[job]["phase"] in ("waiting", "working")
-    until(lambda: done_of(release, job) > 0, "the first page", 120)
-    assert done_of(release, job) < TASKS
+    (job,) = notes(release, project)
+    assert notes(release, project)[job]["phase"] in ("waiting", "working")
+    until(lambda: done_of(release, project, job) > 0, "the first page", 120)
+    assert done_of(release, project, job) < TASKS
     assert f"<code>{job}</code>" in release.page
     assert f"of {TASKS} tasks" in release.page
     (pod,) = pods(release, job)
     assert "serviceaccount" not in json.dumps(pod["spec"]["containers"][0].get("volumeMounts", []))
     release.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
-    until(lambda: notes(release)[job]["phase"] == "done", "the end", 300)
+    until(lambda: notes(release, project)[job]["phase"] == "done", "the end", 300)
     all_predicted_once(release, project)
-    told = notes(release)[job]
+    told = notes(release, project)[job]
     assert (told["percent"], told["version"]) == (
         "100",
         release.studio.predictions(project).popitem()[1][0]["model_version"],
@@ -87,8 +88,8 @@ def test_a_job_by_kubectl_is_shown_and_finds_nothing_left(release, project):
     job["spec"]["template"]["spec"]["containers"][0]["args"] += ["--project", str(project)]
     # Older clusters have no Indexed Jobs, which one worker does not need.
     release.kubectl("create", "--validate=false", "--filename", "-", given=job)
-    until(lambda: notes(release).get(name, {}).get("phase") == "done", "the end", 120)
-    assert (notes(release)[name]["done"], notes(release)[name]["total"]) == ("0", "0")
+    until(lambda: notes(release, project).get(name, {}).get("phase") == "done", "the end", 120)
+    assert (notes(release, project)[name]["done"], notes(release, project)[name]["total"]) == ("0", "0")
     assert f"<code>{name}</code>" in release.page
     all_predicted_once(release, project)
 
@@ -96,13 +97,13 @@ def test_a_job_by_kubectl_is_shown_and_finds_nothing_left(release, project):
 def test_a_job_that_is_deleted_writes_no_more_and_is_gone_from_the_page(release, project):
     lose_half(release, project)
     release.prelabel(project)
-    (job,) = [name for name, told in notes(release).items() if told["phase"] != "done"]
+    (job,) = [name for name, told in notes(release, project).items() if told["phase"] != "done"]
     until(lambda: pods(release, job), "the worker", 60)
     release.kubectl("delete", "job", job)
     until(lambda: job not in release.page, "a page without it", 60)
     until(lambda: not pods(release, job), "the worker's end", 150)
     release.prelabel(project)
-    until(lambda: {told["phase"] for told in notes(release).values()} == {"done"}, "the end", 300)
+    until(lambda: {told["phase"] for told in notes(release, project).values()} == {"done"}, "the end", 300)
     all_predicted_once(release, project)
 
 
@@ -110,12 +111,12 @@ def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, pr
     """Another threshold makes another version for Label Studio. The backend that is replaced is away for a while."""
     lose_half(release, project)
     release.prelabel(project)
-    (job,) = [name for name, told in notes(release).items() if told["phase"] != "done"]
-    before = notes(release)[job]["version"]
+    (job,) = [name for name, told in notes(release, project).items() if told["phase"] != "done"]
+    before = notes(release, project)[job]["version"]
     until(lambda: pods(release, job), "the worker", 60)
     release.upgrade(model={"threshold": 0.55})
-    until(lambda: notes(release)[job]["phase"] == "done", "the end", 400)
-    after = notes(release)[job]["version"]
+    until(lambda: notes(release, project)[job]["phase"] == "done", "the end", 400)
+    after = notes(release, project)[job]["version"]
     assert after != before
     found = release.studio.predictions(project, after)
     assert {len(predictions) for predictions in found.values()} == {1}
