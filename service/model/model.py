@@ -266,7 +266,7 @@ class Model:
         return [
             word
             for word, of_word in zip(words.asked, ids, strict=True)
-            if _has_letter(word) and all(one == self.subtokens.unknown for one in of_word)
+            if _has_letter(word) and self.subtokens.knows_nothing(of_word)
         ]
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
