@@ -39,7 +39,7 @@ def in_order(work: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterat
 def _result(future: Future[ResultT]) -> ResultT:
     if not wait([future], MOST_SECONDS).done:
         raise TimeoutError(
-            f"The texts of a task were not fetched in {MOST_SECONDS:g} seconds. Nothing was trained and the live version "
-            "is untouched. Look after the hosts that SPANLOOP_TEXT_HOSTS names, then start the run again."
+            f"The texts of a task were not fetched in {MOST_SECONDS:g} seconds. Nothing was trained and the live "
+            "version is untouched. Look after the hosts that SPANLOOP_TEXT_HOSTS names, then start the run again."
         )
     return future.result()

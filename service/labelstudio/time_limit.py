@@ -48,7 +48,7 @@ class TimeLimit:
         self._shut()
 
     def _shut(self) -> None:
-        """End what waits for the connection, in whatever thread. A TLS socket's own method would change it meanwhile."""
+        """End what waits for the connection in any thread. A TLS socket's own method would change it meanwhile."""
         if self._socket is not None:
             with suppress(OSError):  # it is closed already
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

@@ -13,7 +13,7 @@ def test_an_item_that_never_ends_is_given_up_with_what_to_do(monkeypatch):
     items = in_order(lambda item: item if item == "quick" else ended.wait(60), ["quick", "stuck", "next"])
     assert next(items) == "quick"
     try:
-        with pytest.raises(TimeoutError, match="live version is untouched.*SPANLOOP_TEXT_HOSTS"):
+        with pytest.raises(TimeoutError, match=r"live version is untouched.*SPANLOOP_TEXT_HOSTS"):
             next(items)
     finally:
         ended.set()
