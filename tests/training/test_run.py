@@ -439,6 +439,13 @@ def test_spans_that_are_left_out_are_named_in_a_file_for_the_owner_alone(bench, 
     assert not list(one.runs.work(run.id).glob("project-*"))
 
 
+def test_a_run_for_a_label_whose_words_the_model_does_not_know_is_refused_with_what_to_do(bench, studio):
+    studio.projects[1].label_config = CONFIG.replace('"person"', '"人名"')
+    studio.projects[1].export = annotated(60, label="人名")
+    with pytest.raises(Unlearnable, match=r"'人名': \d+ of \d+ spans .*give the label predicted_values"):
+        bench().execute()
+
+
 def test_a_run_that_cannot_learn_most_spans_of_a_label_is_refused_with_the_reason(bench, studio):
     text = "马云在杭州创立了阿里巴巴{}。"
     studio.projects[1].export = [marked(n, text.format(n), 0, 2) for n in range(60)]
