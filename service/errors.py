@@ -21,7 +21,7 @@ class Cause(StrEnum):
     BAD_TEXT = "bad_text"
     """A text cannot be read or prepared for the model."""
     UNKNOWN_WORDS = "unknown_words"
-    """The model's tokenizer does not know most words of a text."""
+    """The model's tokenizer does not know most words of a text, or any words of its labels."""
     NO_TEXT = "no_text"
     """A task has no text where the label config says that its text is."""
     NO_LABELS = "no_labels"

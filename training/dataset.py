@@ -35,6 +35,8 @@ MOST_VALIDATION = 500
 
 NOT_READ = "is in a text whose words the model's tokenizer does not know"
 
+LABEL_NOT_READ = "has a label whose words the model's tokenizer does not know: give the label predicted_values"
+
 FEWEST_UNLEARNABLE = 3
 """A label of which fewer spans cannot be learnt is no reason to refuse a run."""
 
@@ -140,7 +142,10 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
             dataset.omissions += [_omission(document, span, NOT_READ) for span in document.spans]
             continue
         asked = [known.setdefault(word, word) for word in words.asked]
-        spans, unfit = align(document.spans, words, model.max_width)
+        unknown = model.unknown_labels(document.labels)
+        unasked = [span for span in document.spans if span.label in unknown]
+        spans, unfit = align([span for span in document.spans if span.label not in unknown], words, model.max_width)
+        unfit += [Unfit(span, *_touched(span, words), LABEL_NOT_READ) for span in unasked]
         dataset.omissions += [_omission(document, one.span, one.reason) for one in unfit]
         dataset.trimmed += _trimmed(document, words, spans)
         for labels in _label_sets(document, groups(document.labels), seed):
@@ -171,7 +176,7 @@ def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tup
     """
     aligned, unfit = [], []
     for span in spans:
-        first, last = bisect_right(words.ends, span.start), bisect_left(words.starts, span.end) - 1
+        first, last = _touched(span, words)
         if span.end <= span.start or last < first:
             unfit.append(Unfit(span, first, last, "is empty"))
         elif words.starts[first] < span.start or words.ends[last] > span.end:
@@ -181,6 +186,11 @@ def align(spans: Sequence[Span], words: Words, max_width: int) -> tuple[list[tup
         else:
             aligned.append((first, last, span.label))
     return aligned, unfit
+
+
+def _touched(span: Span, words: Words) -> tuple[int, int]:
+    """The first and the last word that a span touches, the last before the first where it touches none."""
+    return bisect_right(words.ends, span.start), bisect_left(words.starts, span.end) - 1
 
 
 def without_blanks(span: Span, text: str) -> Span:

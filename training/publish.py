@@ -30,9 +30,7 @@ def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Re
     A reading that leaves texts as GLiNER cuts them adds nothing: versions from before there were readings keep their
     digests.
     """
-    finer = {script: rung for script, rung in reading.rungs.items() if rung != "words"}
-    changed = reading.model_copy(update={"rungs": finer}).model_dump(exclude_defaults=True)
-    made_of = [base, asdict(recipe), *([changed] if changed else [])]
+    made_of = [base, asdict(recipe), *([reading.changes] if reading.changes else [])]
     content = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]

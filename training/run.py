@@ -26,7 +26,7 @@ from service.model.model import Model
 from service.runs.files import LEFT_OUT_NAME
 from service.runs.run import Outcome
 from service.versions.history import INITIAL, Conflict
-from service.versions.lineage import Lineage, Score
+from service.versions.lineage import Lineage, Score, format_of
 from service.versions.names import initial_version, version_of
 from training import omissions, publish, replay
 from training.annotations import ExportFailed
@@ -256,6 +256,7 @@ class TrainingRun:
         self.reporter.enter("publish", "writing the new version into the store")
         labels = sorted({label for document in documents for label in document.labels})
         lineage = Lineage(
+            format=format_of(learning.model.reading),
             version=publish.name(self.reporter.run.started, digest),
             created=datetime.now(UTC),
             run=self.reporter.run.id,

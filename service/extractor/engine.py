@@ -23,6 +23,7 @@ from service.extractor.pace import Pace
 from service.extractor.pending import EXTRACTOR_FAILED, NOT_REACHED, PendingRequest
 from service.extractor.questions import Answer, Question, Unavailable
 from service.metrics import failures
+from service.model.spans import Span
 from service.model.windows import Window
 
 log = logging.getLogger(__name__)
@@ -229,9 +230,16 @@ class Engine:
         tokens = [window.tokens for window in windows]
         self._pace.ran(model.cost(tokens), seconds)
         metrics.ran(tokens, seconds)
+        self._complete(batch, found)
+
+    def _complete(self, batch: list[tuple[PendingRequest, int, Window]], found: list[list[Span]]) -> None:
+        """Store what a batch found. A text may have so many candidates that to decide takes seconds: without lock."""
         with self._changed:
-            for (request, index, _), spans in zip(batch, found, strict=True):
-                request.done(index, spans)
+            done = [(r, index, r.done(index, spans)) for (r, index, _), spans in zip(batch, found, strict=True)]
+        decided = [(r, index, r.extraction_of(all_found)) for r, index, all_found in done if all_found is not None]
+        with self._changed:
+            for request, index, extraction in decided:
+                request.decided(index, extraction)
             self._retire()
 
     def _retire(self) -> None:

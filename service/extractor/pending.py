@@ -1,7 +1,7 @@
 """One request in the engine, from its texts to its answer.
 
 One thread cuts its texts into windows, another runs them. Both change it only while they hold the engine's lock.
-`windows_of` takes long and changes nothing: it runs without the lock.
+`windows_of` and `extraction_of` take long and change nothing: they run without the lock.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class PendingRequest:
     ready: deque[tuple[int, Window]] = field(default_factory=deque)
     """Windows that wait for a batch, each with the index of its text."""
     running: dict[int, int] = field(default_factory=dict)
-    """Number of windows that have not run, by the index of their text."""
+    """Number of windows that have not run, by the index of their text; 0 for a text that waits to be decided."""
     begun: set[int] = field(default_factory=set)
     """Indices of texts that had a window in a batch."""
     found: dict[int, list[Span]] = field(default_factory=dict)
-    """Candidate spans of texts that are not done, by the index of the text."""
+    """Candidate spans of texts that have windows to run, by the index of the text."""
     items: list[Extraction | Failure | None] = field(init=False)
     why_not: str = NOT_REACHED
     """The reason for texts that are given up."""
@@ -135,16 +135,26 @@ class PendingRequest:
             self.begun.add(index)
             metrics.QUEUE_WAIT.observe(time.monotonic() - self.arrived)
 
-    def done(self, index: int, spans: list[Span]) -> None:
-        """Store the candidate spans of one window. The last window of a text completes it."""
+    def done(self, index: int, spans: list[Span]) -> list[Span] | None:
+        """Store the candidate spans of one window. Returns all of the text's if the window was its last.
+
+        Then the text waits for `decided`.
+        """
         if index not in self.running:
-            return  # another window of this text failed, or the request was given up
+            return None  # another window of this text failed, or the request was given up
         self.found[index].extend(spans)
         self.running[index] -= 1
-        if not self.running[index]:
-            del self.running[index]
-            found = self.found.pop(index)
-            self.items[index] = extraction = decide(found, self.threshold, self.thresholds, self._overlap)
+        return None if self.running[index] else self.found.pop(index)
+
+    def extraction_of(self, found: Sequence[Span]) -> Extraction:
+        """The extraction of a text with these candidate spans: not certain at all if a label is not known."""
+        extraction = decide(found, self.threshold, self.thresholds, self._overlap)
+        return extraction._replace(certainty=0.0) if self.loaded.model.unknown_labels(self.labels) else extraction
+
+    def decided(self, index: int, extraction: Extraction) -> None:
+        """Complete a text whose windows have all run."""
+        if self.running.pop(index, None) is not None:  # else the request was given up
+            self.items[index] = extraction
             metrics.found(extraction.spans)
 
     def fail(self, index: int, reason: str) -> None:

@@ -14,6 +14,8 @@ from decimal import Decimal
 
 VARIABLE = re.compile(r"\$[\w\[\].{}]+", re.ASCII)
 STEP = re.compile(r"[^.\[\]]+")
+INDEX = re.compile(r"[0-9]{1,9}")
+"""A place in a list: no list has one of more digits, and Python reads no number of thousands of them."""
 MISSING = "undefined"
 """What the editor writes where a variable within a text leads nowhere."""
 
@@ -54,7 +56,7 @@ def at(data: Mapping[str, object], path: str) -> object:
     for step in STEP.findall(path):
         if isinstance(found, Mapping):
             found = found.get(step)
-        elif isinstance(found, list) and step.isascii() and step.isdecimal() and int(step) < len(found):
+        elif isinstance(found, list) and INDEX.fullmatch(step) and int(step) < len(found):
             found = found[int(step)]
         else:
             return None

@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from service.errors import Cause
+from service.labelstudio.time_limit import TimeLimit
 from service.labelstudio.unread import Unread, is_whole
 
 SETTING = "SPANLOOP_TEXT_HOSTS"
@@ -90,10 +91,12 @@ class RemoteTexts:
         for _ in range(REDIRECTS_MAX + 1):
             target = _Target.of(url, self._allowed)
             if time.monotonic() > until:
-                raise _unread(f"its text at {target.host} took too long")
+                raise _too_slow(target)
             try:
                 found = self._get(target, until)
             except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                if time.monotonic() > until:
+                    raise _too_slow(target) from error
                 raise _unread(f"its text at {target.host} cannot be fetched ({type(error).__name__})") from error
             if isinstance(found, bytes):
                 return found.decode("utf-8-sig", "replace")
@@ -105,12 +108,13 @@ class RemoteTexts:
         timeout = max(0.1, until - time.monotonic())
         # No proxy and no compression: what is checked is what is asked, and what is counted is what comes.
         with (
+            TimeLimit(until) as limit,
             httpx.Client(trust_env=False, verify=_tls(), timeout=timeout, follow_redirects=False) as client,
             client.stream(
                 "GET",
                 target.pinned,
                 headers={"Host": target.netloc, "Accept-Encoding": "identity"},
-                extensions={"sni_hostname": target.host},
+                extensions={"sni_hostname": target.host, "trace": limit.trace},
             ) as response,
         ):
             if response.has_redirect_location:
@@ -127,8 +131,9 @@ class RemoteTexts:
             content += chunk
             if len(content) > self._most_bytes:
                 raise Unread(f"its text at {target.host} is too long", Cause.TOO_LARGE, is_lasting=False)
-            if time.monotonic() > until:
-                raise _unread(f"its text at {target.host} took too long")
+        # A text without a length ends where its connection does, and the end of its time ends that, too.
+        if time.monotonic() > until:
+            raise _too_slow(target)
         return bytes(content)
 
 
@@ -187,6 +192,10 @@ def _joined(url: str, location: str) -> str:
     if url.startswith("https:") and not target.startswith("https:"):
         raise _unread("the address of its text redirects from https to what is not")
     return target
+
+
+def _too_slow(target: _Target) -> Unread:
+    return _unread(f"its text at {target.host} took too long")
 
 
 def not_in_time() -> Unread:

@@ -34,21 +34,42 @@ FIRST_WORDS = """
 INSTRUCTING_FIRST = frozenset(FIRST_WORDS.split())
 """First words of hints that tell annotators what to do."""
 ANY_WORDS = """
-    annotate annotator annotators click ctrl don't dont except excluding guideline guidelines hotkey key never not
-    please press shortcut should todo tooltip you
-    anklicken bitte drücke drücken kein keine keinen klicke klicken markiere markieren nicht nur siehe
-    appuyer appuyez cliquer cliquez marquer marquez ne pas sélectionnez seulement touche utilisez veuillez
-    haga marcar no nunca presione pulsar seleccione solamente tecla utilice
-    clicca cliccare evidenzia non premere premi seleziona tasto usare
-    aperte clique não pressione selecione somente
-    выделите нажать нажмите не отметьте отмечать только
+    annotate annotator annotators cannot can't cf click ctrl dont don't eg entire etc except excl exkl full guideline
+    guidelines highlight hotkey ie if incl inkl key mark marked marking must nb never not only ought please press
+    pressing required select selected selecting shall shortcut should todo together tooltip unless whole you
+    anklicken bitte bzw darf drück drücke drücken drückt dürfen ganze ganzem ganzen ganzer ganzes kein keine keinen
+    klicke klicken markiere markieren muss müssen nicht nur siehe soll sollen sollte usw voll volle vollem vollen voller
+    volles vollständig wähle wählen zb
+    appuie appuyer appuyez choisir choisissez cliquer cliquez complet complets complète complètes compris devrait doit
+    doivent entier entiers entière entières hors marquer marquez ne pas sauf seulement touche uniquement utilisez
+    veuillez
+    completa completas completo completos debe deben debería elegir elija entera enteras entero enteros excepto haga
+    marcar no nunca presiona presionar presione pulsa pulsar salvo solamente solo sólo tecla utilice únicamente
+    clicca cliccare complete completi deve devono dovrebbe intera intere interi intero non prema premere premi scegli
+    soltanto tasto tranne usare
+    apenas aperte clique devem escolha exceto inteira inteiras inteiro inteiros não pressionar pressione somente só
+    весь выберите выбрать выдели выделите выделить выделять клавиша кроме лишь надо не нужно следует только целиком
 """
 INSTRUCTING = frozenset(ANY_WORDS.split())
-"""Words of hints that tell annotators what to do, or what not to mark: in English, German, French, Spanish, Italian,
-Portuguese and Russian."""
+"""Words of hints that tell annotators what to do, what to mark whole, or what not to mark: in English, German, French,
+Spanish, Italian, Portuguese and Russian; and abbreviations, which hints use for exceptions and examples."""
+BEGINNINGS = """
+    annot ausschl ausgeschl auswähl einschl markier esclu evidenzi exclu excluy ignor includ inclui inclus incluy resalt
+    seleccion selecion selezion surlign sélectionn vollständig включ долж исключ нажат нажим нажми отмет отмеч полн
+"""
+STEMS = tuple(BEGINNINGS.split())
+"""Beginnings of such words."""
+SHORT_WORDS = frozenset("aeiouyàáówzавиікосу")
+"""Words of one letter: articles, prepositions and conjunctions of European languages. None of them ends a description.
+Any other letter by itself is the name of a key."""
+CASED_LETTER = regex.compile(r"[\p{Lu}\p{Ll}]\p{M}*")
 KEYS = re.compile(r"\b(alt|cmd|ctrl|shift)-", re.IGNORECASE)
 """Keys that are pressed with another, as in "Alt-P"."""
-ANY_PARTS = re.compile("请|請|不要|勿|按|点击|點擊|ください|下さい|しない|押す|押して|하세요|마세요|십시오|누르")
+ANY_PARTS = re.compile(
+    "请|請|不要|勿|按|点击|點擊|只|仅|僅|标注|標註|标记|標記|选择|選擇|选中|选取|排除|除外|包括|包含|不含|必须|必須|应该|應該|完整|整个|整個|全部"
+    "|ください|下さい|しない|押す|押して|選択|選んで|除く|除いて|含む|含め|含ま|のみ|だけ|マーク|クリック|全体"
+    "|하세요|마세요|십시오|누르|선택|제외|포함|반드시|해야|전체|오직|표시"
+)
 """The same in Chinese, Japanese and Korean, where they are parts of words."""
 PATTERNS = (SENTENCE, KEYS, ANY_PARTS)
 """A description contains none of these."""
@@ -94,12 +115,20 @@ def is_description(hint: str) -> bool:
 
     That is: at most HINT_WORDS_MAX words, with letters that name something; no digit and none of the marks that end a
     sentence or set off keys and examples; no word of instruction, neither as its first word nor, of the clearest ones,
-    anywhere.
+    anywhere; no letter by itself that is no word. In doubt a hint is none: then the label's value is asked.
     """
     words = [word.strip(",").casefold().replace("’", "'") for word in hint.split()]
     if len(words) > HINT_WORDS_MAX or not NAMING.search(hint) or any(pattern.search(hint) for pattern in PATTERNS):
         return False
-    return words[0] not in INSTRUCTING_FIRST and INSTRUCTING.isdisjoint(words)
+    if words[0] in INSTRUCTING_FIRST or not INSTRUCTING.isdisjoint(words) or _names_a_key(words):
+        return False
+    return not any(word.startswith(STEMS) for word in words)
+
+
+def _names_a_key(words: Sequence[str]) -> bool:
+    letters = [bool(CASED_LETTER.fullmatch(word)) for word in words]
+    is_key = [alone and word not in SHORT_WORDS for word, alone in zip(words, letters, strict=True)]
+    return any(is_key) or (letters[-1] and len(words) > 1)
 
 
 def wording(label: LabelTag) -> str:

@@ -14,10 +14,9 @@ UNSEEN_MARKS = regex.compile(r"[[\p{GCB=Extend}\p{GCB=ZWJ}]&&\p{Default_Ignorabl
 INVISIBLE = "\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Characters that nobody sees: soft hyphens, word joiners and marks of the writing direction. Inside a word they belong
 to it; anywhere else they are blanks."""
-ZERO_WIDTH_SPACE = "\u200b"
-"""A blank that nobody sees: it separates words, mostly those of scripts without blanks."""
-
-_BLANK = frozenset(INVISIBLE + ZERO_WIDTH_SPACE)
+BLANKS = regex.compile(r"[\s\p{Cc}[\p{Default_Ignorable_Code_Point}--\p{L}]]*+", regex.V1)
+"""Blanks, control characters, and what no font shows: joiners, selectors, marks of the writing direction. The letters
+among the latter are the fillers of Hangul, which belong to the syllables beside them."""
 _WITHOUT_INVISIBLE = dict.fromkeys(map(ord, INVISIBLE))
 
 
@@ -43,7 +42,7 @@ def behind_unseen(text: str, place: int) -> int:
 
 def is_blank(cluster: str) -> bool:
     """Whether a cluster that stands outside of words shows nothing."""
-    return cluster.isspace() or cluster in _BLANK
+    return BLANKS.fullmatch(cluster) is not None
 
 
 def as_typed(word: str) -> str:

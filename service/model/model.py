@@ -86,6 +86,10 @@ class Unread(ModelError):
     cause = Cause.UNKNOWN_WORDS
 
 
+class UnknownLabels(Unread):
+    """The tokenizer does not know the words of any label that was asked for."""
+
+
 class Model:
     """A loaded GLiNER of any architecture, in evaluation mode on one device.
 
@@ -110,6 +114,8 @@ class Model:
         self.batch_tokens = self.runner.batch_tokens
         self._known_groups: dict[tuple[str, ...], list[Group]] = {}
         """Groups by label set: most requests use one of a few label sets."""
+        self._known_unknowns: dict[tuple[str, ...], list[str]] = {}
+        """What `unknown_labels` says, by label set."""
 
     @classmethod
     def load(cls, source: str, device: str = "auto", window_words: int = 0) -> Model:
@@ -207,8 +213,16 @@ class Model:
 
         `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.
 
-        Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read.
+        Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read, and
+        UnknownLabels where that is so of all labels.
         """
+        unknown = self.unknown_labels(labels)
+        if unknown and len(unknown) == len(set(labels)):
+            raise UnknownLabels(
+                f"the model's tokenizer does not know the words of any label ({', '.join(unknown)[:60]}), so nothing "
+                "was looked for; give the labels predicted_values in a language of the model, or set SPANLOOP_MODEL to "
+                "a model for this language"
+            )
         words = split(text, self.splitter, self.subtokens)
         if not self.reads(words):
             scripts = ", ".join(sorted({script_of(word) for word in self._unknown(words)} - {COMMON})[:3])
@@ -266,8 +280,25 @@ class Model:
         return [
             word
             for word, of_word in zip(words.asked, ids, strict=True)
-            if _has_letter(word) and all(one == self.subtokens.unknown for one in of_word)
+            if _has_letter(word) and self.subtokens.knows_nothing(of_word)
         ]
+
+    def unknown_labels(self, labels: Sequence[str]) -> list[str]:
+        """The labels of whose words the tokenizer knows nothing, sorted: the model sees them as one and the same.
+
+        A bi-encoder has another tokenizer for labels, which is not asked.
+        """
+        key = tuple(labels)
+        found = self._known_unknowns.get(key)
+        if found is None:
+            ids = {label: self.subtokens.of([label])[0] for label in key if self.prompted}
+            found = sorted(label for label in ids if self.subtokens.knows_nothing(ids[label]))
+            if found:
+                log.warning("the model's tokenizer does not know the words of the labels %s: they find nothing", found)
+            if len(self._known_unknowns) >= LABEL_SETS_KEPT:
+                self._known_unknowns.clear()
+            self._known_unknowns[key] = found
+        return found
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans in each window's zone, with those below its threshold, in code points of its text.
@@ -297,7 +328,10 @@ class Model:
         return self.extract_each([(text, labels) for text in texts], threshold)
 
     def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
-        """The spans of every (text, labels) pair, in order, decoded as the version does. A text not read has none."""
+        """The spans of every (text, labels) pair, in order, decoded as the version does. A text not read has none.
+
+        The certainty takes no account of labels that the tokenizer does not know.
+        """
         overlap = self.reading.overlap
         indexed: list[tuple[int, Window]] = []
         for index, (text, labels) in enumerate(questions):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
@@ -41,6 +41,12 @@ class Reading(BaseModel):
     window_words: PositiveInt | None = None
     """The most words in a window; None for the model's own limit."""
     overlap: Overlap = "flat"
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What predicts otherwise than GLiNER's words, the model's own windows and flat spans, by field."""
+        finer = {script: rung for script, rung in self.rungs.items() if rung != "words"}
+        return self.model_copy(update={"rungs": finer}).model_dump(exclude_defaults=True)
 
 
 def read(folder: Path) -> Reading:

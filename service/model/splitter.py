@@ -21,9 +21,10 @@ from service.model.scripts import BLANKLESS, COMMON, blankless, script_of
 WORD = re.compile(r"\w+(?:[-_]\w+)*|\S")
 """How GLiNER cuts (its WhitespaceTokenSplitter)."""
 NOT_PLAIN = re.compile(
-    "[^\x00-\xac\xae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\u2190-\u22ff]"
+    "[^\t-\r\x1c-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20c0\u2190-\u22ff]"
 )
-"""Characters that GLiNER may cut from their word, or that may be of a script without blanks."""
+"""Characters that GLiNER may cut from their word, or that may be of a script without blanks, and control characters, of
+which GLiNER makes words."""
 ACROSS_BLANKS = regex.compile(r"\p{GCB=Prepend}|\s[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]")
 """Where a cluster may contain a blank beside something that is not blank."""
 CHUNK = re.compile(r"\S+")
@@ -136,9 +137,13 @@ def _closed(text: str, start: int, end: int, place: int) -> list[Stretch]:
     return [(start, end), *((at, at + 1) for at in range(end, place) if text[at] == HYPHEN)] if start >= 0 else []
 
 
-@lru_cache(maxsize=KEPT_WORDS)
 def _kind(cluster: str) -> tuple[str, str]:
     """What a cluster is in a text, and the name of a letter's blankless script."""
+    return _known_kind(cluster) if len(cluster) <= KEPT_CHARACTERS else _known_kind.__wrapped__(cluster)
+
+
+@lru_cache(maxsize=KEPT_WORDS)
+def _known_kind(cluster: str) -> tuple[str, str]:
     if cluster == HYPHEN:
         return "hyphen", ""
     if cluster in INVISIBLE:

@@ -10,6 +10,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+BLANK_PIECES = "\u2581\u0120"
+"""How vocabularies write a blank: SentencePiece and byte-level BPE."""
+
 
 class Subtokens:
     """A private copy of a tokenizer: other threads may set truncation and padding on the original."""
@@ -21,6 +24,9 @@ class Subtokens:
         self._backend.no_padding()
         self.unknown: int | None = tokenizer.unk_token_id
         """The sub-token of what the tokenizer does not know; None for a tokenizer that knows everything."""
+        vocabulary = self._backend.get_vocab()
+        self.nothing = frozenset(vocabulary[piece] for piece in vocabulary if not piece.strip(BLANK_PIECES))
+        """Sub-tokens that stand for blanks alone, such as the one that marks the beginning of a word."""
         self.opening, self.closing = self._special()
         """The special tokens with which every text begins and ends."""
 
@@ -31,6 +37,10 @@ class Subtokens:
         for word in encoding.word_ids:
             counts[word] += 1
         return encoding.ids, counts
+
+    def knows_nothing(self, ids: Sequence[int]) -> bool:
+        """Whether the sub-tokens of a word say nothing of it: that it is unknown, and at most where it begins."""
+        return self.unknown in ids and self.nothing.issuperset(one for one in ids if one != self.unknown)
 
     def cuts(self, word: str) -> list[int]:
         """The code points inside a word at which the tokenizer cuts it."""

@@ -7,9 +7,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from service.model.reading import Overlap
+from service.model.reading import Overlap, Reading
 
-FORMAT = 1
+PLAIN_FORMAT = 1
+"""The format of versions that every release predicts alike with: all releases serve them."""
+FORMAT = 2
+"""The format of versions whose reading decides what is predicted. A release from before readings passes its file over,
+and one from before the choices of a reading were carried out reads it and does otherwise: both would predict something
+else. They refuse this format."""
 FILE = "lineage.json"
 
 
@@ -44,7 +49,8 @@ class Lineage(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = FORMAT
+    format: int = PLAIN_FORMAT
+    """What `format_of` says of the version's reading."""
     version: str
     created: datetime
     run: str
@@ -77,6 +83,11 @@ class Lineage(BaseModel):
 
 class FormatError(RuntimeError):
     """A version was published in a newer format than this program reads."""
+
+
+def format_of(reading: Reading) -> int:
+    """The lowest format whose releases predict what a version with this reading does."""
+    return FORMAT if reading.changes else PLAIN_FORMAT
 
 
 def read(folder: Path) -> Lineage:

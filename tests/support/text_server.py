@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TEXT = "Zoë met Alice 😀"
@@ -13,6 +13,8 @@ TEXT = "Zoë met Alice 😀"
 
 class TextServer(ThreadingHTTPServer):
     """Answers by path: `/a.txt` has TEXT, `/long` is long, `/slow` slow, `/gone` is not there, `/to/X` leads to X.
+
+    `/drips` sends its header for half a minute, `/pours` a text without a length; or until the client goes.
 
     Where a test sets `texts`, only these are there.
     """
@@ -23,6 +25,8 @@ class TextServer(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.port}"
         self.asked: list[tuple[str, str]] = []
         """The path and the Host of each request."""
+        self.sat_out: list[str] = []
+        """The paths whose drips a client waited for to the end."""
         self.texts: dict[str, bytes] = {}
 
 
@@ -38,12 +42,24 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/slow":
             time.sleep(1)
+        if self.path in ("/drips", "/pours"):
+            self.drip("x-more: 1\r\n" if self.path == "/drips" else "\r\nmore")
+            return
         known = {"/a.txt": b"\xef\xbb\xbf" + TEXT.encode(), "/long": b"x" * 5000, "/slow": b"slow"}
         content = (self.server.texts or known).get(self.path, b"")
         self.send_response(200 if content else 404)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def drip(self, more: str) -> None:
+        self.close_connection = True
+        with suppress(OSError):  # the client has gone
+            self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+            for _ in range(600):
+                self.wfile.write(more.encode())
+                time.sleep(0.05)
+            self.server.sat_out.append(self.path)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

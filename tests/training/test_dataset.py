@@ -78,6 +78,13 @@ def test_blanks_at_the_edges_of_a_span_are_trimmed(shared_model):
     assert unfit == ["is empty", "begins or ends inside a word"]
 
 
+def test_what_nobody_sees_at_the_edges_of_a_span_is_trimmed(shared_model):
+    text = "the \u200dhouse \u200d\x07today"
+    slices, unfit = aligned_slices(shared_model, text, (3, 13), (5, 11), (11, 13))
+    assert slices == ["house"] * 2
+    assert unfit == ["is empty"]
+
+
 def test_trimmed_spans_are_learnt_and_counted(shared_model):
     text = "We met Jane Smith\n today"
     document = Document(text, ("person",), (Span(6, 18, "person", 1.0), Span(19, 24, "person", 1.0)))

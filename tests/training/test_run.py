@@ -90,7 +90,7 @@ def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(ben
     assert run.scores["new"].f1 > run.scores["base"].f1
     lineage = one.store.get(run.version)
     assert one.live.read().live == lineage.version == run.version
-    assert (lineage.run, lineage.projects, lineage.better) == ("run-1", (1,), True)
+    assert (lineage.run, lineage.projects, lineage.better, lineage.format) == ("run-1", (1,), True, 1)
     assert lineage.annotations == tuple(range(100, 160))
     assert sum(lineage.tasks.values()) == 60
     assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(60))
@@ -376,6 +376,7 @@ def test_spans_inside_words_are_learnt_by_a_version_that_cuts_finer(bench, studi
     assert "left out" not in run.message
     served = Model.load(str(one.store.fetch(run.version)), "cpu")
     assert served.reading.rungs == {"Latin": "digits"}
+    assert one.store.get(run.version).format == 2
     text = "the house of Alice99"
     assert [text[s.start : s.end] for s in served.extract([text], ["city", "person"], 0.5)[0].spans] == ["Alice"]
 
@@ -436,6 +437,13 @@ def test_spans_that_are_left_out_are_named_in_a_file_for_the_owner_alone(bench, 
     assert wide_ones
     assert "zoo zoo" in wide_ones[0]["excerpt"]
     assert not list(one.runs.work(run.id).glob("project-*"))
+
+
+def test_a_run_for_a_label_whose_words_the_model_does_not_know_is_refused_with_what_to_do(bench, studio):
+    studio.projects[1].label_config = CONFIG.replace('"person"', '"人名"')
+    studio.projects[1].export = annotated(60, label="人名")
+    with pytest.raises(Unlearnable, match=r"'人名': \d+ of \d+ spans .*give the label predicted_values"):
+        bench().execute()
 
 
 def test_a_run_that_cannot_learn_most_spans_of_a_label_is_refused_with_the_reason(bench, studio):

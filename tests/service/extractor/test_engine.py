@@ -380,6 +380,15 @@ def test_a_text_that_the_tokenizer_does_not_know_fails_with_the_reason(engine, s
     assert "does not know most of its words (Han)" in answer.items[0][0].reason
 
 
+def test_labels_that_the_tokenizer_does_not_know_are_never_answered_with_certainty(engine, shared_model):
+    engine.swap(Loaded("one", shared_model))
+    asked = [Question(["in the house"], labels) for labels in (["地点"], ["person", "地点"])]
+    (none,), (some,) = asyncio.run(engine.ask(asked, 0.5, 20)).items
+    assert none.is_unread
+    assert "does not know the words of any label (地点)" in none.reason
+    assert some.certainty == 0
+
+
 def test_a_closed_engine_refuses_new_requests(shared_model):
     engine = Engine()
     engine.swap(Loaded("one", shared_model))

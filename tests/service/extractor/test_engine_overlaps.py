@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Question
 from service.model.reading import Reading
+from service.model.spans import decide
 
 PAIR = ("person", "person today")
 
@@ -46,3 +48,31 @@ def test_a_candidate_below_its_labels_threshold_hides_none_above_its_own(engine,
     own = {better.label: better.score + (1 - better.score) / 2}
     (found,) = answer(engine, Question(["Alice"], PAIR, own)).items[0]
     assert labels([found]) == [[label for label in PAIR if label != better.label]]
+
+
+def test_a_request_is_taken_in_while_the_spans_of_another_are_decided(engine, shared_model, monkeypatch):
+    deciding, goes_on = threading.Event(), threading.Event()
+
+    def decide_late(*given):
+        deciding.set()
+        assert goes_on.wait(60)
+        return decide(*given)
+
+    monkeypatch.setattr("service.extractor.pending.decide", decide_late)
+    engine.swap(Loaded("one", shared_model))
+
+    async def both():
+        first = asyncio.create_task(engine.ask([Question(["Alice"], PAIR)], 0.5, 60))
+        await asyncio.to_thread(deciding.wait, 60)
+        release = threading.Timer(30, goes_on.set)  # if the engine holds its lock, this test must fail and end
+        release.start()
+        second = asyncio.create_task(engine.ask([Question(["Bob"], PAIR)], 0.5, 60))
+        await asyncio.sleep(0)
+        waiting, was_free = engine.queued, not goes_on.is_set()
+        goes_on.set()
+        release.cancel()
+        return waiting, was_free, await first, await second
+
+    waiting, was_free, *answers = asyncio.run(both())
+    assert (waiting, was_free) == (2, True)
+    assert [len(one.items[0][0].spans) for one in answers] == [1, 1]

@@ -19,6 +19,7 @@ from tests.support.json_values import JSON
         ("$text", {"text": ["x"]}, ["x"]),
         ("$m[0].text", {"m": [{"text": "Ann"}]}, "Ann"),
         ("$m[1].text", {"m": [{"text": "Ann"}]}, None),
+        (f"$m[{'1' * 5000}].text", {"m": [{"text": "Ann"}]}, None),
         ("$m.0.text", {"m": [{"text": "Ann"}]}, "Ann"),
         ("$a.b.c", {"a": {"b": {"c": "deep"}}}, "deep"),
         ("$a.b", {"a.b": "flat", "a": {"b": "deep"}}, "flat"),

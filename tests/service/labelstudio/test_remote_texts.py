@@ -75,8 +75,14 @@ def test_redirects_are_followed_and_each_is_checked(files):
 def test_a_text_that_is_too_long_gone_or_slow_says_so(files):
     assert "too long" in unread("127.0.0.1", f"{files.url}/long")
     assert "404" in unread("127.0.0.1", f"{files.url}/gone")
-    assert "ReadTimeout" in unread("127.0.0.1", f"{files.url}/slow", deadline=time.monotonic() + 0.2)
+    assert "took too long" in unread("127.0.0.1", f"{files.url}/slow", deadline=time.monotonic() + 0.2)
     assert "ConnectError" in unread("127.0.0.1", "http://127.0.0.1:9/a.txt")
+
+
+@pytest.mark.parametrize("path", ["/drips", "/pours", "/to//drips"])
+def test_a_server_that_sends_little_by_little_is_given_up_in_time(files, path):
+    assert "took too long" in unread("127.0.0.1", f"{files.url}{path}", deadline=time.monotonic() + 0.5)
+    assert files.sat_out == []
 
 
 @pytest.mark.parametrize(

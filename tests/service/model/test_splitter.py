@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from service.model.graphemes import is_blank
 from service.model.reading import Rung
 from service.model.scripts import script_of
-from service.model.splitter import Splitter
+from service.model.splitter import Splitter, _known_kind
 
+CONTROLS = "".join(map(chr, [*range(9), *range(14, 28), *range(127, 160)]))
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 SCRIPTS = ("Latin", "Han", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Hangul", "Hebrew", "Arabic", "Devanagari")
 SCRIPTS += ("Cyrillic", "Common", "Unknown")
@@ -153,6 +154,30 @@ def test_a_word_cut_out_of_its_text_is_one_word_again(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (" \u200d ", []),
+        ("\ufe0f", []),
+        ("\u034f", []),
+        ("\x07\x00", []),
+        ("\u200cکتاب", ["کتاب"]),
+        ("در \u200cکتاب", ["در", "کتاب"]),
+        ("Alice \u200d met\x07 Bob", ["Alice", "met", "Bob"]),
+        ("☺\ufe0f", ["☺\ufe0f"]),
+        (" \u0301", [" \u0301"]),
+    ],
+)
+def test_what_shows_nothing_is_no_word(text, words):
+    assert words_of(text) == words
+
+
+def test_a_cluster_of_a_book_full_of_marks_is_not_kept_in_memory():
+    kept = _known_kind.cache_info().currsize
+    assert words_of("e" + "\u0301" * 500_000) == ["e" + "\u0301" * 500_000]
+    assert _known_kind.cache_info().currsize == kept
+
+
+@pytest.mark.parametrize(
     ("word", "asked"),
     [
         ("Ber\u00adlin", "Berlin"),
@@ -173,7 +198,7 @@ def test_a_word_has_the_script_of_its_first_letter(word, script):
     assert script_of(word) == script
 
 
-@given(text=st.text(st.characters(max_codepoint=0x2FF, exclude_characters="\u00ad"), max_size=60))
+@given(text=st.text(st.characters(max_codepoint=0x2FF, exclude_characters="\u00ad" + CONTROLS), max_size=60))
 def test_a_plain_text_is_cut_as_gliner_cuts_it(text):
     assert list(splitter()(text)) == list(WhitespaceTokenSplitter()(text))
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from service.model.reading import Reading
 from service.versions import lineage as lineages
-from service.versions.lineage import FORMAT, Canary, FormatError
+from service.versions.lineage import FORMAT, PLAIN_FORMAT, Canary, FormatError, format_of
 
 
 def test_a_lineage_comes_back_as_it_was_written(tmp_path, lineage):
@@ -26,3 +27,16 @@ def test_fields_of_a_later_release_of_this_format_are_passed_over(tmp_path, line
     content = json.loads((tmp_path / lineages.FILE).read_text())
     (tmp_path / lineages.FILE).write_text(json.dumps({**content, "novelty": 1}))
     assert lineages.read(tmp_path) == lineage()
+
+
+@pytest.mark.parametrize(
+    "reading", [Reading(rungs={"Latin": "digits"}), Reading(window_words=96), Reading(overlap="nested")]
+)
+def test_a_version_that_an_older_release_would_serve_otherwise_has_a_format_that_it_refuses(tmp_path, lineage, reading):
+    lineages.write(tmp_path, lineage(format=format_of(reading)))
+    assert json.loads((tmp_path / lineages.FILE).read_text())["format"] == 2
+    assert lineages.read(tmp_path).format == FORMAT
+
+
+def test_a_version_with_the_reading_of_older_releases_has_a_format_that_they_serve():
+    assert format_of(Reading()) == format_of(Reading(rungs={"Latin": "words"})) == PLAIN_FORMAT == 1
