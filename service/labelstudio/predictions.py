@@ -67,10 +67,23 @@ class Predictions:
     def write(self, items: Sequence[bytes]) -> int:
         """Store predictions: how many are stored. Each is JSON with `task`, `result`, `score` and `model_version`.
 
+        Label Studio checks each against the label config as it is written, and leaves out what does not fit: regions
+        of a Repeater's controls, and labels that a task brings itself (1.23.2). `write_alone` checks nothing.
+
         Raises NotKnown where the answer does not come, and NotStored where they are refused.
         """
         path = f"/api/projects/{self._project}/import/predictions"
-        body, kind = b"[" + b",".join(items) + b"]", {"Content-Type": "application/json"}
+        created = decoded(self._sent(path, b"[" + b",".join(items) + b"]"), self._url).get("created")
+        if not isinstance(created, int):
+            raise no_api(self._url, f"answered {path} without the number of predictions")
+        return created
+
+    def write_alone(self, item: bytes) -> None:
+        """Store one prediction as it is. It raises what `write` raises."""
+        self._sent("/api/predictions/", item)
+
+    def _sent(self, path: str, body: bytes) -> httpx.Response:
+        kind = {"Content-Type": "application/json"}
         try:
             with explained(self._url):
                 response = self._connection.post(path, content=body, headers=kind, timeout=WRITE_SECONDS)
@@ -84,10 +97,7 @@ class Predictions:
             raise NotKnown(str(refusal(self._url, response.status_code, path)))
         if response.status_code in REFUSED and response.status_code != httpx.codes.FORBIDDEN:
             raise NotStored(response.status_code)
-        created = decoded(self._accepted(response), self._url).get("created")
-        if not isinstance(created, int):
-            raise no_api(self._url, f"answered {path} without the number of predictions")
-        return created
+        return self._accepted(response)
 
     def surplus(self) -> int:
         """How many predictions of the version there are beside one a task.

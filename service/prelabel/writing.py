@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,6 +31,10 @@ UNKNOWN_SECONDS = 10.0
 """After a write without an answer: seconds until Label Studio is asked what it has stored."""
 WRITES_MAX = 5
 """How often predictions are sent, at most."""
+
+
+Send = Callable[[Sequence[bytes]], int]
+"""Sends predictions in one request: how many are stored. Raises NotKnown and NotStored."""
 
 
 class Prediction(NamedTuple):
@@ -80,43 +84,54 @@ class Writer:
     def _write(self, request: Sequence[Prediction]) -> None:
         left = self._lacking(request)
         self._standing.count(skipped=len(request) - len(left))
-        if not self._stored(left, WRITES_MAX) and len(left) > 1:
+        if not self._stored(left, WRITES_MAX, self._predictions.write) and len(left) > 1:
             raise LabelStudioError(
                 f"Label Studio, or a proxy in front of it, refused each of {len(left)} predictions, in the end one by "
                 "one. None of them is stored; the log of whichever refused them says why."
             )
 
-    def _stored(self, left: Sequence[Prediction], writes: int) -> int:
-        """Send predictions at most so many times: how many are stored. What is refused is halved and sent again."""
+    def _stored(self, left: Sequence[Prediction], writes: int, send: Send) -> int:
+        """Send predictions at most so many times: how many are stored.
+
+        What is refused is halved and sent again. What Label Studio has left out is sent one by one.
+        """
         if not left:
             return 0
         try:
-            stored = self._send(left)
+            is_whole = self._send(left, send) == len(left)
         except NotKnown as error:
             if writes == 1:
                 raise
             log.warning("whether %d predictions were stored is not known (%s); Label Studio is asked", len(left), error)
             self._stopping.rest(UNKNOWN_SECONDS)
             lacking = self._lacking(left)
-            self._standing.count(written=len(left) - len(lacking))
-            return len(left) - len(lacking) + self._stored(lacking, writes - 1)
+            return self._counted(left, lacking) + self._stored(lacking, writes - 1, send)
         except NotStored as error:
             if len(left) == 1:
                 log.warning("the prediction of task %d (%d bytes) is given up: %s", *_told(left[0]), error)
                 self._standing.count(reasons={f"its prediction was refused with {error.status}": 1})
                 return 0
             middle = len(left) // 2
-            return self._stored(left[:middle], writes) + self._stored(left[middle:], writes)
-        untaken = len(left) - stored
-        self._standing.count(written=stored, reasons={"Label Studio did not take it": untaken} if untaken else {})
-        return stored
+            return self._stored(left[:middle], writes, send) + self._stored(left[middle:], writes, send)
+        lacking = [] if is_whole else self._lacking(left)
+        return self._counted(left, lacking) + sum(self._stored([one], writes, self._alone) for one in lacking)
 
-    def _send(self, left: Sequence[Prediction]) -> int:
+    def _counted(self, sent: Sequence[Prediction], lacking: Sequence[Prediction]) -> int:
+        """Count as written what was sent and lacks no more."""
+        self._standing.count(written=len(sent) - len(lacking))
+        return len(sent) - len(lacking)
+
+    def _alone(self, contents: Sequence[bytes]) -> int:
+        (content,) = contents
+        self._predictions.write_alone(content)
+        return 1
+
+    def _send(self, left: Sequence[Prediction], send: Send) -> int:
         """One request: how many are stored. While its answer is not known, the version is in doubt."""
         before = self._standing.now.in_doubt
         self._doubt(before)
         try:
-            stored = self._predictions.write([one.content for one in left])
+            stored = send([one.content for one in left])
         except NotKnown:
             self._doubt(before)
             raise

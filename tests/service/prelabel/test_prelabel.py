@@ -274,6 +274,17 @@ def test_a_task_that_was_deleted_meanwhile_costs_no_other_its_prediction(studio,
     assert done.stands.reasons == {"its prediction was refused with 400": 1}
 
 
+@pytest.mark.parametrize("passed_over", ['"x"', V1])
+def test_what_an_import_leaves_out_is_stored_one_by_one(studio, source, make, passed_over):
+    studio.passed_over = passed_over
+    studio.texts[77] = studio.texts[300] = "other"
+    source.results = {"other": ["x"]}
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.written, done.stands.failed) == (COUNT, 0)
+
+
 def test_a_proxy_that_refuses_every_prediction_ends_it(studio, make):
     studio.proxy_refuses = V1
     with pytest.raises(LabelStudioError, match="refused each of"):
