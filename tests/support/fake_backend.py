@@ -22,6 +22,9 @@ class FakeBackend:
         self.status: Callable[[list[str]], int] = lambda texts: 200
         """The status that a request with some texts is answered with; 0: the connection is broken off."""
 
+        self.error: Callable[[list[str], str], str] = lambda texts, text: ""
+        """Why a text of a request has no result; empty: it has one."""
+
     def answer(self, path: str, sent: Any) -> tuple[int, Any]:
         if path == "/model_version":
             return 200, {"model_version": VERSION}
@@ -30,7 +33,11 @@ class FakeBackend:
         status = self.status(texts)
         if status != 200:
             return status, {"error": f"request {len(self.asked)}"}
-        return 200, {"results": [{"result": [], "score": 0.5, "model_version": VERSION} for _ in texts]}
+        return 200, {"results": [self._item(texts, text) for text in texts]}
+
+    def _item(self, texts: list[str], text: str) -> dict[str, Any]:
+        error = self.error(texts, text)
+        return {**({"error": error} if error else {"result": []}), "score": 0.5, "model_version": VERSION}
 
 
 @contextmanager
