@@ -106,18 +106,18 @@ class Work:
 
     def _take(self, answered: Sequence[tuple[Item, Item]]) -> None:
         """Take over what a batch answered, as far as the version goes."""
-        reasons: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
         other = ""
         for task, item in answered:
             version = item.get("model_version", self._version)
             if version != self._version:
                 other = str(version)
                 continue
-            if "error" in item:
-                reasons[str(item["error"])] += 1
             if "result" in item:  # a task that cannot be read has an empty prediction with score 0, which sorts first
                 self._writer.add(task["id"], item)
-        self._standing.count(reasons=reasons)
+            else:
+                failed[str(item.get("error"))] += 1
+        self._standing.count(failed=failed)
         if other:
             raise VersionChanged(
                 f"Version {other} answers now. The predictions of {self._version} that were made before are "

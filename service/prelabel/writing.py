@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -41,6 +42,8 @@ class Prediction(NamedTuple):
     task: int
     content: bytes
     """As JSON."""
+    unread: str
+    """Why the task could not be read; empty where it was."""
 
 
 class Writer:
@@ -63,7 +66,8 @@ class Writer:
     def add(self, task: int, item: Item) -> None:
         """Gather a task's prediction, by ascending ids; it is not written yet."""
         stored = {"task": task, "result": item["result"], "score": item["score"], "model_version": self._version}
-        self._gathered.append(Prediction(task, json.dumps(stored, separators=(",", ":")).encode()))
+        content = json.dumps(stored, separators=(",", ":")).encode()
+        self._gathered.append(Prediction(task, content, str(item.get("error", ""))))
         self._bytes += len(self._gathered[-1].content)
 
     @property
@@ -109,7 +113,7 @@ class Writer:
         except NotStored as error:
             if len(left) == 1:
                 log.warning("the prediction of task %d (%d bytes) is given up: %s", *_told(left[0]), error)
-                self._standing.count(reasons={f"its prediction was refused with {error.status}": 1})
+                self._standing.count(failed={f"its prediction was refused with {error.status}": 1})
                 return 0
             middle = len(left) // 2
             return self._stored(left[:middle], writes, send) + self._stored(left[middle:], writes, send)
@@ -118,8 +122,10 @@ class Writer:
 
     def _counted(self, sent: Sequence[Prediction], lacking: Sequence[Prediction]) -> int:
         """Count as written what was sent and lacks no more."""
-        self._standing.count(written=len(sent) - len(lacking))
-        return len(sent) - len(lacking)
+        left = {one.task for one in lacking}
+        written = [one for one in sent if one.task not in left]
+        self._standing.count(written=len(written), unread=Counter(one.unread for one in written if one.unread))
+        return len(written)
 
     def _alone(self, contents: Sequence[bytes]) -> int:
         (content,) = contents

@@ -10,6 +10,7 @@ from service.labelstudio import pages
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.predictions import Predictions, view_filters
+from service.labelstudio.regions import unread_item
 from service.prelabel import work, writing
 from service.prelabel.backend import BackendError, BatchFailed
 from service.prelabel.batches import Batches
@@ -52,6 +53,8 @@ class Source:
     def _item(self, text):
         if "unreadable" in text:
             return {"error": "the text has half a character in it", "model_version": self.version_now}
+        if text == "blank":
+            return unread_item("no text under $text", self.version_now, is_lasting=True)
         result = self.results.get(text, self.result)
         return {"result": result, "score": 0.5, "model_version": self.version_now}
 
@@ -343,6 +346,18 @@ def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make
     assert studio.of(V1) == [number for number in range(1, COUNT + 1) if number not in (7, 300)]
     assert done.stands.reasons == {"the text has half a character in it": 2}
     assert "2 × the text has half a character" in done.stands.message
+
+
+def test_a_task_that_cannot_be_read_is_counted_once_with_its_reason(studio, source, make):
+    for number in range(1, 201):
+        studio.texts[number] = "blank"
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.done, done.stands.written, done.stands.failed) == (COUNT, COUNT, 0)
+    assert done.stands.reasons == done.stands.unread == {"no text under $text": 200}
+    assert f"{COUNT} predictions" in done.stands.message
+    assert "200 × no text under $text" in done.stands.message
 
 
 def test_it_ends_after_a_batch_when_it_is_asked_to(studio, source, make, monkeypatch):
