@@ -11,7 +11,7 @@ import httpx
 from service.labelstudio.connection import Connection, decoded, explained, no_api, refusal
 from service.labelstudio.errors import LabelStudioError, NoApi, ProjectGone
 from service.labelstudio.model_version import has_version, lacks_version
-from service.labelstudio.pages import TASKS_FIRST, Filter, Params, TaskPages, id_between
+from service.labelstudio.pages import TASKS_FIRST, TASKS_MAX, Filter, Params, TaskPages, id_between
 
 WRITE_SECONDS = 300.0
 """How long a write is waited for. Label Studio 1.23.2 counts all tasks of the project anew after each."""
@@ -21,6 +21,8 @@ TRY_LATER = (408, 429)
 
 BARE: Params = {"resolve_uri": "true"}
 """Tasks come with their data as the editor would get it, without annotations and predictions."""
+IDS: Params = {"include": "id", "resolve_uri": "false"}
+"""Tasks come with their ids alone (Label Studio 1.23.2)."""
 
 
 class NotKnown(LabelStudioError):
@@ -57,12 +59,20 @@ class Predictions:
         """The condition that a task has no prediction of the version."""
         return lacks_version(self._version)
 
-    def having(self, first: int, last: int) -> set[int]:
-        """The ids of tasks between two ids that have a prediction of the version."""
-        conditions = [has_version(self._version), id_between(first, last)]
-        if not self._count(conditions):
+    def having(self, tasks: Sequence[int], filters: Sequence[Filter] = ()) -> set[int]:
+        """Those of some tasks, given by ascending ids, that have a prediction of the version.
+
+        There may be many tasks more between the first and the last of them. So those that have a prediction are read,
+        or those that lack one, whichever are fewer. One that no longer fulfils `filters` may count as having one.
+        """
+        between = id_between(tasks[0], tasks[-1])
+        there, lacking = [has_version(self._version), between], [self.lacking, *filters, between]
+        number = self._count(there)
+        if not number:
             return set()
-        return {task["id"] for page in self.pages().read(conditions, params=BARE) for task in page.tasks}
+        if number <= self._count(lacking):
+            return self._ids(there).intersection(tasks)
+        return set(tasks) - self._ids(lacking)
 
     def write(self, items: Sequence[bytes]) -> int:
         """Store predictions: how many are stored. Each is JSON with `task`, `result`, `score` and `model_version`.
@@ -150,8 +160,11 @@ class Predictions:
             self._accepted(response)
 
     def _count(self, conditions: Sequence[Filter]) -> int:
-        page = next(self.pages(size=1).read(conditions, params=BARE), None)
+        page = next(self.pages(size=1).read(conditions, params=IDS), None)
         return page.left if page else 0
+
+    def _ids(self, conditions: Sequence[Filter]) -> set[int]:
+        return {task["id"] for page in self.pages(TASKS_MAX).read(conditions, params=IDS) for task in page.tasks}
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         if response.status_code == httpx.codes.NOT_FOUND:

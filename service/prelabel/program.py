@@ -89,7 +89,7 @@ class Program:
         self._standing.know(version=version, in_doubt=in_doubt)
         predictions = Predictions(connection, client.url, project, version)
         batches = Batches(source, project, label_config, self._stopping, self._settings.prelabel_pause)
-        writer = Writer(predictions, version, self._standing, self._stopping, settle)
+        writer = Writer(predictions, filters, version, self._standing, self._stopping, settle)
         outcome = Work(self._standing, filters, batches, predictions, writer, self._stopping).run()
         if outcome == "done":
             self._kept.settled(project, in_doubt)

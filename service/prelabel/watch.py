@@ -51,4 +51,6 @@ def brief(prelabelling: Prelabelling) -> Prelabelling:
 
 def _short(reasons: Mapping[str, int]) -> dict[str, int]:
     """The most frequent reasons, each cut. Those that begin alike are one."""
-    return most_frequent(*({reason[:REASON_CHARACTERS]: count} for reason, count in reasons.items()), number=REASONS_MAX)
+    return most_frequent(
+        *({reason[:REASON_CHARACTERS]: count} for reason, count in reasons.items()), number=REASONS_MAX
+    )

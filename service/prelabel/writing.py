@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.labelstudio.errors import LabelStudioError
+from service.labelstudio.pages import Filter
 from service.labelstudio.predictions import NotKnown, NotStored, Predictions
 from service.prelabel.batches import Item
 from service.prelabel.progress import Standing, now
@@ -50,10 +51,17 @@ class Writer:
     """Writes predictions of one version. Those of tasks that have one already are left out."""
 
     def __init__(
-        self, predictions: Predictions, version: str, standing: Standing, stopping: Stopping, settle: float
+        self,
+        predictions: Predictions,
+        filters: Sequence[Filter],
+        version: str,
+        standing: Standing,
+        stopping: Stopping,
+        settle: float,
     ) -> None:
-        """`settle`: seconds after which Label Studio no longer stores what it has given no answer for."""
+        """`filters` choose the tasks that are predicted. `settle`: seconds after which Label Studio no longer stores what it has given no answer for."""
         self._predictions = predictions
+        self._filters = filters
         self._version = version
         self._standing = standing
         self._stopping = stopping
@@ -152,7 +160,7 @@ class Writer:
 
     def _lacking(self, some: Sequence[Prediction]) -> list[Prediction]:
         """Those whose tasks have no prediction of the version."""
-        there = self._predictions.having(some[0].task, some[-1].task)
+        there = self._predictions.having([one.task for one in some], self._filters)
         return [one for one in some if one.task not in there]
 
 

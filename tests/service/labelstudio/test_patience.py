@@ -63,7 +63,7 @@ def test_pages_come_when_the_proxy_has_a_server_again(studio, predictions, statu
 
 
 @pytest.mark.parametrize("status", [502, 503])
-@pytest.mark.parametrize("ask", [lambda of: of.having(1, 3), lambda of: of.write([item(1)])], ids=["read", "write"])
+@pytest.mark.parametrize("ask", [lambda of: of.having([1, 2, 3]), lambda of: of.write([item(1)])], ids=["read", "write"])
 def test_a_personal_access_token_is_exchanged_when_the_proxy_has_a_server_again(studio, predictions, status, ask):
     told = []
 
@@ -110,17 +110,17 @@ def test_patience_has_an_end_and_begins_anew_after_an_answer(studio, predictions
     asked = predictions(studio.url, Patience(wait, seconds=250))
     studio.broken = 503
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) == 4 + AGAIN
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) == 4 + AGAIN + 1 + AGAIN, "what has been waited for in vain is not waited for once more"
     studio.broken = 0
-    assert asked.having(1, 3) == set()
+    assert asked.having([1, 2, 3]) == set()
     studio.broken = 503
     begun = len(studio.asked)
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) - begun == 4 + AGAIN
 
 
@@ -128,7 +128,7 @@ def test_whoever_must_end_waits_no_longer(studio, predictions):
     told = []
     studio.broken = 503
     with pytest.raises(LabelStudioError):
-        predictions(studio.url, Patience(told.append, is_over=lambda: len(told) > 0)).having(1, 3)
+        predictions(studio.url, Patience(told.append, is_over=lambda: len(told) > 0)).having([1, 2, 3])
     assert len(told) == 1
 
 

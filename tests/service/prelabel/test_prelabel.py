@@ -65,7 +65,7 @@ class Process:
     def __init__(self, stands, filters, source, predictions, report, settle):
         self._standing = Standing(stands, report)
         self.stopping = Stopping()
-        writer = Writer(predictions, stands.version, self._standing, self.stopping, settle)
+        writer = Writer(predictions, filters, stands.version, self._standing, self.stopping, settle)
         batches = Batches(source, 1, LABEL_CONFIG, self.stopping)
         self._work = Work(self._standing, filters, batches, predictions, writer, self.stopping)
         self.run = self._work.run
@@ -144,6 +144,24 @@ def test_tasks_that_got_a_prediction_meanwhile_are_not_given_a_second(studio, so
     assert studio.of(V1) == list(range(1, COUNT + 1))
     assert done.stands.skipped >= 3
     assert done.stands.done == COUNT
+
+
+@pytest.mark.parametrize("there", [range(20, 430), range(1, COUNT, 3)], ids=["most", "few"])
+def test_a_write_asks_little_of_a_project_whose_other_tasks_have_predictions(studio, source, make, monkeypatch, there):
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 60.0)
+    studio.store([{"task": number, "model_version": V1} for number in there])
+    lacking = sorted(set(studio.texts) - set(there))
+
+    def retrieved(tasks):
+        source.before = lambda tasks: None
+        studio.store([{"task": number, "model_version": V1} for number in (lacking[0], lacking[9])])
+
+    source.before = retrieved
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.written, done.stands.skipped) == (len(lacking) - 2, 2)
+    assert studio.listed < min(len(there), len(lacking)) + 10
 
 
 def test_what_a_killed_process_was_sending_and_is_stored_later_is_there_once(studio, source, make):
