@@ -45,7 +45,8 @@ class Batches:
         """`pause`: it rests after each batch for so many times as long as the batch took."""
         self._source = source
         self._project = project
-        self._config = label_config
+        self.label_config = label_config
+        """What the backend is sent; it may be replaced between two batches."""
         self._stopping = stopping
         self._pause = pause
         self._size = float(BATCH_FIRST)
@@ -93,7 +94,7 @@ class Batches:
         """One item a task. A batch that keeps failing is halved, down to the task that alone has to be given up."""
         for _ in range(tries):
             try:
-                return self._source.predict(self._project, self._config, tasks)
+                return self._source.predict(self._project, self.label_config, tasks)
             except BatchFailed as error:
                 why = str(error)
         if len(tasks) == 1:

@@ -18,6 +18,7 @@ from service.labelstudio.patience import Patience
 from service.labelstudio.predictions import Predictions, view_filters
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.batches import Batches
+from service.prelabel.live import Live
 from service.prelabel.progress import Outcome, Prelabelling, Prelabellings, Standing, latest, now
 from service.prelabel.settings import PrelabelSettings
 from service.prelabel.stopping import Stopped, Stopping
@@ -79,18 +80,17 @@ class Program:
         self._standing.know(in_doubt=in_doubt)
         client = LabelStudio(self._settings, ASK_SECONDS, Patience(self._wait, self._stopping.is_set))
         connection = client.connect()
-        with ModelVersionField(client, project) as field:
-            label_config = field.read().label_config
         source = Backend(self._settings, self._stopping, self._wait)
-        version = source.version(project, label_config)
+        live = Live(source, project, lambda: _label_config(client, project))
+        version = live.version
         filters = view_filters(connection, client.url, project, view) if view is not None else []
         if is_first and IN_A_JOB in os.environ:
             in_doubt = latest(in_doubt, {version: now() + timedelta(seconds=settle)})
         self._standing.know(version=version, in_doubt=in_doubt)
         predictions = Predictions(connection, client.url, project, version)
-        batches = Batches(source, project, label_config, self._stopping, self._settings.prelabel_pause)
+        batches = Batches(source, project, live.config, self._stopping, self._settings.prelabel_pause)
         writer = Writer(predictions, filters, version, self._standing, self._stopping, settle)
-        outcome = Work(self._standing, filters, batches, predictions, writer, self._stopping).run()
+        outcome = Work(self._standing, live, filters, batches, predictions, writer, self._stopping).run()
         if outcome == "done":
             self._kept.settled(project, in_doubt)
         return outcome
@@ -104,6 +104,11 @@ class Program:
         self._kept.save(stands)
         if stands.version:
             self._bar.show(stands)
+
+
+def _label_config(client: LabelStudio, project: int) -> str:
+    with ModelVersionField(client, project) as field:
+        return field.read().label_config
 
 
 class Bar:

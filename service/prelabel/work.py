@@ -16,6 +16,7 @@ from service.labelstudio.pages import Filter, Page
 from service.labelstudio.predictions import BARE, Predictions
 from service.prelabel.backend import BackendError
 from service.prelabel.batches import Batches, Item
+from service.prelabel.live import Live, VersionChanged
 from service.prelabel.progress import Outcome, Prelabelling, Standing, latest, now
 from service.prelabel.stopping import Stopped, Stopping
 from service.prelabel.writing import Writer
@@ -26,16 +27,13 @@ SHARD_TASKS = 1000
 """Tasks whose ids have the same quotient by this are of one shard, so that a shard's tasks stand together in pages."""
 
 
-class VersionChanged(Exception):
-    """Another version answers now; the message names it."""
-
-
 class Work:
     """One process's share of a pre-labelling."""
 
     def __init__(
         self,
         standing: Standing,
+        live: Live,
         filters: Sequence[Filter],
         batches: Batches,
         predictions: Predictions,
@@ -43,7 +41,7 @@ class Work:
         stopping: Stopping,
     ) -> None:
         self._standing = standing
-        self._version = standing.now.version
+        self._live = live
         self._filters = [*filters, predictions.lacking]
         self._batches = batches
         self._predictions = predictions
@@ -73,6 +71,7 @@ class Work:
             for page in self._pages():
                 for answered in self._batches.predicted(page.tasks):
                     self._take(answered)
+            self._live.compare(self._batches)
         except (BackendError, VersionChanged, Stopped):
             self._writer.flush()
             raise
@@ -109,8 +108,8 @@ class Work:
         failed: Counter[str] = Counter()
         other = ""
         for task, item in answered:
-            version = item.get("model_version", self._version)
-            if version != self._version:
+            version = item.get("model_version", self._live.version)
+            if version != self._live.version:
                 other = str(version)
                 continue
             if "result" in item:  # a task that cannot be read has an empty prediction with score 0, which sorts first
@@ -119,14 +118,12 @@ class Work:
                 failed[str(item.get("error"))] += 1
         self._standing.count(failed=failed)
         if other:
-            raise VersionChanged(
-                f"Version {other} answers now. The predictions of {self._version} that were made before are "
-                "written. Run this again: it predicts the tasks that have none of the new version."
-            )
+            raise VersionChanged(self._live.ended_by(other))
         if self._stopping.is_set():
             raise Stopped
         if self._writer.is_due:
             self._writer.flush()
+        self._live.look(self._batches)
 
     def _settle(self) -> None:
         """Delete what came twice, once nothing that was in doubt can be stored any more."""
@@ -136,7 +133,7 @@ class Work:
             log.info("all tasks are done; what Label Studio may still store twice is waited for %.0f s", wait)
             self._standing.know(waits="all tasks are done; what Label Studio may still store twice is waited for")
             self._stopping.rest(wait)
-        for version in latest(doubts, {self._version: now()}):
+        for version in latest(doubts, {self._live.version: now()}):
             deleted = self._predictions.of(version).delete_surplus()
             if deleted:
                 log.warning("%d predictions of %s were stored twice; the second ones were deleted", deleted, version)

@@ -59,7 +59,8 @@ class Writer:
         stopping: Stopping,
         settle: float,
     ) -> None:
-        """`filters` choose the tasks that are predicted. `settle`: seconds after which Label Studio no longer stores what it has given no answer for."""
+        """`filters` choose the tasks that are predicted. `settle`: seconds after which Label Studio no longer stores
+        what it has given no answer for."""
         self._predictions = predictions
         self._filters = filters
         self._version = version

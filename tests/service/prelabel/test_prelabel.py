@@ -11,9 +11,10 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.predictions import Predictions, view_filters
 from service.labelstudio.regions import unread_item
-from service.prelabel import work, writing
+from service.prelabel import live, work, writing
 from service.prelabel.backend import BackendError, BatchFailed
 from service.prelabel.batches import Batches
+from service.prelabel.live import Live
 from service.prelabel.progress import Prelabelling, Standing, now
 from service.prelabel.stopping import Stopping
 from service.prelabel.work import Work
@@ -35,15 +36,18 @@ class Source:
     def __init__(self):
         self.version_now = V1
         self.asked = []
+        self.configs = []
+        """The label config of each request."""
         self.before = lambda tasks: None
         self.result = []
         self.results = {}
         """The result for a text, where it is not `result`."""
 
     def version(self, project, label_config):
-        return self.version_now
+        return V2 if "disease" in label_config else self.version_now
 
     def predict(self, project, label_config, tasks):
+        self.configs.append(label_config)
         self.before(tasks)
         if any(task["data"]["text"] == "poisonous" for task in tasks):
             raise BatchFailed("the backend gave no prediction (500)")
@@ -62,12 +66,14 @@ class Source:
 class Process:
     """A process of a pre-labelling."""
 
-    def __init__(self, stands, filters, source, predictions, report, settle):
+    def __init__(self, stands, filters, source, predictions, report, settle, read_config):
         self._standing = Standing(stands, report)
         self.stopping = Stopping()
         writer = Writer(predictions, filters, stands.version, self._standing, self.stopping, settle)
         batches = Batches(source, 1, LABEL_CONFIG, self.stopping)
-        self._work = Work(self._standing, filters, batches, predictions, writer, self.stopping)
+        self._work = Work(
+            self._standing, Live(source, 1, read_config), filters, batches, predictions, writer, self.stopping
+        )
         self.run = self._work.run
         self.stop = self.stopping.set
 
@@ -105,10 +111,10 @@ def connection(studio, settings):
 def make(studio, source, connection):
     """A new process of a pre-labelling; `facts` is what it knows at its start."""
 
-    def made(filters=(), report=lambda stands: None, settle=0.0, **facts):
+    def made(filters=(), report=lambda stands: None, settle=0.0, read_config=lambda: LABEL_CONFIG, **facts):
         stands = Prelabelling(project=1, version=source.version_now, **facts)
         predictions = Predictions(connection, studio.url, 1, stands.version)
-        return Process(stands, filters, source, predictions, report, settle)
+        return Process(stands, filters, source, predictions, report, settle, read_config)
 
     return made
 
@@ -355,6 +361,35 @@ def test_another_version_ends_it_after_what_was_made_is_written(studio, source, 
     assert studio.of(V1) == list(range(1, count + 1))
     assert make().run() == "done"
     assert studio.of(V2) == list(range(1, COUNT + 1))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_label_config_that_another_version_answers_for_ends_it(source, studio, make, monkeypatch, seconds):
+    monkeypatch.setattr(live, "LOOK_SECONDS", seconds)
+    config = [LABEL_CONFIG]
+
+    def changed(tasks):
+        if len(source.asked) > 100:
+            config[0] = LABEL_CONFIG.replace("city", "disease")
+
+    source.before = changed
+    done = make(read_config=lambda: config[0])
+    assert done.run() == "version changed"
+    assert "label config of project 1 has changed" in done.stands.message
+    assert V2 in done.stands.message
+    assert len(studio.of(V1)) == done.stands.written >= 100
+    if not seconds:
+        assert len(studio.of(V1)) < COUNT
+
+
+def test_a_label_config_that_changes_nothing_for_the_version_is_sent_from_then_on(source, studio, make, monkeypatch):
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.0)
+    coloured = LABEL_CONFIG.replace('value="city"', 'value="city" background="red"')
+    configs = [coloured, LABEL_CONFIG]
+    assert make(read_config=lambda: configs.pop() if len(configs) > 1 else coloured).run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert source.configs[0] == LABEL_CONFIG
+    assert source.configs[-1] == coloured
 
 
 def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make):
