@@ -17,6 +17,7 @@ class FakeBackend:
 
     def __init__(self) -> None:
         self.url = ""
+        self.authorizations: set[str] = set()
         self.asked: list[list[str]] = []
         """The texts of each request for predictions."""
         self.status: Callable[[list[str]], int] = lambda texts: 200
@@ -48,6 +49,7 @@ def serving() -> Iterator[FakeBackend]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.authorizations.add(self.headers.get("authorization", ""))
             status, body = state.answer(self.path, sent)
             if not status:
                 return
