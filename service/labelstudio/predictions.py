@@ -114,13 +114,34 @@ class Predictions:
 
         They are counted before the tasks that have one: what is written meanwhile may hide some, and makes none up.
         """
+        return self._numbers().get(self._version, 0) - self._count([has_version(self._version)])
+
+    def require_own_name(self) -> None:
+        """Raises LabelStudioError if Label Studio cannot tell the version's predictions from those of another.
+
+        Its filter finds a name within longer ones, with SQLite whatever the case of their letters (1.23.2).
+        """
+        self._numbers()
+
+    def _numbers(self) -> dict[str, int]:
+        """The number of predictions by version. Raises LabelStudioError as `require_own_name` does."""
         path = f"/api/projects/{self._project}/model-versions/"
         with explained(self._url):
             response = self._connection.get(path)
-        stored = decoded(self._accepted(response), self._url).get(self._version, 0)
-        if not isinstance(stored, int):
+        numbers = decoded(self._accepted(response), self._url)
+        if not all(isinstance(number, int) for number in numbers.values()):
             raise no_api(self._url, f"answered {path} with what are no numbers of predictions")
-        return stored - self._count([has_version(self._version)])
+        own = self._version.casefold()
+        longer = [
+            name for name, number in numbers.items() if number and name != self._version and own in name.casefold()
+        ]
+        if longer:
+            raise LabelStudioError(
+                f"Project {self._project} has predictions of {', '.join(longer)}. Label Studio's filter takes them for "
+                f"predictions of {self._version}, since the name contains that one, so the tasks that have none cannot "
+                "be found. Delete the predictions of the longer name in the project's Settings, Predictions."
+            )
+        return numbers
 
     def delete_surplus(self) -> int:
         """Leave each task the oldest of its predictions of the version: how many were deleted.

@@ -88,6 +88,7 @@ class Program:
             in_doubt = latest(in_doubt, {version: now() + timedelta(seconds=settle)})
         self._standing.know(version=version, in_doubt=in_doubt)
         predictions = Predictions(connection, client.url, project, version)
+        predictions.require_own_name()
         batches = Batches(source, project, live.config, self._stopping, self._settings.prelabel_pause)
         writer = Writer(predictions, filters, version, self._standing, self._stopping, settle)
         outcome = Work(self._standing, live, filters, batches, predictions, writer, self._stopping).run()

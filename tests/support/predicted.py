@@ -119,13 +119,13 @@ class PredictedStudio(Studio):
 
     def _fulfils(self, number: int, predictions: list[dict[str, Any]], condition: dict[str, Any]) -> bool:
         name, operator, value = condition["filter"].rpartition(":")[2], condition["operator"], condition["value"]
-        versions = {one["model_version"] for one in predictions}
+        versions = ",".join(one["model_version"] for one in predictions).casefold()
         holds: dict[tuple[str, str], Any] = {
             ("id", "greater"): lambda: number > value,
             ("id", "in"): lambda: value["min"] <= number <= value["max"],
             ("total_predictions", "equal"): lambda: len(predictions) == value,
-            ("predictions_model_versions", "contains"): lambda: value[0] in versions,
-            ("predictions_model_versions", "not_contains"): lambda: value[0] not in versions,
+            ("predictions_model_versions", "contains"): lambda: value[0].casefold() in versions,
+            ("predictions_model_versions", "not_contains"): lambda: value[0].casefold() not in versions,
             ("data.text", "contains"): lambda: value in self.texts[number],
         }
         return bool(holds[name, operator]())

@@ -160,6 +160,19 @@ def test_an_address_of_the_backend_that_is_none_is_said_without_its_login(make, 
     assert "s3" not in f"{program.stands.message}{capfd.readouterr()}"
 
 
+@pytest.mark.parametrize("other", [f"my-{VERSION}", f"{VERSION}.1", VERSION.upper()])
+def test_another_version_whose_name_contains_this_one_is_said_and_nothing_is_done(studio, make, other):
+    studio.store([{"task": task, "model_version": other} for task in (1, 2)])
+    program = make()
+    assert program.run() == 1
+    assert f"predictions of {other}" in program.stands.message
+    assert "Settings, Predictions" in program.stands.message
+    assert not studio.of(VERSION)
+    studio.stored.clear()
+    assert make(0, 2).run() == 0
+    assert studio.of(VERSION) == sorted(studio.texts)
+
+
 def test_one_process_at_a_time_does_the_same_tasks(kept):
     stands = Prelabelling(project=1)
     kept.save(stands)
