@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from service.prelabel.batches import Batches, Source
+from service.prelabel.backend import BatchFailed
+from service.prelabel.batches import Batches, Item, Source
+from service.prelabel.stopping import Stopping
 
 LOOK_SECONDS = 30.0
 """The project's label config is read anew so often, since a change of it may change the version."""
+
+ROLLOUT_SECONDS = 900.0
+"""How long a rollout is waited for at most."""
+RETRY_SECONDS = 5.0
+STEADY = 3
+"""After so many answers of the version in a row another one that has answered is taken for undone."""
 
 
 class VersionChanged(Exception):
@@ -18,8 +26,18 @@ class VersionChanged(Exception):
 class Live:
     """The version that answers for a project. Every method raises LabelStudioError and BackendError."""
 
-    def __init__(self, source: Source, project: int, read_config: Callable[[], str]) -> None:
-        """`read_config` reads the project's label config."""
+    def __init__(
+        self,
+        source: Source,
+        project: int,
+        read_config: Callable[[], str],
+        stopping: Stopping,
+        told: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        """`read_config` reads the project's label config. `told` is told why it waits, and with an empty text that it
+        waits no more."""
+        self._stopping = stopping
+        self._told = told
         self._source = source
         self._project = project
         self._read_config = read_config
@@ -43,11 +61,38 @@ class Live:
         if config != self.config:
             named = self._source.version(self._project, config)
             if named != self.version:
-                raise VersionChanged(self.ended_by(named, f"The label config of project {self._project} has changed. "))
+                raise VersionChanged(
+                    self._ended_by(named, f"The label config of project {self._project} has changed. ")
+                )
             self.config = batches.label_config = config
         self._looked = time.monotonic()
 
-    def ended_by(self, other: str, why: str = "") -> str:
+    def outlast(self, other: str, task: Item) -> None:
+        """Wait until it is clear which version stays, since another one has answered. Returns if this one does.
+
+        While pods are replaced both answer, and the backend names the old version until no pod of it is left. A process
+        that ended at once would be started again for the old version. Raises VersionChanged, and Stopped.
+        """
+        deadline = time.monotonic() + ROLLOUT_SECONDS
+        steady = 0
+        while steady < STEADY:
+            named = self._source.version(self._project, self.config)
+            if named != self.version or time.monotonic() > deadline:
+                raise VersionChanged(self._ended_by(named if named != self.version else other))
+            self._told(f"version {other} answers already, though {self.version} is not replaced yet; it is asked again")
+            self._stopping.rest(RETRY_SECONDS)
+            steady = steady + 1 if self._answers(task) else 0
+        self._told("")
+
+    def _answers(self, task: Item) -> bool:
+        """Whether a request for a task's prediction is answered by the version."""
+        try:
+            (item,) = self._source.predict(self._project, self.config, [task])
+        except BatchFailed:
+            return False
+        return bool(item.get("model_version") == self.version)
+
+    def _ended_by(self, other: str, why: str = "") -> str:
         """What is to be said when another version answers."""
         return (
             f"{why}Version {other} answers now. The predictions of {self.version} that were made before are written. "

@@ -81,7 +81,7 @@ class Program:
         client = LabelStudio(self._settings, ASK_SECONDS, Patience(self._wait, self._stopping.is_set))
         connection = client.connect()
         source = Backend(self._settings, self._stopping, self._wait)
-        live = Live(source, project, lambda: _label_config(client, project))
+        live = Live(source, project, lambda: _label_config(client, project), self._stopping, self._wait)
         version = live.version
         filters = view_filters(connection, client.url, project, view) if view is not None else []
         if is_first and IN_A_JOB in os.environ:

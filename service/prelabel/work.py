@@ -69,13 +69,22 @@ class Work:
         """Predict and write all pages. What was predicted is written, whatever ends it."""
         try:
             for page in self._pages():
-                for answered in self._batches.predicted(page.tasks):
-                    self._take(answered)
+                self._predict_page(page.tasks)
             self._live.compare(self._batches)
         except (BackendError, VersionChanged, Stopped):
             self._writer.flush()
             raise
         self._writer.flush()
+
+    def _predict_page(self, tasks: Sequence[Item]) -> None:
+        """Tasks that another version has answered are asked for again, if that one does not stay."""
+        while tasks:
+            left: list[Item] = []
+            for answered in self._batches.predicted(tasks):
+                left += self._taken(answered)
+            if left:
+                self._writer.flush()  # it takes tasks by ascending ids
+            tasks = left
 
     def _pages(self) -> Iterator[Page]:
         """The pages of this shard's tasks that have no prediction of the version."""
@@ -103,27 +112,29 @@ class Work:
         if not self._standing.now.total:
             self._standing.know(total=left)
 
-    def _take(self, answered: Sequence[tuple[Item, Item]]) -> None:
-        """Take over what a batch answered, as far as the version goes."""
+    def _taken(self, answered: Sequence[tuple[Item, Item]]) -> list[Item]:
+        """Take over what a batch answered, as far as the version goes: the tasks that another one answered."""
         failed: Counter[str] = Counter()
-        other = ""
+        others: list[tuple[Item, str]] = []
         for task, item in answered:
-            version = item.get("model_version", self._live.version)
+            version = str(item.get("model_version", self._live.version))
             if version != self._live.version:
-                other = str(version)
-                continue
-            if "result" in item:  # a task that cannot be read has an empty prediction with score 0, which sorts first
+                others.append((task, version))
+            elif "result" in item:  # a task that cannot be read has an empty prediction with score 0: it sorts first
                 self._writer.add(task["id"], item)
             else:
                 failed[str(item.get("error"))] += 1
         self._standing.count(failed=failed)
-        if other:
-            raise VersionChanged(self._live.ended_by(other))
         if self._stopping.is_set():
             raise Stopped
+        if others:
+            self._writer.flush()
+            task, version = others[-1]
+            self._live.outlast(version, task)
         if self._writer.is_due:
             self._writer.flush()
         self._live.look(self._batches)
+        return [task for task, _ in others]
 
     def _settle(self) -> None:
         """Delete what came twice, once nothing that was in doubt can be stored any more."""

@@ -35,6 +35,8 @@ class Source:
 
     def __init__(self):
         self.version_now = V1
+        self.named = ""
+        """The version that it names, where it is not the one that answers."""
         self.asked = []
         self.configs = []
         """The label config of each request."""
@@ -44,7 +46,7 @@ class Source:
         """The result for a text, where it is not `result`."""
 
     def version(self, project, label_config):
-        return V2 if "disease" in label_config else self.version_now
+        return V2 if "disease" in label_config else self.named or self.version_now
 
     def predict(self, project, label_config, tasks):
         self.configs.append(label_config)
@@ -72,7 +74,13 @@ class Process:
         writer = Writer(predictions, filters, stands.version, self._standing, self.stopping, settle)
         batches = Batches(source, 1, LABEL_CONFIG, self.stopping)
         self._work = Work(
-            self._standing, Live(source, 1, read_config), filters, batches, predictions, writer, self.stopping
+            self._standing,
+            Live(source, 1, read_config, self.stopping, self._wait),
+            filters,
+            batches,
+            predictions,
+            writer,
+            self.stopping,
         )
         self.run = self._work.run
         self.stop = self.stopping.set
@@ -80,6 +88,9 @@ class Process:
     @property
     def stands(self):
         return self._standing.now
+
+    def _wait(self, why):
+        self._standing.know(waits=why)
 
 
 @pytest.fixture(autouse=True)
@@ -390,6 +401,78 @@ def test_a_label_config_that_changes_nothing_for_the_version_is_sent_from_then_o
     assert studio.of(V1) == list(range(1, COUNT + 1))
     assert source.configs[0] == LABEL_CONFIG
     assert source.configs[-1] == coloured
+
+
+@pytest.fixture
+def rollout(source, monkeypatch):
+    """Another version answers once 100 tasks are predicted, while the backend still names the first."""
+    monkeypatch.setattr(live, "RETRY_SECONDS", 0.01)
+    source.named = V1
+
+    def begins(tasks):
+        if len(source.asked) >= 100:
+            source.version_now, source.before = V2, lambda tasks: None
+
+    source.before = begins
+
+
+def test_a_rollout_is_waited_for_and_told_until_the_backend_names_the_other_version(rollout, source, studio, make):
+    told = []
+
+    def report(stands):
+        if stands.waits:
+            told.append((stands.waits, stands.written))
+            source.named = V2 if len(told) >= 5 else V1
+
+    done = make(report=report)
+    assert done.run() == "version changed"
+    assert {why for why, _ in told} == {
+        f"version {V2} answers already, though {V1} is not replaced yet; it is asked again"
+    }
+    assert {written for _, written in told} == {len(studio.of(V1))}, "what it had was written before"
+    assert not done.stands.waits
+    assert not studio.of(V2)
+
+
+def test_a_rollout_that_is_undone_ends_nothing(rollout, source, studio, make):
+    def report(stands):
+        if stands.waits:
+            source.version_now = V1
+
+    done = make(report=report)
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert not studio.of(V2)
+    assert not done.stands.waits
+
+
+def test_one_answer_of_the_old_version_does_not_mean_that_a_rollout_is_undone(rollout, source, studio, make):
+    probes = []
+
+    def before(tasks):
+        if source.version_now == V2 or probes:
+            probes.append(tasks)
+            source.version_now = (V1, V2)[len(probes) % 2]
+            source.named = V2 if len(probes) > 9 else V1
+        elif len(source.asked) >= 100:
+            source.version_now = V2
+
+    source.before = before
+    assert make().run() == "version changed"
+    assert len(probes) == 10
+
+
+def test_a_rollout_without_an_end_ends_it(rollout, source, make, monkeypatch):
+    monkeypatch.setattr(live, "ROLLOUT_SECONDS", 0.2)
+    done = make()
+    assert done.run() == "version changed"
+    assert V2 in done.stands.message
+
+
+def test_a_rollout_is_not_waited_for_by_whoever_must_end(rollout, source, make, monkeypatch):
+    monkeypatch.setattr(live, "RETRY_SECONDS", 600.0)
+    done = make(report=lambda stands: done.stop() if stands.waits else None)
+    assert done.run() == "stopped"
 
 
 def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make):
