@@ -25,6 +25,10 @@ IDS: Params = {"include": "id", "resolve_uri": "false"}
 """Tasks come with their ids alone (Label Studio 1.23.2)."""
 
 
+Ids = tuple[int, int]
+"""The first and the last of some tasks' ids."""
+
+
 class NotKnown(LabelStudioError):
     """Predictions were sent, and whether Label Studio has stored them is not known."""
 
@@ -143,23 +147,34 @@ class Predictions:
             )
         return numbers
 
-    def delete_surplus(self) -> int:
+    def delete_surplus(self, first: Sequence[Ids] = ()) -> int:
         """Leave each task the oldest of its predictions of the version: how many were deleted.
 
-        The tasks with most predictions are read first, and no more of them than needed: counting 20,000 tasks takes
-        Label Studio a second, and reading them minutes.
+        The tasks of the ids in `first` are looked at before all others, and those with most predictions first. No more
+        are read than needed: counting 20,000 tasks takes Label Studio a second, and reading them minutes.
         """
         deleted, surplus = 0, self.surplus()
-        for number in range(self._most() if surplus > 0 else 0, 0, -1):
-            for page in self.pages().read([has_version(self._version), _predicted(number)]):
+        among: list[list[Filter]] = [*([id_between(*ids)] for ids in first), []]
+        for some in among:
+            if deleted < surplus:
+                deleted += self._delete_among(some, surplus - deleted)
+        return deleted
+
+    def _delete_among(self, some: Sequence[Filter], surplus: int) -> int:
+        """The same for tasks that fulfil conditions, until about so many are deleted."""
+        deleted = 0
+        there = [has_version(self._version), *some]
+        for number in range(self._most(there), 1, -1):
+            for page in self.pages().read([*there, _predicted(number)]):
                 deleted += sum(self._deleted(task) for task in page.tasks)
                 if deleted >= surplus:
                     return deleted
         return deleted
 
-    def _most(self) -> int:
-        """How many predictions of any version the task has that has most."""
-        query = json.dumps({"ordering": ["-tasks:total_predictions"]})
+    def _most(self, conditions: Sequence[Filter]) -> int:
+        """How many predictions of any version the task has that has most; 0 if no task fulfils the conditions."""
+        filters = {"conjunction": "and", "items": list(conditions)}
+        query = json.dumps({"ordering": ["-tasks:total_predictions"], "filters": filters})
         with explained(self._url):
             response = self._connection.get(
                 "/api/tasks/", params={"project": self._project, "page_size": 1, "query": query, **BARE}

@@ -145,7 +145,7 @@ class Work:
             self._standing.know(waits="all tasks are done; what Label Studio may still store twice is waited for")
             self._stopping.rest(wait)
         for version in latest(doubts, {self._live.version: now()}):
-            deleted = self._predictions.of(version).delete_surplus()
+            deleted = self._predictions.of(version).delete_surplus(self._writer.ids)
             if deleted:
                 log.warning("%d predictions of %s were stored twice; the second ones were deleted", deleted, version)
         self._standing.know(in_doubt={})

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.pages import Filter
-from service.labelstudio.predictions import NotKnown, NotStored, Predictions
+from service.labelstudio.predictions import Ids, NotKnown, NotStored, Predictions
 from service.prelabel.batches import Item
 from service.prelabel.progress import Standing, now
 from service.prelabel.stopping import Stopping
@@ -71,6 +71,14 @@ class Writer:
         self._bytes = 0
         self._written = time.monotonic()
         self._took = 0.0
+        self._sent: Ids | None = None
+        self._unanswered: Ids | None = None
+
+    @property
+    def ids(self) -> list[Ids]:
+        """Where predictions may be stored twice: from the first to the last task of writes without an answer, and of
+        all writes."""
+        return [ids for ids in (self._unanswered, self._sent) if ids]
 
     def add(self, task: int, item: Item) -> None:
         """Gather a task's prediction, by ascending ids; it is not written yet."""
@@ -145,9 +153,11 @@ class Writer:
         """One request: how many are stored. While its answer is not known, the version is in doubt."""
         before = self._standing.now.in_doubt
         self._doubt(before)
+        self._sent = _widened(self._sent, left)
         try:
             stored = send([one.content for one in left])
         except NotKnown:
+            self._unanswered = _widened(self._unanswered, left)
             self._doubt(before)
             raise
         except LabelStudioError:
@@ -178,6 +188,12 @@ def _requests(some: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
         taken += length
     if begin < len(some):
         yield some[begin:]
+
+
+def _widened(ids: Ids | None, some: Sequence[Prediction]) -> Ids:
+    """Ids from the first to the last, with those of more predictions, which are given by ascending ids."""
+    first, last = some[0].task, some[-1].task
+    return (min(ids[0], first), max(ids[1], last)) if ids else (first, last)
 
 
 def _told(one: Prediction) -> tuple[int, int]:

@@ -35,6 +35,8 @@ class PredictedStudio(Studio):
     """How many predictions each import had that was let through."""
     largest: int = 0
     """Bytes of the largest import that was let through."""
+    read: int = 0
+    """How many tasks it has listed with their predictions."""
     listed: int = 0
     """How many ids it has listed, for requests for ids alone."""
     held: list[dict[str, Any]] = field(default_factory=list)
@@ -62,6 +64,8 @@ class PredictedStudio(Studio):
             ids = [one for one in sorted(self.texts) if all(self._fulfils(one, of[one], each) for each in conditions)]
             if asked["ordering"] == ["-tasks:total_predictions"]:
                 ids.sort(key=lambda one: len(of[one]), reverse=True)
+            if query.get("fields") == ["all"]:
+                self.read += len(ids[: int(query["page_size"][0])])
             page = [self._task(one, of[one]) for one in ids[: int(query["page_size"][0])]]
             if query.get("include") == ["id"]:
                 self.listed += len(page)

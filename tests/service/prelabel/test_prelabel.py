@@ -254,6 +254,40 @@ def test_doubles_that_retrieve_predictions_made_meanwhile_are_deleted_and_the_ol
     assert {one["task"]: one["id"] for one in studio.stored}.items() >= first.items()
 
 
+def old_predictions(studio, there):
+    """Every task has predictions of two versions before, and those of `there` have one of this version."""
+    for version in ("old.000001", "old.000002"):
+        studio.store([{"task": number, "model_version": version} for number in studio.texts])
+    studio.store([{"task": number, "model_version": V1} for number in there])
+
+
+def test_a_double_among_what_this_process_wrote_costs_no_reading_of_the_project(studio, source, make):
+    old_predictions(studio, range(1, 421))
+
+    def retrieved(tasks):
+        if tasks[0]["id"] > 425:
+            studio.store([{"task": 422, "model_version": V1}])
+            source.before = lambda tasks: None
+
+    source.before = retrieved
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert studio.read <= 30
+
+
+def test_a_double_elsewhere_is_found_among_the_tasks_with_several_predictions(studio, make):
+    studio.store([{"task": number, "model_version": V1} for number in [*range(1, 421), 7]])
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert studio.read == 1
+
+
+def test_what_is_surplus_for_another_reason_costs_no_reading_of_tasks_with_one_prediction(studio, make):
+    studio.store([{"task": 9999, "model_version": V1}])  # its task has been deleted
+    assert make().run() == "done"
+    assert studio.read == 0
+
+
 def test_a_write_without_an_answer_is_not_sent_again_where_it_was_stored(studio, make):
     studio.late = True
     done = make()
