@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from service.backend.cluster.jobs import (
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
-    arguments_of,
     condition,
     created,
     cut,
+    projects_of,
     stamped,
 )
 from service.prelabel.progress import Outcome, Prelabelling, most_frequent
@@ -172,8 +171,7 @@ def together(job: Mapping[str, Any], shards: Shards, waits: str) -> Prelabelling
 
 def project_of(job: Mapping[str, Any]) -> int:
     """The project in a Job's arguments; 0 if they name none."""
-    pairs = itertools.pairwise(arguments_of(job))
-    return next((int(value) for name, value in pairs if name == "--project" and value.isdecimal()), 0)
+    return next(iter(projects_of(job)), 0)
 
 
 def _by_age(shards: Shards) -> list[Prelabelling]:

@@ -249,10 +249,11 @@ def test_the_end_of_a_job_whose_pods_said_nothing_is_told(started, look, api, co
     assert says in look().message
 
 
-def test_a_job_that_somebody_created_is_found_by_its_labels(look, api):
+@pytest.mark.parametrize("project", [["--project", "9"], ["--project=9"]], ids=["two words", "one word"])
+def test_a_job_that_somebody_created_is_found_by_its_labels(look, api, project):
     job = {"apiVersion": "batch/v1", "kind": "Job", **yaml.safe_load(yaml.safe_dump(TEMPLATE))}
     job["metadata"]["name"] = "by-hand"
-    job["spec"]["template"]["spec"]["containers"][0]["args"] += ["--project", "9", "--view", "4"]
+    job["spec"]["template"]["spec"]["containers"][0]["args"] += [*project, "--view", "4"]
     api.put("jobs", job)
     one = look()
     assert (one.project, one.job, one.total) == (9, "by-hand", 0)
