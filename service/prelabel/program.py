@@ -64,7 +64,7 @@ class Program:
             message = f"{error} What was written before stays; run this again to go on."
             self._standing.end(outcome, message)
         self._bar.close()
-        Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False)
+        Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False, markup=False)
         return STATUS[outcome]
 
     @property
@@ -129,7 +129,7 @@ class Bar:
         self._bar.update(self._line, completed=stands.percent, told=told)
         if not self._screen.is_terminal and time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_SECONDS
-            self._screen.print(f"{told}, version {stands.version}", highlight=False, soft_wrap=True)
+            self._screen.print(f"{told}, version {stands.version}", highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

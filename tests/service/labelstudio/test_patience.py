@@ -63,7 +63,9 @@ def test_pages_come_when_the_proxy_has_a_server_again(studio, predictions, statu
 
 
 @pytest.mark.parametrize("status", [502, 503])
-@pytest.mark.parametrize("ask", [lambda of: of.having([1, 2, 3]), lambda of: of.write([item(1)])], ids=["read", "write"])
+@pytest.mark.parametrize(
+    "ask", [lambda of: of.having([1, 2, 3]), lambda of: of.write([item(1)])], ids=["read", "write"]
+)
 def test_a_personal_access_token_is_exchanged_when_the_proxy_has_a_server_again(studio, predictions, status, ask):
     told = []
 

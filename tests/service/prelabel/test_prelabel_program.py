@@ -173,6 +173,14 @@ def test_another_version_whose_name_contains_this_one_is_said_and_nothing_is_don
     assert studio.of(VERSION) == sorted(studio.texts)
 
 
+def test_the_end_is_said_as_it_is_whatever_stands_in_brackets(backend, make, capfd):
+    backend.error = lambda texts, text: {"text 3": "no text under $m[i].t", "text 5": "[/x]"}.get(text, "")
+    assert make().run() == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "1 × no text under $m[i].t" in said
+    assert "1 × [/x]" in said
+
+
 def test_one_process_at_a_time_does_the_same_tasks(kept):
     stands = Prelabelling(project=1)
     kept.save(stands)
