@@ -37,7 +37,9 @@ def test_no_request_makes_more_than_a_bounded_number_of_series(client, no_labels
     everything_odd(client, "second")
     second = scrape(client)
     assert second("spanloop_entities_total", label="other") > first("spanloop_entities_total", label="other") > 0
-    own = [label for (label,) in second.of("spanloop_entities_total") if label.startswith(("person first", "person sec"))]
+    own = [
+        label for (label,) in second.of("spanloop_entities_total") if label.startswith(("person first", "person sec"))
+    ]
     assert len(own) == LABELS_MAX
     assert second.series == first.series < 1000
     routes = {route.path for route in client.app.routes} | {"/extract", "/ready"}
