@@ -255,10 +255,9 @@ def test_doubles_that_retrieve_predictions_made_meanwhile_are_deleted_and_the_ol
 
 
 def old_predictions(studio, there):
-    """Every task has predictions of two versions before, and those of `there` have one of this version."""
-    for version in ("old.000001", "old.000002"):
-        studio.store([{"task": number, "model_version": version} for number in studio.texts])
-    studio.store([{"task": number, "model_version": V1} for number in there])
+    """Some tasks have predictions of this version and of two before, so more than a task with a double has."""
+    for version in ("old.000001", "old.000002", V1):
+        studio.store([{"task": number, "model_version": version} for number in there])
 
 
 def test_a_double_among_what_this_process_wrote_costs_no_reading_of_the_project(studio, source, make):
