@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+LATE = "not reached in time"
+"""How the reason begins of a text that has no answer since there was no time for it: a smaller request may have it."""
+
 
 class Cause(StrEnum):
     """Why a request, a text or a background check of the backend failed."""

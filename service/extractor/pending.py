@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.errors import Cause, cause_of
+from service.errors import LATE, Cause, cause_of
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure
@@ -24,7 +24,7 @@ from service.model.windows import Window
 
 log = logging.getLogger(__name__)
 
-NOT_REACHED = "not reached in time; retrieve predictions again for the tasks that have none"
+NOT_REACHED = f"{LATE}; retrieve predictions again for the tasks that have none"
 EXTRACTOR_FAILED = (
     "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
 )

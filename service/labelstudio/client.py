@@ -18,8 +18,8 @@ from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.patience import Patience
 from service.settings import LabelStudioSettings
 
-LOGIN = re.compile(r"//[^/@]*@")
-"""A login in an address: it has no effect, since the API key is sent, and messages would show it."""
+LOGIN = re.compile(r"//[^/?#]*@")
+"""A login in an address, which messages would show. Label Studio's has no effect, since the API key is sent."""
 
 MODELS_SECONDS = 15.0
 """Seconds to wait for a list of models: Label Studio first calls each model, and one that is down takes seconds."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from service.labelstudio.errors import LabelStudioError, NoApi
-from service.labelstudio.patience import Patience
+from service.labelstudio.patience import AWAY, Patience
 
 REFRESH_PATH = "/api/token/refresh/"
 JWT_PARTS = 3
@@ -47,7 +47,10 @@ class ApiKey(httpx.Auth):
             yield request
 
     def _exchanged(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, str]:
-        """A new access token, obtained within the timeouts of `request`."""
+        """A new access token, obtained within the timeouts of `request`.
+
+        A Label Studio that is away is an httpx.ConnectError: `request` has not been sent, so it may be sent again.
+        """
         body = {"refresh": self._key}
         response = yield httpx.Request("POST", self._url + REFRESH_PATH, json=body, extensions=request.extensions)
         response.read()
@@ -57,6 +60,8 @@ class ApiKey(httpx.Auth):
                 "Label Studio refuses the personal access token; it may be expired or revoked. Create another under "
                 "Account & Settings and set SPANLOOP_LABEL_STUDIO_API_KEY to it."
             )
+        if response.status_code in AWAY:
+            raise httpx.ConnectError(f"{response.status_code} to {REFRESH_PATH}")
         if not response.is_success:
             raise refusal(self._url, response.status_code, REFRESH_PATH)
         access = decoded(response, self._url).get("access")

@@ -11,7 +11,7 @@ import httpx
 from service.labelstudio.connection import Connection, decoded, explained, no_api, refusal
 from service.labelstudio.errors import LabelStudioError, NoApi, ProjectGone
 from service.labelstudio.model_version import has_version, lacks_version
-from service.labelstudio.pages import TASKS_FIRST, Filter, Params, TaskPages, id_between
+from service.labelstudio.pages import TASKS_FIRST, TASKS_MAX, Filter, Params, TaskPages, id_between
 
 WRITE_SECONDS = 300.0
 """How long a write is waited for. Label Studio 1.23.2 counts all tasks of the project anew after each."""
@@ -21,6 +21,12 @@ TRY_LATER = (408, 429)
 
 BARE: Params = {"resolve_uri": "true"}
 """Tasks come with their data as the editor would get it, without annotations and predictions."""
+IDS: Params = {"include": "id", "resolve_uri": "false"}
+"""Tasks come with their ids alone (Label Studio 1.23.2)."""
+
+
+Ids = tuple[int, int]
+"""The first and the last of some tasks' ids."""
 
 
 class NotKnown(LabelStudioError):
@@ -57,20 +63,41 @@ class Predictions:
         """The condition that a task has no prediction of the version."""
         return lacks_version(self._version)
 
-    def having(self, first: int, last: int) -> set[int]:
-        """The ids of tasks between two ids that have a prediction of the version."""
-        conditions = [has_version(self._version), id_between(first, last)]
-        if not self._count(conditions):
+    def having(self, tasks: Sequence[int], filters: Sequence[Filter] = ()) -> set[int]:
+        """Those of some tasks, given by ascending ids, that have a prediction of the version.
+
+        There may be many tasks more between the first and the last of them. So those that have a prediction are read,
+        or those that lack one, whichever are fewer. One that no longer fulfils `filters` may count as having one.
+        """
+        between = id_between(tasks[0], tasks[-1])
+        there, lacking = [has_version(self._version), between], [self.lacking, *filters, between]
+        number = self._count(there)
+        if not number:
             return set()
-        return {task["id"] for page in self.pages().read(conditions, params=BARE) for task in page.tasks}
+        if number <= self._count(lacking):
+            return self._ids(there).intersection(tasks)
+        return set(tasks) - self._ids(lacking)
 
     def write(self, items: Sequence[bytes]) -> int:
         """Store predictions: how many are stored. Each is JSON with `task`, `result`, `score` and `model_version`.
 
+        Label Studio checks each against the label config as it is written, and leaves out what does not fit: regions
+        of a Repeater's controls, and labels that a task brings itself (1.23.2). `write_alone` checks nothing.
+
         Raises NotKnown where the answer does not come, and NotStored where they are refused.
         """
         path = f"/api/projects/{self._project}/import/predictions"
-        body, kind = b"[" + b",".join(items) + b"]", {"Content-Type": "application/json"}
+        created = decoded(self._sent(path, b"[" + b",".join(items) + b"]"), self._url).get("created")
+        if not isinstance(created, int):
+            raise no_api(self._url, f"answered {path} without the number of predictions")
+        return created
+
+    def write_alone(self, item: bytes) -> None:
+        """Store one prediction as it is. It raises what `write` raises."""
+        self._sent("/api/predictions/", item)
+
+    def _sent(self, path: str, body: bytes) -> httpx.Response:
+        kind = {"Content-Type": "application/json"}
         try:
             with explained(self._url):
                 response = self._connection.post(path, content=body, headers=kind, timeout=WRITE_SECONDS)
@@ -84,41 +111,70 @@ class Predictions:
             raise NotKnown(str(refusal(self._url, response.status_code, path)))
         if response.status_code in REFUSED and response.status_code != httpx.codes.FORBIDDEN:
             raise NotStored(response.status_code)
-        created = decoded(self._accepted(response), self._url).get("created")
-        if not isinstance(created, int):
-            raise no_api(self._url, f"answered {path} without the number of predictions")
-        return created
+        return self._accepted(response)
 
     def surplus(self) -> int:
         """How many predictions of the version there are beside one a task.
 
         They are counted before the tasks that have one: what is written meanwhile may hide some, and makes none up.
         """
+        return self._numbers().get(self._version, 0) - self._count([has_version(self._version)])
+
+    def require_own_name(self) -> None:
+        """Raises LabelStudioError if Label Studio cannot tell the version's predictions from those of another.
+
+        Its filter finds a name within longer ones, with SQLite whatever the case of their letters (1.23.2).
+        """
+        self._numbers()
+
+    def _numbers(self) -> dict[str, int]:
+        """The number of predictions by version. Raises LabelStudioError as `require_own_name` does."""
         path = f"/api/projects/{self._project}/model-versions/"
         with explained(self._url):
             response = self._connection.get(path)
-        stored = decoded(self._accepted(response), self._url).get(self._version, 0)
-        if not isinstance(stored, int):
+        numbers = decoded(self._accepted(response), self._url)
+        if not all(isinstance(number, int) for number in numbers.values()):
             raise no_api(self._url, f"answered {path} with what are no numbers of predictions")
-        return stored - self._count([has_version(self._version)])
+        own = self._version.casefold()
+        longer = [
+            name for name, number in numbers.items() if number and name != self._version and own in name.casefold()
+        ]
+        if longer:
+            raise LabelStudioError(
+                f"Project {self._project} has predictions of {', '.join(longer)}. Label Studio's filter takes them for "
+                f"predictions of {self._version}, since the name contains that one, so the tasks that have none cannot "
+                "be found. Delete the predictions of the longer name in the project's Settings, Predictions."
+            )
+        return numbers
 
-    def delete_surplus(self) -> int:
+    def delete_surplus(self, first: Sequence[Ids] = ()) -> int:
         """Leave each task the oldest of its predictions of the version: how many were deleted.
 
-        The tasks with most predictions are read first, and no more of them than needed: counting 20,000 tasks takes
-        Label Studio a second, and reading them minutes.
+        The tasks of the ids in `first` are looked at before all others, and those with most predictions first. No more
+        are read than needed: counting 20,000 tasks takes Label Studio a second, and reading them minutes.
         """
         deleted, surplus = 0, self.surplus()
-        for number in range(self._most() if surplus > 0 else 0, 0, -1):
-            for page in self.pages().read([has_version(self._version), _predicted(number)]):
+        among: list[list[Filter]] = [*([id_between(*ids)] for ids in first), []]
+        for some in among:
+            if deleted < surplus:
+                deleted += self._delete_among(some, surplus - deleted)
+        return deleted
+
+    def _delete_among(self, some: Sequence[Filter], surplus: int) -> int:
+        """The same for tasks that fulfil conditions, until about so many are deleted."""
+        deleted = 0
+        there = [has_version(self._version), *some]
+        for number in range(self._most(there), 1, -1):
+            for page in self.pages().read([*there, _predicted(number)]):
                 deleted += sum(self._deleted(task) for task in page.tasks)
                 if deleted >= surplus:
                     return deleted
         return deleted
 
-    def _most(self) -> int:
-        """How many predictions of any version the task has that has most."""
-        query = json.dumps({"ordering": ["-tasks:total_predictions"]})
+    def _most(self, conditions: Sequence[Filter]) -> int:
+        """How many predictions of any version the task has that has most; 0 if no task fulfils the conditions."""
+        filters = {"conjunction": "and", "items": list(conditions)}
+        query = json.dumps({"ordering": ["-tasks:total_predictions"], "filters": filters})
         with explained(self._url):
             response = self._connection.get(
                 "/api/tasks/", params={"project": self._project, "page_size": 1, "query": query, **BARE}
@@ -140,8 +196,11 @@ class Predictions:
             self._accepted(response)
 
     def _count(self, conditions: Sequence[Filter]) -> int:
-        page = next(self.pages(size=1).read(conditions, params=BARE), None)
+        page = next(self.pages(size=1).read(conditions, params=IDS), None)
         return page.left if page else 0
+
+    def _ids(self, conditions: Sequence[Filter]) -> set[int]:
+        return {task["id"] for page in self.pages(TASKS_MAX).read(conditions, params=IDS) for task in page.tasks}
 
     def _accepted(self, response: httpx.Response) -> httpx.Response:
         if response.status_code == httpx.codes.NOT_FOUND:

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from service.labelstudio.client import LOGIN
 from service.prelabel.settings import PrelabelSettings
 from service.prelabel.stopping import Stopping
 
@@ -50,12 +51,13 @@ class Backend:
     def __init__(
         self, settings: PrelabelSettings, stopping: Stopping, told: Callable[[str], None] = lambda why: None
     ) -> None:
-        """`told` is told why it waits, and with an empty text that it waits no more."""
+        """`told` is told why it waits, and with an empty text that it waits no more.
+
+        A login in the address counts where the settings have none. It is not shown anywhere.
+        """
         self._told = told
-        self._url = settings.backend_url.rstrip("/")
-        name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
-        auth = httpx.BasicAuth(name, password) if name or password else None
-        self._http = httpx.Client(base_url=self._url, auth=auth, timeout=ANSWER_SECONDS, trust_env=False)
+        self._url = LOGIN.sub("//", settings.backend_url.strip().rstrip("/"))
+        self._http = httpx.Client(base_url=self._url, auth=_login(settings), timeout=ANSWER_SECONDS, trust_env=False)
         self._stopping = stopping
 
     def version(self, project: int, label_config: str) -> str:
@@ -117,6 +119,17 @@ class Backend:
         if not response.is_success or found is None:
             raise BackendError(f"The backend at {self._url} answered {response.status_code}: {_error(response)}")
         return found
+
+
+def _login(settings: PrelabelSettings) -> httpx.BasicAuth | None:
+    name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
+    if name or password:
+        return httpx.BasicAuth(name, password)
+    try:
+        address = httpx.URL(settings.backend_url.strip())
+    except httpx.InvalidURL:  # its message quotes the login
+        raise BackendError("SPANLOOP_BACKEND_URL is no address that can be used; set it again.") from None
+    return httpx.BasicAuth(address.username, address.password) if address.userinfo else None
 
 
 def _json(response: httpx.Response) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from service.errors import LATE
 from service.prelabel.backend import BatchFailed
 from service.prelabel.stopping import Stopping
 
@@ -21,6 +22,10 @@ BATCH_CHARACTERS = 400_000
 """Characters of a batch's tasks: larger bodies wait for one of the backend's few places for such."""
 TRIES = 3
 """How often a batch is asked for before it is halved: a backend that is being replaced breaks off a request or two."""
+ROUNDS = 4
+"""How often tasks without a result are asked for again. What was not late is asked for again once."""
+SMALLER = 4
+"""Each round asks for so many times fewer tasks at once than the one before: the last one asks for one of 256."""
 
 Item = dict[str, Any]
 
@@ -40,7 +45,8 @@ class Batches:
         """`pause`: it rests after each batch for so many times as long as the batch took."""
         self._source = source
         self._project = project
-        self._config = label_config
+        self.label_config = label_config
+        """What the backend is sent; it may be replaced between two batches."""
         self._stopping = stopping
         self._pause = pause
         self._size = float(BATCH_FIRST)
@@ -51,7 +57,7 @@ class Batches:
         while begin < len(tasks):
             batch = tasks[begin : begin + self._fitting(tasks, begin)]
             began = time.monotonic()
-            answered = list(zip(batch, self._answers(batch, TRIES), strict=True))
+            answered = list(zip(batch, self._items(batch), strict=True))
             seconds = time.monotonic() - began
             self._size = min(max(self._size * min(BATCH_SECONDS / max(seconds, 1e-3), 2.0), 1.0), BATCH_MAX)
             yield answered
@@ -69,11 +75,26 @@ class Batches:
             end += 1
         return end - begin
 
+    def _items(self, tasks: Sequence[Item]) -> list[Item]:
+        """One item a task. Tasks whose items have no result are asked for again: they may have been late only."""
+        items = self._answers(tasks, TRIES)
+        size, left = len(tasks), _without_result(items)
+        for _ in range(ROUNDS):
+            size = max(size // SMALLER, 1)
+            for begin in range(0, len(left), size):
+                if self._stopping.is_set():
+                    return items
+                places = left[begin : begin + size]
+                for place, item in zip(places, self._answers([tasks[one] for one in places], 1), strict=True):
+                    items[place] = item
+            left = [place for place in _without_result(items) if LATE in str(items[place].get("error"))]
+        return items
+
     def _answers(self, tasks: Sequence[Item], tries: int) -> list[Item]:
         """One item a task. A batch that keeps failing is halved, down to the task that alone has to be given up."""
         for _ in range(tries):
             try:
-                return self._source.predict(self._project, self._config, tasks)
+                return self._source.predict(self._project, self.label_config, tasks)
             except BatchFailed as error:
                 why = str(error)
         if len(tasks) == 1:
@@ -81,3 +102,7 @@ class Batches:
             return [{"error": why}]
         middle = len(tasks) // 2
         return [*self._answers(tasks[:middle], 1), *self._answers(tasks[middle:], 1)]
+
+
+def _without_result(items: Sequence[Item]) -> list[int]:
+    return [place for place, item in enumerate(items) if "result" not in item]

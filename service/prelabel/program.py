@@ -18,6 +18,7 @@ from service.labelstudio.patience import Patience
 from service.labelstudio.predictions import Predictions, view_filters
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.batches import Batches
+from service.prelabel.live import Live
 from service.prelabel.progress import Outcome, Prelabelling, Prelabellings, Standing, latest, now
 from service.prelabel.settings import PrelabelSettings
 from service.prelabel.stopping import Stopped, Stopping
@@ -63,7 +64,7 @@ class Program:
             message = f"{error} What was written before stays; run this again to go on."
             self._standing.end(outcome, message)
         self._bar.close()
-        Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False)
+        Console(stderr=outcome == "failed").print(self._standing.now.message, highlight=False, markup=False)
         return STATUS[outcome]
 
     @property
@@ -79,18 +80,18 @@ class Program:
         self._standing.know(in_doubt=in_doubt)
         client = LabelStudio(self._settings, ASK_SECONDS, Patience(self._wait, self._stopping.is_set))
         connection = client.connect()
-        with ModelVersionField(client, project) as field:
-            label_config = field.read().label_config
         source = Backend(self._settings, self._stopping, self._wait)
-        version = source.version(project, label_config)
+        live = Live(source, project, lambda: _label_config(client, project), self._stopping, self._wait)
+        version = live.version
         filters = view_filters(connection, client.url, project, view) if view is not None else []
         if is_first and IN_A_JOB in os.environ:
             in_doubt = latest(in_doubt, {version: now() + timedelta(seconds=settle)})
         self._standing.know(version=version, in_doubt=in_doubt)
         predictions = Predictions(connection, client.url, project, version)
-        batches = Batches(source, project, label_config, self._stopping, self._settings.prelabel_pause)
-        writer = Writer(predictions, version, self._standing, self._stopping, settle)
-        outcome = Work(self._standing, filters, batches, predictions, writer, self._stopping).run()
+        predictions.require_own_name()
+        batches = Batches(source, project, live.config, self._stopping, self._settings.prelabel_pause)
+        writer = Writer(predictions, filters, version, self._standing, self._stopping, settle)
+        outcome = Work(self._standing, live, filters, batches, predictions, writer, self._stopping).run()
         if outcome == "done":
             self._kept.settled(project, in_doubt)
         return outcome
@@ -104,6 +105,11 @@ class Program:
         self._kept.save(stands)
         if stands.version:
             self._bar.show(stands)
+
+
+def _label_config(client: LabelStudio, project: int) -> str:
+    with ModelVersionField(client, project) as field:
+        return field.read().label_config
 
 
 class Bar:
@@ -123,7 +129,7 @@ class Bar:
         self._bar.update(self._line, completed=stands.percent, told=told)
         if not self._screen.is_terminal and time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_SECONDS
-            self._screen.print(f"{told}, version {stands.version}", highlight=False, soft_wrap=True)
+            self._screen.print(f"{told}, version {stands.version}", highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

@@ -15,6 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 from service.files import replace_text
 
 FOLDER = "prelabel"
+REASONS_MAX = 100
+"""So many reasons are kept: some hold what no two tasks share."""
+OTHERS = "other reasons"
 
 Outcome = Literal["done", "version changed", "stopped", "failed"]
 
@@ -26,6 +29,17 @@ def now() -> datetime:
 def latest(some: Mapping[str, datetime], others: Mapping[str, datetime]) -> dict[str, datetime]:
     """The times of both, and the later one of a name that is in both."""
     return {name: max(one[name] for one in (some, others) if name in one) for name in {*some, *others}}
+
+
+def most_frequent(*some: Mapping[str, int], number: int = REASONS_MAX) -> dict[str, int]:
+    """The sums of numbers of tasks by reason: so many of the most frequent reasons, and all others as one."""
+    summed: Counter[str] = Counter()
+    for one in some:
+        summed.update(one)
+    others = summed.pop(OTHERS, 0)
+    kept = dict(summed.most_common(number))
+    others += summed.total() - sum(kept.values())
+    return {**kept, OTHERS: others} if others else kept
 
 
 class Prelabelling(BaseModel):
@@ -46,8 +60,11 @@ class Prelabelling(BaseModel):
     skipped: int = 0
     """Tasks that got a prediction of the version from elsewhere meanwhile."""
     failed: int = 0
-    """Tasks that could not be predicted; `reasons` says why."""
+    """Tasks that have no prediction since they could not be predicted."""
     reasons: dict[str, int] = {}
+    """Why tasks failed or could not be read, and how many."""
+    unread: dict[str, int] = {}
+    """Those of `reasons` whose tasks could not be read. They got an empty prediction: `written` counts them."""
     in_doubt: dict[str, datetime] = {}
     """Versions whose predictions may be stored twice, since Label Studio may still be storing some that it gave no
     answer for, and the time from which on it stores none of them any more."""
@@ -86,14 +103,18 @@ class Standing:
     def end(self, outcome: Outcome, message: str) -> None:
         self.know(outcome=outcome, message=message, waits="")
 
-    def count(self, written: int = 0, skipped: int = 0, reasons: Mapping[str, int] = {}) -> None:
-        """So many more tasks are done; `reasons` says why some of them failed, and how many."""
-        if written or skipped or reasons:
+    def count(
+        self, written: int = 0, skipped: int = 0, failed: Mapping[str, int] = {}, unread: Mapping[str, int] = {}
+    ) -> None:
+        """So many more tasks are done. `failed` and `unread` are numbers of tasks by reason; `written` counts the
+        latter."""
+        if written or skipped or failed:
             self.know(
                 written=self.now.written + written,
                 skipped=self.now.skipped + skipped,
-                failed=self.now.failed + sum(reasons.values()),
-                reasons=dict(Counter(self.now.reasons) + Counter(reasons)),
+                failed=self.now.failed + sum(failed.values()),
+                reasons=most_frequent(self.now.reasons, failed, unread),
+                unread=most_frequent(self.now.unread, unread),
             )
 
 

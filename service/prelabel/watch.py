@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 from service import watch
 from service.prelabel import metrics
-from service.prelabel.progress import Prelabelling
+from service.prelabel.progress import Prelabelling, most_frequent
 from service.prelabel.settings import PrelabelSettings
 
 REASONS_MAX = 5
@@ -38,13 +38,19 @@ def last_words(prelabelling: Prelabelling) -> str:
     words = short.model_dump_json(exclude_defaults=True)
     if len(words.encode()) <= watch.TERMINATION_MESSAGE_BYTES:
         return words
-    cut = {"reasons": {}, "message": short.message[: MESSAGE_CHARACTERS // 4]}
+    cut = {"reasons": {}, "unread": {}, "message": short.message[: MESSAGE_CHARACTERS // 4]}
     return short.model_copy(update=cut).model_dump_json(exclude_defaults=True)
 
 
 def brief(prelabelling: Prelabelling) -> Prelabelling:
     """The pre-labelling as others see it: without what only its own process needs, and with short texts."""
-    by_count = sorted(prelabelling.reasons.items(), key=lambda pair: pair[1], reverse=True)[:REASONS_MAX]
-    reasons = {reason[:REASON_CHARACTERS]: count for reason, count in by_count}
-    others = prelabelling.model_dump(exclude={"in_doubt", "reasons", "message"})
-    return Prelabelling(**others, reasons=reasons, message=prelabelling.message[:MESSAGE_CHARACTERS])
+    cut = {"reasons": _short(prelabelling.reasons), "unread": _short(prelabelling.unread)}
+    others = prelabelling.model_dump(exclude={"in_doubt", "message", *cut})
+    return Prelabelling(**others, **cut, message=prelabelling.message[:MESSAGE_CHARACTERS])
+
+
+def _short(reasons: Mapping[str, int]) -> dict[str, int]:
+    """The most frequent reasons, each cut. Those that begin alike are one."""
+    return most_frequent(
+        *({reason[:REASON_CHARACTERS]: count} for reason, count in reasons.items()), number=REASONS_MAX
+    )

@@ -16,6 +16,7 @@ from service.labelstudio.pages import Filter, Page
 from service.labelstudio.predictions import BARE, Predictions
 from service.prelabel.backend import BackendError
 from service.prelabel.batches import Batches, Item
+from service.prelabel.live import Live, VersionChanged
 from service.prelabel.progress import Outcome, Prelabelling, Standing, latest, now
 from service.prelabel.stopping import Stopped, Stopping
 from service.prelabel.writing import Writer
@@ -26,16 +27,13 @@ SHARD_TASKS = 1000
 """Tasks whose ids have the same quotient by this are of one shard, so that a shard's tasks stand together in pages."""
 
 
-class VersionChanged(Exception):
-    """Another version answers now; the message names it."""
-
-
 class Work:
     """One process's share of a pre-labelling."""
 
     def __init__(
         self,
         standing: Standing,
+        live: Live,
         filters: Sequence[Filter],
         batches: Batches,
         predictions: Predictions,
@@ -43,7 +41,7 @@ class Work:
         stopping: Stopping,
     ) -> None:
         self._standing = standing
-        self._version = standing.now.version
+        self._live = live
         self._filters = [*filters, predictions.lacking]
         self._batches = batches
         self._predictions = predictions
@@ -71,12 +69,22 @@ class Work:
         """Predict and write all pages. What was predicted is written, whatever ends it."""
         try:
             for page in self._pages():
-                for answered in self._batches.predicted(page.tasks):
-                    self._take(answered)
+                self._predict_page(page.tasks)
+            self._live.compare(self._batches)
         except (BackendError, VersionChanged, Stopped):
             self._writer.flush()
             raise
         self._writer.flush()
+
+    def _predict_page(self, tasks: Sequence[Item]) -> None:
+        """Tasks that another version has answered are asked for again, if that one does not stay."""
+        while tasks:
+            left: list[Item] = []
+            for answered in self._batches.predicted(tasks):
+                left += self._taken(answered)
+            if left:
+                self._writer.flush()  # it takes tasks by ascending ids
+            tasks = left
 
     def _pages(self) -> Iterator[Page]:
         """The pages of this shard's tasks that have no prediction of the version."""
@@ -104,29 +112,29 @@ class Work:
         if not self._standing.now.total:
             self._standing.know(total=left)
 
-    def _take(self, answered: Sequence[tuple[Item, Item]]) -> None:
-        """Take over what a batch answered, as far as the version goes."""
-        reasons: Counter[str] = Counter()
-        other = ""
+    def _taken(self, answered: Sequence[tuple[Item, Item]]) -> list[Item]:
+        """Take over what a batch answered, as far as the version goes: the tasks that another one answered."""
+        failed: Counter[str] = Counter()
+        others: list[tuple[Item, str]] = []
         for task, item in answered:
-            version = item.get("model_version", self._version)
-            if version != self._version:
-                other = str(version)
-                continue
-            if "error" in item:
-                reasons[str(item["error"])] += 1
-            if "result" in item:  # a task that cannot be read has an empty prediction with score 0, which sorts first
+            version = str(item.get("model_version", self._live.version))
+            if version != self._live.version:
+                others.append((task, version))
+            elif "result" in item:  # a task that cannot be read has an empty prediction with score 0: it sorts first
                 self._writer.add(task["id"], item)
-        self._standing.count(reasons=reasons)
-        if other:
-            raise VersionChanged(
-                f"Version {other} answers now. The predictions of {self._version} that were made before are "
-                "written. Run this again: it predicts the tasks that have none of the new version."
-            )
+            else:
+                failed[str(item.get("error"))] += 1
+        self._standing.count(failed=failed)
         if self._stopping.is_set():
             raise Stopped
+        if others:
+            self._writer.flush()
+            task, version = others[-1]
+            self._live.outlast(version, task)
         if self._writer.is_due:
             self._writer.flush()
+        self._live.look(self._batches)
+        return [task for task, _ in others]
 
     def _settle(self) -> None:
         """Delete what came twice, once nothing that was in doubt can be stored any more."""
@@ -136,8 +144,8 @@ class Work:
             log.info("all tasks are done; what Label Studio may still store twice is waited for %.0f s", wait)
             self._standing.know(waits="all tasks are done; what Label Studio may still store twice is waited for")
             self._stopping.rest(wait)
-        for version in latest(doubts, {self._version: now()}):
-            deleted = self._predictions.of(version).delete_surplus()
+        for version in latest(doubts, {self._live.version: now()}):
+            deleted = self._predictions.of(version).delete_surplus(self._writer.ids)
             if deleted:
                 log.warning("%d predictions of %s were stored twice; the second ones were deleted", deleted, version)
         self._standing.know(in_doubt={})

@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.labelstudio.errors import LabelStudioError
-from service.labelstudio.predictions import NotKnown, NotStored, Predictions
+from service.labelstudio.pages import Filter
+from service.labelstudio.predictions import Ids, NotKnown, NotStored, Predictions
 from service.prelabel.batches import Item
 from service.prelabel.progress import Standing, now
 from service.prelabel.stopping import Stopping
@@ -33,20 +35,34 @@ WRITES_MAX = 5
 """How often predictions are sent, at most."""
 
 
+Send = Callable[[Sequence[bytes]], int]
+"""Sends predictions in one request: how many are stored. Raises NotKnown and NotStored."""
+
+
 class Prediction(NamedTuple):
     task: int
     content: bytes
     """As JSON."""
+    unread: str
+    """Why the task could not be read; empty where it was."""
 
 
 class Writer:
     """Writes predictions of one version. Those of tasks that have one already are left out."""
 
     def __init__(
-        self, predictions: Predictions, version: str, standing: Standing, stopping: Stopping, settle: float
+        self,
+        predictions: Predictions,
+        filters: Sequence[Filter],
+        version: str,
+        standing: Standing,
+        stopping: Stopping,
+        settle: float,
     ) -> None:
-        """`settle`: seconds after which Label Studio no longer stores what it has given no answer for."""
+        """`filters` choose the tasks that are predicted. `settle`: seconds after which Label Studio no longer stores
+        what it has given no answer for."""
         self._predictions = predictions
+        self._filters = filters
         self._version = version
         self._standing = standing
         self._stopping = stopping
@@ -55,11 +71,20 @@ class Writer:
         self._bytes = 0
         self._written = time.monotonic()
         self._took = 0.0
+        self._sent: Ids | None = None
+        self._unanswered: Ids | None = None
+
+    @property
+    def ids(self) -> list[Ids]:
+        """Where predictions may be stored twice: from the first to the last task of writes without an answer, and of
+        all writes."""
+        return [ids for ids in (self._unanswered, self._sent) if ids]
 
     def add(self, task: int, item: Item) -> None:
         """Gather a task's prediction, by ascending ids; it is not written yet."""
         stored = {"task": task, "result": item["result"], "score": item["score"], "model_version": self._version}
-        self._gathered.append(Prediction(task, json.dumps(stored, separators=(",", ":")).encode()))
+        content = json.dumps(stored, separators=(",", ":")).encode()
+        self._gathered.append(Prediction(task, content, str(item.get("error", ""))))
         self._bytes += len(self._gathered[-1].content)
 
     @property
@@ -80,44 +105,59 @@ class Writer:
     def _write(self, request: Sequence[Prediction]) -> None:
         left = self._lacking(request)
         self._standing.count(skipped=len(request) - len(left))
-        if not self._stored(left, WRITES_MAX) and len(left) > 1:
+        if not self._stored(left, WRITES_MAX, self._predictions.write) and len(left) > 1:
             raise LabelStudioError(
                 f"Label Studio, or a proxy in front of it, refused each of {len(left)} predictions, in the end one by "
                 "one. None of them is stored; the log of whichever refused them says why."
             )
 
-    def _stored(self, left: Sequence[Prediction], writes: int) -> int:
-        """Send predictions at most so many times: how many are stored. What is refused is halved and sent again."""
+    def _stored(self, left: Sequence[Prediction], writes: int, send: Send) -> int:
+        """Send predictions at most so many times: how many are stored.
+
+        What is refused is halved and sent again. What Label Studio has left out is sent one by one.
+        """
         if not left:
             return 0
         try:
-            stored = self._send(left)
+            is_whole = self._send(left, send) == len(left)
         except NotKnown as error:
             if writes == 1:
                 raise
             log.warning("whether %d predictions were stored is not known (%s); Label Studio is asked", len(left), error)
             self._stopping.rest(UNKNOWN_SECONDS)
             lacking = self._lacking(left)
-            self._standing.count(written=len(left) - len(lacking))
-            return len(left) - len(lacking) + self._stored(lacking, writes - 1)
+            return self._counted(left, lacking) + self._stored(lacking, writes - 1, send)
         except NotStored as error:
             if len(left) == 1:
                 log.warning("the prediction of task %d (%d bytes) is given up: %s", *_told(left[0]), error)
-                self._standing.count(reasons={f"its prediction was refused with {error.status}": 1})
+                self._standing.count(failed={f"its prediction was refused with {error.status}": 1})
                 return 0
             middle = len(left) // 2
-            return self._stored(left[:middle], writes) + self._stored(left[middle:], writes)
-        untaken = len(left) - stored
-        self._standing.count(written=stored, reasons={"Label Studio did not take it": untaken} if untaken else {})
-        return stored
+            return self._stored(left[:middle], writes, send) + self._stored(left[middle:], writes, send)
+        lacking = [] if is_whole else self._lacking(left)
+        return self._counted(left, lacking) + sum(self._stored([one], writes, self._alone) for one in lacking)
 
-    def _send(self, left: Sequence[Prediction]) -> int:
+    def _counted(self, sent: Sequence[Prediction], lacking: Sequence[Prediction]) -> int:
+        """Count as written what was sent and lacks no more."""
+        left = {one.task for one in lacking}
+        written = [one for one in sent if one.task not in left]
+        self._standing.count(written=len(written), unread=Counter(one.unread for one in written if one.unread))
+        return len(written)
+
+    def _alone(self, contents: Sequence[bytes]) -> int:
+        (content,) = contents
+        self._predictions.write_alone(content)
+        return 1
+
+    def _send(self, left: Sequence[Prediction], send: Send) -> int:
         """One request: how many are stored. While its answer is not known, the version is in doubt."""
         before = self._standing.now.in_doubt
         self._doubt(before)
+        self._sent = _widened(self._sent, left)
         try:
-            stored = self._predictions.write([one.content for one in left])
+            stored = send([one.content for one in left])
         except NotKnown:
+            self._unanswered = _widened(self._unanswered, left)
             self._doubt(before)
             raise
         except LabelStudioError:
@@ -131,7 +171,7 @@ class Writer:
 
     def _lacking(self, some: Sequence[Prediction]) -> list[Prediction]:
         """Those whose tasks have no prediction of the version."""
-        there = self._predictions.having(some[0].task, some[-1].task)
+        there = self._predictions.having([one.task for one in some], self._filters)
         return [one for one in some if one.task not in there]
 
 
@@ -148,6 +188,12 @@ def _requests(some: Sequence[Prediction]) -> Iterator[Sequence[Prediction]]:
         taken += length
     if begin < len(some):
         yield some[begin:]
+
+
+def _widened(ids: Ids | None, some: Sequence[Prediction]) -> Ids:
+    """Ids from the first to the last, with those of more predictions, which are given by ascending ids."""
+    first, last = some[0].task, some[-1].task
+    return (min(ids[0], first), max(ids[1], last)) if ids else (first, last)
 
 
 def _told(one: Prediction) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Browser
 
 from service.prelabel.progress import Prelabelling, Prelabellings
@@ -124,6 +125,34 @@ def test_a_write_that_a_proxy_gave_up_on_and_that_is_stored_later_is_there_once(
     assert proxy.late
     assert f"{proxy.late} predictions of {version} were stored twice" in process.output
     assert once_each(studio, project, version)
+
+
+REPEATER = """<View><Repeater on="$u">
+  <Text name="t_{{idx}}" value="$u[{{idx}}].text"/>
+  <Labels name="l_{{idx}}" toName="t_{{idx}}"><Label value="person"/></Labels>
+</Repeater></View>"""
+OWN_LABELS = """<View>
+  <Labels name="label" toName="text" value="$labels"><Label value="city"/></Labels><Text name="text" value="$text"/>
+</View>"""
+
+
+@pytest.mark.parametrize(
+    ("config", "data"),
+    [
+        (REPEATER, lambda text: {"u": [{"text": text}, {"text": text}]}),
+        (OWN_LABELS, lambda text: {"text": text, "labels": [{"value": "person"}]}),
+    ],
+    ids=["repeater", "labels of the task"],
+)
+def test_predictions_that_label_studio_leaves_out_of_an_import_are_stored(studio: Studio, backend, config, data):
+    project = studio.project(config=config, title="Left out")
+    studio.import_data(project, [data(text) for text in sentences(5)])
+    version = studio.model_version(studio.connect(project, backend.url))
+    process = Process(backend, project)
+    assert process.ended() == 0, process.output
+    assert once_each(studio, project, version)
+    assert any(one["result"] for (one,) in studio.predictions(project, version).values())
+    assert "5 predictions of" in process.output
 
 
 def test_a_second_process_of_a_project_is_refused(studio: Studio, backend: Backend):

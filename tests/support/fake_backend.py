@@ -17,10 +17,14 @@ class FakeBackend:
 
     def __init__(self) -> None:
         self.url = ""
+        self.authorizations: set[str] = set()
         self.asked: list[list[str]] = []
         """The texts of each request for predictions."""
         self.status: Callable[[list[str]], int] = lambda texts: 200
         """The status that a request with some texts is answered with; 0: the connection is broken off."""
+
+        self.error: Callable[[list[str], str], str] = lambda texts, text: ""
+        """Why a text of a request has no result; empty: it has one."""
 
     def answer(self, path: str, sent: Any) -> tuple[int, Any]:
         if path == "/model_version":
@@ -30,7 +34,11 @@ class FakeBackend:
         status = self.status(texts)
         if status != 200:
             return status, {"error": f"request {len(self.asked)}"}
-        return 200, {"results": [{"result": [], "score": 0.5, "model_version": VERSION} for _ in texts]}
+        return 200, {"results": [self._item(texts, text) for text in texts]}
+
+    def _item(self, texts: list[str], text: str) -> dict[str, Any]:
+        error = self.error(texts, text)
+        return {**({"error": error} if error else {"result": []}), "score": 0.5, "model_version": VERSION}
 
 
 @contextmanager
@@ -41,6 +49,7 @@ def serving() -> Iterator[FakeBackend]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.authorizations.add(self.headers.get("authorization", ""))
             status, body = state.answer(self.path, sent)
             if not status:
                 return

@@ -29,10 +29,16 @@ class PredictedStudio(Studio):
     """A proxy answers larger bodies with a page and 413; 0: it lets all through."""
     proxy_refuses: str = ""
     """A proxy answers a body that has this in it with a page and 403."""
+    passed_over: str = ""
+    """An import leaves out predictions that have this in them, and answers 201 with a smaller number."""
     imported: list[int] = field(default_factory=list)
     """How many predictions each import had that was let through."""
     largest: int = 0
     """Bytes of the largest import that was let through."""
+    read: int = 0
+    """How many tasks it has listed with their predictions."""
+    listed: int = 0
+    """How many ids it has listed, for requests for ids alone."""
     held: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,13 +64,21 @@ class PredictedStudio(Studio):
             ids = [one for one in sorted(self.texts) if all(self._fulfils(one, of[one], each) for each in conditions)]
             if asked["ordering"] == ["-tasks:total_predictions"]:
                 ids.sort(key=lambda one: len(of[one]), reverse=True)
+            if query.get("fields") == ["all"]:
+                self.read += len(ids[: int(query["page_size"][0])])
             page = [self._task(one, of[one]) for one in ids[: int(query["page_size"][0])]]
+            if query.get("include") == ["id"]:
+                self.listed += len(page)
+                page = [{"id": one["id"]} for one in page]
         return 200, {"tasks": page, "total": len(ids)}
 
     def change(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
         if method == "DELETE":
             self.stored = [one for one in self.stored if one["id"] != int(path.strip("/").split("/")[2])]
             return 204, b""
+        if path == "/api/predictions/":
+            self.store([sent])
+            return 201, sent
         size = len(json.dumps(sent, separators=(",", ":")))
         if 0 < self.bytes_max < size:
             return 413, b"<h1>413 Request Entity Too Large</h1>"
@@ -80,9 +94,10 @@ class PredictedStudio(Studio):
             return 504, {"detail": "no answer in time"}
         self.imported.append(len(sent))
         self.largest = max(self.largest, size)
-        self.store(sent)
+        taken = [one for one in sent if not (self.passed_over and self.passed_over in json.dumps(one))]
+        self.store(taken)
         late, self.late = self.late, False
-        return (504, {"detail": "no answer in time"}) if late else (201, {"created": len(sent)})
+        return (504, {"detail": "no answer in time"}) if late else (201, {"created": len(taken)})
 
     def deliver(self) -> None:
         """Store the import that was held, as a worker of Label Studio does that a proxy has not waited for."""
@@ -108,13 +123,13 @@ class PredictedStudio(Studio):
 
     def _fulfils(self, number: int, predictions: list[dict[str, Any]], condition: dict[str, Any]) -> bool:
         name, operator, value = condition["filter"].rpartition(":")[2], condition["operator"], condition["value"]
-        versions = {one["model_version"] for one in predictions}
+        versions = ",".join(one["model_version"] for one in predictions).casefold()
         holds: dict[tuple[str, str], Any] = {
             ("id", "greater"): lambda: number > value,
             ("id", "in"): lambda: value["min"] <= number <= value["max"],
             ("total_predictions", "equal"): lambda: len(predictions) == value,
-            ("predictions_model_versions", "contains"): lambda: value[0] in versions,
-            ("predictions_model_versions", "not_contains"): lambda: value[0] not in versions,
+            ("predictions_model_versions", "contains"): lambda: value[0].casefold() in versions,
+            ("predictions_model_versions", "not_contains"): lambda: value[0].casefold() not in versions,
             ("data.text", "contains"): lambda: value in self.texts[number],
         }
         return bool(holds[name, operator]())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -98,6 +99,12 @@ def created(job: Mapping[str, Any]) -> datetime:
 def arguments_of(job: Mapping[str, Any]) -> list[str]:
     """The arguments of a Job's program."""
     return [str(argument) for argument in job["spec"]["template"]["spec"]["containers"][0].get("args", [])]
+
+
+def projects_of(job: Mapping[str, Any]) -> list[int]:
+    """The Label Studio projects in a Job's arguments, as `--project 5` or `--project=5`."""
+    split = [part for argument in arguments_of(job) for part in argument.split("=", 1)]
+    return [int(value) for name, value in itertools.pairwise(split) if name == "--project" and value.isdecimal()]
 
 
 def condition(job: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,13 +14,13 @@ from service.backend.cluster.jobs import (
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
-    arguments_of,
     condition,
     created,
     cut,
+    projects_of,
     stamped,
 )
-from service.prelabel.progress import Outcome, Prelabelling
+from service.prelabel.progress import Outcome, Prelabelling, most_frequent
 from service.prelabel.watch import brief
 from service.prelabel.work import summary
 
@@ -49,6 +47,8 @@ class Shard(BaseModel):
     """The version whose predictions the processes before it wrote."""
     written: int = 0
     skipped: int = 0
+    unread: dict[str, int] = {}
+    """The tasks among `written` that could not be read, by reason."""
 
     @property
     def all_written(self) -> int:
@@ -57,6 +57,15 @@ class Shard(BaseModel):
     @property
     def all_skipped(self) -> int:
         return self.last.skipped + (self.skipped if self._goes_on else 0)
+
+    @property
+    def all_unread(self) -> dict[str, int]:
+        return most_frequent(self.last.unread, self.unread if self._goes_on else {})
+
+    @property
+    def all_reasons(self) -> dict[str, int]:
+        """Of the processes before, only the tasks that could not be read: the newest tries again what had failed."""
+        return most_frequent(self.last.reasons, self.unread if self._goes_on else {})
 
     @property
     def total(self) -> int:
@@ -71,7 +80,8 @@ class Shard(BaseModel):
         if reported.started == self.last.started:
             return self.model_copy(update={"last": reported})
         version = self.last.version or self.version
-        return Shard(last=reported, version=version, written=self.all_written, skipped=self.all_skipped)
+        counts = {"written": self.all_written, "skipped": self.all_skipped, "unread": self.all_unread}
+        return Shard(last=reported, version=version, **counts)
 
     @property
     def _goes_on(self) -> bool:
@@ -137,9 +147,6 @@ def together(job: Mapping[str, Any], shards: Shards, waits: str) -> Prelabelling
     `waits` says why no worker is at work; empty while one is.
     """
     newest = max((shard.last for shard in shards.values()), key=lambda last: last.updated, default=None)
-    reasons: Counter[str] = Counter()
-    for shard in shards.values():
-        reasons.update(shard.last.reasons)
     stood, _ = noted(job)
     named = [last.version for last in _by_age(shards) if last.version]
     stands = Prelabelling(
@@ -151,7 +158,8 @@ def together(job: Mapping[str, Any], shards: Shards, waits: str) -> Prelabelling
         written=sum(shard.all_written for shard in shards.values()),
         skipped=sum(shard.all_skipped for shard in shards.values()),
         failed=sum(shard.last.failed for shard in shards.values()),
-        reasons=dict(reasons),
+        reasons=most_frequent(*(shard.all_reasons for shard in shards.values())),
+        unread=most_frequent(*(shard.all_unread for shard in shards.values())),
         started=created(job),
         updated=newest.updated if newest else created(job),
     )
@@ -163,8 +171,7 @@ def together(job: Mapping[str, Any], shards: Shards, waits: str) -> Prelabelling
 
 def project_of(job: Mapping[str, Any]) -> int:
     """The project in a Job's arguments; 0 if they name none."""
-    pairs = itertools.pairwise(arguments_of(job))
-    return next((int(value) for name, value in pairs if name == "--project" and value.isdecimal()), 0)
+    return next(iter(projects_of(job)), 0)
 
 
 def _by_age(shards: Shards) -> list[Prelabelling]:

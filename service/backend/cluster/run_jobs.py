@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +13,10 @@ from service.backend.cluster.jobs import (
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
-    arguments_of,
     condition,
     created,
     cut,
+    projects_of,
     stamped,
 )
 from service.runs.run import Outcome, Run
@@ -87,11 +86,9 @@ def noted(job: Mapping[str, Any]) -> Run | None:
 
 def _by_hand(job: Mapping[str, Any]) -> Run:
     """The run of a Job that no backend created, but a user with kubectl or the CronJob's schedule."""
-    pairs = itertools.pairwise(arguments_of(job))
-    projects = [int(value) for name, value in pairs if name == "--project" and value.isdecimal()]
     return Run(
         id=job["metadata"]["name"],
-        projects=tuple(sorted(set(projects))),
+        projects=tuple(sorted(set(projects_of(job)))),
         why="created with kubectl or by schedule",
         started=created(job),
     )

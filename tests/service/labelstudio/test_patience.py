@@ -15,7 +15,7 @@ from service.labelstudio.patience import Patience
 from service.labelstudio.predictions import NotKnown, Predictions
 from tests.support.predicted import PredictedStudio
 from tests.support.servers import free_port
-from tests.support.studio import KEY, served
+from tests.support.studio import KEY, PERSONAL_KEY, served
 
 V1 = "base.111111"
 AGAIN = 1
@@ -36,8 +36,8 @@ def studio():
 
 @pytest.fixture
 def predictions(settings):
-    def make(url, waits):
-        client = LabelStudio(settings(label_studio_url=url, label_studio_api_key=KEY), 5.0, waits)
+    def make(url, waits, key=KEY):
+        client = LabelStudio(settings(label_studio_url=url, label_studio_api_key=key), 5.0, waits)
         return Predictions(client.connect(), client.url, 1, V1)
 
     return make
@@ -60,6 +60,24 @@ def test_pages_come_when_the_proxy_has_a_server_again(studio, predictions, statu
     assert [task["id"] for page in pages_read for task in page.tasks] == [1, 2, 3]
     assert all(str(status) in why for why in told[:-1])
     assert told[-1] == "", "it waits no more"
+
+
+@pytest.mark.parametrize("status", [502, 503])
+@pytest.mark.parametrize(
+    "ask", [lambda of: of.having([1, 2, 3]), lambda of: of.write([item(1)])], ids=["read", "write"]
+)
+def test_a_personal_access_token_is_exchanged_when_the_proxy_has_a_server_again(studio, predictions, status, ask):
+    told = []
+
+    def wait(why):
+        told.append(why)
+        studio.broken = status if len(told) < 3 else 0
+
+    studio.broken = status
+    ask(predictions(studio.url, Patience(wait), PERSONAL_KEY))
+    assert "does not answer" in told[0]
+    assert told[-1] == ""
+    assert len(studio.granted) == 1
 
 
 def test_what_could_not_be_sent_is_sent_when_somebody_listens(predictions):
@@ -94,17 +112,17 @@ def test_patience_has_an_end_and_begins_anew_after_an_answer(studio, predictions
     asked = predictions(studio.url, Patience(wait, seconds=250))
     studio.broken = 503
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) == 4 + AGAIN
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) == 4 + AGAIN + 1 + AGAIN, "what has been waited for in vain is not waited for once more"
     studio.broken = 0
-    assert asked.having(1, 3) == set()
+    assert asked.having([1, 2, 3]) == set()
     studio.broken = 503
     begun = len(studio.asked)
     with pytest.raises(LabelStudioError):
-        asked.having(1, 3)
+        asked.having([1, 2, 3])
     assert len(studio.asked) - begun == 4 + AGAIN
 
 
@@ -112,7 +130,7 @@ def test_whoever_must_end_waits_no_longer(studio, predictions):
     told = []
     studio.broken = 503
     with pytest.raises(LabelStudioError):
-        predictions(studio.url, Patience(told.append, is_over=lambda: len(told) > 0)).having(1, 3)
+        predictions(studio.url, Patience(told.append, is_over=lambda: len(told) > 0)).having([1, 2, 3])
     assert len(told) == 1
 
 

@@ -10,9 +10,11 @@ from service.labelstudio import pages
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.predictions import Predictions, view_filters
-from service.prelabel import work, writing
+from service.labelstudio.regions import unread_item
+from service.prelabel import live, work, writing
 from service.prelabel.backend import BackendError, BatchFailed
 from service.prelabel.batches import Batches
+from service.prelabel.live import Live
 from service.prelabel.progress import Prelabelling, Standing, now
 from service.prelabel.stopping import Stopping
 from service.prelabel.work import Work
@@ -33,16 +35,21 @@ class Source:
 
     def __init__(self):
         self.version_now = V1
+        self.named = ""
+        """The version that it names, where it is not the one that answers."""
         self.asked = []
+        self.configs = []
+        """The label config of each request."""
         self.before = lambda tasks: None
         self.result = []
         self.results = {}
         """The result for a text, where it is not `result`."""
 
     def version(self, project, label_config):
-        return self.version_now
+        return V2 if "disease" in label_config else self.named or self.version_now
 
     def predict(self, project, label_config, tasks):
+        self.configs.append(label_config)
         self.before(tasks)
         if any(task["data"]["text"] == "poisonous" for task in tasks):
             raise BatchFailed("the backend gave no prediction (500)")
@@ -52,6 +59,8 @@ class Source:
     def _item(self, text):
         if "unreadable" in text:
             return {"error": "the text has half a character in it", "model_version": self.version_now}
+        if text == "blank":
+            return unread_item("no text under $text", self.version_now, is_lasting=True)
         result = self.results.get(text, self.result)
         return {"result": result, "score": 0.5, "model_version": self.version_now}
 
@@ -59,18 +68,29 @@ class Source:
 class Process:
     """A process of a pre-labelling."""
 
-    def __init__(self, stands, filters, source, predictions, report, settle):
+    def __init__(self, stands, filters, source, predictions, report, settle, read_config):
         self._standing = Standing(stands, report)
         self.stopping = Stopping()
-        writer = Writer(predictions, stands.version, self._standing, self.stopping, settle)
+        writer = Writer(predictions, filters, stands.version, self._standing, self.stopping, settle)
         batches = Batches(source, 1, LABEL_CONFIG, self.stopping)
-        self._work = Work(self._standing, filters, batches, predictions, writer, self.stopping)
+        self._work = Work(
+            self._standing,
+            Live(source, 1, read_config, self.stopping, self._wait),
+            filters,
+            batches,
+            predictions,
+            writer,
+            self.stopping,
+        )
         self.run = self._work.run
         self.stop = self.stopping.set
 
     @property
     def stands(self):
         return self._standing.now
+
+    def _wait(self, why):
+        self._standing.know(waits=why)
 
 
 @pytest.fixture(autouse=True)
@@ -102,10 +122,10 @@ def connection(studio, settings):
 def make(studio, source, connection):
     """A new process of a pre-labelling; `facts` is what it knows at its start."""
 
-    def made(filters=(), report=lambda stands: None, settle=0.0, **facts):
+    def made(filters=(), report=lambda stands: None, settle=0.0, read_config=lambda: LABEL_CONFIG, **facts):
         stands = Prelabelling(project=1, version=source.version_now, **facts)
         predictions = Predictions(connection, studio.url, 1, stands.version)
-        return Process(stands, filters, source, predictions, report, settle)
+        return Process(stands, filters, source, predictions, report, settle, read_config)
 
     return made
 
@@ -141,6 +161,24 @@ def test_tasks_that_got_a_prediction_meanwhile_are_not_given_a_second(studio, so
     assert studio.of(V1) == list(range(1, COUNT + 1))
     assert done.stands.skipped >= 3
     assert done.stands.done == COUNT
+
+
+@pytest.mark.parametrize("there", [range(20, 430), range(1, COUNT, 3)], ids=["most", "few"])
+def test_a_write_asks_little_of_a_project_whose_other_tasks_have_predictions(studio, source, make, monkeypatch, there):
+    monkeypatch.setattr(writing, "GATHERED_SECONDS_MIN", 60.0)
+    studio.store([{"task": number, "model_version": V1} for number in there])
+    lacking = sorted(set(studio.texts) - set(there))
+
+    def retrieved(tasks):
+        source.before = lambda tasks: None
+        studio.store([{"task": number, "model_version": V1} for number in (lacking[0], lacking[9])])
+
+    source.before = retrieved
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.written, done.stands.skipped) == (len(lacking) - 2, 2)
+    assert studio.listed < min(len(there), len(lacking)) + 10
 
 
 def test_what_a_killed_process_was_sending_and_is_stored_later_is_there_once(studio, source, make):
@@ -216,6 +254,39 @@ def test_doubles_that_retrieve_predictions_made_meanwhile_are_deleted_and_the_ol
     assert {one["task"]: one["id"] for one in studio.stored}.items() >= first.items()
 
 
+def old_predictions(studio, there):
+    """Some tasks have predictions of this version and of two before, so more than a task with a double has."""
+    for version in ("old.000001", "old.000002", V1):
+        studio.store([{"task": number, "model_version": version} for number in there])
+
+
+def test_a_double_among_what_this_process_wrote_costs_no_reading_of_the_project(studio, source, make):
+    old_predictions(studio, range(1, 421))
+
+    def retrieved(tasks):
+        if tasks[0]["id"] > 425:
+            studio.store([{"task": 422, "model_version": V1}])
+            source.before = lambda tasks: None
+
+    source.before = retrieved
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert studio.read <= 30
+
+
+def test_a_double_elsewhere_is_found_among_the_tasks_with_several_predictions(studio, make):
+    studio.store([{"task": number, "model_version": V1} for number in [*range(1, 421), 7]])
+    assert make().run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert studio.read == 1
+
+
+def test_what_is_surplus_for_another_reason_costs_no_reading_of_tasks_with_one_prediction(studio, make):
+    studio.store([{"task": 9999, "model_version": V1}])  # its task has been deleted
+    assert make().run() == "done"
+    assert studio.read == 0
+
+
 def test_a_write_without_an_answer_is_not_sent_again_where_it_was_stored(studio, make):
     studio.late = True
     done = make()
@@ -274,6 +345,17 @@ def test_a_task_that_was_deleted_meanwhile_costs_no_other_its_prediction(studio,
     assert done.stands.reasons == {"its prediction was refused with 400": 1}
 
 
+@pytest.mark.parametrize("passed_over", ['"x"', V1])
+def test_what_an_import_leaves_out_is_stored_one_by_one(studio, source, make, passed_over):
+    studio.passed_over = passed_over
+    studio.texts[77] = studio.texts[300] = "other"
+    source.results = {"other": ["x"]}
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.written, done.stands.failed) == (COUNT, 0)
+
+
 def test_a_proxy_that_refuses_every_prediction_ends_it(studio, make):
     studio.proxy_refuses = V1
     with pytest.raises(LabelStudioError, match="refused each of"):
@@ -325,6 +407,107 @@ def test_another_version_ends_it_after_what_was_made_is_written(studio, source, 
     assert studio.of(V2) == list(range(1, COUNT + 1))
 
 
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_label_config_that_another_version_answers_for_ends_it(source, studio, make, monkeypatch, seconds):
+    monkeypatch.setattr(live, "LOOK_SECONDS", seconds)
+    config = [LABEL_CONFIG]
+
+    def changed(tasks):
+        if len(source.asked) > 100:
+            config[0] = LABEL_CONFIG.replace("city", "disease")
+
+    source.before = changed
+    done = make(read_config=lambda: config[0])
+    assert done.run() == "version changed"
+    assert "label config of project 1 has changed" in done.stands.message
+    assert V2 in done.stands.message
+    assert len(studio.of(V1)) == done.stands.written >= 100
+    if not seconds:
+        assert len(studio.of(V1)) < COUNT
+
+
+def test_a_label_config_that_changes_nothing_for_the_version_is_sent_from_then_on(source, studio, make, monkeypatch):
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.0)
+    coloured = LABEL_CONFIG.replace('value="city"', 'value="city" background="red"')
+    configs = [coloured, LABEL_CONFIG]
+    assert make(read_config=lambda: configs.pop() if len(configs) > 1 else coloured).run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert source.configs[0] == LABEL_CONFIG
+    assert source.configs[-1] == coloured
+
+
+@pytest.fixture
+def rollout(source, monkeypatch):
+    """Another version answers once 100 tasks are predicted, while the backend still names the first."""
+    monkeypatch.setattr(live, "RETRY_SECONDS", 0.01)
+    source.named = V1
+
+    def begins(tasks):
+        if len(source.asked) >= 100:
+            source.version_now, source.before = V2, lambda tasks: None
+
+    source.before = begins
+
+
+def test_a_rollout_is_waited_for_and_told_until_the_backend_names_the_other_version(rollout, source, studio, make):
+    told = []
+
+    def report(stands):
+        if stands.waits:
+            told.append((stands.waits, stands.written))
+            source.named = V2 if len(told) >= 5 else V1
+
+    done = make(report=report)
+    assert done.run() == "version changed"
+    assert {why for why, _ in told} == {
+        f"version {V2} answers already, though {V1} is not replaced yet; it is asked again"
+    }
+    assert {written for _, written in told} == {len(studio.of(V1))}, "what it had was written before"
+    assert not done.stands.waits
+    assert not studio.of(V2)
+
+
+def test_a_rollout_that_is_undone_ends_nothing(rollout, source, studio, make):
+    def report(stands):
+        if stands.waits:
+            source.version_now = V1
+
+    done = make(report=report)
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert not studio.of(V2)
+    assert not done.stands.waits
+
+
+def test_one_answer_of_the_old_version_does_not_mean_that_a_rollout_is_undone(rollout, source, studio, make):
+    probes = []
+
+    def before(tasks):
+        if source.version_now == V2 or probes:
+            probes.append(tasks)
+            source.version_now = (V1, V2)[len(probes) % 2]
+            source.named = V2 if len(probes) > 9 else V1
+        elif len(source.asked) >= 100:
+            source.version_now = V2
+
+    source.before = before
+    assert make().run() == "version changed"
+    assert len(probes) == 10
+
+
+def test_a_rollout_without_an_end_ends_it(rollout, source, make, monkeypatch):
+    monkeypatch.setattr(live, "ROLLOUT_SECONDS", 0.2)
+    done = make()
+    assert done.run() == "version changed"
+    assert V2 in done.stands.message
+
+
+def test_a_rollout_is_not_waited_for_by_whoever_must_end(rollout, source, make, monkeypatch):
+    monkeypatch.setattr(live, "RETRY_SECONDS", 600.0)
+    done = make(report=lambda stands: done.stop() if stands.waits else None)
+    assert done.run() == "stopped"
+
+
 def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make):
     studio.texts[7] = studio.texts[300] = "unreadable"
     done = make()
@@ -332,6 +515,18 @@ def test_a_task_that_cannot_be_predicted_is_counted_with_its_reason(studio, make
     assert studio.of(V1) == [number for number in range(1, COUNT + 1) if number not in (7, 300)]
     assert done.stands.reasons == {"the text has half a character in it": 2}
     assert "2 × the text has half a character" in done.stands.message
+
+
+def test_a_task_that_cannot_be_read_is_counted_once_with_its_reason(studio, source, make):
+    for number in range(1, 201):
+        studio.texts[number] = "blank"
+    done = make()
+    assert done.run() == "done"
+    assert studio.of(V1) == list(range(1, COUNT + 1))
+    assert (done.stands.done, done.stands.written, done.stands.failed) == (COUNT, COUNT, 0)
+    assert done.stands.reasons == done.stands.unread == {"no text under $text": 200}
+    assert f"{COUNT} predictions" in done.stands.message
+    assert "200 × no text under $text" in done.stands.message
 
 
 def test_it_ends_after_a_batch_when_it_is_asked_to(studio, source, make, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.extractor.pending import NOT_REACHED
 from service.prelabel import backend as module
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.batches import Batches
@@ -57,6 +58,29 @@ def test_a_body_that_the_backend_finds_too_large_is_halved(backend, batches):
     backend.status = lambda texts: 413 if sum(map(len, texts)) > 50 else 200
     assert not given_up(batches)
     assert given_up(batches, ["x" * 60, "y"]) == {"x" * 60: "the backend gave no prediction (413)"}
+
+
+@pytest.mark.parametrize("reached", [1, 3, 9])
+def test_what_the_backend_had_no_time_for_is_asked_again_in_smaller_batches(backend, batches, reached):
+    backend.error = lambda texts, text: "" if texts.index(text) < reached else NOT_REACHED
+    assert not given_up(batches)
+
+
+def test_a_batch_of_which_nothing_was_reached_is_asked_again_task_by_task(backend, batches):
+    backend.error = lambda texts, text: NOT_REACHED if len(texts) > 1 else ""
+    assert not given_up(batches)
+
+
+def test_a_text_that_is_late_each_time_is_given_up(backend, batches):
+    backend.error = lambda texts, text: NOT_REACHED if text == "text 21" else ""
+    assert given_up(batches) == {"text 21": NOT_REACHED}
+    assert len([texts for texts in backend.asked if "text 21" in texts]) <= 5
+
+
+def test_a_text_that_failed_for_another_reason_is_asked_for_once_more(backend, batches):
+    backend.error = lambda texts, text: "the model failed" if text == "text 21" else ""
+    assert given_up(batches) == {"text 21": "the model failed"}
+    assert len([texts for texts in backend.asked if "text 21" in texts]) == 2
 
 
 def test_a_backend_that_has_no_model_yet_is_waited_for(backend, batches, monkeypatch):

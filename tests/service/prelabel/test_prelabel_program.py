@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 from datetime import timedelta
+from urllib.parse import unquote
 
+import httpx
 import pytest
 
 from service.prelabel.program import Program
@@ -43,10 +45,10 @@ def make(studio, backend, tmp_path):
     """A program, of all tasks unless told otherwise. The signal's handler that it sets is taken back at the end."""
     before = signal.getsignal(signal.SIGTERM)
 
-    def made(shard=0, shards=1):
+    def made(shard=0, shards=1, backend_url=""):
         settings = PrelabelSettings(
             home=tmp_path,
-            backend_url=backend.url,
+            backend_url=backend_url or backend.url,
             label_studio_url=studio.url,
             label_studio_api_key=KEY,
             prelabel_settle=600,
@@ -130,6 +132,53 @@ def test_a_failure_keeps_the_doubts(studio, make, kept):
     assert make().run() == 1
     last = kept.last(1, 0, 1)
     assert (last.outcome, list(last.in_doubt)) == ("failed", [OLD])
+
+
+@pytest.mark.parametrize("login", ["alice:s3cret", "alice:p@s3cret", "alice:%20s3cret"])
+def test_a_login_in_the_backends_address_is_sent_and_never_shown(
+    backend, make, kept, monkeypatch, capfd, caplog, login
+):
+    told = []
+    program = make(backend_url=backend.url.replace("//", f"//{login}@"))
+    monkeypatch.setattr(program, "_report", told.append)
+    backend.status = lambda texts: 400
+    with caplog.at_level("DEBUG"):
+        assert program.run() == 1
+    output = capfd.readouterr()
+    shown = f"{told}{output}{caplog.text}"
+    assert backend.url in program.stands.message
+    assert "s3cret" not in shown
+    assert "alice" not in shown
+    name, _, password = login.partition(":")
+    assert backend.authorizations == {httpx.BasicAuth(name, unquote(password))._auth_header}
+
+
+def test_an_address_of_the_backend_that_is_none_is_said_without_its_login(make, capfd):
+    program = make(backend_url="http://alice:s3/cret@host")
+    assert program.run() == 1
+    assert "SPANLOOP_BACKEND_URL" in program.stands.message
+    assert "s3" not in f"{program.stands.message}{capfd.readouterr()}"
+
+
+@pytest.mark.parametrize("other", [f"my-{VERSION}", f"{VERSION}.1", VERSION.upper()])
+def test_another_version_whose_name_contains_this_one_is_said_and_nothing_is_done(studio, make, other):
+    studio.store([{"task": task, "model_version": other} for task in (1, 2)])
+    program = make()
+    assert program.run() == 1
+    assert f"predictions of {other}" in program.stands.message
+    assert "Settings, Predictions" in program.stands.message
+    assert not studio.of(VERSION)
+    studio.stored.clear()
+    assert make(0, 2).run() == 0
+    assert studio.of(VERSION) == sorted(studio.texts)
+
+
+def test_the_end_is_said_as_it_is_whatever_stands_in_brackets(backend, make, capfd):
+    backend.error = lambda texts, text: {"text 3": "no text under $m[i].t", "text 5": "[/x]"}.get(text, "")
+    assert make().run() == 0
+    said = " ".join(capfd.readouterr().out.split())
+    assert "1 × no text under $m[i].t" in said
+    assert "1 × [/x]" in said
 
 
 def test_one_process_at_a_time_does_the_same_tasks(kept):

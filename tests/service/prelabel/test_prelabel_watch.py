@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.prelabel.progress import Prelabelling
+from service.prelabel.progress import Prelabelling, Standing
 from service.prelabel.settings import PrelabelSettings
-from service.prelabel.watch import last_words, watched
+from service.prelabel.watch import brief, last_words, watched
 from service.watch import TERMINATION_MESSAGE_BYTES
 from tests.support.samples import Scrape
 from tests.support.servers import free_port
@@ -44,6 +44,24 @@ def test_last_words_always_fit_and_keep_the_counts(letter):
     left = Prelabelling.model_validate_json(words)
     assert (left.written, left.failed, left.version) == (240, 10, "base.111111")
     assert left.message.startswith(letter)
+
+
+def test_reasons_that_begin_alike_are_counted_together():
+    alike = {"x" * 200 + str(number): 2 for number in range(10)}
+    left = brief(STANDS.model_copy(update={"reasons": {**alike, "other": 5}}))
+    assert left.reasons == {"x" * 100: 20, "other": 5}
+
+
+def test_the_most_frequent_reasons_are_kept_and_the_others_are_one():
+    standing = Standing(STANDS, lambda stands: None)
+    for number in range(1000):
+        standing.count(failed={f"task {number} is too long": 1})
+        standing.count(failed={"no text": 1})
+    assert len(standing.now.reasons) == 101
+    assert standing.now.reasons["no text"] == 1000
+    assert sum(standing.now.reasons.values()) == 2010
+    assert len(brief(standing.now).reasons) == 6
+    assert sum(brief(standing.now).reasons.values()) == 2010
 
 
 def test_a_worker_that_waits_for_label_studio_says_so_and_ends_at_once_when_it_is_asked_to(tmp_path, until):

@@ -107,7 +107,7 @@ def test_a_complete_job_whose_run_never_asked_for_a_rollout_has_failed():
 def test_a_job_that_somebody_created_is_a_run_of_its_projects():
     made = job()
     made["metadata"] |= {"name": "retrain-by-hand", "annotations": {}}
-    made["spec"]["template"]["spec"]["containers"][0]["args"] = ["run", "--project", "9", "--project", "2"]
+    made["spec"]["template"]["spec"]["containers"][0]["args"] = ["run", "--project", "9", "--project=2"]
     run = run_of(made)
     assert (run.id, run.projects, run.outcome) == ("retrain-by-hand", (2, 9), None)
     assert "kubectl" in run.why

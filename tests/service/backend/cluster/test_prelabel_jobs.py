@@ -188,6 +188,20 @@ def test_a_killed_worker_goes_on_where_it_was(started, look, api):
         assert (one.written, one.total) == (250, 1000), "300 of its share of 500 were left"
 
 
+def test_what_a_killed_worker_could_not_read_is_told_to_the_end(started, look, api):
+    reasons, unread = {"no text": 5, "not reached in time": 3}, {"no text": 5}
+    ended(api, says(0, written=200, failed=3, reasons=reasons, unread=unread), "a")
+    assert (look().done, look().reasons) == (203, reasons)
+    del api.objects["pods", "a"]
+    ended(api, says(0, seconds=60, total=600, written=50, reasons=unread, unread=unread), "b")
+    assert look().reasons == {"no text": 10}
+    del api.objects["pods", "b"]
+    ended(api, says(0, seconds=120, total=500, written=9, failed=1, reasons={"too long": 1}), "c")
+    one = look()
+    assert (one.written, one.failed) == (259, 1)
+    assert one.reasons == {"no text": 10, "too long": 1}, "what had failed was tried again"
+
+
 def test_another_version_begins_from_the_start(started, look, api):
     ended(api, says(0, written=200, outcome="version changed", message="V2 answers now."), "a")
     assert look().outcome is None
@@ -235,10 +249,11 @@ def test_the_end_of_a_job_whose_pods_said_nothing_is_told(started, look, api, co
     assert says in look().message
 
 
-def test_a_job_that_somebody_created_is_found_by_its_labels(look, api):
+@pytest.mark.parametrize("project", [["--project", "9"], ["--project=9"]], ids=["two words", "one word"])
+def test_a_job_that_somebody_created_is_found_by_its_labels(look, api, project):
     job = {"apiVersion": "batch/v1", "kind": "Job", **yaml.safe_load(yaml.safe_dump(TEMPLATE))}
     job["metadata"]["name"] = "by-hand"
-    job["spec"]["template"]["spec"]["containers"][0]["args"] += ["--project", "9", "--view", "4"]
+    job["spec"]["template"]["spec"]["containers"][0]["args"] += [*project, "--view", "4"]
     api.put("jobs", job)
     one = look()
     assert (one.project, one.job, one.total) == (9, "by-hand", 0)
