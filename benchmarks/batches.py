@@ -17,7 +17,8 @@ from rich.table import Table
 
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
-from service.model.model import Model, use_threads
+from service.model.computing import use_threads
+from service.model.model import Model
 
 SIZES = (256, 512, 768, 1024, 2048, 8192)
 screen = Console()

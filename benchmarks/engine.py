@@ -30,7 +30,8 @@ from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
 from benchmarks.correctness import f1, logits_apart, texts_alike
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
-from service.model.model import Model, bf16_is_native, use_threads
+from service.model.computing import bf16_is_native, use_threads
+from service.model.model import Model
 from service.model.packed.linear import PackedLinear
 
 NAIVE, BATCHED, ONNX, OURS = "predict_entities", "inference, batch 8", "ONNX Runtime, fp32, batch 8", "Spanloop"

@@ -25,7 +25,8 @@ from benchmarks.bars import RESULTS, Bar, less_than, write
 from benchmarks.conversion import converted
 from benchmarks.studio import serving
 from benchmarks.texts import wordings
-from service.model.model import Model, use_threads
+from service.model.computing import use_threads
+from service.model.model import Model
 from service.settings import STARTER
 
 TEXTS = (8, 32, 128, 512)

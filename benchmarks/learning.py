@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from service.labelstudio.wordings import in_words
-from service.model.model import Model, use_threads
+from service.model.computing import use_threads
+from service.model.model import Model
 from service.model.spans import Span
 from service.versions.names import initial_version
 from training.dataset import Document, divide

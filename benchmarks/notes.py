@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, write
-from service.model.model import Model, use_threads
+from service.model.computing import use_threads
+from service.model.model import Model
 from service.model.spans import Span
 from service.settings import STARTER
 from training.dataset import Document

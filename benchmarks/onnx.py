@@ -20,8 +20,8 @@ from rich.console import Console
 
 from benchmarks.shapes import SHAPES
 from benchmarks.texts import read, wordings
+from service.model.computing import use_threads
 from service.model.gliner import GLiNER
-from service.model.model import use_threads
 
 BATCH = 8
 THRESHOLDS = {"starter": 0.5, "gliner_small": 0.3}

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.learning import read
-from service.model.model import Model, use_threads
+from service.model.computing import use_threads
+from service.model.model import Model
 from service.settings import STARTER
 from training.judge import score
 from training.overlap import WAYS

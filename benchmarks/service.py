@@ -34,7 +34,7 @@ from benchmarks.texts import read, wordings
 from service.extractor.engine import Engine
 from service.extractor.loading import load
 from service.extractor.questions import Question
-from service.model.model import use_threads
+from service.model.computing import use_threads
 from service.model.spans import Extraction
 from service.settings import STARTER
 from tests.support.servers import free_port

@@ -32,8 +32,9 @@ from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
 from benchmarks.learning import read
+from service.model.computing import bf16_is_native, use_threads
 from service.model.gliner import GLiNER
-from service.model.model import Model, bf16_is_native, use_threads
+from service.model.model import Model
 from service.settings import STARTER
 from training.dataset import Document, Example, build, is_held_out
 from training.judge import score

@@ -20,7 +20,7 @@ def spanloop() -> Starlette:
     from service.backend.app import build
     from service.backend.local import compose
     from service.backend.local.settings import MachineSettings
-    from service.model.model import use_threads
+    from service.model.computing import use_threads
 
     settings = MachineSettings()
     # A run has another BentoML store and another working directory, and must find the same base model.

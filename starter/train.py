@@ -24,8 +24,9 @@ import typer
 from rich.progress import Progress as Bar
 from safetensors.torch import load_file, save_file
 
+from service.model.computing import bf16_is_native
 from service.model.gliner import GLiNER, GLiNERConfig
-from service.model.model import Model, bf16_is_native
+from service.model.model import Model
 from service.model.spans import Span
 from starter import encoder
 from starter.wordings import WORDINGS, draw, names

@@ -90,7 +90,7 @@ def _hold_lock(runs: Runs, run_id: str) -> None:
 
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
     """Execute the run and record its outcome. Returns the exit status."""
-    from service.model.model import use_threads  # these imports load torch, so only a run makes them
+    from service.model.computing import use_threads  # these imports load torch, so only a run makes them
     from training.progress import Reporter
     from training.run import TooFew, TrainingRun, Unlearnable
     from training.tune import Diverged, Stopped

@@ -133,7 +133,7 @@ def divide(documents: Sequence[Document]) -> tuple[list[Document], list[Document
 def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset:
     """Turn documents into examples, window by window, as the serving code would cut them."""
     dataset = Dataset()
-    groups, prompt_tokens = cache(model.groups), cache(model.prompt_tokens)
+    groups, prompt_tokens = cache(model.prompts.groups), cache(model.prompts.tokens)
     known: dict[str, str] = {}  # texts share their words: of each one copy is kept
     for document in documents:
         words = split(document.text, model.splitter, model.subtokens)
@@ -142,7 +142,7 @@ def build(documents: Iterable[Document], model: Model, seed: int = 0) -> Dataset
             dataset.omissions += [_omission(document, span, NOT_READ) for span in document.spans]
             continue
         asked = [known.setdefault(word, word) for word in words.asked]
-        unknown = model.unknown_labels(document.labels)
+        unknown = model.prompts.unknown(document.labels)
         unasked = [span for span in document.spans if span.label in unknown]
         spans, unfit = align([span for span in document.spans if span.label not in unknown], words, model.max_width)
         unfit += [Unfit(span, *_touched(span, words), LABEL_NOT_READ) for span in unasked]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from service.model.model import Model, bf16_is_native
+from service.model.computing import bf16_is_native
+from service.model.model import Model
 from service.model.splitter import default_rung
 from training import ladder, lengths, overlap, replay
 from training.dataset import Document, build

@@ -72,7 +72,7 @@ class Loader:
     def _loaded(self, source: str) -> Loaded:
         # The import of torch takes seconds. No request waits for this thread.
         from service.extractor.loading import load
-        from service.model.model import use_threads
+        from service.model.computing import use_threads
 
         use_threads(self._settings.compute_threads)
         settings = self._settings

@@ -9,7 +9,8 @@ from pathlib import Path
 from threading import Thread
 
 from service.extractor.loaded import Loaded
-from service.model.model import Model, Precision
+from service.model.computing import Precision
+from service.model.model import Model
 from service.model.spans import Span
 from service.versions import lineage
 from service.versions.lineage import Canary

@@ -149,7 +149,7 @@ class PendingRequest:
     def extraction_of(self, found: Sequence[Span]) -> Extraction:
         """The extraction of a text with these candidate spans: not certain at all if a label is not known."""
         extraction = decide(found, self.threshold, self.thresholds, self._overlap)
-        return extraction._replace(certainty=0.0) if self.loaded.model.unknown_labels(self.labels) else extraction
+        return extraction._replace(certainty=0.0) if self.loaded.model.prompts.unknown(self.labels) else extraction
 
     def decided(self, index: int, extraction: Extraction) -> None:
         """Complete a text whose windows have all run."""

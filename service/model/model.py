@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 
-from service.errors import Cause
+from service.model.computing import DTYPES, Precision, best_precision
+from service.model.errors import ModelError, UnknownLabels, Unread
 from service.model.gliner import GLiNER
 from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
 from service.model.padded import Padded
+from service.model.prompts import Prompts
 from service.model.reading import Reading, ReadingError
 from service.model.reading import read as read_reading
 from service.model.rewrites import rewrite
@@ -44,15 +45,9 @@ SCORE_FLOOR = 0.02
 """Candidate spans are more probable than this. Less probable ones do not count as doubts."""
 
 DEFAULT_POSITIONS = 512
-LABEL_SETS_KEPT = 64
-"""Number of label sets whose groups a model keeps."""
 
 PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", "two")
 """The text and the labels on which a packed network must agree with GLiNER's own collator and forward."""
-
-Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-"""What a model computes in, by precision. In int8 the linear layers compute in 8-bit integers."""
 
 
 class Runner(Protocol):
@@ -68,26 +63,6 @@ class Runner(Protocol):
     def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
         """The candidate spans of each window whose score is above `floor` or the window's threshold, the lower one."""
         ...
-
-
-class ModelError(RuntimeError):
-    """A model could not be loaded or cannot do what was asked. The message says what to do."""
-
-
-class TooLong(ModelError):
-    """A label's wording takes more than half of the window."""
-
-    cause = Cause.BAD_CONFIG
-
-
-class Unread(ModelError):
-    """The tokenizer does not know the words of a text."""
-
-    cause = Cause.UNKNOWN_WORDS
-
-
-class UnknownLabels(Unread):
-    """The tokenizer does not know the words of any label that was asked for."""
 
 
 class Model:
@@ -107,15 +82,10 @@ class Model:
         self.splitter: Splitting = self._splitter(self.reading)
         self.max_words: int = gliner.config.max_len
         self.max_width: int = gliner.config.max_width
-        self.max_types: int = gliner.config.max_types
         self.max_tokens = _positions(gliner, tokenizer)
-        self.prompted = getattr(gliner.config, "labels_encoder", None) is None
+        self.prompts = Prompts(gliner, self.subtokens, self.max_tokens)
         self.runner: Runner = Padded(gliner)
         self.batch_tokens = self.runner.batch_tokens
-        self._known_groups: dict[tuple[str, ...], list[Group]] = {}
-        """Groups by label set: most requests use one of a few label sets."""
-        self._known_unknowns: dict[tuple[str, ...], list[str]] = {}
-        """What `unknown_labels` says, by label set."""
 
     @classmethod
     def load(cls, source: str, device: str = "auto", window_words: int = 0) -> Model:
@@ -189,25 +159,6 @@ class Model:
         self.runner = packed or Padded(self.gliner)
         self.batch_tokens = self.runner.batch_tokens
 
-    def groups(self, labels: Sequence[str]) -> list[tuple[str, ...]]:
-        """Split a label set into groups of nearly equal size that leave the text at least half of the window.
-
-        The labels are sorted because their order changes GLiNER's scores: training, evaluation and serving must use
-        one order. A bi-encoder has one group. Raises TooLong if one label alone takes more than half.
-        """
-        unique = sorted(set(labels))
-        if not self.prompted:
-            return [tuple(unique)] if unique else []
-        for label in unique:
-            if self.prompt_tokens([label]) > self.max_tokens // 2:
-                raise TooLong(f"The label wording {label[:60]!r}… is too long for the model: shorten its hint.")
-        parts = max(1, math.ceil(len(unique) / self.max_types))
-        while True:
-            groups = [unique[i * len(unique) // parts : (i + 1) * len(unique) // parts] for i in range(parts)]
-            if all(self.prompt_tokens(group) <= self.max_tokens // 2 for group in groups):
-                return [tuple(group) for group in groups if group]
-            parts += 1
-
     def prepare(self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
 
@@ -216,7 +167,7 @@ class Model:
         Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read, and
         UnknownLabels where that is so of all labels.
         """
-        unknown = self.unknown_labels(labels)
+        unknown = self.prompts.unknown(labels)
         if unknown and len(unknown) == len(set(labels)):
             raise UnknownLabels(
                 f"the model's tokenizer does not know the words of any label ({', '.join(unknown)[:60]}), so nothing "
@@ -236,7 +187,7 @@ class Model:
         self, words: Words, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False
     ) -> list[Window]:
         found: list[Window] = []
-        for group in self._groups(tuple(labels)):
+        for group in self.prompts.of(labels):
             pieces = self.windows(words, len(group.prompt) + len(self.subtokens.closing))
             edges = zones([words.starts[p.start] for p in pieces], [words.ends[p.stop - 1] for p in pieces])
             # A candidate that another window decides must not take the place of one that this window decides.
@@ -282,23 +233,6 @@ class Model:
             for word, of_word in zip(words.asked, ids, strict=True)
             if _has_letter(word) and self.subtokens.knows_nothing(of_word)
         ]
-
-    def unknown_labels(self, labels: Sequence[str]) -> list[str]:
-        """The labels of whose words the tokenizer knows nothing, sorted: the model sees them as one and the same.
-
-        A bi-encoder has another tokenizer for labels, which is not asked.
-        """
-        key = tuple(labels)
-        found = self._known_unknowns.get(key)
-        if found is None:
-            ids = {label: self.subtokens.of([label])[0] for label in key if self.prompted}
-            found = sorted(label for label in ids if self.subtokens.knows_nothing(ids[label]))
-            if found:
-                log.warning("the model's tokenizer does not know the words of the labels %s: they find nothing", found)
-            if len(self._known_unknowns) >= LABEL_SETS_KEPT:
-                self._known_unknowns.clear()
-            self._known_unknowns[key] = found
-        return found
 
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans in each window's zone, with those below its threshold, in code points of its text.
@@ -357,31 +291,6 @@ class Model:
             yield indexed[start:end]
             start = end
 
-    def prompt_tokens(self, labels: Sequence[str]) -> int:
-        """Sub-tokens that a group of labels takes from a window, with the special tokens."""
-        return len(self._group(tuple(labels)).prompt) + len(self.subtokens.closing)
-
-    def _groups(self, labels: tuple[str, ...]) -> list[Group]:
-        groups = self._known_groups.get(labels)
-        if groups is None:
-            groups = [self._group(group) for group in self.groups(labels)]
-            if len(self._known_groups) >= LABEL_SETS_KEPT:
-                self._known_groups.clear()
-            self._known_groups[labels] = groups
-        return groups
-
-    def _group(self, labels: tuple[str, ...]) -> Group:
-        opening = self.subtokens.opening
-        if not self.prompted:
-            return Group(labels, tuple(opening), ())
-        processor = self.gliner.data_processor
-        words = [word for label in labels for word in (processor.ent_token, label)]
-        ids, counts = self.subtokens.of([*words, processor.sep_token])
-        places = [len(opening) + place for place in accumulate(counts, initial=0)]
-        # GLiNER reads a label's embedding at the label's marker token, or at the token after it.
-        after = 0 if self.gliner.config.embed_ent_token else 1
-        return Group(labels, (*opening, *ids), tuple(place + after for place in places[: 2 * len(labels) : 2]))
-
     def _window(
         self, words: Words, group: Group, piece: slice, threshold: float, zone: Zone, keeps_overlaps: bool
     ) -> Window:
@@ -409,23 +318,3 @@ def _positions(gliner: Any, tokenizer: Any) -> int:
     encoder = getattr(gliner.config, "encoder_config", None)
     positions = getattr(encoder, "max_position_embeddings", None) or DEFAULT_POSITIONS
     return int(min(tokenizer.model_max_length, positions))
-
-
-def best_precision(device: torch.device) -> Precision:
-    """bf16 if it is native on the device, else fp16 on a GPU and fp32 on a CPU."""
-    if bf16_is_native(device):
-        return "bf16"
-    return "fp16" if device.type == "cuda" else "fp32"
-
-
-def bf16_is_native(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware. If not, bfloat16 is slower than fp32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
-
-
-def use_threads(count: int) -> None:
-    """Let torch compute with `count` threads in this process."""
-    torch.set_num_threads(count)

@@ -17,7 +17,7 @@ class Hooked:
         self.model = model
         self.before = before
         self.prepare = model.prepare
-        self.unknown_labels = model.unknown_labels
+        self.prompts = model.prompts
         self.reading = model.reading
         self.cost = model.cost
         self.batch_tokens = model.batch_tokens

@@ -172,7 +172,7 @@ def test_of_many_labels_a_text_is_asked_those_it_has_and_some_others(shared_mode
     labels = tuple(f"zoo kind {n:03}" for n in range(150))
     document = Document("the house", labels, (Span(4, 9, "zoo kind 003", 1.0),))
     examples = build([document], shared_model).examples
-    groups = shared_model.groups(labels)
+    groups = shared_model.prompts.groups(labels)
     assert len(examples) == 2
     assert all(example.labels in groups for example in examples)
     assert [len(example.spans) for example in examples] == [1, 0]

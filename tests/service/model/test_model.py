@@ -9,7 +9,9 @@ import pytest
 import torch
 from gliner.data_processing.tokenizer import TokenSplitterBase
 
-from service.model.model import Model, ModelError, Unread
+from service.model.errors import ModelError, Unread
+from service.model.model import Model
+from service.model.prompts import Prompts
 from service.model.reading import Reading
 from service.model.spans import Span, best
 from tests.support.networks import random_gliner
@@ -96,25 +98,25 @@ def test_150_labels_do_not_crowd_the_text_out_of_the_window(shared_model):
     text = "Alice works at Acme in Paris."
     many = [f"zoo kind {number}" for number in range(150)]
     assert extract(shared_model, text, [*many, *LABELS]) == extract(shared_model, text)
-    groups = shared_model.groups([*many, *LABELS])
+    groups = shared_model.prompts.groups([*many, *LABELS])
     assert sorted(label for group in groups for label in group) == sorted([*many, *LABELS])
-    assert max(map(len, groups)) <= shared_model.max_types
+    assert max(map(len, groups)) <= shared_model.gliner.config.max_types
 
 
 def test_long_wordings_leave_half_of_the_window_to_the_text(shared_model):
     labels = [f"{'a very long wording of ' * 6} {number}" for number in range(20)]
-    for group in shared_model.groups(labels):
-        assert shared_model.prompt_tokens(group) <= shared_model.max_tokens // 2
+    for group in shared_model.prompts.groups(labels):
+        assert shared_model.prompts.tokens(group) <= shared_model.max_tokens // 2
 
 
 def test_a_wording_longer_than_the_window_is_an_error_that_names_it(shared_model):
     with pytest.raises(ModelError, match=r"'zoo zoo.*too long"):
-        shared_model.groups(["person", "zoo " * 400])
+        shared_model.prompts.groups(["person", "zoo " * 400])
 
 
 def test_the_order_of_the_labels_changes_nothing(shared_model):
     many = [f"zoo kind {number}" for number in range(60)]
-    assert shared_model.groups(many[::-1]) == shared_model.groups(many + many)
+    assert shared_model.prompts.groups(many[::-1]) == shared_model.prompts.groups(many + many)
     texts = sentences(20)
     one = shared_model.extract(texts, LABELS, 0.5)
     assert shared_model.extract(texts, LABELS[::-1], 0.5) == one
@@ -221,7 +223,7 @@ def test_in_bf16_the_same_names_are_found_with_scores_of_full_precision(model_fo
 
 @pytest.mark.parametrize("native", [True, False])
 def test_precision_auto_is_bf16_where_that_is_native(model_folder, monkeypatch, native):
-    monkeypatch.setattr("service.model.model.bf16_is_native", lambda device: native)
+    monkeypatch.setattr("service.model.computing.bf16_is_native", lambda device: native)
     made = Model.load(str(model_folder), "cpu")
     made.use("auto")
     assert next(made.gliner.model.parameters()).dtype is (torch.bfloat16 if native else torch.float32)
@@ -230,7 +232,7 @@ def test_precision_auto_is_bf16_where_that_is_native(model_folder, monkeypatch, 
 def test_a_label_set_is_put_into_groups_once(shared_model, monkeypatch):
     labels = ("city", "planet", "river")
     first = shared_model.prepare("Alice lives in Paris", labels, 0.5)
-    monkeypatch.setattr(Model, "groups", lambda model, labels: pytest.fail("asked again"))
+    monkeypatch.setattr(Prompts, "groups", lambda prompts, labels: pytest.fail("asked again"))
     assert shared_model.prepare("Alice lives in Paris", labels, 0.5) == first
 
 
@@ -300,11 +302,11 @@ def test_fp16_on_a_cpu_is_refused(model_folder):
 
 def test_a_wording_of_more_than_half_of_the_window_is_refused_and_one_of_exactly_half_is_not(shared_model):
     half = shared_model.max_tokens // 2
-    special = shared_model.prompt_tokens(["a"]) - 1
-    assert shared_model.groups([" ".join("a" * (half - special))])
+    special = shared_model.prompts.tokens(["a"]) - 1
+    assert shared_model.prompts.groups([" ".join("a" * (half - special))])
     for more in range(1, 6):
         with pytest.raises(ModelError, match="shorten"):
-            shared_model.groups([" ".join("a" * (half - special + more))])
+            shared_model.prompts.groups([" ".join("a" * (half - special + more))])
 
 
 def test_a_text_of_a_script_that_the_tokenizer_does_not_know_is_not_read(shared_model):

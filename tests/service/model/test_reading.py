@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from service.model import reading
-from service.model.model import Model, ModelError
+from service.model.errors import ModelError
+from service.model.model import Model
 from service.model.reading import Reading, ReadingError
 from training.publish import save_model
 

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from service.model.model import UnknownLabels, Unread
+from service.model.errors import UnknownLabels, Unread
 from service.model.subtokens import Subtokens
 
 LABELS = ["person", "place"]
@@ -42,4 +42,4 @@ def test_a_text_is_not_asked_for_labels_of_which_the_tokenizer_knows_no_word(sha
         with pytest.raises(UnknownLabels, match=r"does not know the words of any label .*地点.*predicted_values"):
             model.prepare("Alice lives in Paris", ["人名", "地点"], 0.5)
         assert model.prepare("Alice lives in Paris", ["person", "地点"], 0.5)
-        assert model.unknown_labels(["person", "人名 地点", "name 人名", "地点"]) == ["人名 地点", "地点"]
+        assert model.prompts.unknown(["person", "人名 地点", "name 人名", "地点"]) == ["人名 地点", "地点"]
