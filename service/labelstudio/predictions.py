@@ -24,7 +24,6 @@ BARE: Params = {"resolve_uri": "true"}
 IDS: Params = {"include": "id", "resolve_uri": "false"}
 """Tasks come with their ids alone (Label Studio 1.23.2)."""
 
-
 Ids = tuple[int, int]
 """The first and the last of some tasks' ids."""
 
@@ -66,8 +65,8 @@ class Predictions:
     def having(self, tasks: Sequence[int], filters: Sequence[Filter] = ()) -> set[int]:
         """Those of some tasks, given by ascending ids, that have a prediction of the version.
 
-        There may be many tasks more between the first and the last of them. So those that have a prediction are read,
-        or those that lack one, whichever are fewer. One that no longer fulfils `filters` may count as having one.
+        There may be many tasks more between the first and the last of them. So the smaller set is read: those that have
+        a prediction, or those that lack one. A task that no longer fulfils `filters` may count as having one.
         """
         between = id_between(tasks[0], tasks[-1])
         there, lacking = [has_version(self._version), between], [self.lacking, *filters, between]
@@ -123,7 +122,7 @@ class Predictions:
     def require_own_name(self) -> None:
         """Raises LabelStudioError if Label Studio cannot tell the version's predictions from those of another.
 
-        Its filter finds a name within longer ones, with SQLite whatever the case of their letters (1.23.2).
+        Its filter also finds longer names that contain this one. With SQLite it ignores case (1.23.2).
         """
         self._numbers()
 
@@ -211,7 +210,7 @@ class Predictions:
 
 
 def _predicted(number: int) -> Filter:
-    """The condition that a task has so many predictions, of whatever versions."""
+    """The condition that a task has so many predictions, of all versions together."""
     return {"filter": "filter:tasks:total_predictions", "operator": "equal", "type": "Number", "value": number}
 
 
