@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from service.backend.admission import Admission
@@ -12,10 +13,14 @@ from service.backend.protocols import Prelabeller, Rollout, RunStore, VersionSto
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
 from service.backend.wordings import Wordings
+from service.errors import cause_of
 from service.extractor.questions import Extractor
+from service.metrics import failures
 from service.runs.run import Run
 from service.versions.lineage import Lineage
 from service.versions.names import with_suffix
+
+log = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -92,8 +97,19 @@ class Supervisor:
             loop.end()
         for loop in self._loops:
             loop.join()
+        self._keep_projects()
         self._resign()
         self.extractor.close()
+
+    def _keep_projects(self) -> None:
+        """Write what was said of projects since the last tick."""
+        try:
+            self.projects.flush()
+        except Exception as error:  # the rest must end too
+            failures.count(cause_of(error))
+            log.exception(
+                "what Label Studio said of its projects last is not kept; it says it again when a project is opened"
+            )
 
     def _list(self) -> None:
         self.published = self.store.versions()

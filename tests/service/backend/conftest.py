@@ -102,28 +102,35 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Launches]]:
 
 
 @pytest.fixture
+def running() -> Iterator[ExitStack]:
+    """The backends that run; all end when it is closed."""
+    with ExitStack() as backends:
+        yield backends
+
+
+@pytest.fixture
 def backend(
     settings: Callable[..., Any],
     launches: list[Launches],
+    running: ExitStack,
     until: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[..., TestClient]]:
+) -> Callable[..., TestClient]:
     """Start a backend with some settings; it has its model when this returns, unless `wait` is False."""
     from service.backend.app import build
     from service.backend.local import compose
 
     monkeypatch.setattr("service.backend.loop.TICK_SECONDS", 0.05)
-    with ExitStack() as running:
 
-        def start(wait: bool = True, **overrides: Any) -> TestClient:
-            made = settings(**overrides)
-            app = build(made, compose.supervisor)
-            client = running.enter_context(TestClient(app, raise_server_exceptions=True))
-            if wait:
-                until(lambda: app.state.supervisor.extractor.version, what="a loaded model")
-            return client
+    def start(wait: bool = True, **overrides: Any) -> TestClient:
+        made = settings(**overrides)
+        app = build(made, compose.supervisor)
+        client = running.enter_context(TestClient(app, raise_server_exceptions=True))
+        if wait:
+            until(lambda: app.state.supervisor.extractor.version, what="a loaded model")
+        return client
 
-        yield start
+    return start
 
 
 @pytest.fixture

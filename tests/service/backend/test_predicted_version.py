@@ -55,11 +55,12 @@ def test_a_projects_threshold_is_taken_from_extra_params_where_it_makes_sense(cl
     assert client.get("/health").status_code == 200
 
 
-def test_a_projects_threshold_counts_for_its_predictions_only_and_survives_a_restart(backend):
+def test_a_projects_threshold_counts_for_its_predictions_only_and_survives_a_restart(backend, running):
     client = backend()
     setup(client, project="1.1", extra_params={"threshold": 0.99999})
     assert results(client, "Tyrell Corp", project="1.1")[0]["result"] == []
     assert len(results(client, "Tyrell Corp", project="2.1")[0]["result"]) == 1
+    running.close()
     again = backend()
     assert results(again, "Tyrell Corp", project="1.1")[0]["result"] == []
 
@@ -138,12 +139,13 @@ def test_what_of_the_extra_params_has_no_effect_is_told_on_the_page(client, give
     assert (named == plain) == ("Disease" not in says)
 
 
-def test_a_projects_way_of_decoding_changes_its_version_and_survives_a_restart(backend):
+def test_a_projects_way_of_decoding_changes_its_version_and_survives_a_restart(backend, running):
     client = backend()
     default = setup(client)
     seen = [setup(client, extra_params={"overlap": way}) for way in ("flat", "nested", "multi")]
     assert len({default, *seen}) == 4
     assert results(client, "Alice")[0]["model_version"] == seen[-1]
+    running.close()
     again = backend()
     assert results(again, "Alice")[0]["model_version"] == seen[-1]
     assert setup(again, extra_params="") == default
