@@ -22,7 +22,7 @@ from tests.support import label_studio
 from tests.support.label_studio import TOKEN
 from tests.support.servers import free_port
 from training.annotations import read
-from training.run import EXPORT_SECONDS
+from training.material import EXPORT_SECONDS
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanloop"
 PROGRAM = Path(os.environ.get("LABEL_STUDIO") or CACHE / "label-studio-1.23.2" / "bin" / "label-studio")

@@ -92,7 +92,8 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     """Execute the run and record its outcome. Returns the exit status."""
     from service.model.computing import use_threads  # these imports load torch, so only a run makes them
     from training.progress import Reporter
-    from training.run import TooFew, TrainingRun, Unlearnable
+    from training.run import TrainingRun, Unlearnable
+    from training.split import TooFew
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)

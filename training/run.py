@@ -7,60 +7,34 @@ The live version changes in one step at the very end, or not at all.
 from __future__ import annotations
 
 import signal
-import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
-from service.labelstudio.client import LabelStudio
-from service.labelstudio.errors import LabelStudioError, ProjectGone
-from service.labelstudio.exports import Exports
-from service.labelstudio.label_config import LabelConfigError
-from service.labelstudio.passages import MAX_CHARACTERS
-from service.labelstudio.remote_texts import RemoteTexts
 from service.model.model import Model
 from service.runs.files import LEFT_OUT_NAME
 from service.runs.run import Outcome
-from service.versions.history import INITIAL, Conflict
-from service.versions.lineage import Lineage, Score, format_of
+from service.versions.history import Conflict
+from service.versions.lineage import Lineage, format_of
 from service.versions.names import initial_version, version_of
-from training import omissions, publish, replay
-from training.annotations import ExportFailed
-from training.dataset import Document, divide, is_held_out
-from training.judge import Verdict, score, verdict
+from training import publish, replay
+from training.account import Account
+from training.dataset import Document
+from training.judge import Verdict
+from training.judging import Judging
 from training.learn import Learning
-from training.omissions import Omission
+from training.material import Material
 from training.progress import Reporter
-from training.project_export import ProjectExport
 from training.settings import TrainingSettings
 from training.shelf import Shelf
+from training.split import Split, split
 from training.tune import Stopped, TuningProgress
-
-EXPORT_SECONDS = 60.0
-"""Timeout of one read of an export."""
-
-TEXTS_SECONDS = 3600.0
-"""So long texts at addresses are fetched for one project; those that are left then count as not read."""
-
-
-class TooFew(RuntimeError):
-    """There are too few annotations to learn from or to judge by; the message says how many a run needs."""
 
 
 class Unlearnable(RuntimeError):
     """Most spans of a label cannot be learnt. The message names the labels, the reasons and the file with the spans."""
-
-
-class Split(NamedTuple):
-    """The documents of a run by their purpose."""
-
-    training: list[Document]
-    validation: list[Document]
-    held_out: list[Document]
 
 
 class TrainingRun:
@@ -72,8 +46,7 @@ class TrainingRun:
         self.shelf = shelf
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model, settings.window_words)
-        self.omissions: list[Omission] = []
-        self.notes: list[str] = []
+        self.account = Account()
         self._stopping = False
 
     def execute(self) -> None:
@@ -82,102 +55,38 @@ class TrainingRun:
         Raises TooFew, ExportFailed, Stopped, Diverged, BackendSilent and what a registry, model or disk raises.
         """
         signal.signal(signal.SIGTERM, self._stop)
-        documents, spare = self._export()
-        parts = self._split(documents)
+        material = self._read()
+        documents = material.documents
+        parts = split(documents, self.settings.min_annotations, self.account.notes)
         model = self._load_base()
         learning = Learning(self.settings, model, parts.training)
         self._tell(learning)
         digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading)
         known = self.shelf.with_digest(digest)
-        if known and known.run != self.reporter.run.id:
-            message = f"Nothing new: version {known.version} was made from exactly these annotations."
-            self._finish("nothing new", message, version=known.version)
-            return
-        if known and self._is_live(known):
-            # The run was killed after its version went live. The version must not be judged against itself.
-            self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
-            return
-        if known and self.shelf.was_taken_back(known.version):
-            message = (
-                f"Version {known.version} was made from exactly these annotations, and it was taken back. "
-                f"`python -m service promote {known.version}` makes it live nevertheless."
-            )
-            self._finish("held", message, version=known.version)
+        if known and self._is_settled(known):
             return
         self.reporter.record(detail="scoring the base model on the held-out tasks")
-        scores = {"base": self._score(model, parts.held_out)}
+        judging = Judging(parts.held_out, self.settings.threshold, self.shelf, self._load, self.reporter)
+        judging.score("base", model)
         if known is None:
-            self._tune(learning, parts, spare)
+            self._tune(learning, parts, material.spare)
             model = learning.model
         else:
             model = self._load(known.version)
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        scores["new"] = self._score(model, parts.held_out)
-        champion, judged = self._judge(scores, parts.held_out)
+        judging.score("new", model)
+        champion, judged = judging.judge()
         if known is None:
-            known = self._publish(learning, documents, parts, digest, scores, champion, judged)
-        self._hand_over(known, scores, parts.held_out, champion, judged)
+            known = self._publish(learning, documents, parts, digest, judging, champion, judged)
+        self._hand_over(known, judging, champion, judged)
 
-    def _export(self) -> tuple[list[Document], list[str]]:
-        """The annotated documents of all projects, and unannotated texts for replay.
-
-        A project that is gone, or whose label config has nothing that Spanloop can label, is left out, and the run's
-        message says so. Raises ExportFailed.
-        """
+    def _read(self) -> Material:
         self.reporter.enter("export", "reading the annotations from Label Studio")
-        try:
-            return self._read_projects(Exports(LabelStudio(self.settings, EXPORT_SECONDS)))
-        except LabelStudioError as error:
-            raise ExportFailed(f"{error} Nothing was trained and the live version is untouched.") from error
-
-    def _read_projects(self, exports: Exports) -> tuple[list[Document], list[str]]:
-        documents: list[Document] = []
-        spare: list[str] = []
-        texts = RemoteTexts(self.settings.text_hosts, MAX_CHARACTERS)
-        for project in self.reporter.run.projects:
-            of_project = ProjectExport(self.folder, project)
-            try:
-                of_project.download(exports, self.settings.replay_limit, partial(self._exported, project))
-                fetch = partial(texts.fetch, deadline=time.monotonic() + TEXTS_SECONDS)
-                export = of_project.read(fetch, partial(self._fetched, project))
-                # A held-out text may judge a version once it is annotated.
-                spare += [text for text in of_project.read_spare(fetch) if not is_held_out(text)]
-            except (ProjectGone, LabelConfigError) as error:
-                self.notes.append(f"Project {project} was left out: {error}")
-                continue
-            documents += export.documents
-            self.omissions += export.omissions
-        return documents, spare
-
-    def _exported(self, project: int, done: int, total: int) -> None:
-        self._tell_export(project, done / total, f"{done:,} of {total:,} annotated tasks are read")
-
-    def _fetched(self, project: int, done: int) -> None:
-        self._tell_export(project, 1.0, f"the texts of {done:,} annotated tasks are fetched")
-
-    def _tell_export(self, project: int, share: float, detail: str) -> None:
-        projects = self.reporter.run.projects
-        self.reporter.within((projects.index(project) + share) / len(projects), f"project {project}: {detail}")
-
-    def _split(self, documents: Sequence[Document]) -> Split:
-        """Hold out documents by a hash of their text, and divide the others into training and validation.
-
-        Raises TooFew.
-        """
-        held_out = [document for document in documents if is_held_out(document.text)]
-        rest = [document for document in documents if not is_held_out(document.text)]
-        training, validation = divide(rest)
-        annotated = len({(document.project, document.task) for document in documents})
-        wanted = self.settings.min_annotations
-        if annotated < wanted or not training or not any(document.spans for document in held_out):
-            raise TooFew(
-                f"{annotated} tasks are annotated, and {len(held_out)} texts are held out for judging. A run needs at "
-                f"least {wanted} annotated tasks, and spans in the held-out texts: annotate more tasks, then press "
-                "Start Training. Nothing was trained and the live version is untouched. " + " ".join(self.notes)
-            )
-        return Split(training, validation, held_out)
+        material = Material(self.settings, self.reporter.run.projects, self.folder, self.reporter.within)
+        material.read(self.account)
+        return material
 
     def _load_base(self) -> Model:
         self.reporter.enter("dataset", "loading the base model")
@@ -185,9 +94,8 @@ class TrainingRun:
 
     def _tell(self, learning: Learning) -> None:
         """Write which annotated spans are left out and why. Raises Unlearnable."""
-        self.omissions += learning.omissions
-        self.notes += learning.notes
-        omissions.write(self.folder / LEFT_OUT_NAME, self.omissions)
+        self.account.add(learning.omissions, learning.notes)
+        self.account.write(self.folder)
         if learning.dataset.unlearnable or not learning.dataset.examples:
             labels = [f"{label!r}: {why}" for label, why in learning.dataset.unlearnable.items()]
             lacking = "; ".join(labels) or "the model's tokenizer knows the words of no text"
@@ -195,18 +103,30 @@ class TrainingRun:
                 f"Most spans of a label cannot be learnt: {lacking}. Nothing was trained and the live version is "
                 f"untouched. {LEFT_OUT_NAME} in the run's folder names each span. Annotate other spans, take the "
                 "label out of the label config, or set SPANLOOP_MODEL to a model that reads them. "
-                + " ".join(self.notes)
+                + " ".join(self.account.notes)
             )
+
+    def _is_settled(self, known: Lineage) -> bool:
+        """Whether a version that was made from exactly these annotations leaves nothing to do; then the run ends."""
+        if known.run != self.reporter.run.id:
+            message = f"Nothing new: version {known.version} was made from exactly these annotations."
+            self._finish("nothing new", message, version=known.version)
+        elif version_of(self.shelf.champion()) == known.version:
+            # The run was killed after its version went live. The version must not be judged against itself.
+            self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
+        elif self.shelf.was_taken_back(known.version):
+            message = (
+                f"Version {known.version} was made from exactly these annotations, and it was taken back. "
+                f"`python -m service promote {known.version}` makes it live nevertheless."
+            )
+            self._finish("held", message, version=known.version)
+        else:
+            return False
+        return True
 
     def _load(self, version: str) -> Model:
         """Load a published version by its name or reference."""
         return Model.load(str(self.shelf.fetch(version)), self.settings.device)
-
-    def _is_live(self, version: Lineage) -> bool:
-        return version_of(self.shelf.champion()) == version.version
-
-    def _score(self, model: Model, documents: Sequence[Document]) -> Score:
-        return score(model, documents, self.settings.threshold)
 
     def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
         self.reporter.enter("replay", "the base model labels the texts for replay")
@@ -221,27 +141,12 @@ class TrainingRun:
         )
         self.reporter.record(detail="choosing how long the windows over long texts are")
         learning.fit_windows(parts.validation)
-        self.notes += learning.windows
+        self.account.notes += learning.windows
 
     def _tuned(self, progress: TuningProgress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
         detail = f"step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
         self.reporter.within(progress.step / progress.steps, detail)
-
-    def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
-        """Score the live version, which is the champion, and compare the new version with it.
-
-        Adds the champion's score to `scores`. Returns the champion's version or reference, and the verdict.
-        """
-        champion = self.shelf.champion()
-        if champion == INITIAL:
-            scores["champion"] = scores["base"]
-        else:
-            self.reporter.within(0.5, f"scoring the champion {version_of(champion)}")
-            scores["champion"] = self._score(self._load(champion), held_out)
-        judged = verdict(scores["champion"], scores["new"])
-        self.reporter.record(scores=dict(scores), champion=champion)
-        return champion, judged
 
     def _publish(
         self,
@@ -249,7 +154,7 @@ class TrainingRun:
         documents: Sequence[Document],
         parts: Split,
         digest: str,
-        scores: dict[str, Score],
+        judging: Judging,
         champion: str,
         judged: Verdict,
     ) -> Lineage:
@@ -267,12 +172,12 @@ class TrainingRun:
             recipe=asdict(learning.recipe),
             code=publish.code_version(),
             tasks={name: len(part) for name, part in parts._asdict().items()},
-            left_out=dict(self._left_out),
+            left_out=self.account.left_out,
             overlap=learning.choice.overlap,
             overlap_why=learning.choice.why,
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
-            scores=dict(scores),
+            scores=dict(judging.scores),
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
@@ -281,9 +186,7 @@ class TrainingRun:
         self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
         return lineage
 
-    def _hand_over(
-        self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
-    ) -> None:
+    def _hand_over(self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict) -> None:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again."""
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
@@ -292,7 +195,7 @@ class TrainingRun:
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
-                champion, judged = self._judge(scores, held_out)
+                champion, judged = judging.judge()
                 continue
             if is_live:
                 message = f"Version {lineage.version} serves. {judged.reason}"
@@ -307,19 +210,12 @@ class TrainingRun:
         """Record the outcome."""
         self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
 
-    @property
-    def _left_out(self) -> Counter[str]:
-        """The number of omissions by reason."""
-        return Counter(omission.reason for omission in self.omissions)
-
     def _leave(self, message: str, **facts: Any) -> None:
         """Record the result, then delete the exports and checkpoints.
 
         Of the users' texts only the excerpts around spans that were left out stay.
         """
-        left_out = [f"{count} × {reason}" for reason, count in sorted(self._left_out.items())]
-        sentences = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left_out)}."] if left_out else [])]
-        self.reporter.record(message=" ".join(sentences), **facts)
+        self.reporter.record(message=self.account.told(message), **facts)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
             path.unlink()
 

@@ -21,9 +21,10 @@ from training.dataset import is_for_validation, is_held_out
 from training.learn import Learning
 from training.lengths import choose
 from training.progress import Reporter
-from training.run import TooFew, TrainingRun, Unlearnable
+from training.run import TrainingRun, Unlearnable
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf
+from training.split import TooFew
 from training.tune import Stopped, Tuning
 
 CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
@@ -208,7 +209,7 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
         return swap(self, expected, version, why)
 
     monkeypatch.setattr(
-        "training.run.verdict", lambda champion, new: __import__("training.judge").judge.Verdict(True, "x")
+        "training.judging.verdict", lambda champion, new: __import__("training.judge").judge.Verdict(True, "x")
     )
     monkeypatch.setattr(LiveFile, "swap", meanwhile)
     run = one.execute("run-2")
@@ -521,7 +522,7 @@ def test_texts_at_addresses_are_fetched_for_a_run_and_those_that_are_not_are_cou
 
 
 def test_a_run_gives_up_on_texts_that_take_too_long_altogether(bench, studio, monkeypatch):
-    monkeypatch.setattr("training.run.TEXTS_SECONDS", -1.0)
+    monkeypatch.setattr("training.material.TEXTS_SECONDS", -1.0)
     studio.projects[1].label_config = CONFIG.replace("<Text ", '<Text valueType="url" ')
     one = bench(text_hosts="127.0.0.1")
     with text_server.served() as files:
