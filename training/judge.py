@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from service.model.model import Model
+from service.model.spans import Extraction
 from service.versions.lineage import Score
 from training.dataset import Document, without_blanks
 
 BLOCK_DOCUMENTS = 1000
 """Documents at once: of more, only memory grows."""
+
+
+class Prediction(NamedTuple):
+    """What a model finds in a document."""
+
+    document: Document
+    extraction: Extraction
 
 
 class Verdict(NamedTuple):
@@ -22,21 +30,31 @@ class Verdict(NamedTuple):
 
 
 def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
-    """Strict micro scores by the code that serves: a span counts if start, end and label are all right.
+    """Strict micro scores by the code that serves: see `compare`."""
+    return compare(predict(model, documents, threshold))
+
+
+def predict(model: Model, documents: Sequence[Document], threshold: float) -> Iterator[Prediction]:
+    """What the model finds in the documents above a threshold, in an order of its own."""
+    for labels, asked in _alike(documents):
+        extractions = model.extract([document.text for document in asked], labels, threshold)
+        yield from map(Prediction, asked, extractions)
+
+
+def compare(predictions: Iterable[Prediction]) -> Score:
+    """Strict micro scores: a span counts if start, end and label are all right.
 
     Annotated spans that GLiNER cannot represent count as missed. Blanks at the edges of annotated spans do not count.
     """
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for labels, asked in _alike(documents):
-        extractions = model.extract([document.text for document in asked], labels, threshold)
-        for document, extraction in zip(asked, extractions, strict=True):
-            gold = {without_blanks(span, document.text)[:3] for span in document.spans}
-            predicted = {(s.start, s.end, s.label) for s in extraction.spans}
-            wanted.update(label for _, _, label in gold)
-            found.update(label for _, _, label in predicted)
-            right.update(label for _, _, label in gold & predicted)
+    for document, extraction in predictions:
+        gold = {without_blanks(span, document.text)[:3] for span in document.spans}
+        predicted = {(s.start, s.end, s.label) for s in extraction.spans}
+        wanted.update(label for _, _, label in gold)
+        found.update(label for _, _, label in predicted)
+        right.update(label for _, _, label in gold & predicted)
     seen = sorted(wanted | found)
     return Score(
         precision=_ratio(right.total(), found.total()),

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from service.model.model import Model
 from service.versions.history import INITIAL
-from service.versions.lineage import Score
+from service.versions.lineage import Forgetting, Score
 from service.versions.names import version_of
 from training.dataset import Document
+from training.guard import Guard
 from training.judge import Verdict, score, verdict
 from training.progress import Reporter
 from training.shelf import Shelf
@@ -27,15 +28,26 @@ class Judging:
     ) -> None:
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion."""
+        self.guard: Guard | None = None
+        """What the base model finds in the guard sentences; None before `base`."""
+        self.forgetting: Forgetting | None = None
+        """None before `new`, and where the base model finds nothing in the guard sentences."""
         self._held_out = held_out
         self._threshold = threshold
         self._shelf = shelf
         self._load = load
         self._reporter = reporter
 
-    def score(self, name: str, model: Model) -> None:
-        """Score a model on the held-out documents."""
-        self.scores[name] = score(model, self._held_out, self._threshold)
+    def base(self, model: Model) -> None:
+        """Score the base model. Call this before it is tuned in place."""
+        self.scores["base"] = self._score(model)
+        self.guard = Guard.of(model, self._threshold)
+
+    def new(self, model: Model) -> None:
+        """Score the new version, and measure what it has forgotten of what the base model knows."""
+        assert self.guard is not None, "base() comes first"  # noqa: S101
+        self.scores["new"] = self._score(model)
+        self.forgetting = self.guard.measure(model)
 
     def judge(self) -> tuple[str, Verdict]:
         """Score the live version, which is the champion, and compare the new version with it.
@@ -47,7 +59,11 @@ class Judging:
             self.scores["champion"] = self.scores["base"]
         else:
             self._reporter.within(0.5, f"scoring the champion {version_of(champion)}")
-            self.score("champion", self._load(champion))
+            self.scores["champion"] = self._score(self._load(champion))
         judged = verdict(self.scores["champion"], self.scores["new"])
-        self._reporter.record(scores=dict(self.scores), champion=champion)
+        guard = {"guard": self.forgetting.score} if self.forgetting else {}
+        self._reporter.record(scores={**self.scores, **guard}, champion=champion)
         return champion, judged
+
+    def _score(self, model: Model) -> Score:
+        return score(model, self._held_out, self._threshold)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -24,7 +24,8 @@ KNOWN_TEXTS_MIN = 3
 
 
 def sentences(part: str, path: Path = SENTENCES) -> list[str]:
-    """Spanloop's general sentences of one part: "train" to train on, "guard" for canaries."""
+    """Spanloop's general sentences of one part: "train" to train on, "guard" to measure what a version
+    forgets, and for canaries."""
     with path.open(encoding="utf-8") as lines:
         return [entry["text"] for entry in map(json.loads, lines) if entry["part"] == part]
 
@@ -42,9 +43,8 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
     for some others, drawn with the seed. They are about as many as a project has, so replayed texts look like served
     ones.
     """
-    found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
-    count = Counter(label for here in found for label in here)
-    known = sorted(label for label, times in count.items() if times >= KNOWN_TEXTS_MIN)
+    found = found_labels(model, texts, labels, threshold)
+    known = known_labels(found)
     drawn = [
         (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
         for text, here in zip(texts, found, strict=True)
@@ -55,6 +55,17 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
         Document(text, asked, extraction.spans)
         for (text, asked), extraction in zip(questions, extractions, strict=True)
     ]
+
+
+def found_labels(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[set[str]]:
+    """The labels that the model finds in each text."""
+    return [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
+
+
+def known_labels(found: Iterable[set[str]]) -> list[str]:
+    """The labels that are found in at least KNOWN_TEXTS_MIN texts, sorted."""
+    count = Counter(label for here in found for label in here)
+    return sorted(label for label, times in count.items() if times >= KNOWN_TEXTS_MIN)
 
 
 def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str, ...]:

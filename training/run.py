@@ -67,7 +67,7 @@ class TrainingRun:
             return
         self.reporter.record(detail="scoring the base model on the held-out tasks")
         judging = Judging(parts.held_out, self.settings.threshold, self.shelf, self._load, self.reporter)
-        judging.score("base", model)
+        judging.base(model)
         if known is None:
             self._tune(learning, parts, material.spare)
             model = learning.model
@@ -76,7 +76,8 @@ class TrainingRun:
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.score("new", model)
+        judging.new(model)
+        self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
         champion, judged = judging.judge()
         if known is None:
             known = self._publish(learning, documents, parts, digest, judging, champion, judged)
@@ -178,6 +179,7 @@ class TrainingRun:
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
             scores=dict(judging.scores),
+            forgetting=judging.forgetting,
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,

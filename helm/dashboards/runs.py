@@ -95,7 +95,8 @@ ACTIVE = [
 VERSIONS = [
     Panel(
         "F1 of what serves",
-        "Strict micro F1 of the version that serves, as its run measured it. The initial model has none.",
+        "Strict micro F1 of the version that serves, as its run measured it; guard: against its base model, on general"
+        " sentences. The initial model has none.",
         "none",
         {
             "{{on}}": "max by (version, on) (spanloop_version_f1{backend})"
@@ -107,7 +108,8 @@ VERSIONS = [
     ),
     Panel(
         "F1 of all versions",
-        "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared.",
+        "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared; guard: against"
+        " the base model, on general sentences.",
         "none",
         {"{{version}}, {{on}}": "max by (version, on) (spanloop_version_f1{backend})"},
         better_from(0.5, 0.7),

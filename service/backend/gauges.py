@@ -13,13 +13,13 @@ from service.metrics.labels import legible
 from service.metrics.requests import running
 from service.prelabel.progress import Prelabelling
 from service.runs.run import PHASES, Outcome, Run
-from service.versions.lineage import Lineage
+from service.versions.lineage import Lineage, Score
 
 if TYPE_CHECKING:
     from service.backend.supervisor import Supervisor
 
-HELD_OUT = "held_out"
-"""What the scores of versions are measured on: the held-out tasks."""
+OF_VERSIONS = ("new", "guard")
+"""The names of a version's own scores: on annotated tasks, and against the base model."""
 
 
 class Gauges:
@@ -131,9 +131,15 @@ def _last_failure(runs: Iterable[Run]) -> Metric:
 
 def _scores(runs: Iterable[Run], live: Iterable[Lineage]) -> Metric:
     """The F1 of each version by its newest run, which may have judged it again; by its lineage if no run is left."""
-    lineages = ((lineage.version, lineage.scores) for lineage in live)
+    lineages = [(lineage.version, _measured(lineage)) for lineage in live]
     f1: dict[tuple[str, str], float] = {}
     for version, scores in [*((run.version, run.scores) for run in runs), *lineages]:
-        if version and "new" in scores:
-            f1.setdefault((legible(version), HELD_OUT), scores["new"].f1)
-    return gauge("spanloop_version_f1", "Strict micro F1 of versions, by the tasks it is on.", f1, "version", "on")
+        for name in OF_VERSIONS:
+            if version and name in scores:
+                f1.setdefault((legible(version), scores[name].on), scores[name].f1)
+    return gauge("spanloop_version_f1", "Strict micro F1 of versions, by what it is on.", f1, "version", "on")
+
+
+def _measured(lineage: Lineage) -> dict[str, Score]:
+    """A version's scores as its run has them."""
+    return {**lineage.scores, **({"guard": lineage.forgetting.score} if lineage.forgetting else {})}

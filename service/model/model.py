@@ -267,17 +267,28 @@ class Model:
         The certainty takes no account of labels that the tokenizer does not know.
         """
         overlap = self.reading.overlap
+        candidates = self.candidates(questions, threshold, keeps_overlaps=overlap != "flat")
+        return [decide(spans, threshold, overlap=overlap) for spans in candidates]
+
+    def candidates(
+        self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float, keeps_overlaps: bool
+    ) -> list[list[Span]]:
+        """The candidate spans of every (text, labels) pair, in order, above SCORE_FLOOR or the threshold, the lower
+        one. A text not read has none.
+
+        `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.
+        """
         indexed: list[tuple[int, Window]] = []
         for index, (text, labels) in enumerate(questions):
             with suppress(Unread):
-                own = self.prepare(text, labels, threshold, keeps_overlaps=overlap != "flat")
+                own = self.prepare(text, labels, threshold, keeps_overlaps)
                 indexed += [(index, window) for window in own]
         candidates: list[list[Span]] = [[] for _ in questions]
         indexed.sort(key=lambda entry: entry[1].tokens)
         for batch in self._batches(indexed):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
-        return [decide(spans, threshold, overlap=overlap) for spans in candidates]
+        return candidates
 
     def _batches(self, indexed: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:
         """Cut a sequence of windows into batches of at most `batch_tokens`, but of at least one window."""

@@ -75,6 +75,7 @@ class Run(BaseModel):
     champion: str = ""
     """The version it was judged against: its name, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
+    """By model, base, champion and new; and `guard`, the new version's against the base model's on guard sentences."""
     rollout: Literal["", "wanted", "begun"] = ""
     """On a cluster, the rollout of the better version: `wanted` once the run has asked the backend for it, `begun` once
     the backend has begun it. Empty before, afterwards, and on one machine, where the run makes its version live."""

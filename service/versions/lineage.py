@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +20,7 @@ FILE = "lineage.json"
 
 
 class Score(BaseModel):
-    """Strict scores of one model on the held-out tasks: a span counts only if start, end and label all match."""
+    """Strict scores of one model: a span counts only if start, end and label all match."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +31,33 @@ class Score(BaseModel):
     """F1 of each label that was annotated or predicted."""
     support: dict[str, int]
     """Number of annotated spans of each label."""
+    on: Literal["held_out", "out_of_fold", "guard"] = "held_out"
+    """What the score is on: tasks held out, all tasks by models that had not learnt them, or the guard sentences, where
+    the base model's spans stand for annotated ones."""
+
+
+class Forgetting(BaseModel):
+    """What a version still finds of what its base model finds in general sentences that no version learns from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    score: Score
+    """The version's score where the base model's spans count as the right ones."""
+    kept: int
+    """Spans that both find."""
+    lost: int
+    """Spans that only the base model finds."""
+    added: int
+    """Spans that only the version finds."""
+    change: float
+    """Mean absolute change of the probabilities of the base model's spans, 0 to 1."""
+
+    def told(self) -> str:
+        """The same as a sentence."""
+        return (
+            f"Of {self.kept + self.lost} spans that the base model finds in general sentences, the version finds "
+            f"{self.kept} (and {self.added} others; F1 against the base model {self.score.f1:.3f})."
+        )
 
 
 class Canary(BaseModel):
@@ -75,6 +103,8 @@ class Lineage(BaseModel):
     """F1 on the validation texts by the most words in a window; empty if they were too few or too short to tell."""
     scores: dict[str, Score]
     """By model: base, champion, new."""
+    forgetting: Forgetting | None = None
+    """None in versions from before it was measured, and where the base model finds nothing in the sentences."""
     champion: str
     better: bool
     reason: str

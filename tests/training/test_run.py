@@ -31,6 +31,9 @@ CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Lab
 <Text name="text" value="$text"/></View>"""
 
 
+GUARD = ["Alice met Bob", "Carol lives in Paris", "Dave and Erin in Rome", "Judy met Ivan in Oslo", "the house"]
+
+
 def annotated(count, seed=1, label="person"):
     """Tasks in which only people are marked. The tiny model also finds cities, and soon learns to leave them out."""
     rng = random.Random(seed)
@@ -75,7 +78,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path, model_folder, studio, bento_store, monkeypatch):
-    few = {"train": ["Alice met Bob", "Acme and Globex", "Carol met Acme"], "guard": ["Alice met Bob"]}
+    few = {"train": ["Alice met Bob", "Acme and Globex", "Carol met Acme"], "guard": GUARD}
     monkeypatch.setattr(replay, "sentences", few.__getitem__)
     monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "city", "company"])
     studio.projects[1] = StudioProject(label_config=CONFIG, export=annotated(60))
@@ -96,6 +99,17 @@ def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(ben
     assert sum(lineage.tasks.values()) == 60
     assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(60))
     assert lineage.scores["new"] == run.scores["new"]
+
+
+def test_a_run_says_what_its_version_has_forgotten(bench):
+    one = bench()
+    run = one.execute()
+    lineage = one.store.get(run.version)
+    assert set(lineage.forgetting.score.support) == {"city", "person"}
+    assert lineage.forgetting.lost > 0, "the version learns to leave out cities"
+    assert lineage.forgetting.score == run.scores["guard"]
+    assert lineage.forgetting.told() in run.message
+    assert lineage.format == 1
 
 
 def test_the_same_annotations_again_are_nothing_new(bench):

@@ -129,6 +129,13 @@ def test_versions_of_kept_runs_and_the_live_one_have_their_scores_and_no_others(
     assert scrape(client).of("spanloop_version_f1") == {("held_out", "v1"): 0.75}, "as it was published"
 
 
+def test_a_version_has_its_score_against_its_base_model_and_its_score_says_what_it_is_on(client, runs):
+    own = score(0.5).model_copy(update={"on": "out_of_fold"})
+    guard = score(0.9).model_copy(update={"on": "guard"})
+    runs.save(run(1, outcome="held", version="v1", scores={"new": own, "base": score(0.1), "guard": guard}))
+    assert scrape(client).of("spanloop_version_f1") == {("out_of_fold", "v1"): 0.5, ("guard", "v1"): 0.9}
+
+
 def test_a_prediction_is_in_flight_and_in_demand_until_it_is_answered(client, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
     model = client.app.state.supervisor.extractor._current.model

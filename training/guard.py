@@ -1,0 +1,72 @@
+"""What a version forgets: its spans against the base model's, in general sentences that no version learns from.
+
+A score on a project's own tasks does not show that a version has lost what its base model knew of everything else. The
+guard sentences of `replay.jsonl` are asked for the labels that the base model knows, and its answers are the reference.
+So the measure needs no annotated data, and it is independent of the project's labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from service.model.model import Model
+from service.model.spans import Extraction, Span, decide
+from service.versions.lineage import Forgetting
+from training import replay
+from training.dataset import Document
+from training.judge import Prediction, compare
+
+
+class Guard:
+    """The base model's answers to the guard sentences, computed once, and the comparison of other weights with them.
+
+    Every sentence is asked for all labels that the base model knows. What is found is decoded as the base model does
+    it: that a project wants spans within spans is no forgetting.
+    """
+
+    def __init__(self, base: Model, sentences: Sequence[str], labels: Sequence[str], threshold: float) -> None:
+        self._threshold = threshold
+        self._overlap = base.reading.overlap
+        self._questions = [(sentence, tuple(labels)) for sentence in sentences if labels]
+        self._reference = [
+            Document(text, labels, extraction.spans)
+            for (text, labels), (_, extraction) in zip(self._questions, self._answers(base), strict=True)
+        ]
+
+    @classmethod
+    def of(cls, base: Model, threshold: float) -> Guard:
+        """The guard of a base model: Spanloop's sentences, and of its broad labels those that the model knows there.
+
+        Call this before the model is tuned in place.
+        """
+        sentences = replay.sentences("guard")
+        found = replay.found_labels(base, sentences, replay.broad_labels(), threshold)
+        return cls(base, sentences, replay.known_labels(found), threshold)
+
+    def measure(self, model: Model) -> Forgetting | None:
+        """Compare a model, in evaluation mode, with the base model. None if the base model finds nothing.
+
+        This reads each sentence once.
+        """
+        if not any(document.spans for document in self._reference):
+            return None
+        predictions, changes, kept, found = [], [], 0, 0
+        for document, (candidates, extraction) in zip(self._reference, self._answers(model), strict=True):
+            predictions.append(Prediction(document, extraction))
+            probability = {span[:3]: span.score for span in candidates}
+            changes += [abs(span.score - probability.get(span[:3], 0.0)) for span in document.spans]
+            kept += len({span[:3] for span in document.spans} & {span[:3] for span in extraction.spans})
+            found += len(extraction.spans)
+        return Forgetting(
+            score=compare(predictions).model_copy(update={"on": "guard"}),
+            kept=kept,
+            lost=len(changes) - kept,
+            added=found - kept,
+            change=round(fmean(changes), 6),
+        )
+
+    def _answers(self, model: Model) -> Iterator[tuple[list[Span], Extraction]]:
+        """The candidates in each sentence, and the choice among them."""
+        for candidates in model.candidates(self._questions, self._threshold, keeps_overlaps=True):
+            yield candidates, decide(candidates, self._threshold, overlap=self._overlap)
