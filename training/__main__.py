@@ -91,8 +91,9 @@ def _hold_lock(runs: Runs, run_id: str) -> None:
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
     """Execute the run and record its outcome. Returns the exit status."""
     from service.model.computing import use_threads  # these imports load torch, so only a run makes them
+    from training.account import Unlearnable
     from training.progress import Reporter
-    from training.run import TrainingRun, Unlearnable
+    from training.run import TrainingRun
     from training.split import TooFew
     from training.tune import Diverged, Stopped
 

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from service.runs.files import LEFT_OUT_NAME
 from training import omissions
+from training.dataset import Dataset
 from training.omissions import Omission
+
+
+class Unlearnable(RuntimeError):
+    """Most spans of a label cannot be learnt. The message names the labels, the reasons and the file with the spans."""
 
 
 class Account:
@@ -37,3 +42,16 @@ class Account:
         """A message with all notes and the number of omissions behind it."""
         counts = "; ".join(f"{count} × {reason}" for reason, count in sorted(self.left_out.items()))
         return " ".join([message, *self.notes, *([f"Annotated spans left out: {counts}."] if counts else [])])
+
+
+def refuse_unlearnable(dataset: Dataset, account: Account) -> None:
+    """Raise Unlearnable where most spans of a label, or all texts, cannot be learnt."""
+    if not dataset.unlearnable and dataset.examples:
+        return
+    labels = [f"{label!r}: {why}" for label, why in dataset.unlearnable.items()]
+    lacking = "; ".join(labels) or "the model's tokenizer knows the words of no text"
+    raise Unlearnable(
+        f"Most spans of a label cannot be learnt: {lacking}. Nothing was trained and the live version is untouched. "
+        f"{LEFT_OUT_NAME} in the run's folder names each span. Annotate other spans, take the label out of the label "
+        "config, or set SPANLOOP_MODEL to a model that reads them. " + " ".join(account.notes)
+    )

@@ -15,6 +15,9 @@ BLOCK_DOCUMENTS = 1000
 """Documents at once: of more, only memory grows."""
 
 
+HELD_OUT = "the held-out tasks"
+
+
 class Prediction(NamedTuple):
     """What a model finds in a document."""
 
@@ -73,9 +76,12 @@ def _alike(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, ...], lis
             yield labels, asked[start : start + BLOCK_DOCUMENTS]
 
 
-def verdict(champion: Score, new: Score) -> Verdict:
-    """A new version serves if its micro F1 on the held-out tasks is higher than the champion's."""
-    change = f"F1 on the held-out tasks: {champion.f1:.3f} → {new.f1:.3f}"
+def verdict(champion: Score, new: Score, on: str = HELD_OUT) -> Verdict:
+    """A new version serves if its micro F1 is higher than the champion's.
+
+    `on` says in words what both are scored on.
+    """
+    change = f"F1 on {on}: {champion.f1:.3f} → {new.f1:.3f}"
     if new.f1 > champion.f1:
         return Verdict(True, f"{change}.")
     return Verdict(False, f"{change}, not better; the live version stays. More or more consistent annotations help.")

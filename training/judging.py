@@ -1,69 +1,116 @@
-"""The judgement of one run: the base model, the new version and the champion on the held-out documents."""
+"""The judgement of one run: the base model, the new version and the champion, on documents that they have not learnt
+from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from service.model.model import Model
-from service.versions.history import INITIAL
-from service.versions.lineage import Forgetting, Score
-from service.versions.names import version_of
+from service.versions.lineage import Forgetting, Lineage, Score
 from training.dataset import Document
+from training.folds import OutOfFold
 from training.guard import Guard
-from training.judge import Verdict, score, verdict
+from training.judge import HELD_OUT, Prediction, Verdict, compare, predict, score, verdict
 from training.progress import Reporter
-from training.shelf import Shelf
+from training.split import FEWEST_JUDGED, Split, spans, unseen
+
+
+class Champion(NamedTuple):
+    """The live version, if that is no base model: its lineage, and how its model is loaded."""
+
+    lineage: Lineage
+    load: Callable[[], Model]
 
 
 class Judging:
-    """Scores models by name, and compares the new version with the champion. `load` loads a published version."""
+    """Scores models by name, and compares the new version with the champion.
 
-    def __init__(
-        self,
-        held_out: Sequence[Document],
-        threshold: float,
-        shelf: Shelf,
-        load: Callable[[str], Model],
-        reporter: Reporter,
-    ) -> None:
+    Where documents are held out, they judge. Otherwise all documents judge, by what models found in them that had not
+    learnt from them (see `folds`). A champion judges by documents that it has not learnt from, too: a version that
+    learnt from few documents has learnt from some that are held out by now. Which ones, its lineage says. So there are
+    two ways:
+
+    - The documents that the champion has not learnt from have at least FEWEST_JUDGED annotated spans. Then both are
+      scored on these. In a cross-validation this is hardest on the new version, since its models have learnt from four
+      fifths of what it has.
+    - They have fewer. Then the champion is taken to be as far above the base model as it was on the documents of its
+      own run, by scores that are as honest: held out or out of fold. This does not favour either, but the two
+      differences are of different documents, so small ones are chance.
+    """
+
+    def __init__(self, parts: Split, threshold: float, base: str, reporter: Reporter) -> None:
+        """`base` is the name of the base model's version."""
         self.scores: dict[str, Score] = {}
-        """By model: base, new, champion."""
+        """By model: base, new, champion. Those of base and new are on all documents that judge."""
         self.guard: Guard | None = None
         """What the base model finds in the guard sentences; None before `base`."""
         self.forgetting: Forgetting | None = None
         """None before `new`, and where the base model finds nothing in the guard sentences."""
-        self._held_out = held_out
+        self._parts = parts
         self._threshold = threshold
-        self._shelf = shelf
-        self._load = load
+        self._name = base
         self._reporter = reporter
+        self._found: list[Prediction] = []
 
     def base(self, model: Model) -> None:
         """Score the base model. Call this before it is tuned in place."""
-        self.scores["base"] = self._score(model)
+        self.scores["base"] = self._on(score(model, self._parts.judged, self._threshold))
         self.guard = Guard.of(model, self._threshold)
 
-    def new(self, model: Model) -> None:
-        """Score the new version, and measure what it has forgotten of what the base model knows."""
+    def new(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> None:
+        """Score the new version, and measure what it has forgotten of what the base model knows.
+
+        `out_of_fold` is what was found in the documents where none is held out.
+        """
         assert self.guard is not None, "base() comes first"  # noqa: S101
-        self.scores["new"] = self._score(model)
+        held_out = predict(model, self._parts.held_out, self._threshold)
+        self._found = [one.at(self._threshold) for one in out_of_fold] or list(held_out)
+        self.scores["new"] = self._on(compare(self._found))
         self.forgetting = self.guard.measure(model)
 
-    def judge(self) -> tuple[str, Verdict]:
-        """Score the live version, which is the champion, and compare the new version with it.
-
-        Returns the champion's version or reference, and the verdict.
-        """
-        champion = self._shelf.champion()
-        if champion == INITIAL:
-            self.scores["champion"] = self.scores["base"]
-        else:
-            self._reporter.within(0.5, f"scoring the champion {version_of(champion)}")
-            self.scores["champion"] = self._score(self._load(champion))
-        judged = verdict(self.scores["champion"], self.scores["new"])
+    def judge(self, name: str, champion: Champion | None) -> Verdict:
+        """Compare the new version with the champion of this name or reference; None: the base model is live."""
+        judged = self._against(champion) if champion else self._against_base()
         guard = {"guard": self.forgetting.score} if self.forgetting else {}
-        self._reporter.record(scores={**self.scores, **guard}, champion=champion)
-        return champion, judged
+        self._reporter.record(scores={**self.scores, **guard}, champion=name)
+        return judged
 
-    def _score(self, model: Model) -> Score:
-        return score(model, self._held_out, self._threshold)
+    def _against_base(self) -> Verdict:
+        self.scores["champion"] = self.scores["base"]
+        return verdict(self.scores["base"], self.scores["new"], self._told(self._parts.judged))
+
+    def _against(self, champion: Champion) -> Verdict:
+        fresh = unseen(champion.lineage, self._parts.judged)
+        if spans(fresh) < FEWEST_JUDGED:
+            self.scores["champion"] = self._expected(champion.lineage)
+            on = (
+                f"{self._told(self._parts.judged)} (the live version has learnt from too many of them, so it counts as "
+                "far above its base model as its own run measured)"
+            )
+            return verdict(self.scores["champion"], self.scores["new"], on)
+        self._reporter.within(0.5, f"scoring the champion {champion.lineage.version}")
+        self.scores["champion"] = self._on(score(champion.load(), fresh, self._threshold))
+        kept = {id(document) for document in fresh}
+        new = compare(one for one in self._found if id(one.document) in kept)
+        return verdict(self.scores["champion"], new, self._told(fresh))
+
+    def _expected(self, champion: Lineage) -> Score:
+        """The champion's score as its own run measured it, moved by what the base model's differs from then to now.
+
+        With another base model it is taken as it is.
+        """
+        then = champion.scores
+        moved = self.scores["base"].f1 - then["base"].f1 if champion.base == self._name else 0.0
+        return then["new"].model_copy(update={"f1": round(min(max(then["new"].f1 + moved, 0.0), 1.0), 6)})
+
+    def _told(self, documents: Sequence[Document]) -> str:
+        """What two models are compared on, in words."""
+        some = len(documents) < len(self._parts.judged)
+        if self._parts.folds:
+            which = " that the live version has not learnt from" if some else ""
+            return f"{len(documents)} texts{which}, each read by a model that has not learnt from it"
+        return f"the {len(documents)} held-out texts that the live version has not learnt from" if some else HELD_OUT
+
+    def _on(self, found: Score) -> Score:
+        return found.model_copy(update={"on": "out_of_fold" if self._parts.folds else "held_out"})

@@ -10,31 +10,32 @@ import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from shutil import rmtree
 from types import FrameType
 from typing import Any
 
 from service.model.model import Model
-from service.runs.files import LEFT_OUT_NAME
 from service.runs.run import Outcome
-from service.versions.history import Conflict
+from service.versions import lineage as lineages
+from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, format_of
 from service.versions.names import initial_version, version_of
 from training import publish, replay
-from training.account import Account
+from training.account import Account, refuse_unlearnable
 from training.dataset import Document
+from training.folds import CrossValidation, OutOfFold
 from training.judge import Verdict
-from training.judging import Judging
+from training.judging import Champion, Judging
 from training.learn import Learning
 from training.material import Material
 from training.progress import Reporter
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.split import Split, split
+from training.split import Split, marks, split
 from training.tune import Stopped, TuningProgress
 
-
-class Unlearnable(RuntimeError):
-    """Most spans of a label cannot be learnt. The message names the labels, the reasons and the file with the spans."""
+FOLDS_NAME = "folds"
+"""The folder, in the run's own, of what a cross-validation keeps."""
 
 
 class TrainingRun:
@@ -58,6 +59,7 @@ class TrainingRun:
         material = self._read()
         documents = material.documents
         parts = split(documents, self.settings.min_annotations, self.account.notes)
+        self.reporter.enter("dataset", "loading the base model")
         model = self._load_base()
         learning = Learning(self.settings, model, parts.training)
         self._tell(learning)
@@ -65,20 +67,22 @@ class TrainingRun:
         known = self.shelf.with_digest(digest)
         if known and self._is_settled(known):
             return
-        self.reporter.record(detail="scoring the base model on the held-out tasks")
-        judging = Judging(parts.held_out, self.settings.threshold, self.shelf, self._load, self.reporter)
+        self.reporter.record(detail="scoring the base model on the tasks that judge")
+        judging = Judging(parts, self.settings.threshold, self.base, self.reporter)
         judging.base(model)
+        replayed = self._replay(learning, material.spare) if known is None or parts.folds else []
+        out_of_fold = self._cross_validate(parts, replayed, digest)
         if known is None:
-            self._tune(learning, parts, material.spare)
+            self._tune(learning, parts, replayed)
             model = learning.model
         else:
             model = self._load(known.version)
-        self.reporter.enter("judge", "scoring the new version on the held-out tasks")
+        self.reporter.enter("judge", "scoring the new version on the tasks that judge")
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.new(model)
+        judging.new(model, out_of_fold)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
-        champion, judged = judging.judge()
+        champion, judged = self._judge(judging)
         if known is None:
             known = self._publish(learning, documents, parts, digest, judging, champion, judged)
         self._hand_over(known, judging, champion, judged)
@@ -90,22 +94,13 @@ class TrainingRun:
         return material
 
     def _load_base(self) -> Model:
-        self.reporter.enter("dataset", "loading the base model")
         return Model.load(self.settings.model, self.settings.device, self.settings.window_words)
 
     def _tell(self, learning: Learning) -> None:
         """Write which annotated spans are left out and why. Raises Unlearnable."""
         self.account.add(learning.omissions, learning.notes)
         self.account.write(self.folder)
-        if learning.dataset.unlearnable or not learning.dataset.examples:
-            labels = [f"{label!r}: {why}" for label, why in learning.dataset.unlearnable.items()]
-            lacking = "; ".join(labels) or "the model's tokenizer knows the words of no text"
-            raise Unlearnable(
-                f"Most spans of a label cannot be learnt: {lacking}. Nothing was trained and the live version is "
-                f"untouched. {LEFT_OUT_NAME} in the run's folder names each span. Annotate other spans, take the "
-                "label out of the label config, or set SPANLOOP_MODEL to a model that reads them. "
-                + " ".join(self.account.notes)
-            )
+        refuse_unlearnable(learning.dataset, self.account)
 
     def _is_settled(self, known: Lineage) -> bool:
         """Whether a version that was made from exactly these annotations leaves nothing to do; then the run ends."""
@@ -129,14 +124,30 @@ class TrainingRun:
         """Load a published version by its name or reference."""
         return Model.load(str(self.shelf.fetch(version)), self.settings.device)
 
-    def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
+    def _replay(self, learning: Learning, spare: Sequence[str]) -> list[Document]:
         self.reporter.enter("replay", "the base model labels the texts for replay")
-        replayed = learning.replay(spare)
-        self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
+        return learning.replay(spare)
+
+    def _cross_validate(self, parts: Split, replayed: Sequence[Document], digest: str) -> list[OutOfFold]:
+        """What models found in documents that they have not learnt from, if no document is held out."""
+        if not parts.folds:
+            return []
+        self.account.notes.append(parts.told)
+        self.reporter.enter("tune", f"{len(parts.folds)} models judge by the folds that they do not learn from")
+        folds = CrossValidation(self.settings, parts.folds, self.folder / FOLDS_NAME, digest, self._load_base)
+        return folds.run(
+            replayed,
+            report=lambda fold, progress: self._tell_step(fold, len(parts.folds), progress),
+            stopping=lambda: self._stopping,
+        )
+
+    def _tune(self, learning: Learning, parts: Split, replayed: Sequence[Document]) -> None:
+        if not parts.folds:
+            self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
         learning.tune(
             replayed,
             parts.validation,
-            report=self._tuned,
+            report=lambda progress: self._tell_step(len(parts.folds), len(parts.folds), progress),
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
@@ -144,10 +155,20 @@ class TrainingRun:
         learning.fit_windows(parts.validation)
         self.account.notes += learning.windows
 
-    def _tuned(self, progress: TuningProgress) -> None:
+    def _tell_step(self, done: int, folds: int, progress: TuningProgress) -> None:
+        """Tell a step of the tuning before which `done` of the folds were tuned; after the last comes the version."""
+        tuned = "" if not folds else f"fold {done + 1} of {folds}: " if done < folds else "the version itself: "
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
-        detail = f"step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
-        self.reporter.within(progress.step / progress.steps, detail)
+        detail = f"{tuned}step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
+        self.reporter.within((done + progress.step / progress.steps) / (folds + 1), detail)
+
+    def _judge(self, judging: Judging) -> tuple[str, Verdict]:
+        """Compare the new version with the live one. Returns that one's version or reference, and the verdict."""
+        live = self.shelf.champion()
+        if live == INITIAL:
+            return live, judging.judge(live, None)
+        lineage = lineages.read(self.shelf.fetch(live))
+        return live, judging.judge(live, Champion(lineage, lambda: self._load(live)))
 
     def _publish(
         self,
@@ -172,7 +193,8 @@ class TrainingRun:
             digest=digest,
             recipe=asdict(learning.recipe),
             code=publish.code_version(),
-            tasks={name: len(part) for name, part in parts._asdict().items()},
+            tasks={name: len(getattr(parts, name)) for name in ("training", "validation", "held_out")},
+            learnt=marks(parts.training) if parts.folds else (),
             left_out=self.account.left_out,
             overlap=learning.choice.overlap,
             overlap_why=learning.choice.why,
@@ -197,7 +219,7 @@ class TrainingRun:
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
-                champion, judged = judging.judge()
+                champion, judged = self._judge(judging)
                 continue
             if is_live:
                 message = f"Version {lineage.version} serves. {judged.reason}"
@@ -220,6 +242,7 @@ class TrainingRun:
         self.reporter.record(message=self.account.told(message), **facts)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
             path.unlink()
+        rmtree(self.folder / FOLDS_NAME, ignore_errors=True)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: tuning ends after its current step with a checkpoint, every other phase ends at once."""

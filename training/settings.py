@@ -39,7 +39,7 @@ class TrainingSettings(
     """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
     """The seed of batches, dropout and replay."""
-    min_annotations: int = Field(20, ge=1)
+    min_annotations: int = Field(10, ge=1)
     """Least number of annotated tasks that a run needs."""
     backend_url: str = ""
     """The backend's URL; the run asks there which version is live."""

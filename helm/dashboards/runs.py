@@ -108,8 +108,8 @@ VERSIONS = [
     ),
     Panel(
         "F1 of all versions",
-        "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared; guard: against"
-        " the base model, on general sentences.",
+        "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared; guard:"
+        " against the base model, on general sentences.",
         "none",
         {"{{version}}, {{on}}": "max by (version, on) (spanloop_version_f1{backend})"},
         better_from(0.5, 0.7),

@@ -91,6 +91,9 @@ class Lineage(BaseModel):
     code: str
     tasks: dict[str, int]
     """Number of tasks by their use: training, validation, held out."""
+    learnt: tuple[str, ...] = ()
+    """Marks of the texts that a version has learnt from of which none was held out. A version without them has learnt
+    from no text that is held out by its hash."""
     left_out: dict[str, int] = {}
     """Annotated spans that GLiNER cannot represent, or not answer beside others, by reason."""
     overlap: Overlap = "flat"

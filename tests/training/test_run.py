@@ -9,82 +9,21 @@ import pytest
 
 from service.backend.local.line import LocalLine
 from service.model.model import Model
-from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
-from service.versions.store import BentoStore
 from tests.support import text_server, tiny
-from tests.support.studio import KEY, StudioProject
-from training import replay
+from tests.support.studio import StudioProject
+from tests.support.training_bench import CONFIG, TASKS, Killed, annotated
+from training.account import Unlearnable
 from training.annotations import ExportFailed
 from training.dataset import is_for_validation, is_held_out
 from training.learn import Learning
 from training.lengths import choose
 from training.progress import Reporter
-from training.run import TrainingRun, Unlearnable
-from training.settings import TrainingSettings
+from training.run import TrainingRun
 from training.shelf import LocalShelf
 from training.split import TooFew
 from training.tune import Stopped, Tuning
-
-CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
-<Text name="text" value="$text"/></View>"""
-
-
-GUARD = ["Alice met Bob", "Carol lives in Paris", "Dave and Erin in Rome", "Judy met Ivan in Oslo", "the house"]
-
-
-def annotated(count, seed=1, label="person"):
-    """Tasks in which only people are marked. The tiny model also finds cities, and soon learns to leave them out."""
-    rng = random.Random(seed)
-    tasks = []
-    for number in range(count):
-        name = rng.choice(tiny.PEOPLE)
-        text = f"{number} the {rng.choice(['old', 'new'])} house where {name} lives in {rng.choice(tiny.CITIES)}"
-        start = text.index(name)
-        value = {"start": start, "end": start + len(name), "text": name, "labels": [label]}
-        result = [{"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "value": value}]
-        annotation = {"id": 100 + number, "result": result, "was_cancelled": False, "ground_truth": False}
-        tasks.append({"id": number, "data": {"text": text}, "annotations": [annotation]})
-    return tasks
-
-
-class Bench:
-    def __init__(self, tmp_path, model_folder, studio, **overrides):
-        facts = {
-            "model": str(model_folder),
-            "home": tmp_path / "home",
-            "label_studio_url": studio.url,
-            "label_studio_api_key": KEY,
-            "steps": 15,
-            "batch_size": 8,
-            "head_rate": 4e-3,
-            "encoder_rate": 4e-3,
-        }
-        self.settings = TrainingSettings(**{**facts, **overrides})
-        self.studio = studio
-        self.runs = Runs(self.settings.folder)
-        self.live = LiveFile(self.settings.folder)
-        self.store = BentoStore(self.settings.folder)
-
-    def prepare(self, run_id="run-1"):
-        state = self.runs.get(run_id) or Run(id=run_id, projects=tuple(self.studio.projects))
-        return TrainingRun(self.settings, Reporter(self.runs, state, bar=False), LocalShelf(self.settings.folder))
-
-    def execute(self, run_id="run-1"):
-        self.prepare(run_id).execute()
-        return self.runs.get(run_id)
-
-
-@pytest.fixture
-def bench(tmp_path, model_folder, studio, bento_store, monkeypatch):
-    few = {"train": ["Alice met Bob", "Acme and Globex", "Carol met Acme"], "guard": GUARD}
-    monkeypatch.setattr(replay, "sentences", few.__getitem__)
-    monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "city", "company"])
-    studio.projects[1] = StudioProject(label_config=CONFIG, export=annotated(60))
-    before = signal.getsignal(signal.SIGTERM)
-    yield lambda **overrides: Bench(tmp_path, model_folder, studio, **overrides)
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(bench):
@@ -95,9 +34,9 @@ def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(ben
     lineage = one.store.get(run.version)
     assert one.live.read().live == lineage.version == run.version
     assert (lineage.run, lineage.projects, lineage.better, lineage.format) == ("run-1", (1,), True, 1)
-    assert lineage.annotations == tuple(range(100, 160))
-    assert sum(lineage.tasks.values()) == 60
-    assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(60))
+    assert lineage.annotations == tuple(range(100, 100 + TASKS))
+    assert sum(lineage.tasks.values()) == TASKS
+    assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(TASKS))
     assert lineage.scores["new"] == run.scores["new"]
 
 
@@ -133,7 +72,7 @@ def test_a_version_that_is_not_better_is_published_and_held_with_the_reason(benc
 
 @pytest.mark.parametrize("labels", ["person", "gone"])
 def test_too_few_annotations_are_said_and_nothing_happens(bench, studio, labels):
-    studio.projects[1].export = annotated(15 if labels == "person" else 60, label=labels)
+    studio.projects[1].export = annotated(9 if labels == "person" else 60, label=labels)
     one = bench()
     with pytest.raises(TooFew, match="live version is untouched"):
         one.execute()
@@ -164,10 +103,6 @@ def test_spans_that_could_not_be_used_are_reported(bench, studio):
     studio.projects[1].export[0]["annotations"][0]["result"].append({"from_name": "label", "value": value})
     run = bench(steps=4).execute()
     assert "1 × the span lies outside of the text" in run.message
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: no code catches it."""
 
 
 @pytest.mark.parametrize("phase", ["export", "replay", "tune", "judge", "publish", "rollout"])
@@ -213,7 +148,7 @@ def test_a_run_killed_after_its_version_went_live_and_resumed_knows_that_it_serv
 def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monkeypatch):
     one = bench()
     first = one.execute("run-1")
-    one.studio.projects[1].export = annotated(61)
+    one.studio.projects[1].export = annotated(TASKS + 1)
     swap, seen = LiveFile.swap, []
 
     def meanwhile(self, expected, version, why):
@@ -223,7 +158,7 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
         return swap(self, expected, version, why)
 
     monkeypatch.setattr(
-        "training.judging.verdict", lambda champion, new: __import__("training.judge").judge.Verdict(True, "x")
+        "training.judging.verdict", lambda *facts: __import__("training.judge").judge.Verdict(True, "x")
     )
     monkeypatch.setattr(LiveFile, "swap", meanwhile)
     run = one.execute("run-2")
@@ -271,7 +206,8 @@ def test_a_run_in_rollout_is_judged_again_against_what_is_live_by_then(bench, mo
         leaving_the_rollout_to_the_backend(on_cluster)
         first = one.execute()
     one.live.swap(INITIAL, "another", "by hand")
-    monkeypatch.setattr(TrainingRun, "_load", lambda run, version: Model.load(run.settings.model, run.settings.device))
+    fetch = LocalShelf.fetch
+    monkeypatch.setattr(LocalShelf, "fetch", lambda shelf, version: fetch(shelf, first.version))
     again = one.execute()
     assert (again.version, again.champion, again.rollout) == (first.version, "another", "")
     assert again.ended
@@ -279,15 +215,15 @@ def test_a_run_in_rollout_is_judged_again_against_what_is_live_by_then(bench, mo
 
 def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):
     one = bench()
-    tuned, steps = TrainingRun._tuned, []
+    tell, steps = TrainingRun._tell_step, []
 
-    def terminate(self, progress):
+    def terminate(self, done, folds, progress):
         steps.append(progress.step)
         if progress.step == 5:
             os.kill(os.getpid(), signal.SIGTERM)
-        tuned(self, progress)
+        tell(self, done, folds, progress)
 
-    monkeypatch.setattr(TrainingRun, "_tuned", terminate)
+    monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
     with pytest.raises(Stopped, match="step 5 of 15"):
         one.execute()
     assert not one.runs.get("run-1").ended
@@ -298,17 +234,17 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
 
 def test_sigterm_after_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
     one = bench(steps=4)
-    tune, tuned, steps = Learning.tune, TrainingRun._tuned, []
+    tune, tell, steps = Learning.tune, TrainingRun._tell_step, []
 
-    def note(self, progress):
+    def note(self, done, folds, progress):
         steps.append(progress.step)
-        tuned(self, progress)
+        tell(self, done, folds, progress)
 
     def terminated(self, *args, **facts):
         tune(self, *args, **facts)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(TrainingRun, "_tuned", note)
+    monkeypatch.setattr(TrainingRun, "_tell_step", note)
     with monkeypatch.context() as patched:
         patched.setattr(Learning, "tune", terminated)
         with pytest.raises(Stopped, match="after the tuning"):
@@ -324,9 +260,9 @@ def test_a_resumed_run_learns_from_the_annotations_it_began_with(bench, monkeypa
         patched.setattr(Tuning, "run", lambda *args: (_ for _ in ()).throw(Killed()))
         with pytest.raises(Killed):
             one.execute()
-    one.studio.projects[1].export = annotated(90, seed=2)
+    one.studio.projects[1].export = annotated(TASKS + 30, seed=2)
     run = one.execute()
-    assert len(one.store.get(run.version).annotations) == 60
+    assert len(one.store.get(run.version).annotations) == TASKS
 
 
 def test_a_full_disk_while_publishing_leaves_no_version_and_the_live_one_untouched(bench, monkeypatch):
@@ -348,14 +284,14 @@ def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
     """A small project may have none. A score of zero each time would end the tuning early with its first weights."""
     studio.projects[1].export = [
         task
-        for task in annotated(90)
+        for task in annotated(270)
         if is_held_out(task["data"]["text"]) or not is_for_validation(task["data"]["text"])
     ]
     one = bench(steps=60)
     steps = []
     run = one.prepare()
-    report = run._tuned
-    run._tuned = lambda progress: (steps.append(progress.step), report(progress))
+    tell = run._tell_step
+    run._tell_step = lambda done, folds, progress: (steps.append(progress.step), tell(done, folds, progress))
     run.execute()
     assert steps[-1] == 60
     assert one.runs.get("run-1").scores["new"].f1 > 0

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from service.versions.history import INITIAL
+from service.versions.store import BentoStore
+from tests.support.training_bench import Killed, annotated
+from training.dataset import is_held_out
+from training.folds import CrossValidation
+from training.learn import Learning
+from training.progress import Reporter
+from training.run import TrainingRun
+from training.split import FOLDS
+from training.tune import Stopped
+
+FEW = 24
+
+
+@pytest.fixture
+def few(bench, studio):
+    """A bench with so few annotated tasks that none is held out."""
+    studio.projects[1].export = annotated(FEW)
+    return bench()
+
+
+@pytest.fixture
+def learnt(monkeypatch):
+    """The texts that each tuning has learnt from, in order."""
+    texts: list[set[str]] = []
+    tune = Learning.tune
+
+    def note(learning, *args, **facts):
+        texts.append({" ".join(example.words) for example in learning.dataset.examples})
+        tune(learning, *args, **facts)
+
+    monkeypatch.setattr(Learning, "tune", note)
+    return texts
+
+
+def test_a_version_of_few_tasks_learns_from_all_and_is_judged_by_models_that_learnt_from_the_others(few, learnt):
+    run = few.execute()
+    lineage = few.store.get(run.version)
+    assert run.outcome == "promoted"
+    assert [len(texts) for texts in learnt[:FOLDS]] == [19, 19, 19, 19, 20]
+    assert len(learnt[FOLDS]) == FEW
+    everywhere = set.intersection(*learnt[:FOLDS])
+    assert everywhere == set(), "each text is left out of one fold's model"
+    assert lineage.tasks == {"training": FEW, "validation": 0, "held_out": 0}
+    assert len(lineage.learnt) == FEW
+    assert sum(lineage.scores["new"].support.values()) == FEW
+    assert {lineage.scores[name].on for name in ("base", "new")} == {"out_of_fold"}
+    assert f"the version has learnt from all {FEW}" in run.message
+    assert f"F1 on {FEW} texts, each read by a model that has not learnt from it" in run.message
+    assert lineage.format == 1
+
+
+def test_progress_says_which_fold_is_learnt(few, monkeypatch):
+    told = []
+    within = Reporter.within
+    monkeypatch.setattr(
+        Reporter, "within", lambda r, share, detail: told.append((share, detail)) or within(r, share, detail)
+    )
+    few.execute()
+    steps = [(share, detail) for share, detail in told if "step" in detail]
+    assert [share for share, _ in steps] == sorted(share for share, _ in steps)
+    assert steps[0][1].startswith("fold 1 of 5: step 1 of 15")
+    assert any(detail.startswith("fold 5 of 5: step 15") for _, detail in steps)
+    assert steps[-1] == (1.0, steps[-1][1])
+    assert steps[-1][1].startswith("the version itself: step 15 of 15")
+
+
+def test_a_run_killed_between_folds_repeats_none_and_ends_as_if_it_had_not_been(few, learnt, monkeypatch):
+    find = CrossValidation._find
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            CrossValidation,
+            "_find",
+            lambda folds, model, fold: find(folds, model, fold) if len(learnt) < 3 else (_ for _ in ()).throw(Killed()),
+        )
+        with pytest.raises(Killed):
+            few.execute()
+    assert len(learnt) == 3
+    assert few.live.read().live == INITIAL
+    run = few.execute()
+    assert run.outcome == "promoted"
+    assert len(learnt) == 3 + (FOLDS - 2) + 1, "the third fold is resumed, two are kept"
+    assert [lineage.version for lineage in few.store.versions()] == [run.version]
+    undisturbed = few.store.get(run.version).scores["new"]
+    few.live.swap(run.version, INITIAL, "by hand")
+    few.store.delete(run.version)
+    assert few.execute("run-2").scores["new"] == undisturbed
+    assert not (few.runs.work("run-1") / "folds").exists()
+
+
+def test_sigterm_while_a_fold_is_learnt_saves_and_a_restart_goes_on_from_there(few, monkeypatch):
+    tell, steps = TrainingRun._tell_step, []
+
+    def terminate(self, done, folds, progress):
+        steps.append((done, progress.step))
+        if steps[-1] == (1, 5):
+            os.kill(os.getpid(), signal.SIGTERM)
+        tell(self, done, folds, progress)
+
+    monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
+    with pytest.raises(Stopped, match="step 5 of 15"):
+        few.execute()
+    assert few.execute().outcome == "promoted"
+    assert steps == [(part, step) for part in range(FOLDS + 1) for step in range(1, 16)]
+
+
+def test_nothing_of_the_users_texts_is_kept_with_the_folds(few, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingRun, "_tune", lambda *facts: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            few.execute()
+    kept = list((few.runs.work("run-1") / "folds").iterdir())
+    assert sorted(path.name for path in kept) == [f"{number}.json" for number in range(FOLDS)]
+    assert not any("house" in path.read_text() for path in kept)
+
+
+def test_a_later_run_judges_a_version_of_few_tasks_by_texts_that_it_has_not_learnt_from(few, studio):
+    first = few.execute("run-1")
+    studio.projects[1].export = annotated(280)
+    run = few.execute("run-2")
+    learnt = {task["data"]["text"] for task in annotated(FEW)}
+    held_out = {task["data"]["text"] for task in annotated(280) if is_held_out(task["data"]["text"])}
+    assert held_out & learnt, "the first version has learnt from held-out texts"
+    assert run.champion == first.version
+    left = len(held_out - learnt)
+    assert f"F1 on the {left} held-out texts that the live version has not learnt from" in run.message
+    assert sum(run.scores["champion"].support.values()) == left
+    assert BentoStore(few.settings.folder).get(run.version).learnt == ()

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import pytest
+
+from service.model.reading import Reading
+from service.model.spans import Extraction, Span, decide
+from service.runs.files import Runs
+from service.runs.run import Run
+from training import replay
+from training.dataset import Document, is_held_out
+from training.folds import OutOfFold
+from training.judging import Champion, Judging
+from training.progress import Reporter
+from training.split import marks, split
+
+
+class Knows:
+    """A model that finds the span of every text whose number is below `known`."""
+
+    reading = Reading()
+
+    def __init__(self, known):
+        self.known = known
+
+    def candidates(self, questions, threshold, keeps_overlaps):
+        numbers = [int(text.split()[-1]) for text, _ in questions]
+        return [[Span(0, 4, "a", 0.9)] if number < self.known else [] for number in numbers]
+
+    def extract(self, texts, labels, threshold):
+        found = self.candidates([(text, labels) for text in texts], threshold, False)
+        return [decide(spans, threshold) for spans in found]
+
+
+def documents(count):
+    return [Document(f"text {n}", ("a",), (Span(0, 4, "a", 1.0),), 1, n, n) for n in range(count)]
+
+
+@pytest.fixture
+def judging(tmp_path, monkeypatch):
+    monkeypatch.setattr(replay, "sentences", {"guard": []}.__getitem__)
+
+    def make(count, base, new):
+        parts = split(documents(count), 10)
+        reporter = Reporter(Runs(tmp_path), Run(id="run-1", projects=(1,), phase="judge"), bar=False)
+        made = Judging(parts, 0.5, "tiny-123456", reporter)
+        made.base(Knows(base))
+        model = Knows(new)
+        asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
+        found = zip(parts.judged, model.candidates(asked, 0.5, True), strict=False)  # nothing, where some are held out
+        made.new(model, [OutOfFold(document, candidates, "flat") for document, candidates in found])
+        return made
+
+    return make
+
+
+def never():
+    raise AssertionError("a champion is not scored on what it has learnt from")
+
+
+def recall(count, known):
+    """The F1 of a model that finds `known` of `count` spans, and nothing else."""
+    return pytest.approx(2 * known / (known + count), abs=1e-6)
+
+
+def test_few_texts_all_judge_by_what_was_found_out_of_fold(judging):
+    one = judging(50, base=10, new=20)
+    verdict = one.judge("", None)
+    assert verdict.better
+    assert (one.scores["base"].f1, one.scores["new"].f1) == (recall(50, 10), recall(50, 20))
+    assert {score.on for score in one.scores.values()} == {"out_of_fold"}
+    assert verdict.reason.startswith("F1 on 50 texts, each read by a model that has not learnt from it: 0.333 → 0.571")
+
+
+def test_a_champion_is_scored_on_the_texts_that_it_has_not_learnt_from(judging, lineage):
+    one = judging(80, base=0, new=70)
+    champion = Champion(lineage(learnt=marks(documents(40))), lambda: Knows(60))
+    verdict = one.judge("v1", champion)
+    assert one.scores["champion"].f1 == recall(40, 20), "of the texts 40 to 79 it knows 20"
+    assert one.scores["new"].f1 == recall(80, 70)
+    assert "F1 on 40 texts that the live version has not learnt from, each read" in verdict.reason
+    assert verdict.reason.endswith("0.667 → 0.857.")
+
+
+def test_a_champion_that_has_learnt_from_most_texts_is_not_scored_on_them(judging, lineage):
+    """Its own run measured .25 over the base model; so it is taken to be .25 over what the base model has now."""
+    version = lineage(learnt=marks(documents(40)))
+    one = judging(50, base=10, new=20)
+    verdict = one.judge("v1", Champion(version, never))
+    assert one.scores["champion"].f1 == pytest.approx(one.scores["base"].f1 + 0.25, abs=1e-6)
+    assert not verdict.better or one.scores["new"].f1 > one.scores["champion"].f1
+    assert "has learnt from too many of them" in verdict.reason
+    assert verdict.reason.count("0.583 → 0.571") == 1
+
+
+def test_a_champion_of_another_base_model_counts_as_its_own_run_measured_it(judging, lineage):
+    version = lineage(learnt=marks(documents(40)), base="other-654321")
+    one = judging(50, base=10, new=20)
+    one.judge("v1", Champion(version, never))
+    assert one.scores["champion"].f1 == 0.75
+
+
+def test_later_a_champion_of_few_texts_is_not_judged_by_held_out_texts_that_it_has_learnt_from(judging, lineage):
+    one = judging(400, base=0, new=300)
+    held_out = [int(d.text.split()[-1]) for d in documents(400) if is_held_out(d.text)]
+    later = [number for number in held_out if number >= 90]
+    verdict = one.judge("v1", Champion(lineage(learnt=marks(documents(90))), lambda: Knows(200)))
+    assert one.scores["champion"].f1 == recall(len(later), sum(number < 200 for number in later))
+    assert one.scores["new"].f1 == recall(len(held_out), sum(number < 300 for number in held_out))
+    assert f"F1 on the {len(later)} held-out texts that the live version has not learnt from" in verdict.reason
+
+
+def test_versions_that_held_texts_out_are_judged_by_all_of_them(judging, lineage):
+    one = judging(400, base=0, new=300)
+    verdict = one.judge("v1", Champion(lineage(), lambda: Knows(200)))
+    assert verdict.reason.startswith("F1 on the held-out tasks: ")
+    assert {score.on for score in one.scores.values()} == {"held_out"}
+
+
+def test_candidates_are_decided_at_the_threshold_that_is_asked():
+    spans = [Span(0, 4, "a", 0.9), Span(2, 6, "a", 0.6), Span(7, 9, "a", 0.1)]
+    found = OutOfFold(documents(1)[0], spans, "flat")
+    assert found.at(0.5).extraction == Extraction((spans[0],), pytest.approx(0.8))
+    assert found.at(0.02).extraction.spans == (spans[0], spans[2])
