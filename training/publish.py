@@ -24,13 +24,14 @@ CANARY_MARGIN = 0.3
 """Least distance of a canary's scores from the threshold, because other processors round differently."""
 
 
-def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Reading) -> str:
+def digest(documents: Sequence[Document], base: str, recipe: Recipe, reading: Reading, folds: int = 0) -> str:
     """The SHA-256 of what a version is made of: the documents' spans, the base model, the recipe and the reading.
 
     A reading that leaves texts as GLiNER cuts them adds nothing: versions from before there were readings keep their
-    digests.
+    digests. With `folds` the version learns from all documents, and without from those that are not held out.
     """
-    made_of = [base, asdict(recipe), *([reading.changes] if reading.changes else [])]
+    made_of: list[Any] = [base, asdict(recipe), *([reading.changes] if reading.changes else [])]
+    made_of += [f"{folds} folds"] if folds else []
     content = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     for document in sorted(documents, key=lambda d: (d.project, d.task, d.labels)):
         entry = [document.project, document.task, document.text, document.labels, [s[:3] for s in document.spans]]

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from shutil import rmtree
 from types import FrameType
 from typing import Any
@@ -63,7 +64,7 @@ class TrainingRun:
         model = self._load_base()
         learning = Learning(self.settings, model, parts.training)
         self._tell(learning)
-        digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading)
+        digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
         known = self.shelf.with_digest(digest)
         if known and self._is_settled(known):
             return
@@ -135,11 +136,7 @@ class TrainingRun:
         self.account.notes.append(parts.told)
         self.reporter.enter("tune", f"{len(parts.folds)} models judge by the folds that they do not learn from")
         folds = CrossValidation(self.settings, parts.folds, self.folder / FOLDS_NAME, digest, self._load_base)
-        return folds.run(
-            replayed,
-            report=lambda fold, progress: self._tell_step(fold, len(parts.folds), progress),
-            stopping=lambda: self._stopping,
-        )
+        return folds.run(replayed, partial(self._tell_step, folds=len(parts.folds)), lambda: self._stopping)
 
     def _tune(self, learning: Learning, parts: Split, replayed: Sequence[Document]) -> None:
         if not parts.folds:
@@ -147,7 +144,7 @@ class TrainingRun:
         learning.tune(
             replayed,
             parts.validation,
-            report=lambda progress: self._tell_step(len(parts.folds), len(parts.folds), progress),
+            report=lambda progress: self._tell_step(len(parts.folds), progress, len(parts.folds)),
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
@@ -155,7 +152,7 @@ class TrainingRun:
         learning.fit_windows(parts.validation)
         self.account.notes += learning.windows
 
-    def _tell_step(self, done: int, folds: int, progress: TuningProgress) -> None:
+    def _tell_step(self, done: int, progress: TuningProgress, folds: int) -> None:
         """Tell a step of the tuning before which `done` of the folds were tuned; after the last comes the version."""
         tuned = "" if not folds else f"fold {done + 1} of {folds}: " if done < folds else "the version itself: "
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""

@@ -98,11 +98,11 @@ def test_a_run_killed_between_folds_repeats_none_and_ends_as_if_it_had_not_been(
 def test_sigterm_while_a_fold_is_learnt_saves_and_a_restart_goes_on_from_there(few, monkeypatch):
     tell, steps = TrainingRun._tell_step, []
 
-    def terminate(self, done, folds, progress):
+    def terminate(self, done, progress, folds):
         steps.append((done, progress.step))
         if steps[-1] == (1, 5):
             os.kill(os.getpid(), signal.SIGTERM)
-        tell(self, done, folds, progress)
+        tell(self, done, progress, folds)
 
     monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
     with pytest.raises(Stopped, match="step 5 of 15"):

@@ -15,8 +15,8 @@ ONE = Document("Alice met Bob", ("company", "person"), (Span(0, 5, "person", 1.0
 TWO = Document("Acme", ("company", "person"), (Span(0, 4, "company", 1.0),), project=1, task=8, annotation=4)
 
 
-def digest(*documents, base="base", recipe=None, reading=None):
-    return publish.digest(documents, base, recipe or Recipe(), reading or Reading())
+def digest(*documents, base="base", recipe=None, reading=None, folds=0):
+    return publish.digest(documents, base, recipe or Recipe(), reading or Reading(), folds)
 
 
 def test_the_digest_does_not_depend_on_the_order_or_the_process():
@@ -42,6 +42,7 @@ def test_the_digest_changes_with_any_annotation_the_base_and_the_recipe():
         digest(ONE, TWO, reading=Reading(rungs={"Latin": "digits"})),
         digest(ONE, TWO, recipe=Recipe(seed=1)),
         digest(ONE, TWO, recipe=Recipe(steps=1)),
+        digest(ONE, TWO, folds=5),
     ]
     assert len(set(variants)) == len(variants)
 

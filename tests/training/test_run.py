@@ -217,11 +217,11 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
     one = bench()
     tell, steps = TrainingRun._tell_step, []
 
-    def terminate(self, done, folds, progress):
+    def terminate(self, done, progress, folds):
         steps.append(progress.step)
         if progress.step == 5:
             os.kill(os.getpid(), signal.SIGTERM)
-        tell(self, done, folds, progress)
+        tell(self, done, progress, folds)
 
     monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
     with pytest.raises(Stopped, match="step 5 of 15"):
@@ -236,9 +236,9 @@ def test_sigterm_after_the_last_step_ends_the_run_before_it_judges(bench, monkey
     one = bench(steps=4)
     tune, tell, steps = Learning.tune, TrainingRun._tell_step, []
 
-    def note(self, done, folds, progress):
+    def note(self, done, progress, folds):
         steps.append(progress.step)
-        tell(self, done, folds, progress)
+        tell(self, done, progress, folds)
 
     def terminated(self, *args, **facts):
         tune(self, *args, **facts)
@@ -291,7 +291,7 @@ def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
     steps = []
     run = one.prepare()
     tell = run._tell_step
-    run._tell_step = lambda done, folds, progress: (steps.append(progress.step), tell(done, folds, progress))
+    run._tell_step = lambda done, progress, folds: (steps.append(progress.step), tell(done, progress, folds))
     run.execute()
     assert steps[-1] == 60
     assert one.runs.get("run-1").scores["new"].f1 > 0
