@@ -21,9 +21,10 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
+def score(model: Model, documents: Sequence[Document], threshold: float | None) -> Score:
     """Strict micro scores by the code that serves: a span counts if start, end and label are all right.
 
+    `threshold` is the lowest probability of a span; None for the thresholds of the model's version.
     Annotated spans that GLiNER cannot represent count as missed. Blanks at the edges of annotated spans do not count.
     """
     found: Counter[str] = Counter()

@@ -222,6 +222,8 @@ class TrainingRun:
         self.reporter.record(detail="choosing how long the windows over long texts are")
         learning.fit_windows(parts.validation)
         self.notes += learning.windows
+        self.reporter.record(detail="choosing what scores mean and from which probability on spans are taken")
+        self.notes.append(learning.fit_calibration(parts.validation).why)
 
     def _tuned(self, progress: TuningProgress) -> None:
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
@@ -256,7 +258,7 @@ class TrainingRun:
         self.reporter.enter("publish", "writing the new version into the store")
         labels = sorted({label for document in documents for label in document.labels})
         lineage = Lineage(
-            format=format_of(learning.model.reading),
+            format=format_of(learning.model.reading, learning.model.calibration),
             version=publish.name(self.reporter.run.started, digest),
             created=datetime.now(UTC),
             run=self.reporter.run.id,
@@ -272,6 +274,7 @@ class TrainingRun:
             overlap_why=learning.choice.why,
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
+            calibrated=learning.calibrated,
             scores=dict(scores),
             champion=version_of(champion) or self.base,
             better=judged.better,
