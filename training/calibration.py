@@ -10,10 +10,10 @@ chosen by what was right in the texts were worse in trials: too few spans are ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from math import log
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 import torch
@@ -32,9 +32,11 @@ OFFSET_DEVIATION = 10.0
 """The same of the offset that the labels have in common."""
 LABEL_DEVIATION = 0.5
 """The same of what a label's offset is beside that. Trials could not tell 0.25 from 2."""
-MARGIN = 0.01
-"""Labels have offsets of their own if the cross-validated log loss is lower by more than this share of it: such offsets
-change which of two overlapping candidates is the better one, and without need that costs F1."""
+SURE = 2.0
+"""Labels have offsets of their own if the cross-validated log loss falls by more than so many times the standard error
+of its fall: such offsets change which of two overlapping candidates is the better one. Without need that costs F1."""
+GAIN = 0.01
+"""A label has a threshold of its own if that raises its cross-validated F1 by more than this: less may be chance."""
 MOST_STEPS = 200
 """Steps of L-BFGS, which needs some twenty."""
 PRIOR_SPANS = 100
@@ -99,14 +101,16 @@ def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
         )
     learnt = sorted({*labels, *_support(texts), *(candidate.label for candidate in candidates)})
     before = [(text, Calibration()) for text in texts]
-    groups, after = _grouped(texts, learnt)
+    groups, unseen = _grouped(texts, learnt)
+    unmoved = [(text, _at_default(calibration)) for text, calibration in unseen]
+    moved = [label for label in learnt if _f1(unseen, label) > _f1(unmoved, label) + GAIN]
+    after = [(text, _at_default(calibration, but=moved)) for text, calibration in unseen]
     errors = [round(expected_error(_outcomes(each)), 4) for each in (before, after)]
     f1 = [round(_f1(each), 4) for each in (before, after)]
     return Calibrated(
-        calibration=_fitted(texts, groups),
-        why=f"Scores are probabilities, and each label has a threshold: on {len(texts)} texts that the version did not "
-        f"learn from, the calibration error fell from {errors[0]:.3f} to {errors[1]:.3f}, and F1 went from {f1[0]:.3f} "
-        f"to {f1[1]:.3f}.",
+        calibration=_at_default(_fitted(texts, groups), but=moved),
+        why=f"Scores are probabilities: on {len(texts)} texts that the version did not learn from, the calibration "
+        f"error went from {errors[0]:.3f} to {errors[1]:.3f}. {_moved(moved, f1)}",
         texts=len(texts),
         candidates=len(candidates),
         support=_support(texts),
@@ -115,6 +119,13 @@ def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
         f1_before=f1[0],
         f1_after=f1[1],
     )
+
+
+def _moved(labels: Sequence[str], f1: Sequence[float]) -> str:
+    if not labels:
+        return f"No other threshold than {DEFAULT_THRESHOLD} of the scores was better by enough."
+    change = f"F1 from {f1[0]:.3f} to {f1[1]:.3f}"
+    return f"Other thresholds than {DEFAULT_THRESHOLD} of the scores took {change}: those of {', '.join(labels)}."
 
 
 def expected_error(outcomes: Iterable[tuple[float, bool]]) -> float:
@@ -154,9 +165,8 @@ def _grouped(
     """
     shared, apart = ({label: group or label for label in labels} for group in ("all", ""))
     of_shared, of_apart = (list(_unseen(texts, groups)) for groups in (shared, apart))
-    if _log_loss(of_apart) < (1 - MARGIN) * _log_loss(of_shared):
-        return apart, of_apart
-    return shared, of_shared
+    gains = [lost - kept for lost, kept in zip(_log_losses(of_shared), _log_losses(of_apart), strict=True)]
+    return (apart, of_apart) if sum(gains) > SURE * stdev(gains) * len(gains) ** 0.5 else (shared, of_shared)
 
 
 def _unseen(texts: Sequence[Answered], groups: Mapping[str, str]) -> Iterator[tuple[Answered, Calibration]]:
@@ -166,8 +176,16 @@ def _unseen(texts: Sequence[Answered], groups: Mapping[str, str]) -> Iterator[tu
         yield from ((text, calibration) for text in texts[at::FOLDS])
 
 
-def _log_loss(texts: Iterable[tuple[Answered, Calibration]]) -> float:
-    return -sum(log(chance if is_right else 1 - chance) for chance, is_right in _outcomes(texts))
+def _log_losses(texts: Iterable[tuple[Answered, Calibration]]) -> list[float]:
+    """By text."""
+    return [-sum(log(chance if is_right else 1 - chance) for chance, is_right in _outcomes([one])) for one in texts]
+
+
+def _at_default(calibration: Calibration, but: Collection[str] = ()) -> Calibration:
+    """The calibration with thresholds that take the spans whose score passes the default one, but for some labels."""
+    own = calibration.thresholds
+    default = {label: round(calibration.probability(label, DEFAULT_THRESHOLD), 4) for label in own}
+    return calibration.model_copy(update={"thresholds": {**default, **{label: own[label] for label in but}}})
 
 
 def _fitted(texts: Sequence[Answered], groups: Mapping[str, str]) -> Calibration:
@@ -235,14 +253,15 @@ def _outcomes(texts: Iterable[tuple[Answered, Calibration]]) -> Iterator[tuple[f
             yield calibration.probability(candidate.label, candidate.score), candidate.is_right
 
 
-def _f1(texts: Sequence[tuple[Answered, Calibration]]) -> float:
-    """Strict micro F1 of the candidates above the thresholds of their text's calibration."""
-    right = found = 0
+def _f1(texts: Sequence[tuple[Answered, Calibration]], of_label: str | None = None) -> float:
+    """Strict micro F1 of the candidates above the thresholds of their text's calibration, of all labels or one."""
+    right = found = annotated = 0
     for text, calibration in texts:
         of_all, of_labels = calibration.decision(None)
+        annotated += text.annotated.total() if of_label is None else text.annotated[of_label]
         for label, score, is_right in text.candidates:
-            if calibration.probability(label, score) > of_labels.get(label, of_all):
+            is_asked = of_label in (None, label)
+            if is_asked and calibration.probability(label, score) > of_labels.get(label, of_all):
                 found += 1
                 right += is_right
-    annotated = sum(text.annotated.total() for text, _ in texts)
     return 2 * right / (found + annotated) if found + annotated else 0.0
