@@ -28,7 +28,7 @@ from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
 from service.settings import HomeSettings, PredictionSettings
 from service.versions.history import INITIAL, Conflict
-from service.versions.lineage import FormatError
+from service.versions.lineage import Calibrated, FormatError
 from service.versions.oci.errors import RegistryError
 from service.versions.store import UnknownVersion
 
@@ -42,6 +42,13 @@ projects = typer.Typer(help="The Label Studio projects that runs learn from.", i
 app.add_typer(projects, name="projects")
 screen = Console(width=None if sys.stdout.isatty() else 200)
 """200 columns wide if the output is no terminal (a pipe, `kubectl exec`): names of versions must not be cut."""
+
+
+beside = Console(stderr=True, width=screen.width)
+"""What is told beside an output that programs may read."""
+
+OTHERS = "any other"
+"""The row of labels that a version was not tuned on."""
 
 
 @app.command()
@@ -68,9 +75,12 @@ def versions() -> None:
 
 @app.command()
 def show(version: str) -> None:
-    """Print a version's lineage as JSON."""
+    """Print a version's lineage as JSON, and beside it, on stderr, its calibration and thresholds as a table."""
     with _refusing():
-        screen.print_json(_line().get(version).model_dump_json())
+        lineage = _line().get(version)
+    screen.print_json(lineage.model_dump_json())
+    if lineage.calibrated:
+        beside.print(_calibration(lineage.calibrated))
 
 
 @app.command()
@@ -128,6 +138,19 @@ def prelabel(
     raise typer.Exit(status)
 
 
+def _calibration(calibrated: Calibrated) -> Table:
+    """By label: on how many spans it was fitted, its threshold, and what two of the network's scores mean."""
+    calibration = calibrated.calibration
+    decisive = calibration.decision(None)
+    table = Table("label", "annotated spans", "threshold", "a score of 0.5 means", "a score of 0.9 means")
+    table.caption = calibrated.why
+    for label in [*sorted(calibrated.support), OTHERS]:
+        means = (f"{calibration.probability(label, score):.2f}" for score in (0.5, 0.9))
+        threshold = decisive.of_labels.get(label, decisive.of_all)
+        table.add_row(label, f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
+    return table
+
+
 @projects.callback()
 def list_projects(context: typer.Context) -> None:
     """List the projects that runs learn from, or forget one."""
@@ -137,7 +160,7 @@ def list_projects(context: typer.Context) -> None:
         known, threshold = _projects().all, CommandLineSettings().threshold
     table = Table("project", "threshold", "last seen (UTC)", "warning")
     for project in known:
-        own = threshold if project.threshold is None else project.threshold
+        own = project.threshold or threshold or "as the version"
         table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", project.warning)
     screen.print(table)
 

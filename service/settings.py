@@ -98,8 +98,15 @@ class ComputeSettings(ModelSettings):
 class PredictionSettings(ModelSettings):
     """The settings that decide a prediction, besides those of the project."""
 
-    threshold: float = Field(0.5, gt=0, lt=1)
-    """Lowest probability of a predicted span."""
+    threshold: float | None = Field(None, ge=0, lt=1)
+    """Lowest probability of a predicted span; 0 or empty: the thresholds that a run chose for its version, and 0.5 for
+    a version that has none."""
+
+    @field_validator("threshold")
+    @classmethod
+    def _own(cls, value: float | None) -> float | None:
+        """None for 0: a model takes None for the thresholds of its version."""
+        return value or None
 
 
 class TextSettings(Settings):

@@ -3,6 +3,9 @@
 For each fold a model is tuned from the base model on the other folds, exactly as the version itself is on all of them,
 and reads the documents of the fold. So every document judges, and the version learns from every document. The models
 have learnt from four fifths of what the version learns from: their score is rather too low than too high for it.
+
+What the models find is kept with the network's own scores: they tell what the scores of the version mean. Where a fold
+judges, its scores mean what the other folds tell, so no document is judged by what it has told itself.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from service.files import replace_text
-from service.model.model import Model
+from service.model.calibration import Calibration
+from service.model.model import SCORE_FLOOR, Model
 from service.model.reading import Overlap
 from service.model.spans import Span, decide
+from training import calibration
 from training.dataset import Document
 from training.judge import Prediction
 from training.learn import Learning
@@ -30,13 +35,32 @@ class OutOfFold(NamedTuple):
 
     document: Document
     candidates: list[Span]
-    """All candidate spans above SCORE_FLOOR, also those that overlap a better one."""
+    """All candidate spans above SCORE_FLOOR with the network's scores, also those that overlap a better one."""
     overlap: Overlap
     """Which spans the model answers together."""
+    fold: int
 
-    def at(self, threshold: float) -> Prediction:
-        """What the model answers at a threshold."""
-        return Prediction(self.document, decide(self.candidates, threshold, overlap=self.overlap))
+    def at(self, threshold: float | None, calibration: Calibration) -> Prediction:
+        """What the model answers with a calibration. `threshold` is the lowest probability; None for the calibration's
+        own thresholds."""
+        decisive = calibration.decision(threshold)
+        return Prediction(self.document, decide(calibration.applied(self.candidates), *decisive, self.overlap))
+
+    @property
+    def uncalibrated(self) -> Prediction:
+        """What the model may answer, with the network's scores."""
+        return self.at(SCORE_FLOOR, Calibration())
+
+
+def calibrated(found: Sequence[OutOfFold], threshold: float | None) -> list[Prediction]:
+    """What the models answer, each fold's with the calibration that the other folds tell."""
+    labels = {label for one in found for label in one.document.labels}
+    answers = []
+    for fold in sorted({one.fold for one in found}):
+        others = calibration.answered(one.uncalibrated for one in found if one.fold != fold)
+        told = calibration.fit(others, labels).calibration
+        answers += [one.at(threshold, told) for one in found if one.fold == fold]
+    return answers
 
 
 class Found(msgspec.Struct):
@@ -89,7 +113,7 @@ class CrossValidation:
                 kept = self._find(model, fold)
                 replace_text(self._file(number), msgspec.json.encode(kept).decode())
                 (self._folder / CHECKPOINT).unlink(missing_ok=True)
-            found += [OutOfFold(d, c, kept.overlap) for d, c in zip(fold, kept.candidates, strict=True)]
+            found += [OutOfFold(d, c, kept.overlap, number) for d, c in zip(fold, kept.candidates, strict=True)]
         return found
 
     def _learn(

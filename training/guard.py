@@ -22,10 +22,10 @@ class Guard:
     """The base model's answers to the guard sentences, computed once, and the comparison of other weights with them.
 
     Every sentence is asked for all labels that the base model knows. What is found is decoded as the base model does
-    it: that a project wants spans within spans is no forgetting.
+    it: that a project wants spans within spans is no forgetting. Each model decides by its own calibration.
     """
 
-    def __init__(self, base: Model, sentences: Sequence[str], labels: Sequence[str], threshold: float) -> None:
+    def __init__(self, base: Model, sentences: Sequence[str], labels: Sequence[str], threshold: float | None) -> None:
         self._threshold = threshold
         self._overlap = base.reading.overlap
         self._questions = [(sentence, tuple(labels)) for sentence in sentences if labels]
@@ -35,7 +35,7 @@ class Guard:
         ]
 
     @classmethod
-    def of(cls, base: Model, threshold: float) -> Guard:
+    def of(cls, base: Model, threshold: float | None) -> Guard:
         """The guard of a base model: Spanloop's sentences, and of its broad labels those that the model knows there.
 
         Call this before the model is tuned in place.
@@ -68,5 +68,6 @@ class Guard:
 
     def _answers(self, model: Model) -> Iterator[tuple[list[Span], Extraction]]:
         """The candidates in each sentence, and the choice among them."""
+        decisive = model.calibration.decision(self._threshold)
         for candidates in model.candidates(self._questions, self._threshold, keeps_overlaps=True):
-            yield candidates, decide(candidates, self._threshold, overlap=self._overlap)
+            yield candidates, decide(candidates, *decisive, self._overlap)

@@ -32,13 +32,16 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
-    """Strict micro scores by the code that serves: see `compare`."""
+def score(model: Model, documents: Sequence[Document], threshold: float | None) -> Score:
+    """Strict micro scores by the code that serves: see `compare`.
+
+    `threshold` is the lowest probability of a span; None for the thresholds of the model's version.
+    """
     return compare(predict(model, documents, threshold))
 
 
-def predict(model: Model, documents: Sequence[Document], threshold: float) -> Iterator[Prediction]:
-    """What the model finds in the documents above a threshold, in an order of its own."""
+def predict(model: Model, documents: Sequence[Document], threshold: float | None) -> Iterator[Prediction]:
+    """What the model finds in the documents above a threshold. Documents with the same labels follow each other."""
     for labels, asked in _alike(documents):
         extractions = model.extract([document.text for document in asked], labels, threshold)
         yield from map(Prediction, asked, extractions)
@@ -70,7 +73,7 @@ def compare(predictions: Iterable[Prediction]) -> Score:
 
 def _alike(documents: Sequence[Document]) -> Iterator[tuple[tuple[str, ...], list[Document]]]:
     """The documents in blocks that are asked the same labels."""
-    for labels in {document.labels for document in documents}:
+    for labels in dict.fromkeys(document.labels for document in documents):
         asked = [document for document in documents if document.labels == labels]
         for start in range(0, len(asked), BLOCK_DOCUMENTS):
             yield labels, asked[start : start + BLOCK_DOCUMENTS]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from service.model.model import Model
 from service.versions.lineage import Forgetting, Lineage, Score
 from training.dataset import Document
-from training.folds import OutOfFold
+from training.folds import OutOfFold, calibrated
 from training.guard import Guard
 from training.judge import HELD_OUT, Prediction, Verdict, compare, predict, score, verdict
 from training.progress import Reporter
@@ -39,7 +39,7 @@ class Judging:
       differences are of different documents, so small ones are chance.
     """
 
-    def __init__(self, parts: Split, threshold: float, base: str, reporter: Reporter) -> None:
+    def __init__(self, parts: Split, threshold: float | None, base: str, reporter: Reporter) -> None:
         """`base` is the name of the base model's version."""
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
@@ -64,10 +64,15 @@ class Judging:
         `out_of_fold` is what was found in the documents where none is held out.
         """
         assert self.guard is not None, "base() comes first"  # noqa: S101
-        held_out = predict(model, self._parts.held_out, self._threshold)
-        self._found = [one.at(self._threshold) for one in out_of_fold] or list(held_out)
+        self._found = self._answers(model, out_of_fold) or list(predict(model, self._parts.held_out, self._threshold))
         self.scores["new"] = self._on(compare(self._found))
         self.forgetting = self.guard.measure(model)
+
+    def _answers(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> list[Prediction]:
+        """What the models of the folds answer: with calibrations if the new version has one."""
+        if model.calibration.changes:
+            return calibrated(out_of_fold, self._threshold)
+        return [one.at(self._threshold, model.calibration) for one in out_of_fold]
 
     def judge(self, name: str, champion: Champion | None) -> Verdict:
         """Compare the new version with the champion of this name or reference; None: the base model is live."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from service.model.calibration import Calibration
 from service.model.computing import bf16_is_native
 from service.model.model import Model
 from service.model.splitter import default_rung
-from training import ladder, lengths, overlap, replay
+from service.versions.lineage import Calibrated
+from training import calibration, ladder, lengths, overlap, replay
 from training.dataset import Document, build
-from training.judge import score
+from training.judge import Prediction, score
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
@@ -25,13 +27,15 @@ class Learning:
         self.base = model
         self.choice = overlap.choose(training)
         reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
-        self.model = model.with_reading(reading)
+        self.model = model.with_reading(reading).with_calibration(Calibration())
         """The model that is tuned: it has the base's weights, and reads texts as the annotations need it."""
         self.dataset = build(training, self.model, settings.seed)
         width: int = model.gliner.config.encoder_config.hidden_size
         self.window_scores: dict[int, float] = {}
         """F1 on the validation documents by the most words in a window; empty before `fit_windows`, and if they are too
         few or too short to tell."""
+        self.calibrated: Calibrated | None = None
+        """What the tuned model's scores mean; None before `fit_calibration`."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -96,6 +100,16 @@ class Learning:
         self.window_scores = lengths.measure(self.model, validation, self.settings.threshold)
         if self.window_scores:
             self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
+
+    def fit_calibration(self, found: Sequence[Prediction]) -> Calibrated:
+        """Choose what the tuned model's scores mean, and from which probability on its spans are taken.
+
+        `found` is what was found, with the network's scores, in documents that were not learnt from.
+        """
+        labels = {label for example in self.dataset.examples for label in example.labels}
+        self.calibrated = calibration.choose(self.model, found, labels)
+        self.model = self.model.with_calibration(self.calibrated.calibration)
+        return self.calibrated
 
     def _scorer(self, validation: Sequence[Document]) -> Callable[[Model], float]:
         return lambda tuned: score(tuned, validation, self.settings.threshold).f1

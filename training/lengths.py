@@ -22,7 +22,7 @@ MOST_WORDS = 20_000
 """Words of the texts that are read once for each length: enough for MARGIN, and read in minutes by a large model."""
 
 
-def measure(model: Model, documents: Sequence[Document], threshold: float) -> dict[int, float]:
+def measure(model: Model, documents: Sequence[Document], threshold: float | None) -> dict[int, float]:
     """Strict micro F1 by the most words in a window, for the model's present length and those that the texts can tell.
 
     Empty if the texts cannot tell any other length from the present one.

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from service import __version__
-from service.model import reading
+from service.model import calibration, reading
 from service.model.model import Model
 from service.model.reading import Reading
 from service.settings import ROOT
@@ -47,13 +48,16 @@ def name(started: datetime, of: str) -> str:
     return f"{started:%Y%m%d-%H%M%S}-{of[:6]}"
 
 
-def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> tuple[Canary, ...]:
+def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> tuple[Canary, ...]:
     """Up to CANARIES_MAX of `texts` that the model is certain about, with the spans it finds, most spans first.
 
+    All labels have one threshold in a canary, without `threshold` the median of the model's own.
     `texts` are Spanloop's own sentences: no user's text goes into a version.
     """
     if not labels:
         return ()
+    of_all, of_labels = model.calibration.decision(threshold)
+    threshold = median(of_labels.get(label, of_all) for label in labels)
     found = zip(texts, model.extract(texts, labels, threshold), strict=True)
     sure = [(text, extraction) for text, extraction in found if extraction.certainty >= CANARY_MARGIN]
     sure.sort(key=lambda pair: -len(pair[1].spans))
@@ -66,10 +70,11 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model to a folder that GLiNER can load, weights as safetensors, with its reading beside them."""
+    """Write a model to a folder that GLiNER can load: safetensors, with its reading and calibration beside them."""
     gliner: Any = model.gliner
     gliner.save_pretrained(str(folder), safe_serialization=True)
     reading.write(folder, model.reading)
+    calibration.write(folder, model.calibration)
 
 
 def code_version() -> str:

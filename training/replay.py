@@ -35,7 +35,9 @@ def broad_labels(path: Path = LABELS) -> list[str]:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, seed: int) -> list[Document]:
+def label(
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, seed: int
+) -> list[Document]:
     """Documents whose spans are those that the model finds in `texts`. Texts without a label to ask are left out.
 
     The model is asked only for labels that it knows. It cannot forget other labels, and a document that says "no
@@ -57,7 +59,7 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
     ]
 
 
-def found_labels(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[set[str]]:
+def found_labels(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> list[set[str]]:
     """The labels that the model finds in each text."""
     return [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
 

@@ -21,7 +21,7 @@ from service.versions import lineage as lineages
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, format_of
 from service.versions.names import initial_version, version_of
-from training import publish, replay
+from training import calibration, publish, replay
 from training.account import Account, refuse_unlearnable
 from training.dataset import Document
 from training.folds import CrossValidation, OutOfFold
@@ -74,7 +74,7 @@ class TrainingRun:
         replayed = self._replay(learning, material.spare) if known is None or parts.folds else []
         out_of_fold = self._cross_validate(parts, replayed, digest)
         if known is None:
-            self._tune(learning, parts, replayed)
+            self._tune(learning, parts, replayed, out_of_fold)
             model = learning.model
         else:
             model = self._load(known.version)
@@ -138,7 +138,9 @@ class TrainingRun:
         folds = CrossValidation(self.settings, parts.folds, self.folder / FOLDS_NAME, digest, self._load_base)
         return folds.run(replayed, partial(self._tell_step, folds=len(parts.folds)), lambda: self._stopping)
 
-    def _tune(self, learning: Learning, parts: Split, replayed: Sequence[Document]) -> None:
+    def _tune(
+        self, learning: Learning, parts: Split, replayed: Sequence[Document], out_of_fold: Sequence[OutOfFold]
+    ) -> None:
         if not parts.folds:
             self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
         learning.tune(
@@ -151,6 +153,9 @@ class TrainingRun:
         self.reporter.record(detail="choosing how long the windows over long texts are")
         learning.fit_windows(parts.validation)
         self.account.notes += learning.windows
+        self.reporter.record(detail="choosing what scores mean and from which probability on spans are taken")
+        found = [one.uncalibrated for one in out_of_fold] or calibration.find(learning.model, parts.validation)
+        self.account.notes.append(learning.fit_calibration(found).why)
 
     def _tell_step(self, done: int, progress: TuningProgress, folds: int) -> None:
         """Tell a step of the tuning before which `done` of the folds were tuned; after the last comes the version."""
@@ -180,7 +185,7 @@ class TrainingRun:
         self.reporter.enter("publish", "writing the new version into the store")
         labels = sorted({label for document in documents for label in document.labels})
         lineage = Lineage(
-            format=format_of(learning.model.reading),
+            format=format_of(learning.model.reading, learning.model.calibration),
             version=publish.name(self.reporter.run.started, digest),
             created=datetime.now(UTC),
             run=self.reporter.run.id,
@@ -197,6 +202,7 @@ class TrainingRun:
             overlap_why=learning.choice.why,
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
+            calibrated=learning.calibrated,
             scores=dict(judging.scores),
             forgetting=judging.forgetting,
             champion=version_of(champion) or self.base,

@@ -32,8 +32,8 @@ from service.web.routes import RequestRefused
 class Decoding(NamedTuple):
     """How a project's spans are chosen among what the model finds."""
 
-    threshold: float
-    """The lowest probability of a predicted span."""
+    threshold: float | None
+    """The lowest probability of a predicted span; None for the thresholds of the version."""
     thresholds: Mapping[str, float]
     """Those of single labels, by the value that goes into regions."""
     overlap: Overlap | None
@@ -51,7 +51,7 @@ class Predictor:
         self.tallies = Tallies()
 
     def decoding(self, said: Project | ExtraParams | None) -> Decoding:
-        """What a project says of itself; the release's threshold and the version's way where it says nothing."""
+        """What a project says of itself; where it says nothing, the release's threshold and the version's way."""
         if said is None:
             return Decoding(self._settings.threshold, {}, None)
         threshold = said.threshold if said.threshold is not None else self._settings.threshold

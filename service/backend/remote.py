@@ -59,7 +59,7 @@ class RemoteExtractor:
     def version(self) -> str | None:
         return self._version()
 
-    async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
+    async def ask(self, questions: Sequence[Question], threshold: float | None, seconds: float) -> Answer:
         """Answer all questions with one version. Extraction changes nothing, so a failed request is sent again.
 
         Raises Unavailable if no pod answers within `seconds`, or the extractor refuses the request.
@@ -80,7 +80,7 @@ class RemoteExtractor:
     def close(self) -> None:
         """Do nothing: no connection stays open between requests."""
 
-    async def _ask(self, questions: Sequence[Question], threshold: float, deadline: float) -> Answer:
+    async def _ask(self, questions: Sequence[Question], threshold: float | None, deadline: float) -> Answer:
         body = encode_ask(questions, threshold)
         while (left := deadline - time.monotonic()) > 0:
             timeout = httpx.Timeout(left + MARGIN_SECONDS, connect=CONNECT_SECONDS)

@@ -90,7 +90,7 @@ async def extract(request: Request) -> Response:
     settings: ExtractorSettings = request.app.state.settings
     ask = decode(await body_of(request, settings.max_body_mb << 20), Ask)
     try:
-        answer = await engine.ask(ask.questions, ask.threshold, _seconds(request))
+        answer = await engine.ask(ask.questions, ask.decisive, _seconds(request))
     except Unavailable as error:
         raise RequestRefused(503, str(error), error.cause) from error
     return Response(encode_answer(answer), media_type="application/json")

@@ -95,16 +95,19 @@ class Engine:
             await asyncio.sleep(0.05)
         return self._current
 
-    async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
-        """Answer all questions with one version within `seconds`. Raises Unavailable.
+    async def ask(self, questions: Sequence[Question], threshold: float | None, seconds: float) -> Answer:
+        """Answer all questions with one version within `seconds`, by its own thresholds if `threshold` is None.
+
+        Raises Unavailable.
 
         A version that is swapped in meanwhile does not affect the answer.
         """
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
+        decision, deadline = loaded.model.calibration.decision, arrived + seconds
         requests = [
             PendingRequest(
-                loaded, q.texts, tuple(q.labels), threshold, arrived, arrived + seconds, q.thresholds, q.overlap
+                loaded, q.texts, tuple(q.labels), decision(threshold, q.thresholds), arrived, deadline, q.overlap
             )
             for q in questions
         ]

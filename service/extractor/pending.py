@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -18,6 +18,7 @@ from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Failure
 from service.metrics import failures
+from service.model.calibration import Thresholds
 from service.model.reading import Overlap
 from service.model.spans import Extraction, Span, decide
 from service.model.windows import Window
@@ -41,11 +42,9 @@ class PendingRequest:
     loaded: Loaded
     texts: Sequence[str]
     labels: tuple[str, ...]
-    threshold: float
+    thresholds: Thresholds
     arrived: float
     deadline: float
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """Thresholds of single labels, by their wording."""
     overlap: Overlap | None = None
     """Which spans may share words; None for what the version was tuned for."""
     todo: deque[int] = field(init=False)
@@ -92,7 +91,8 @@ class PendingRequest:
     def windows_of(self, index: int) -> list[Window] | Failure:
         """The windows of a text, or a Failure with the reason why it has none."""
         try:
-            return self.loaded.model.prepare(self.texts[index], self.labels, self._lowest, self._keeps_overlaps)
+            lowest, keeps = self.thresholds.lowest(self.labels), self.thresholds.keeps_overlaps(self._overlap)
+            return self.loaded.model.prepare(self.texts[index], self.labels, lowest, keeps)
         except BaseException as error:  # one text must not fail others; a panic of tokenizers is no Exception
             cause = cause_of(error, Cause.BAD_TEXT)
             if not hasattr(error, "cause"):  # the message of an error with a cause says all there is
@@ -110,24 +110,14 @@ class PendingRequest:
         if isinstance(windows, Failure):
             self.items[index] = windows
         elif not windows:
-            self.items[index] = decide([], self.threshold)
+            self.items[index] = decide([], self.thresholds.of_all)
         else:
             self.running[index], self.found[index] = len(windows), []
             self.ready.extend((index, window) for window in windows)
 
     @property
-    def _lowest(self) -> float:
-        return min([self.threshold, *self.thresholds.values()])
-
-    @property
     def _overlap(self) -> Overlap:
         return self.overlap or self.loaded.model.reading.overlap
-
-    @property
-    def _keeps_overlaps(self) -> bool:
-        """Whether a candidate may be taken though a better one overlaps it: beside it, or as that one's label has a
-        higher threshold."""
-        return self._overlap != "flat" or bool(self.thresholds)
 
     def begin(self, index: int) -> None:
         """Note that a window of a text is in the next batch."""
@@ -148,7 +138,7 @@ class PendingRequest:
 
     def extraction_of(self, found: Sequence[Span]) -> Extraction:
         """The extraction of a text with these candidate spans: not certain at all if a label is not known."""
-        extraction = decide(found, self.threshold, self.thresholds, self._overlap)
+        extraction = decide(found, *self.thresholds, self._overlap)
         return extraction._replace(certainty=0.0) if self.loaded.model.prompts.unknown(self.labels) else extraction
 
     def decided(self, index: int, extraction: Extraction) -> None:

@@ -66,8 +66,8 @@ class Extractor(Protocol):
         """Number of texts that wait for the model or are being worked on."""
         ...
 
-    async def ask(self, questions: Sequence[Question], threshold: float, seconds: float) -> Answer:
-        """Answer all questions with one version within `seconds`.
+    async def ask(self, questions: Sequence[Question], threshold: float | None, seconds: float) -> Answer:
+        """Answer all questions with one version within `seconds`, by its own thresholds if `threshold` is None.
 
         A text that was not reached in time, or on which the model failed, is a Failure. Raises Unavailable if there is
         no model.

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from service.extractor.questions import Answer, Failure, Question
+from service.model.calibration import DEFAULT_THRESHOLD
 from service.model.reading import Overlap
 from service.model.spans import Extraction, Span
 
@@ -17,6 +18,13 @@ class Ask(msgspec.Struct):
 
     questions: list[Question]
     threshold: float
+    by_version: bool = False
+    """Whether the version's own thresholds decide where it has some, instead of `threshold`."""
+
+    @property
+    def decisive(self) -> float | None:
+        """The threshold that was asked for; None for the version's own."""
+        return None if self.by_version else self.threshold
 
 
 class Item(msgspec.Struct, omit_defaults=True):
@@ -36,13 +44,17 @@ class Reply(msgspec.Struct):
     overlap: Overlap = "flat"
 
 
-def encode_ask(questions: Sequence[Question], threshold: float) -> bytes:
-    """The body of /extract. What a question does not set is left out.
+def encode_ask(questions: Sequence[Question], threshold: float | None) -> bytes:
+    """The body of /extract. What a question does not set is left out. Without a threshold the version's own decide.
 
     So an extractor of an earlier release, as there is during an upgrade, answers what it can answer. It refuses a
-    question that sets what it does not know: an answer without that would be stored as if it had been heeded.
+    question that sets what it does not know: an answer without that would be stored as if it had been heeded. It passes
+    `by_version` over, and takes the threshold of a version that has none: those that it serves have none.
     """
-    return msgspec.json.encode({"questions": [_shortened(one) for one in questions], "threshold": threshold})
+    asked = [_shortened(one) for one in questions]
+    if threshold is None:
+        return msgspec.json.encode({"questions": asked, "threshold": DEFAULT_THRESHOLD, "by_version": True})
+    return msgspec.json.encode({"questions": asked, "threshold": threshold})
 
 
 def encode_answer(answer: Answer) -> bytes:

@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import torch
 
+from service.model.calibration import Calibration, CalibrationError
+from service.model.calibration import read as read_calibration
 from service.model.computing import DTYPES, Precision, best_precision
 from service.model.errors import ModelError, UnknownLabels, Unread
 from service.model.gliner import GLiNER
@@ -42,7 +44,7 @@ UNREAD_SHARE = 0.5
 """A text is not read if the tokenizer knows nothing of more than this share of its words."""
 
 SCORE_FLOOR = 0.02
-"""Candidate spans are more probable than this. Less probable ones do not count as doubts."""
+"""Candidate spans have a higher score of the network. Those with a lower one do not count as doubts."""
 
 DEFAULT_POSITIONS = 512
 
@@ -71,10 +73,11 @@ class Model:
     Only one thread may call `run`. Another thread may call `prepare` at the same time.
     """
 
-    def __init__(self, gliner: Any, reading: Reading | None = None) -> None:
-        """`reading` is how the model reads texts; None for that of a base model."""
+    def __init__(self, gliner: Any, reading: Reading | None = None, calibration: Calibration | None = None) -> None:
+        """`reading` is how texts are read, `calibration` what scores mean; None for those of a base model."""
         self.gliner = gliner.eval()
         self.reading = reading or Reading()
+        self.calibration = calibration or Calibration()
         rewrite(gliner.model)
         tokenizer = gliner.data_processor.transformer_tokenizer
         self.subtokens = Subtokens(tokenizer)
@@ -97,7 +100,8 @@ class Model:
         local = Path(source).is_dir()
         try:
             reading = read_reading(Path(source)) if local else Reading()
-        except ReadingError as error:
+            calibration = read_calibration(Path(source)) if local else Calibration()
+        except (ReadingError, CalibrationError) as error:
             raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         if window_words:
             reading = reading.model_copy(update={"window_words": window_words})
@@ -118,13 +122,19 @@ class Model:
                 f"The model {source!r} could not be loaded ({reason}: {error}). "
                 "Set SPANLOOP_MODEL to a directory with gliner_config.json or to a GLiNER model's name on the hub."
             ) from error
-        return cls(gliner, reading)
+        return cls(gliner, reading, calibration)
 
     def with_reading(self, reading: Reading) -> Model:
         """The same model, with the same weights and precision, that reads texts in another way."""
         other = copy.copy(self)
         other.reading = reading
         other.splitter = other._splitter(reading)
+        return other
+
+    def with_calibration(self, calibration: Calibration) -> Model:
+        """The same model, with the same weights and precision, whose scores have another meaning."""
+        other = copy.copy(self)
+        other.calibration = calibration
         return other
 
     def _splitter(self, reading: Reading) -> Splitting:
@@ -162,7 +172,8 @@ class Model:
     def prepare(self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
 
-        `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.
+        `threshold` is the lowest probability that is wanted. `keeps_overlaps`: whether candidates that overlap a better
+        one are wanted, too.
 
         Raises TooLong for a label that takes more than half of a window, Unread for a text that is not read, and
         UnknownLabels where that is so of all labels.
@@ -181,7 +192,8 @@ class Model:
                 f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
                 "looked for in it; set SPANLOOP_MODEL to a model for this language"
             )
-        return self._windows(words, labels, threshold, keeps_overlaps)
+        keeps = keeps_overlaps or self.calibration.reorders(labels)
+        return self._windows(words, labels, self.calibration.lowest_score(labels, threshold), keeps)
 
     def _windows(
         self, words: Words, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False
@@ -237,12 +249,14 @@ class Model:
     def run(self, batch: Sequence[Window]) -> list[list[Span]]:
         """The candidate spans in each window's zone, with those below its threshold, in code points of its text.
 
+        Their scores are probabilities by the calibration.
         If the device lacks memory for the batch, runs it in halves and lowers `batch_tokens` to half of this batch.
         Raises torch.OutOfMemoryError if it lacks memory for a single window.
         """
         try:
             found = self.runner(batch, SCORE_FLOOR)
-            return [list(filter(window.zone.decides, spans)) for window, spans in zip(batch, found, strict=True)]
+            own = (filter(window.zone.decides, spans) for window, spans in zip(batch, found, strict=True))
+            return [self.calibration.applied(spans) for spans in own]
         except torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise
@@ -257,31 +271,34 @@ class Model:
         """Sub-tokens, with padding, of one batch of windows with these numbers of sub-tokens."""
         return self.runner.cost(tokens)
 
-    def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float) -> list[Extraction]:
+    def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> list[Extraction]:
         """The spans of every text, in order, as a request to the extractor returns them."""
         return self.extract_each([(text, labels) for text in texts], threshold)
 
-    def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float) -> list[Extraction]:
+    def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float | None) -> list[Extraction]:
         """The spans of every (text, labels) pair, in order, decoded as the version does. A text not read has none.
 
-        The certainty takes no account of labels that the tokenizer does not know.
+        `threshold` is the lowest probability of a span; None for the thresholds of the version. The certainty takes no
+        account of labels that the tokenizer does not know.
         """
         overlap = self.reading.overlap
-        candidates = self.candidates(questions, threshold, keeps_overlaps=overlap != "flat")
-        return [decide(spans, threshold, overlap=overlap) for spans in candidates]
+        decisive = self.calibration.decision(threshold)
+        candidates = self.candidates(questions, threshold, decisive.keeps_overlaps(overlap))
+        return [decide(spans, *decisive, overlap) for spans in candidates]
 
     def candidates(
-        self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float, keeps_overlaps: bool
+        self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float | None, keeps_overlaps: bool
     ) -> list[list[Span]]:
         """The candidate spans of every (text, labels) pair, in order, above SCORE_FLOOR or the threshold, the lower
-        one. A text not read has none.
+        one; for None the version's thresholds count. A text not read has none.
 
         `keeps_overlaps`: whether candidates that overlap a better one are wanted, too.
         """
+        decisive = self.calibration.decision(threshold)
         indexed: list[tuple[int, Window]] = []
         for index, (text, labels) in enumerate(questions):
             with suppress(Unread):
-                own = self.prepare(text, labels, threshold, keeps_overlaps)
+                own = self.prepare(text, labels, decisive.lowest(labels), keeps_overlaps)
                 indexed += [(index, window) for window in own]
         candidates: list[list[Span]] = [[] for _ in questions]
         indexed.sort(key=lambda entry: entry[1].tokens)

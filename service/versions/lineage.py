@@ -8,14 +8,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from service.model.calibration import Calibration
 from service.model.reading import Overlap, Reading
 
 PLAIN_FORMAT = 1
 """The format of versions that every release predicts alike with: all releases serve them."""
-FORMAT = 2
+READING_FORMAT = 2
 """The format of versions whose reading decides what is predicted. A release from before readings passes its file over,
 and one from before the choices of a reading were carried out reads it and does otherwise: both would predict something
 else. They refuse this format."""
+FORMAT = 3
+"""The format of versions with a calibration: a release from before calibrations would pass its file over."""
 FILE = "lineage.json"
 
 
@@ -72,13 +75,36 @@ class Canary(BaseModel):
     """Start, end and label of each span."""
 
 
+class Calibrated(BaseModel):
+    """The calibration of a version, and the texts it was fitted on, read by models that did not learn from them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    calibration: Calibration
+    why: str
+    """One sentence: why these are the map and the thresholds, or why the version has none."""
+    texts: int
+    candidates: int
+    """Number of spans that the version may answer in these texts, at any threshold."""
+    support: dict[str, int]
+    """Annotated spans of each label."""
+    error_before: float | None = None
+    """Expected calibration error of the network's scores over the candidates; None where nothing was fitted."""
+    error_after: float | None = None
+    """The same of the probabilities, cross-validated: each text by what the other texts tell."""
+    f1_before: float | None = None
+    """Strict micro F1 at the default threshold."""
+    f1_after: float | None = None
+    """The same at the version's thresholds, cross-validated."""
+
+
 class Lineage(BaseModel):
     """Where a version comes from, what it was tuned on, and how it was judged at its publication."""
 
     model_config = ConfigDict(frozen=True)
 
     format: int = PLAIN_FORMAT
-    """What `format_of` says of the version's reading."""
+    """What `format_of` says of the version's reading and calibration."""
     version: str
     created: datetime
     run: str
@@ -104,6 +130,8 @@ class Lineage(BaseModel):
     """The most words in a window of a long text; None in versions from before it was chosen."""
     window_scores: dict[int, float] = {}
     """F1 on the validation texts by the most words in a window; empty if they were too few or too short to tell."""
+    calibrated: Calibrated | None = None
+    """None in versions from before runs calibrated them."""
     scores: dict[str, Score]
     """By model: base, champion, new."""
     forgetting: Forgetting | None = None
@@ -118,9 +146,11 @@ class FormatError(RuntimeError):
     """A version was published in a newer format than this program reads."""
 
 
-def format_of(reading: Reading) -> int:
-    """The lowest format whose releases predict what a version with this reading does."""
-    return FORMAT if reading.changes else PLAIN_FORMAT
+def format_of(reading: Reading, calibration: Calibration) -> int:
+    """The lowest format whose releases predict what a version with this reading and calibration does."""
+    if calibration.changes:
+        return FORMAT
+    return READING_FORMAT if reading.changes else PLAIN_FORMAT
 
 
 def read(folder: Path) -> Lineage:

@@ -61,13 +61,14 @@ def version_of(reference: str) -> str:
 
 
 def suffix(
-    labels: str, threshold: float, thresholds: Mapping[str, float] | None = None, overlap: Overlap | None = None
+    labels: str, threshold: float | None, thresholds: Mapping[str, float] | None = None, overlap: Overlap | None = None
 ) -> str:
     """Six hex digits for what decides a prediction besides the version.
 
     Label Studio skips tasks that hold a prediction of the version that /setup names, so a new label, wording,
     threshold, way of decoding or prediction code must give another name. `labels` is the canonical text of the config's
-    controls, `thresholds` are those of single labels, and `overlap` is the way that a project sets, if it sets one.
+    controls, `threshold` is None for that of the version, `thresholds` are those of single labels, and `overlap` is the
+    way that a project sets, if it sets one.
     """
     own = f"{json.dumps(dict(thresholds), sort_keys=True)}\n" if thresholds else ""
     way = f"{overlap}\n" if overlap else ""
@@ -78,7 +79,7 @@ def suffix(
 def seen_version(
     version: str,
     labels: str,
-    threshold: float,
+    threshold: float | None,
     thresholds: Mapping[str, float] | None = None,
     overlap: Overlap | None = None,
 ) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -7,7 +8,9 @@ from typer.testing import CliRunner
 
 from service.__main__ import app
 from service.backend.local.projects import FileProjects
+from service.model.calibration import Calibration
 from service.versions.history import INITIAL, LiveFile
+from service.versions.lineage import Calibrated
 from service.versions.store import BentoStore
 
 
@@ -48,6 +51,18 @@ def test_a_version_is_shown_with_all_that_is_known_of_it(home, publish):
     status, output = call("show", "v1")
     assert status == 0
     assert "the-digest" in output
+
+
+def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_json(home, publish):
+    calibration = Calibration(slope=0.5, offsets={"person": -1.0}, thresholds={"person": 0.21})
+    facts = {"why": "Scores are probabilities.", "texts": 9, "candidates": 30, "support": {"person": 17}}
+    publish(BentoStore(home), "v1", calibrated=Calibrated(calibration=calibration, **facts))
+    found = CliRunner().invoke(app, ["show", "v1"])
+    assert json.loads(found.stdout)["calibrated"]["calibration"]["thresholds"] == {"person": 0.21}
+    table = re.sub(r"[\s│┃]+", " ", found.stderr)
+    assert "person 17 0.21 0.27 0.52" in table
+    assert "any other 0 0.50 0.50 0.90" in table
+    assert "Scores are probabilities." in table
 
 
 @pytest.mark.parametrize("command", ["show", "promote"])

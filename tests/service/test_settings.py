@@ -12,7 +12,7 @@ from service.settings import Settings
 
 def test_everything_has_a_default_that_serves():
     settings = MachineSettings()
-    assert settings.threshold == 0.5
+    assert settings.threshold is None
     assert settings.model.endswith("starter/model")
     assert settings.compute_threads >= 1
 
@@ -28,11 +28,17 @@ def test_settings_come_from_the_environment_and_empty_ones_count_as_unset(monkey
     assert settings.max_body_mb == 50
 
 
+@pytest.mark.parametrize("value", ["0", "", "0.0"])
+def test_no_threshold_is_that_of_the_version(monkeypatch, value):
+    monkeypatch.setenv("SPANLOOP_THRESHOLD", value)
+    assert MachineSettings().threshold is None
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("SPANLOOP_THRESHOLD", "1"),
-        ("SPANLOOP_THRESHOLD", "0"),
+        ("SPANLOOP_THRESHOLD", "-0.1"),
         ("SPANLOOP_THRESHOLD", "high"),
         ("SPANLOOP_PREDICT_DEADLINE", "0"),
         ("SPANLOOP_MAX_BODY_MB", "-1"),

@@ -19,6 +19,7 @@ class Hooked:
         self.prepare = model.prepare
         self.prompts = model.prompts
         self.reading = model.reading
+        self.calibration = model.calibration
         self.cost = model.cost
         self.batch_tokens = model.batch_tokens
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from service.model.calibration import Calibration
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.spans import Span
@@ -81,6 +82,8 @@ def test_a_base_that_finds_nothing_has_nothing_to_forget(shared_model):
 
 class Answers:
     """A model that finds a city within a longer one."""
+
+    calibration = Calibration()
 
     def __init__(self, overlap):
         self.reading = Reading(overlap=overlap)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.model.calibration import Calibration
 from service.model.reading import Reading
 from service.model.spans import Extraction, Span, decide
 from service.runs.files import Runs
@@ -18,6 +19,7 @@ class Knows:
     """A model that finds the span of every text whose number is below `known`."""
 
     reading = Reading()
+    calibration = Calibration()
 
     def __init__(self, known):
         self.known = known
@@ -47,7 +49,7 @@ def judging(tmp_path, monkeypatch):
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
         found = zip(parts.judged, model.candidates(asked, 0.5, True), strict=False)  # nothing, where some are held out
-        made.new(model, [OutOfFold(document, candidates, "flat") for document, candidates in found])
+        made.new(model, [OutOfFold(document, candidates, "flat", 0) for document, candidates in found])
         return made
 
     return make
@@ -118,6 +120,6 @@ def test_versions_that_held_texts_out_are_judged_by_all_of_them(judging, lineage
 
 def test_candidates_are_decided_at_the_threshold_that_is_asked():
     spans = [Span(0, 4, "a", 0.9), Span(2, 6, "a", 0.6), Span(7, 9, "a", 0.1)]
-    found = OutOfFold(documents(1)[0], spans, "flat")
-    assert found.at(0.5).extraction == Extraction((spans[0],), pytest.approx(0.8))
-    assert found.at(0.02).extraction.spans == (spans[0], spans[2])
+    found = OutOfFold(documents(1)[0], spans, "flat", 0)
+    assert found.at(0.5, Calibration()).extraction == Extraction((spans[0],), pytest.approx(0.8))
+    assert found.uncalibrated.extraction.spans == (spans[0], spans[2])

@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from service.extractor.loading import check
+from service.model.calibration import Calibration
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.spans import Span
@@ -73,6 +75,15 @@ def test_canaries_are_sure_texts_with_what_the_model_finds_in_them(shared_model)
         (extraction,) = shared_model.extract([canary.text], canary.labels, canary.threshold)
         assert extraction.certainty >= publish.CANARY_MARGIN
         assert [tuple(s[:3]) for s in extraction.spans] == [tuple(s) for s in canary.spans]
+
+
+def test_canaries_of_a_calibrated_model_have_one_threshold_for_all_labels(shared_model):
+    own = {"person": 0.1, "city": 0.2, "company": 0.3}
+    model = shared_model.with_calibration(Calibration(offsets=dict.fromkeys(own, -2.0), thresholds=own))
+    found = publish.canaries(model, ["Alice met Bob", "Paris"], sorted(own), None)
+    assert [canary.threshold for canary in found] == [0.2, 0.2]
+    assert [span[2] for span in found[0].spans] == ["person", "person"]
+    check(model, found, "here")
 
 
 def test_there_are_no_canaries_without_labels_or_certainty(shared_model):

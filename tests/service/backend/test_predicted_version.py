@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from service.extractor.loaded import Loaded
+from service.model.calibration import Calibration
 from tests.support.asking import TWO_CONTROLS, results, setup
 
 
@@ -26,24 +28,24 @@ def test_two_controls_or_a_project_threshold_still_give_one_version_in_both_plac
     [
         ('{"threshold": 0.99999}', 0.99999),
         ({"threshold": 0.99999}, 0.99999),
-        (None, 0.5),
-        ("", 0.5),
-        ("null", 0.5),
-        ({}, 0.5),
-        ({"foo": "bar"}, 0.5),
-        ("nonsense", 0.5),
-        ("[1, 2]", 0.5),
-        ([1], 0.5),
-        (7, 0.5),
-        ('{"threshold": "high"}', 0.5),
-        ({"threshold": 2}, 0.5),
-        ({"threshold": 0}, 0.5),
-        ({"threshold": -1}, 0.5),
-        ({"threshold": True}, 0.5),
-        ('{"threshold": NaN}', 0.5),
-        ('{"threshold": 1e999}', 0.5),
-        ('{"threshold": ' + "9" * 5000 + "}", 0.5),
-        ("[" * 100_000, 0.5),
+        (None, None),
+        ("", None),
+        ("null", None),
+        ({}, None),
+        ({"foo": "bar"}, None),
+        ("nonsense", None),
+        ("[1, 2]", None),
+        ([1], None),
+        (7, None),
+        ('{"threshold": "high"}', None),
+        ({"threshold": 2}, None),
+        ({"threshold": 0}, None),
+        ({"threshold": -1}, None),
+        ({"threshold": True}, None),
+        ('{"threshold": NaN}', None),
+        ('{"threshold": 1e999}', None),
+        ('{"threshold": ' + "9" * 5000 + "}", None),
+        ("[" * 100_000, None),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -51,7 +53,7 @@ def test_a_projects_threshold_is_taken_from_extra_params_where_it_makes_sense(cl
     named = setup(client, extra_params=given)
     predictor, project = client.app.state.supervisor.predictor, client.app.state.supervisor.projects.get(1)
     assert predictor.decoding(project).threshold == threshold
-    assert (named == setup(client, project="2.1")) == (threshold == 0.5)
+    assert (named == setup(client, project="2.1")) == (threshold is None)
     assert client.get("/health").status_code == 200
 
 
@@ -155,3 +157,25 @@ def test_a_projects_way_of_decoding_changes_its_version_and_survives_a_restart(b
 def test_an_unknown_way_of_decoding_is_told_and_has_no_effect(client, wrong):
     assert setup(client, extra_params={"overlap": wrong}) == setup(client, project="2.1")
     assert "none of flat, nested, multi" in client.get("/?fragment").text
+
+
+def test_a_number_that_is_set_gives_another_version_than_the_thresholds_of_the_version(backend):
+    own = setup(backend())
+    set_to_the_default = setup(backend(threshold=0.5))
+    assert own != set_to_the_default
+
+
+def test_the_versions_own_thresholds_decide_where_nobody_sets_one(client):
+    engine = client.app.state.supervisor.extractor
+    found = results(client, "Alice in Paris")[0]["result"]
+    assert [region["value"]["labels"] for region in found] == [["person"], ["city"]]
+    fitted = Calibration(slope=1.0, offsets={"person": -9.0, "city": -9.0}, thresholds={"person": 0.999, "city": 1e-6})
+    engine.swap(Loaded("fitted", engine._current.model.with_calibration(fitted)))
+    named = setup(client)
+    (item,) = results(client, "Alice in Paris")
+    assert item["model_version"] == named.replace(named.rpartition(".")[0], "fitted")
+    assert [region["value"]["labels"] for region in item["result"]] == [["city"]]
+    setup(client, extra_params={"thresholds": {"person": 1e-6}})
+    assert len(results(client, "Alice in Paris")[0]["result"]) == 2
+    setup(client, extra_params={"threshold": 0.9})
+    assert results(client, "Alice in Paris")[0]["result"] == []

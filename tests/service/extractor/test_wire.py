@@ -10,6 +10,13 @@ from service.extractor.wire import Ask, decode_answer, encode_answer, encode_ask
 from service.model.spans import Extraction, Span
 
 
+class EarlierAsk(msgspec.Struct):
+    """The body of /extract as a release from before versions had thresholds reads it."""
+
+    questions: list[Question]
+    threshold: float
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -28,6 +35,13 @@ def test_a_question_that_sets_nothing_more_is_that_of_the_first_release():
     assert (
         encode_ask([Question(["Alice"], ["person"])], 0.5) == b'{"questions":[[["Alice"],["person"]]],"threshold":0.5}'
     )
+
+
+def test_a_question_without_a_threshold_asks_for_the_versions_own_and_an_earlier_extractor_has_the_default():
+    body = encode_ask([Question(["Alice"], ["person"])], None)
+    assert msgspec.json.decode(body, type=Ask).decisive is None
+    assert msgspec.json.decode(body, type=EarlierAsk).threshold == 0.5
+    assert msgspec.json.decode(encode_ask([Question(["Alice"], ["person"])], 0.5), type=Ask).decisive == 0.5
 
 
 def test_a_way_that_no_extractor_knows_is_refused():

@@ -26,9 +26,10 @@ def test_a_new_label_wording_threshold_or_model_names_another_version():
         seen_version("v1", labels('<Label value="a" hint="another wording"/>'), 0.5),
         seen_version("v1", labels('<Label value="a" alias="A"/>'), 0.5),
         seen_version("v1", labels('<Label value="a"/>'), 0.4),
+        seen_version("v1", labels('<Label value="a"/>'), None),
         seen_version("v2", labels('<Label value="a"/>'), 0.5),
     }
-    assert len(names) == 6
+    assert len(names) == 7
 
 
 def test_new_prediction_code_names_another_version(monkeypatch):

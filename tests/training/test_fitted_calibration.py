@@ -1,0 +1,142 @@
+"""A run fits what its version's scores mean, and its thresholds, on texts that the version did not learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from service.model.calibration import Calibration, logit, sigmoid
+from service.model.spans import Span
+from training.calibration import FEWEST, Answered, Candidate, answered, choose, expected_error, find, fit
+from training.dataset import Document
+from training.folds import OutOfFold, calibrated
+
+
+def texts(count, chance_of, labels=("person", "city"), seed=0, missed=1):
+    """Texts with two candidates of each label, whose scores are right as often as `chance_of` says."""
+    random = Random(seed)
+    made = []
+    for _ in range(count):
+        scores = [(label, sigmoid(random.gauss(1, 2))) for label in labels for _ in range(2)]
+        candidates = [Candidate(label, score, random.random() < chance_of(label, score)) for label, score in scores]
+        annotated = Counter(one.label for one in candidates if one.is_right) + Counter(dict.fromkeys(labels, missed))
+        made.append(Answered(tuple(candidates), annotated))
+    return made
+
+
+def overconfident(label, score):
+    return sigmoid(0.5 * logit(score) - 1.5)
+
+
+def test_an_overconfident_model_gets_probabilities():
+    fitted = fit(texts(300, overconfident), ["person", "city"])
+    assert fitted.error_after < fitted.error_before / 3
+    assert fitted.error_after < 0.05
+    for score in (0.3, 0.6, 0.9):
+        assert fitted.calibration.probability("person", score) == pytest.approx(overconfident("", score), abs=0.07)
+    assert f"from {fitted.error_before:.3f} to {fitted.error_after:.3f}" in fitted.why
+    assert fitted.support == dict(
+        sorted(sum((text.annotated for text in texts(300, overconfident)), Counter()).items())
+    )
+
+
+def test_a_threshold_is_half_of_the_best_f1_that_its_label_can_have():
+    def chance(label, score):
+        return overconfident(label, score) if label == "city" else score
+
+    fitted = fit(texts(2000, chance), ["person", "city"])
+    thresholds = fitted.calibration.thresholds
+    assert thresholds["city"] < thresholds["person"] < 0.5
+    assert fitted.f1_after > fitted.f1_before
+
+
+def test_labels_that_mean_the_same_share_an_offset_and_others_do_not():
+    alike = fit(texts(300, overconfident), ["person", "city"]).calibration.offsets
+    assert alike["person"] == alike["city"]
+    apart = fit(
+        texts(300, lambda label, score: overconfident(label, score) if label == "city" else score), []
+    ).calibration
+    assert apart.offsets["city"] < apart.offsets["person"] - 0.5
+
+
+def test_a_label_that_the_texts_do_not_show_has_what_all_have_in_common():
+    calibration = fit(texts(100, overconfident), ["person", "city", "rare"]).calibration
+    assert calibration.offsets["rare"] == pytest.approx(calibration.offsets["person"], abs=0.01)
+    assert min(calibration.thresholds.values()) - 0.05 < calibration.thresholds["rare"] < 0.5
+
+
+def test_few_annotated_spans_move_the_threshold_little():
+    def moved(count):
+        calibration = fit(texts(count, overconfident, missed=9), []).calibration
+        kept = calibration.probability("person", 0.5)  # what the default threshold means
+        return abs(logit(calibration.thresholds["person"]) - logit(kept))
+
+    assert moved(12) < moved(600)
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_where_too_little_is_right_or_wrong_scores_and_threshold_stay(chance):
+    fitted = fit(texts(100, lambda label, score: chance), ["person"])
+    assert fitted.calibration == Calibration()
+    assert not fitted.calibration.changes
+    assert f"{FEWEST} right and {FEWEST} wrong ones are needed" in fitted.why
+    assert (fitted.error_before, fitted.f1_after) == (None, None)
+    assert fit([], ["person"]).calibration == Calibration()
+
+
+def test_the_expected_error_is_that_computed_by_hand():
+    # Ten groups of two: nine that are right as often as they say, and one that says 0.9 and is never right.
+    outcomes = [(0.5, True), (0.5, False)] * 9 + [(0.9, False)] * 2
+    assert expected_error(outcomes) == pytest.approx(0.9 * 2 / 20)
+    assert expected_error([(1.0, True), (0.0, False)]) == 0
+    assert expected_error([]) == 0
+
+
+def documents(count):
+    """Texts of which every second annotator marked no company."""
+    marked = (Span(0, 5, "person", 1.0), Span(15, 19, "company", 1.0))
+    return [
+        Document("Alice works at Acme", ("company", "person"), marked[: 1 + at % 2], task=at) for at in range(count)
+    ]
+
+
+def test_what_a_model_finds_is_compared_with_what_is_annotated(shared_model):
+    one, other = answered(find(shared_model.with_calibration(Calibration(offsets={"person": -9.0})), documents(2)))
+    by_label = [{c.label: c.is_right for c in text.candidates if c.score > 0.5} for text in (one, other)]
+    assert by_label == [{"person": True, "company": False}, {"person": True, "company": True}]
+    assert (one.annotated, other.annotated) == (Counter(person=1), Counter(person=1, company=1))
+
+
+def test_a_model_is_calibrated_by_documents(shared_model):
+    fitted = choose(shared_model, find(shared_model, documents(100)), ["company", "person", "city"])
+    score = max(c.score for c in answered(find(shared_model, documents(1)))[0].candidates if c.label == "company")
+    assert fitted.calibration.probability("company", score) == pytest.approx(0.5, abs=0.1)
+    assert set(fitted.calibration.thresholds) == {"company", "person", "city"}
+
+
+def out_of_fold(count):
+    """Texts of three folds: of the spans with a score of 0.9 the half is right, and of those with 0.3 none."""
+    found = []
+    for at in range(count):
+        document = Document(f"Alice {at} Acme", ("company",), (Span(0, 5, "company", 1.0),)[at % 2 :], task=at)
+        spans = [Span(0, 5, "company", 0.9), Span(6, 7, "company", 0.3)]
+        found.append(OutOfFold(document, spans, "flat", at % 3))
+    return found
+
+
+def test_a_fold_is_judged_by_scores_that_mean_what_the_other_folds_tell():
+    found = out_of_fold(120)
+    surer = [one._replace(document=replace(one.document, spans=())) if one.fold == 1 else one for one in found]
+    answers, changed = ({p.document.task: p.extraction for p in calibrated(given, 0.1)} for given in (found, surer))
+    probability = {at: extraction.spans[0].score for at, extraction in answers.items()}
+    assert probability[0] == pytest.approx(0.5, abs=0.05)
+    assert [changed[at].spans == answers[at].spans for at in (0, 1, 2)] == [False, True, False]
+
+
+def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilities_if_one_is_set():
+    found = out_of_fold(120)
+    assert not any(answer.extraction.spans for answer in calibrated(found, 0.8))
+    assert all(answer.extraction.spans for answer in calibrated(found, 0.3))
