@@ -142,7 +142,7 @@ def expected_error(outcomes: Iterable[tuple[float, bool]]) -> float:
     That is the mean distance of the mean probability from the share that is right, over BINS groups of equally many.
     0.0 without outcomes.
     """
-    ordered = sorted(outcomes)
+    ordered = sorted(outcomes, key=lambda outcome: outcome[0])
     edges = [len(ordered) * at // BINS for at in range(BINS + 1)]
     groups = [ordered[start:end] for start, end in pairwise(edges)]
     distances = (abs(sum(probability - is_right for probability, is_right in group)) for group in groups)

@@ -169,13 +169,13 @@ def test_the_versions_own_thresholds_decide_where_nobody_sets_one(client):
     engine = client.app.state.supervisor.extractor
     found = results(client, "Alice in Paris")[0]["result"]
     assert [region["value"]["labels"] for region in found] == [["person"], ["city"]]
-    fitted = Calibration(slope=1.0, offsets={"person": -9.0, "city": -9.0}, thresholds={"person": 0.999, "city": 1e-6})
+    fitted = Calibration(slope=1.0, offsets={"person": -20.0, "city": -20.0}, thresholds={"person": 0.9, "city": 1e-9})
     engine.swap(Loaded("fitted", engine._current.model.with_calibration(fitted)))
     named = setup(client)
     (item,) = results(client, "Alice in Paris")
     assert item["model_version"] == named.replace(named.rpartition(".")[0], "fitted")
     assert [region["value"]["labels"] for region in item["result"]] == [["city"]]
-    setup(client, extra_params={"thresholds": {"person": 1e-6}})
+    setup(client, extra_params={"thresholds": {"person": 1e-9}})
     assert len(results(client, "Alice in Paris")[0]["result"]) == 2
     setup(client, extra_params={"threshold": 0.9})
     assert results(client, "Alice in Paris")[0]["result"] == []
