@@ -8,6 +8,7 @@ from pathlib import Path
 from service.model.computing import bf16_is_native
 from service.model.model import Model
 from service.model.splitter import default_rung
+from service.runs.run import Phase
 from training import ladder, lengths, overlap, replay
 from training.dataset import Document, build
 from training.judge import score
@@ -23,6 +24,7 @@ class Learning:
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
         self.base = model
+        self.documents = len(training)
         self.choice = overlap.choose(training)
         reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
         self.model = model.with_reading(reading)
@@ -60,6 +62,29 @@ class Learning:
         before = self.base.reading.rungs
         chosen = self.model.reading.rungs.items()
         return {script: rung for script, rung in chosen if rung != before.get(script, default_rung(script))}
+
+    def learn(
+        self,
+        spare: Sequence[str],
+        validation: Sequence[Document],
+        *,
+        enter: Callable[[Phase, str], None] = lambda phase, detail: None,
+        tell: Callable[[str], None] = lambda detail: None,
+        report: Callable[[TuningProgress], None] = lambda progress: None,
+        stopping: Callable[[], bool] = lambda: False,
+        folder: Path | None = None,
+    ) -> None:
+        """Take all steps from the base model to the version's model, which is `model` afterwards.
+
+        A run, the learning curve and the benchmarks learn by this one method. `enter` hears of the phases, `tell` of
+        what else is done. Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
+        """
+        enter("replay", "the base model labels the texts for replay")
+        replayed = self.replay(spare)
+        enter("tune", f"{self.documents} tasks, {len(replayed)} texts replayed")
+        self.tune(replayed, validation, report=report, stopping=stopping, folder=folder)
+        tell("choosing how long the windows over long texts are")
+        self.fit_windows(validation)
 
     def replay(self, spare: Sequence[str]) -> list[Document]:
         """Label the general sentences and the spare texts with the base model. Call this before `tune`."""

@@ -209,18 +209,15 @@ class TrainingRun:
         return score(model, documents, self.settings.threshold)
 
     def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
-        self.reporter.enter("replay", "the base model labels the texts for replay")
-        replayed = learning.replay(spare)
-        self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
-        learning.tune(
-            replayed,
+        learning.learn(
+            spare,
             parts.validation,
+            enter=self.reporter.enter,
+            tell=lambda detail: self.reporter.record(detail=detail),
             report=self._tuned,
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
-        self.reporter.record(detail="choosing how long the windows over long texts are")
-        learning.fit_windows(parts.validation)
         self.notes += learning.windows
 
     def _tuned(self, progress: TuningProgress) -> None:
