@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from service.model.model import Model
@@ -21,23 +21,53 @@ class Verdict(NamedTuple):
     reason: str
 
 
+class Count(NamedTuple):
+    """Spans of one label in one document: predicted and annotated alike, predicted, annotated."""
+
+    right: int
+    found: int
+    wanted: int
+
+
+Tally = Mapping[str, Count]
+"""The counts of one document by label, of the labels that are annotated or predicted there."""
+
+
 def score(model: Model, documents: Sequence[Document], threshold: float) -> Score:
     """Strict micro scores by the code that serves: a span counts if start, end and label are all right.
 
     Annotated spans that GLiNER cannot represent count as missed. Blanks at the edges of annotated spans do not count.
     """
-    found: Counter[str] = Counter()
-    wanted: Counter[str] = Counter()
-    right: Counter[str] = Counter()
+    return total(tallies(model, documents, threshold))
+
+
+def tallies(model: Model, documents: Sequence[Document], threshold: float) -> list[Tally]:
+    """What `score` counts, document by document."""
+    counted: dict[int, Tally] = {}
     for labels, asked in _alike(documents):
         extractions = model.extract([document.text for document in asked], labels, threshold)
         for document, extraction in zip(asked, extractions, strict=True):
             gold = {without_blanks(span, document.text)[:3] for span in document.spans}
             predicted = {(s.start, s.end, s.label) for s in extraction.spans}
-            wanted.update(label for _, _, label in gold)
-            found.update(label for _, _, label in predicted)
-            right.update(label for _, _, label in gold & predicted)
-    seen = sorted(wanted | found)
+            wanted, found = (Counter(label for _, _, label in spans) for spans in (gold, predicted))
+            right = Counter(label for _, _, label in gold & predicted)
+            counted[id(document)] = {
+                label: Count(right[label], found[label], wanted[label]) for label in wanted | found
+            }
+    return [counted[id(document)] for document in documents]
+
+
+def total(documents: Iterable[Tally]) -> Score:
+    """The scores of all documents together."""
+    found: Counter[str] = Counter()
+    wanted: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for tally in documents:
+        for label, count in tally.items():
+            right[label] += count.right
+            found[label] += count.found
+            wanted[label] += count.wanted
+    seen = sorted(wanted)
     return Score(
         precision=_ratio(right.total(), found.total()),
         recall=_ratio(right.total(), wanted.total()),

@@ -19,7 +19,8 @@ PHASE_PERCENTS: dict[Phase, tuple[float, float]] = {
     "tune": (12, 85),
     "judge": (85, 93),
     "publish": (93, 98),
-    "rollout": (98, 100),
+    "rollout": (98, 99),
+    "curve": (99, 100),
     "done": (100, 100),
 }
 """The part of the whole run that each phase takes: begin and end in percent, estimated."""

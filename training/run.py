@@ -23,6 +23,7 @@ from service.labelstudio.label_config import LabelConfigError
 from service.labelstudio.passages import MAX_CHARACTERS
 from service.labelstudio.remote_texts import RemoteTexts
 from service.model.model import Model
+from service.runs.curve import LearningCurve
 from service.runs.files import LEFT_OUT_NAME
 from service.runs.run import Outcome
 from service.versions.history import INITIAL, Conflict
@@ -30,15 +31,18 @@ from service.versions.lineage import Lineage, Score, format_of
 from service.versions.names import initial_version, version_of
 from training import omissions, publish, replay
 from training.annotations import ExportFailed
+from training.curve import estimate
 from training.dataset import Document, divide, is_held_out
-from training.judge import Verdict, score, verdict
+from training.judge import Verdict, score, tallies, total, verdict
 from training.learn import Learning
 from training.omissions import Omission
+from training.parts import FILE as CURVE_FILE
+from training.parts import Parts, pays
 from training.progress import Reporter
 from training.project_export import ProjectExport
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.tune import Stopped, TuningProgress
+from training.tune import Diverged, Stopped, TuningProgress
 
 EXPORT_SECONDS = 60.0
 """Timeout of one read of an export."""
@@ -74,6 +78,7 @@ class TrainingRun:
         self.base = initial_version(settings.model, settings.window_words)
         self.omissions: list[Omission] = []
         self.notes: list[str] = []
+        self._parts = Parts(settings, self.folder)
         self._stopping = False
 
     def execute(self) -> None:
@@ -95,6 +100,7 @@ class TrainingRun:
             return
         if known and self._is_live(known):
             # The run was killed after its version went live. The version must not be judged against itself.
+            self._measure_curve(parts, spare)
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
             return
         if known and self.shelf.was_taken_back(known.version):
@@ -105,7 +111,7 @@ class TrainingRun:
             self._finish("held", message, version=known.version)
             return
         self.reporter.record(detail="scoring the base model on the held-out tasks")
-        scores = {"base": self._score(model, parts.held_out)}
+        scores = {"base": self._score_point(model, parts.held_out, 0.0)}
         if known is None:
             self._tune(learning, parts, spare)
             model = learning.model
@@ -114,11 +120,21 @@ class TrainingRun:
         self.reporter.enter("judge", "scoring the new version on the held-out tasks")
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        scores["new"] = self._score(model, parts.held_out)
+        scores["new"] = self._score_point(model, parts.held_out, 1.0)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
             known = self._publish(learning, documents, parts, digest, scores, champion, judged)
-        self._hand_over(known, scores, parts.held_out, champion, judged)
+        ending = self._hand_over(known, scores, parts.held_out, champion, judged)
+        if ending:
+            del model, learning  # the curve loads models of its own
+            self._measure_curve(parts, spare)
+            self._finish(*ending, version=known.version)
+
+    def curve(self) -> LearningCurve:
+        """Measure what more annotated tasks would bring, without a version. Raises what `execute` raises."""
+        signal.signal(signal.SIGTERM, self._stop)
+        documents, spare = self._export()
+        return self._curve(self._split(documents), spare)
 
     def _export(self) -> tuple[list[Document], list[str]]:
         """The annotated documents of all projects, and unannotated texts for replay.
@@ -208,6 +224,12 @@ class TrainingRun:
     def _score(self, model: Model, documents: Sequence[Document]) -> Score:
         return score(model, documents, self.settings.threshold)
 
+    def _score_point(self, model: Model, documents: Sequence[Document], share: float) -> Score:
+        """Score a model, and keep the counts for the learning curve as those of this share of the tasks."""
+        counted = tallies(model, documents, self.settings.threshold)
+        self._parts.keep(share, counted)
+        return total(counted)
+
     def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
         learning.learn(
             spare,
@@ -280,8 +302,11 @@ class TrainingRun:
 
     def _hand_over(
         self, lineage: Lineage, scores: dict[str, Score], held_out: Sequence[Document], champion: str, judged: Verdict
-    ) -> None:
-        """Hand a better version over for serving. If the live version has changed meanwhile, judge again."""
+    ) -> tuple[Outcome, str] | None:
+        """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
+
+        Returns how the run ends, and why; None if that is left to the backend, which rolls the version out.
+        """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
             self.reporter.enter("rollout", "making the new version live")
@@ -292,13 +317,38 @@ class TrainingRun:
                 champion, judged = self._judge(scores, held_out)
                 continue
             if is_live:
-                message = f"Version {lineage.version} serves. {judged.reason}"
-                self._finish("promoted", message, version=lineage.version)
-            else:
-                self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
+                return "promoted", f"Version {lineage.version} serves. {judged.reason}"
+            self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
+            return None
+        return "held", f"Version {lineage.version} was published but does not serve. {judged.reason}"
+
+    def _measure_curve(self, parts: Split, spare: Sequence[str]) -> None:
+        """Measure what more tasks would bring. The version does not wait for it: its fate is decided."""
+        documents = [document for part in parts for document in part]
+        annotated = len({(document.project, document.task) for document in documents})
+        if not self._parts.begun or not pays(self.settings, annotated):
             return
-        message = f"Version {lineage.version} was published but does not serve. {judged.reason}"
-        self._finish("held", message, version=lineage.version)
+        try:
+            found = self._curve(parts, spare)
+        except Diverged:
+            self.notes.append(
+                "What more tasks would bring was not measured: the loss of a tuning on a part of the tasks was not "
+                "finite. The version is not affected."
+            )
+            return
+        self.notes.append(found.message)
+        self.reporter.record(curve=found)
+
+    def _curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
+        self.reporter.enter("curve", "measuring what more annotated tasks would bring")
+        points = self._parts.measure(
+            [*parts.training, *parts.validation],
+            parts.held_out,
+            spare,
+            tell=self.reporter.within,
+            stopping=lambda: self._stopping,
+        )
+        return estimate(points)
 
     def _finish(self, outcome: Outcome, message: str, version: str) -> None:
         """Record the outcome."""
@@ -317,7 +367,7 @@ class TrainingRun:
         left_out = [f"{count} × {reason}" for reason, count in sorted(self._left_out.items())]
         sentences = [message, *self.notes, *([f"Annotated spans left out: {'; '.join(left_out)}."] if left_out else [])]
         self.reporter.record(message=" ".join(sentences), **facts)
-        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
+        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*"), *self.folder.glob(CURVE_FILE)]:
             path.unlink()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

@@ -10,12 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from service import __version__
+from service.runs.curve import LearningCurve
 from service.versions.lineage import Score
 from service.versions.names import initial_version
 
-PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
+PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done")
 
-Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
+Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done"]
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
 """How a run ended. It never changes again."""
 
@@ -75,6 +76,8 @@ class Run(BaseModel):
     champion: str = ""
     """The version it was judged against: its name, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
+    curve: LearningCurve | None = None
+    """What more annotated tasks would bring; None if it was not measured."""
     rollout: Literal["", "wanted", "begun"] = ""
     """On a cluster, the rollout of the better version: `wanted` once the run has asked the backend for it, `begun` once
     the backend has begun it. Empty before, afterwards, and on one machine, where the run makes its version live."""
