@@ -4,6 +4,7 @@ import random
 import signal
 
 import pytest
+from typer.testing import CliRunner
 
 from service.model.spans import Span
 from service.runs.files import Runs
@@ -12,6 +13,7 @@ from service.versions.history import LiveFile
 from tests.support import tiny
 from tests.support.studio import KEY, StudioProject
 from training import replay
+from training.__main__ import app
 from training.dataset import Document
 from training.learn import Learning
 from training.parts import Parts, nested
@@ -162,3 +164,22 @@ def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_h
 def test_a_run_measures_no_curve_where_it_is_switched_off(a_run, learnt_from):
     run = a_run(curve=False).execute()
     assert (run.curve, len(learnt_from)) == (None, 1)
+
+
+def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_a_run_knows_it(
+    a_run, monkeypatch, learnt_from, studio
+):
+    one = a_run()
+    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    for name, value in {**facts, "label_studio_api_key": KEY}.items():
+        monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
+    told = CliRunner().invoke(app, ["curve", "--project", "1"])
+    assert told.exit_code == 0, told.output
+    assert "120 annotated tasks: F1" in told.output
+    assert "50 more annotated tasks would change F1" in told.output.replace("\n", " ")
+    assert len(learnt_from) == 4
+    assert one.live.read().live == ""
+    assert [run.id for run in one.runs.all()] == ["run-1"]
+    assert not list(one.settings.folder.glob("curves/runs/*/project-*"))
+    assert CliRunner().invoke(app, ["curve", "--project", "1"]).output == told.output
+    assert len(learnt_from) == 4
