@@ -52,5 +52,16 @@ def told(found: Sequence[Prediction]) -> str:
     """How many predictions were right, in words."""
     if not found:
         return f"nothing to predict: a curve needs {FEWEST_POINTS} numbers of tasks and a larger one"
-    right = sum(one.is_right for one in found)
-    return f"{right} of {len(found)} predictions ({right / len(found):.0%}) are right within ±{TOLERANCE} F1"
+    by_sizes: defaultdict[tuple[int, int], list[Prediction]] = defaultdict(list)
+    for one in found:
+        by_sizes[one.from_tasks, one.tasks].append(one)
+    parts = [f"{known:,} → {size:,}: {_right(some)}" for (known, size), some in sorted(by_sizes.items())]
+    return f"{_right(found)} predictions ({_share(found):.0%}) are right within ±{TOLERANCE} F1 ({'; '.join(parts)})"
+
+
+def _right(found: Sequence[Prediction]) -> str:
+    return f"{sum(one.is_right for one in found)} of {len(found)}"
+
+
+def _share(found: Sequence[Prediction]) -> float:
+    return sum(one.is_right for one in found) / len(found)
