@@ -124,7 +124,8 @@ def _rise(tasks: Sequence[int]) -> Array:
 
 def _expected(fitted: Fit) -> Array:
     """The mean over the shapes: [draws, sizes]."""
-    return np.einsum("bs,bsk->bk", fitted.weights, fitted.f1)
+    mean: Array = np.einsum("bs,bsk->bk", fitted.weights, fitted.f1)
+    return mean
 
 
 def _drawn(fitted: Fit, at: Array) -> Array:

@@ -29,7 +29,7 @@ def data(tmp_path):
     folder.mkdir()
     for file, count in (("train", 12), ("dev", 6)):
         texts = [f"{file} {number} : {NAMES[number % 6]} works in Rome" for number in range(count)]
-        spans = [{"start": text.index(": ") + 2, "end": text.index(" works"), "label": "Person"} for text in texts]
+        spans = [{"start": text.index(": ") + 2, "end": text.index(" works"), "label": "person"} for text in texts]
         entries = [json.dumps({"text": text, "spans": [span]}) for text, span in zip(texts, spans, strict=True)]
         (folder / f"{file}.jsonl").write_text("\n".join(entries) + "\n", encoding="utf-8")
     return folder

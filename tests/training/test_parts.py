@@ -181,5 +181,7 @@ def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_
     assert one.live.read().live == ""
     assert [run.id for run in one.runs.all()] == ["run-1"]
     assert not list(one.settings.folder.glob("curves/runs/*/project-*"))
+    (measured,) = Runs(one.settings.folder / "curves").all()
+    one.runs.save(measured.model_copy(update={"outcome": "promoted"}))
     assert CliRunner().invoke(app, ["curve", "--project", "1"]).output == told.output
     assert len(learnt_from) == 4
