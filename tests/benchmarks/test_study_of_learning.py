@@ -99,11 +99,12 @@ def test_a_recipe_learns_as_a_run_does_and_tells_what_it_left_out(fresh_model, m
     monkeypatch.setattr(replay, "sentences", lambda part: ["Alice met Bob", "Carol met Acme", "Acme and Globex"])
     monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "company"])
     good = [Document(f"{n} Alice met Bob", ("person",), (Span(2, 7, "person", 1.0),)) for n in range(8)]
-    bad = Document("Alice met Bob", ("person",), (Span(1, 5, "person", 1.0),))
+    long = "Alice met Bob " * 5
+    bad = Document(long, ("person",), (Span(0, len(long) - 1, "person", 1.0),))
     task = recipes.Task(TrainingSettings(model=str(model_folder)), [*good, bad], 0)
     learnt = recipes.as_a_run(steps=3, replay_share=0.25)(task)
     assert (learnt.steps, learnt.examples, learnt.recipe["replay_share"]) == (3, 9, 0.25)
-    assert learnt.left_out == {"begins or ends inside a word": 1}
+    assert learnt.left_out == {"is longer than the model's 12 words": 1}
 
 
 def test_the_seeds_of_a_fold_count_as_one_observation():
