@@ -17,7 +17,7 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
-from training import watch
+from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
 
@@ -90,6 +90,7 @@ def _hold_lock(runs: Runs, run_id: str) -> None:
 
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
     """Execute the run and record its outcome. Returns the exit status."""
+    kernels.keep_few()
     from service.model.computing import use_threads  # these imports load torch, so only a run makes them
     from training.progress import Reporter
     from training.run import TooFew, TrainingRun, Unlearnable
