@@ -8,6 +8,7 @@ from pathlib import Path
 from service.model.computing import bf16_is_native
 from service.model.model import Model
 from service.model.splitter import default_rung
+from service.model.told import Told, untold
 from training import ladder, lengths, overlap, replay
 from training.dataset import Document, build
 from training.judge import score
@@ -61,12 +62,12 @@ class Learning:
         chosen = self.model.reading.rungs.items()
         return {script: rung for script, rung in chosen if rung != before.get(script, default_rung(script))}
 
-    def replay(self, spare: Sequence[str]) -> list[Document]:
+    def replay(self, spare: Sequence[str], told: Told = untold) -> list[Document]:
         """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
         texts = [*replay.sentences("train"), *spare]
         reading = self.base.reading.model_copy(update={"overlap": self.choice.overlap})
         base = self.base.with_reading(reading)  # a span that the version may answer must be no negative
-        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
+        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed, told)
 
     def tune(
         self,
@@ -74,28 +75,30 @@ class Learning:
         validation: Sequence[Document],
         *,
         report: Callable[[TuningProgress], None] = lambda progress: None,
+        evaluating: Told = untold,
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:
         """Tune the model and leave it with the weights that scored best on the validation documents.
 
+        `report` hears of every step, and `evaluating` how far an evaluation between two steps is.
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
         Tuning(
             self.model,
             self.recipe,
             # Without annotated spans every score is zero, and the first evaluation would win.
-            evaluate=self._scorer(validation) if any(document.spans for document in validation) else None,
+            evaluate=self._scorer(validation, evaluating) if any(document.spans for document in validation) else None,
             report=report,
             stopping=stopping,
             folder=folder,
         ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
 
-    def fit_windows(self, validation: Sequence[Document]) -> None:
+    def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
-        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold)
+        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold, told)
         if self.window_scores:
             self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
 
-    def _scorer(self, validation: Sequence[Document]) -> Callable[[Model], float]:
-        return lambda tuned: score(tuned, validation, self.settings.threshold).f1
+    def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
+        return lambda tuned: score(tuned, validation, self.settings.threshold, told).f1

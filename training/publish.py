@@ -14,6 +14,7 @@ from service import __version__
 from service.model import reading
 from service.model.model import Model
 from service.model.reading import Reading
+from service.model.told import Told, untold
 from service.settings import ROOT
 from service.versions.lineage import Canary
 from training.dataset import Document
@@ -46,14 +47,16 @@ def name(started: datetime, of: str) -> str:
     return f"{started:%Y%m%d-%H%M%S}-{of[:6]}"
 
 
-def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float) -> tuple[Canary, ...]:
+def canaries(
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, told: Told = untold
+) -> tuple[Canary, ...]:
     """Up to CANARIES_MAX of `texts` that the model is certain about, with the spans it finds, most spans first.
 
     `texts` are Spanloop's own sentences: no user's text goes into a version.
     """
     if not labels:
         return ()
-    found = zip(texts, model.extract(texts, labels, threshold), strict=True)
+    found = zip(texts, model.extract(texts, labels, threshold, told), strict=True)
     sure = [(text, extraction) for text, extraction in found if extraction.certainty >= CANARY_MARGIN]
     sure.sort(key=lambda pair: -len(pair[1].spans))
     return tuple(

@@ -14,11 +14,14 @@ from pathlib import Path
 from random import Random
 
 from service.model.model import Model
+from service.model.told import Told, part_of, untold
 from training.dataset import Document
 
 SENTENCES = Path(__file__).parent / "replay.jsonl"
 LABELS = Path(__file__).parent / "replay_labels.txt"
 LABELS_MAX = 12
+FIRST_SHARE = 0.8
+"""Of the time, what it takes to ask each text for all labels; then it is asked for a few."""
 KNOWN_TEXTS_MIN = 3
 """The base model knows a label if it finds the label in at least this many texts."""
 
@@ -34,7 +37,9 @@ def broad_labels(path: Path = LABELS) -> list[str]:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, seed: int) -> list[Document]:
+def label(
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float, seed: int, told: Told = untold
+) -> list[Document]:
     """Documents whose spans are those that the model finds in `texts`. Texts without a label to ask are left out.
 
     The model is asked only for labels that it knows. It cannot forget other labels, and a document that says "no
@@ -42,7 +47,10 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
     for some others, drawn with the seed. They are about as many as a project has, so replayed texts look like served
     ones.
     """
-    found = [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
+    found = [
+        {span.label for span in extraction.spans}
+        for extraction in model.extract(texts, labels, threshold, part_of(told, 0, FIRST_SHARE))
+    ]
     count = Counter(label for here in found for label in here)
     known = sorted(label for label, times in count.items() if times >= KNOWN_TEXTS_MIN)
     drawn = [
@@ -50,7 +58,7 @@ def label(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: 
         for text, here in zip(texts, found, strict=True)
     ]
     questions = [(text, asked) for text, asked in drawn if asked]
-    extractions = model.extract_each(questions, threshold)
+    extractions = model.extract_each(questions, threshold, part_of(told, FIRST_SHARE, 1))
     return [
         Document(text, asked, extraction.spans)
         for (text, asked), extraction in zip(questions, extractions, strict=True)

@@ -28,8 +28,9 @@ from service.runs.run import Outcome
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, Score, format_of
 from service.versions.names import initial_version, version_of
-from training import omissions, publish, replay
+from training import lengths, omissions, publish, replay
 from training.annotations import ExportFailed
+from training.course import Course
 from training.dataset import Document, divide, is_held_out
 from training.judge import Verdict, score, verdict
 from training.learn import Learning
@@ -38,7 +39,7 @@ from training.progress import Reporter
 from training.project_export import ProjectExport
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.tune import Stopped, TuningProgress
+from training.tune import Stopped
 
 EXPORT_SECONDS = 60.0
 """Timeout of one read of an export."""
@@ -74,6 +75,7 @@ class TrainingRun:
         self.base = initial_version(settings.model, settings.window_words)
         self.omissions: list[Omission] = []
         self.notes: list[str] = []
+        self.course = Course(reporter)
         self._stopping = False
 
     def execute(self) -> None:
@@ -85,6 +87,7 @@ class TrainingRun:
         documents, spare = self._export()
         parts = self._split(documents)
         model = self._load_base()
+        self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
         learning = Learning(self.settings, model, parts.training)
         self._tell(learning)
         digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading)
@@ -104,17 +107,16 @@ class TrainingRun:
             )
             self._finish("held", message, version=known.version)
             return
-        self.reporter.record(detail="scoring the base model on the held-out tasks")
-        scores = {"base": self._score(model, parts.held_out)}
+        scores = {"base": self._score("the base model", model, parts.held_out, 0.5, 1.0)}
         if known is None:
             self._tune(learning, parts, spare)
             model = learning.model
         else:
             model = self._load(known.version)
-        self.reporter.enter("judge", "scoring the new version on the held-out tasks")
+        self.reporter.enter("judge", "the new version is compared with the live one", self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        scores["new"] = self._score(model, parts.held_out)
+        scores["new"] = self._score("the new version", model, parts.held_out, 0.0, 0.5)
         champion, judged = self._judge(scores, parts.held_out)
         if known is None:
             known = self._publish(learning, documents, parts, digest, scores, champion, judged)
@@ -205,28 +207,28 @@ class TrainingRun:
     def _is_live(self, version: Lineage) -> bool:
         return version_of(self.shelf.champion()) == version.version
 
-    def _score(self, model: Model, documents: Sequence[Document]) -> Score:
-        return score(model, documents, self.settings.threshold)
+    def _score(self, name: str, model: Model, documents: Sequence[Document], begin: float, end: float) -> Score:
+        """Score a model, which takes the phase from the share `begin` to `end`."""
+        with self.course.scoring(f"scoring {name} on the held-out tasks", documents, begin, end) as told:
+            return score(model, documents, self.settings.threshold, told)
 
     def _tune(self, learning: Learning, parts: Split, spare: Sequence[str]) -> None:
-        self.reporter.enter("replay", "the base model labels the texts for replay")
-        replayed = learning.replay(spare)
+        self.reporter.enter("replay")
+        replayed = learning.replay(spare, self.reporter.part("the base model labels the texts for replay"))
         self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
+        windows = lengths.characters(learning.model, parts.validation)
+        self.course.begin(parts.validation, parts.held_out, windows)
         learning.tune(
             replayed,
             parts.validation,
-            report=self._tuned,
+            report=self.course.stepped,
+            evaluating=self.course.evaluating,
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
-        self.reporter.record(detail="choosing how long the windows over long texts are")
-        learning.fit_windows(parts.validation)
+        told = self.course.choosing("choosing how long the windows over long texts are")
+        learning.fit_windows(parts.validation, told)
         self.notes += learning.windows
-
-    def _tuned(self, progress: TuningProgress) -> None:
-        best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
-        detail = f"step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
-        self.reporter.within(progress.step / progress.steps, detail)
 
     def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
         """Score the live version, which is the champion, and compare the new version with it.
@@ -237,8 +239,8 @@ class TrainingRun:
         if champion == INITIAL:
             scores["champion"] = scores["base"]
         else:
-            self.reporter.within(0.5, f"scoring the champion {version_of(champion)}")
-            scores["champion"] = self._score(self._load(champion), held_out)
+            name = f"the champion {version_of(champion)}"
+            scores["champion"] = self._score(name, self._load(champion), held_out, 0.5, 1.0)
         judged = verdict(scores["champion"], scores["new"])
         self.reporter.record(scores=dict(scores), champion=champion)
         return champion, judged
@@ -253,8 +255,11 @@ class TrainingRun:
         champion: str,
         judged: Verdict,
     ) -> Lineage:
-        self.reporter.enter("publish", "writing the new version into the store")
+        self.reporter.enter("publish")
         labels = sorted({label for document in documents for label in document.labels})
+        told = self.reporter.part("the new version reads sentences by which a pod checks it", 0.0, 0.4)
+        sentences = replay.sentences("guard")
+        canaries = publish.canaries(learning.model, sentences, labels, self.settings.threshold, told)
         lineage = Lineage(
             format=format_of(learning.model.reading),
             version=publish.name(self.reporter.run.started, digest),
@@ -276,8 +281,9 @@ class TrainingRun:
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
-            canaries=publish.canaries(learning.model, replay.sentences("guard"), labels, self.settings.threshold),
+            canaries=canaries,
         )
+        self.reporter.part("writing the new version into the store", 0.4, 1.0)
         self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
         return lineage
 
@@ -305,7 +311,16 @@ class TrainingRun:
 
     def _finish(self, outcome: Outcome, message: str, version: str) -> None:
         """Record the outcome."""
-        self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
+        self._leave(
+            message,
+            phase="done",
+            percent=100,
+            detail="",
+            seconds_left=None,
+            rollout="",
+            outcome=outcome,
+            version=version,
+        )
 
     @property
     def _left_out(self) -> Counter[str]:

@@ -66,6 +66,7 @@ class TuningProgress:
     loss: float
     best: float
     """Best score on the validation texts so far; -1 before the first evaluation."""
+    evaluations_left: int
 
 
 @dataclass
@@ -128,7 +129,7 @@ class Tuning:
         replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
         new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
         old = Shuffled(replay, replayed, recipe.seed + 1)
-        due = _evaluations(recipe)
+        due = _evaluations(recipe) if self.evaluate else set()
         self._saved = time.monotonic()
         while state.step < recipe.steps and state.stale < recipe.patience:
             if self.stopping():
@@ -145,7 +146,7 @@ class Tuning:
                 self._save()
             elif state.step == recipe.steps or self._wants_checkpoint():
                 self._save()
-            self.report(TuningProgress(state.step, recipe.steps, loss, state.best))
+            self.report(TuningProgress(state.step, recipe.steps, loss, state.best, sum(at > state.step for at in due)))
         if self._best is not None:
             self.network.load_state_dict(self._best)
         self.model.gliner.eval()
@@ -206,6 +207,7 @@ class Tuning:
 
     def _judge(self, score: float) -> None:
         state = self.state
+        log.info("step %d: F1 on validation %.3f, best before %.3f", state.step, score, max(state.best, 0.0))
         if score > state.best:
             state.best, state.best_step, state.stale = score, state.step, 0
             self._best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}

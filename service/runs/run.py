@@ -68,6 +68,10 @@ class Run(BaseModel):
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
+    worked: float = 0
+    """Seconds that its processes have worked, without the time between them."""
+    seconds_left: float | None = None
+    """About how many seconds it still takes, by its own pace so far; None until that is known, and at the end."""
     message: str = ""
     version: str = ""
     reference: str = ""
@@ -102,6 +106,16 @@ class Run(BaseModel):
     @property
     def succeeded(self) -> bool:
         return self.outcome in ("promoted", "held", "nothing new")
+
+    @property
+    def time_left(self) -> str:
+        """How long the run still takes, in words; empty while that is not known."""
+        if self.seconds_left is None:
+            return ""
+        hours, minutes = divmod(round(max(self.seconds_left, 0) / 60), 60)
+        if not hours:
+            return f"about {minutes} min left" if minutes else "less than a minute left"
+        return f"about {hours} h {minutes} min left"
 
     @property
     def in_rollout(self) -> bool:

@@ -1,0 +1,96 @@
+"""How long the rest of a run takes, by what this run's own work has taken so far.
+
+A run reads texts with a model and takes steps of the optimizer. Both are timed while it does them: the base model is
+scored before the tuning, and the first steps tell what the others take.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from statistics import mean
+
+from training.tune import TuningProgress
+
+UNMEASURED_STEPS = 5
+"""The first steps of a process take longer: kernels are compiled and memory is taken."""
+FEWEST_MEASURED = 15
+"""Steps that are timed before the rest is told. Batches of unlike length take unlike times."""
+STEPS_AVERAGED = 100
+"""The latest steps count: a machine may become busier."""
+
+
+class Pace:
+    """The pace of a run in one process, and what is left of its work."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seconds_a_character = 0.0
+        self._steps: deque[float] = deque(maxlen=STEPS_AVERAGED)
+        self._unmeasured = UNMEASURED_STEPS
+        self._evaluation = 0.0
+        self._began = self._last = 0.0
+        self._progress: TuningProgress | None = None
+        self._evaluated = 0.0
+        self.windows = self.judging = 0.0
+        """Characters that models read after the tuning: to choose the windows, and to judge."""
+
+    def read(self, characters: int, seconds: float) -> None:
+        """A model has read texts with so many characters."""
+        self._seconds_a_character = seconds / max(characters, 1)
+
+    def begin(self, validation: int, windows: int, judging: int) -> None:
+        """The tuning begins. In characters: what an evaluation reads, and what is read after the tuning."""
+        self._evaluation = validation * self._seconds_a_character
+        self.windows, self.judging = windows, judging
+        self._began = self._last = self._clock()
+
+    def stepped(self, progress: TuningProgress) -> None:
+        """The tuning has done a step, and the evaluation after it if one was due."""
+        took, before = self._clock() - self._last, self._progress
+        self._last += took
+        if before and progress.evaluations_left < before.evaluations_left and self._steps:
+            self._evaluation = max(took - mean(self._steps), 0.0)
+        elif self._unmeasured:
+            self._unmeasured -= 1
+        else:
+            self._steps.append(took)
+        self._progress, self._evaluated = progress, 0.0
+
+    def evaluating(self, share: float) -> None:
+        """So much of the present evaluation is done."""
+        self._evaluated = share
+
+    def end(self) -> None:
+        """The tuning has ended, perhaps before its last step."""
+        self._progress = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough steps are timed to tell what is left."""
+        return len(self._steps) >= FEWEST_MEASURED
+
+    @property
+    def left(self) -> float | None:
+        """About how many seconds the run still takes; None until that is known."""
+        return self._tuning_left + self._seconds_a_character * self.judging if self.is_known else None
+
+    @property
+    def share(self) -> float:
+        """The share of the tuning, and of the choice of the windows after it, that is done; 0 to 1, by time."""
+        if not self.is_known:
+            return self._progress.step / self._progress.steps if self._progress else 0.0
+        passed = self._clock() - self._began
+        return passed / max(passed + self._tuning_left, 1e-9)
+
+    @property
+    def _tuning_left(self) -> float:
+        steps_left = self._progress.steps - self._progress.step if self._progress else 0
+        return steps_left * mean(self._steps) + self._evaluations_left + self._seconds_a_character * self.windows
+
+    @property
+    def _evaluations_left(self) -> float:
+        """Seconds of the evaluations that are left."""
+        number = self._progress.evaluations_left if self._progress else 0
+        return max(number - self._evaluated, 0.0) * self._evaluation
