@@ -18,10 +18,11 @@ LOSS_DECAY = 0.9
 
 
 class Course:
-    """Tells a reporter how a run goes."""
+    """Tells a reporter how a run goes. `minutes` is the run's time budget; 0: none."""
 
-    def __init__(self, reporter: Reporter) -> None:
+    def __init__(self, reporter: Reporter, minutes: float) -> None:
         self.reporter = reporter
+        self.minutes = minutes
         self.pace = Pace()
         self._loss = math.nan
         self._detail = ""
@@ -59,6 +60,12 @@ class Course:
         self.pace.evaluating(done)
         detail = f"{self._detail}: scoring the validation tasks ({done:.0%})"
         self.reporter.within(self.pace.share, detail, self.pace.left)
+
+    def last_step(self) -> int | None:
+        """The step at which the tuning must end to keep the time budget; None until it is known, or without one."""
+        if not self.minutes or not self.pace.is_known:
+            return None
+        return self.pace.steps(60 * self.minutes - self.reporter.worked)
 
     def choosing(self, detail: str) -> Told:
         """The tuning has ended, and the windows are chosen."""

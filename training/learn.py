@@ -35,6 +35,9 @@ class Learning:
         few or too short to tell."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
+        self.shortened: list[str] = []
+        """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
+
     @property
     def omissions(self) -> list[Omission]:
         """The annotated spans that GLiNER cannot represent, and those that it cannot answer beside others."""
@@ -77,22 +80,31 @@ class Learning:
         report: Callable[[TuningProgress], None] = lambda progress: None,
         evaluating: Told = untold,
         stopping: Callable[[], bool] = lambda: False,
+        last_step: Callable[[], int | None] = lambda: None,
         folder: Path | None = None,
     ) -> None:
         """Tune the model and leave it with the weights that scored best on the validation documents.
 
         `report` hears of every step, and `evaluating` how far an evaluation between two steps is.
+        `last_step` answers when a time budget ends the tuning (see `Tuning`).
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        Tuning(
+        planned = self.recipe.steps
+        tuning = Tuning(
             self.model,
             self.recipe,
             # Without annotated spans every score is zero, and the first evaluation would win.
             evaluate=self._scorer(validation, evaluating) if any(document.spans for document in validation) else None,
             report=report,
             stopping=stopping,
+            last_step=last_step,
             folder=folder,
-        ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+        )
+        tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+        self.recipe = tuning.recipe
+        if self.recipe.steps < planned:
+            budget = f"The time budget of {self.recipe.minutes:g} minutes"
+            self.shortened = [f"{budget} left time for {self.recipe.steps} of {planned} steps of the tuning."]
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""

@@ -32,6 +32,7 @@ class Pace:
         self._evaluation = 0.0
         self._began = self._last = 0.0
         self._progress: TuningProgress | None = None
+        self._first = 0
         self._evaluated = 0.0
         self.windows = self.judging = 0.0
         """Characters that models read after the tuning: to choose the windows, and to judge."""
@@ -49,6 +50,7 @@ class Pace:
     def stepped(self, progress: TuningProgress) -> None:
         """The tuning has done a step, and the evaluation after it if one was due."""
         took, before = self._clock() - self._last, self._progress
+        self._first = self._first if before else progress.step - 1
         self._last += took
         if before and progress.evaluations_left < before.evaluations_left and self._steps:
             self._evaluation = max(took - mean(self._steps), 0.0)
@@ -80,9 +82,21 @@ class Pace:
     def share(self) -> float:
         """The share of the tuning, and of the choice of the windows after it, that is done; 0 to 1, by time."""
         if not self.is_known:
-            return self._progress.step / self._progress.steps if self._progress else 0.0
+            return self._steps_done
         passed = self._clock() - self._began
         return passed / max(passed + self._tuning_left, 1e-9)
+
+    def steps(self, seconds: float) -> int:
+        """The step at which the tuning must end for the run to end in so many seconds. Call this once `is_known`."""
+        step = self._progress.step if self._progress else 0
+        rest = self._evaluations_left + self._seconds_a_character * (self.windows + self.judging)
+        return step + int((seconds - rest) / mean(self._steps))
+
+    @property
+    def _steps_done(self) -> float:
+        """The share of the steps of this process that is done."""
+        progress = self._progress
+        return (progress.step - self._first) / max(progress.steps - self._first, 1) if progress else 0.0
 
     @property
     def _tuning_left(self) -> float:

@@ -75,7 +75,7 @@ class TrainingRun:
         self.base = initial_version(settings.model, settings.window_words)
         self.omissions: list[Omission] = []
         self.notes: list[str] = []
-        self.course = Course(reporter)
+        self.course = Course(reporter, settings.minutes)
         self._stopping = False
 
     def execute(self) -> None:
@@ -224,11 +224,12 @@ class TrainingRun:
             report=self.course.stepped,
             evaluating=self.course.evaluating,
             stopping=lambda: self._stopping,
+            last_step=self.course.last_step,
             folder=self.folder,
         )
         told = self.course.choosing("choosing how long the windows over long texts are")
         learning.fit_windows(parts.validation, told)
-        self.notes += learning.windows
+        self.notes += [*learning.shortened, *learning.windows]
 
     def _judge(self, scores: dict[str, Score], held_out: Sequence[Document]) -> tuple[str, Verdict]:
         """Score the live version, which is the champion, and compare the new version with it.

@@ -31,6 +31,8 @@ class TrainingSettings(
 
     steps: int = Field(0, ge=0)
     """Maximum of optimizer steps; 0: 200 to 300, depending on the number of examples."""
+    minutes: float = Field(0, ge=0)
+    """About how many minutes a run takes at most, by having fewer steps; 0: as many as all steps take."""
     batch_size: int = Field(16, ge=2)
     """Examples per step, including replayed ones."""
     encoder_rate: float = Field(0, ge=0)
@@ -55,6 +57,7 @@ class TrainingSettings(
         scale = (768 / width) ** 3
         return Recipe(
             steps=self.steps or max(200, min(300, 2 * examples)),
+            minutes=self.minutes,
             batch_size=self.batch_size,
             encoder_rate=self.encoder_rate or 2e-5 * scale,
             head_rate=self.head_rate or 1e-4 * scale,

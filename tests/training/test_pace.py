@@ -47,7 +47,7 @@ def test_the_first_evaluation_is_expected_to_take_what_its_texts_take_and_the_ot
     assert work.pace.left == pytest.approx(40 * 2 + 2 * 40 + 5 + 20)
 
 
-def test_the_share_that_is_done_only_grows_also_within_an_evaluation_and_ends_at_the_choice_of_the_windows():
+def test_once_the_pace_is_known_the_share_that_is_done_only_grows_also_within_an_evaluation_and_ends_at_the_choice_of_the_windows():
     work = Worked()
     shares = []
     for step in range(1, STEPS + 1):
@@ -60,7 +60,7 @@ def test_the_share_that_is_done_only_grows_also_within_an_evaluation_and_ends_at
         work.step(step)
         shares.append(work.pace.share)
     work.pace.end()
-    shares.append(work.pace.share)
+    shares = [*shares[20:], work.pace.share]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(230 / 235)
 
@@ -82,3 +82,23 @@ def test_a_machine_that_becomes_busier_is_noticed():
     for step in range(41, 161):
         work.step(step, 1000)
     assert work.pace.left > before
+
+
+def test_a_resumed_tuning_begins_at_nothing_and_its_share_grows_with_every_step():
+    work = Worked()
+    shares = []
+    for step in range(51, STEPS + 1):
+        work.step(step)
+        shares.append(work.pace.share)
+    assert shares[0] == 1 / 50
+    assert shares[20:] == sorted(shares[20:])
+    assert shares[-1] > 0.9
+
+
+def test_a_time_budget_leaves_the_steps_for_which_it_has_time_beside_the_evaluations_and_the_judgement():
+    work = Worked()
+    for step in range(1, 21):
+        work.step(step)
+    assert work.pace.steps(3 * 10 + 5 + 20 + 40 * 2.0) == 60
+    assert work.pace.steps(work.pace.left) == STEPS
+    assert work.pace.steps(-100) < 20

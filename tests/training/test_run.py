@@ -151,6 +151,41 @@ def test_spans_that_could_not_be_used_are_reported(bench, studio):
     assert "1 × the span lies outside of the text" in run.message
 
 
+def test_a_time_budget_shortens_the_tuning_and_the_message_and_the_lineage_say_so(bench):
+    one = bench(steps=80, minutes=0.001)
+    run = one.execute()
+    assert "The time budget of 0.001 minutes left time for 50 of 80 steps of the tuning." in run.message
+    recipe = one.store.get(run.version).recipe
+    assert (recipe["steps"], recipe["minutes"]) == (50, 0.001)
+
+
+def test_a_time_budget_that_suffices_changes_nothing(bench):
+    one = bench(steps=40, minutes=600)
+    run = one.execute()
+    assert "time budget" not in run.message
+    assert one.store.get(run.version).recipe["steps"] == 40
+
+
+def test_every_phase_of_a_run_tells_how_much_of_it_is_done_and_its_time_left_is_told_and_never_negative(
+    bench, monkeypatch
+):
+    one = bench(steps=40)
+    told, update = [], Reporter._update
+    monkeypatch.setattr(
+        Reporter, "_update", lambda reporter, **facts: (update(reporter, **facts), told.append(reporter.run))
+    )
+    one.execute()
+    percents = [run.percent for run in told]
+    assert percents == sorted(percents)
+    for phase in ("dataset", "replay", "tune", "judge", "publish"):
+        assert len({run.percent for run in told if run.phase == phase}) > 2, phase
+    left = [run.seconds_left for run in told if run.seconds_left is not None]
+    assert min(left) >= 0
+    assert {run.phase for run in told if run.seconds_left is not None} == {"tune", "judge"}
+    assert told[-1].seconds_left is None
+    assert any("(smoothed)" in run.detail for run in told)
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: no code catches it."""
 
