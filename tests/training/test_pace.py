@@ -47,7 +47,7 @@ def test_the_first_evaluation_is_expected_to_take_what_its_texts_take_and_the_ot
     assert work.pace.left == pytest.approx(40 * 2 + 2 * 40 + 5 + 20)
 
 
-def test_once_the_pace_is_known_the_share_that_is_done_only_grows_also_within_an_evaluation_and_ends_at_the_choice_of_the_windows():
+def test_once_the_pace_is_known_the_share_that_is_done_only_grows_to_the_choice_of_the_windows():
     work = Worked()
     shares = []
     for step in range(1, STEPS + 1):
