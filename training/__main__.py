@@ -103,7 +103,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         with watched:
             TrainingRun(settings, reporter, _shelf(settings)).execute()
     except Stopped as stopped:
-        reporter.record(detail=str(stopped))
+        reporter.record(detail=str(stopped), seconds_left=None)
         return EXIT_STOPPED
     except Exception as error:  # noqa: BLE001 - the page must show every error
         traceback.print_exc()

@@ -34,7 +34,7 @@ class Course:
 
         def left(done: float) -> float | None:
             self.pace.judging = max(judging - done * size, 0.0)
-            return self.pace.left
+            return self.pace.left if judging else None  # else nobody has expected that it is read
 
         began = time.monotonic()
         yield self.reporter.part(detail, begin, end, left)

@@ -73,8 +73,7 @@ class Reporter:
 
     def within(self, share: float, detail: str, seconds_left: float | None = None) -> None:
         """Set the progress of the phase: `share` is in [0, 1]."""
-        begin, end = PHASE_PERCENTS[self.run.phase]
-        self._update(percent=self._percent(begin + share * (end - begin)), detail=detail, seconds_left=seconds_left)
+        self._move(share, detail, seconds_left)
         if time.monotonic() - self._written > SAVE_SECONDS:
             self._save()
         if time.monotonic() - self._logged > LOG_SECONDS:
@@ -94,9 +93,9 @@ class Reporter:
         """
 
         def told(done: float) -> None:
-            self.within(begin + done * (end - begin), f"{detail} ({done:.0%})" if done else detail, left(done))
+            self.within(begin + done * (end - begin), f"{detail} ({done:.0%})", left(done))
 
-        told(0.0)
+        self._move(begin, detail, left(0.0))
         self._save()
         self._log()
         return told
@@ -117,6 +116,10 @@ class Reporter:
 
     def close(self) -> None:
         self._bar.stop()
+
+    def _move(self, share: float, detail: str, seconds_left: float | None) -> None:
+        begin, end = PHASE_PERCENTS[self.run.phase]
+        self._update(percent=self._percent(begin + share * (end - begin)), detail=detail, seconds_left=seconds_left)
 
     def _percent(self, done: float) -> float:
         """The percents of the run when this process has done `done` percent of a whole run."""
