@@ -103,8 +103,8 @@ class Learning:
         tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
         self.recipe = tuning.recipe
         if self.recipe.steps < planned:
-            budget = f"The time budget of {self.recipe.minutes:g} minutes"
-            self.shortened = [f"{budget} left time for {self.recipe.steps} of {planned} steps of the tuning."]
+            budget = f"the time budget of {self.recipe.minutes:g} minutes"
+            self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""

@@ -69,7 +69,8 @@ class Reporter:
         percent = self._percent(PHASE_PERCENTS[phase][0])
         self._update(phase=phase, percent=percent, detail=detail, seconds_left=seconds_left)
         self._save()
-        self._log()
+        if detail:  # else a part of the phase tells
+            self._log()
 
     def within(self, share: float, detail: str, seconds_left: float | None = None) -> None:
         """Set the progress of the phase: `share` is in [0, 1]."""

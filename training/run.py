@@ -113,7 +113,7 @@ class TrainingRun:
             model = learning.model
         else:
             model = self._load(known.version)
-        self.reporter.enter("judge", "the new version is compared with the live one", self.course.pace.left)
+        self.reporter.enter("judge", seconds_left=self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
         scores["new"] = self._score("the new version", model, parts.held_out, 0.0, 0.5)

@@ -155,7 +155,7 @@ def test_spans_that_could_not_be_used_are_reported(bench, studio):
 def test_a_time_budget_shortens_the_tuning_and_the_message_and_the_lineage_say_so(bench):
     one = bench(steps=80, minutes=0.001)
     run = one.execute()
-    assert "The time budget of 0.001 minutes left time for 50 of 80 steps of the tuning." in run.message
+    assert "Because of the time budget of 0.001 minutes the tuning had 50 of 80 steps." in run.message
     recipe = one.store.get(run.version).recipe
     assert (recipe["steps"], recipe["minutes"]) == (50, 0.001)
 
@@ -196,8 +196,8 @@ def test_a_run_killed_in_any_phase_and_resumed_ends_as_if_it_had_not_been(bench,
     one = bench()
     enter = Reporter.enter
 
-    def kill(self, at, *told):
-        enter(self, at, *told)
+    def kill(self, at, *told, **more):
+        enter(self, at, *told, **more)
         if at == phase:
             raise Killed
 
