@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster bench image lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster bench study image lint starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
-	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter tests/benchmarks $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
@@ -90,6 +90,9 @@ bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and
 	$(BIN)/python -m benchmarks.service --data $(DATA)
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.plots
+
+study: $(BIN)/.bench ## measure how much a model learns and write docs/learning.md (DATA; STUDY=medical: one part)
+	$(BIN)/python -m benchmarks.study --data $(DATA) $(foreach part,$(STUDY),--part $(part))
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah, which build the image."; exit 2; }

@@ -1,166 +1,93 @@
-"""How much a run on 200 annotated tasks improves a model, and how much the model forgets.
+"""What runs on annotated tasks bring a model, and what it forgets. A line of JSON for each run.
 
-    python -m benchmarks.learning --data ../shared/data
+    python -m benchmarks.learning --train train.jsonl --test dev.jsonl --remember other.jsonl \
+        --tasks 50,200,1000 --seeds 3 --out figures.jsonl
+    python -m benchmarks.learning show figures.jsonl
+    python -m benchmarks.learning backtest figures.jsonl
 
-This is a cross-validation on the medical part of MultiCoNER v2. For each fold and seed a model learns from 200
-sentences of the other folds exactly as a training run does (validation part, replay, recipe). The code that serves
-scores the fold's sentences before and after. Forgetting is scored on BC5CDR's dev part.
+A model learns exactly as a training run does, and the code that serves scores it before and after. With --folds the
+files of --train and --test are cross-validated together. Each case has a process of its own with one thread, and as
+many go at the same time as there are processors. What the file holds is not measured again: use a new file after a
+change of the code.
 """
 
 from __future__ import annotations
 
 import json
-import platform
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from datetime import date
-from multiprocessing import get_context
+from itertools import product
 from pathlib import Path
-from random import Random
-from statistics import mean, stdev
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.labelstudio.wordings import in_words
-from service.model.computing import use_threads
-from service.model.model import Model
-from service.model.spans import Span
-from service.versions.names import initial_version
-from training.dataset import Document, divide
-from training.judge import score
-from training.learn import Learning
-from training.settings import TrainingSettings
+from benchmarks import backtests, gains
+from benchmarks.cases import CHOICES, Case, lines, run
+from benchmarks.recipes import RECIPES
+from service.processors import available
 
-T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
-"""Student's t for a two-sided 95 % interval, by degrees of freedom (the number of folds minus one)."""
-
+app = typer.Typer(add_completion=False)
 screen = Console()
 
-
-def read(path: Path) -> list[Document]:
-    """Read a data set with one JSON object per line. Each text gets all labels of the data set, in words."""
-    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    labels = tuple(sorted({in_words(span["label"]) for entry in entries for span in entry["spans"]}))
-    return [
-        Document(e["text"], labels, tuple(Span(s["start"], s["end"], in_words(s["label"]), 1.0) for s in e["spans"]))
-        for e in entries
-    ]
+Files = Annotated[list[Path], typer.Argument(help="Files of figures.", exists=True)]
 
 
-def interval(rows: Sequence[dict[str, float]], change: Callable[[dict[str, float]], float]) -> str:
-    """The mean change and the 95 % interval of the mean (Student's t over the folds).
-
-    The seeds of one fold are scored on the same sentences, so their mean counts as one observation.
-    """
-    folds = sorted({row["fold"] for row in rows})
-    values = [mean(change(row) for row in rows if row["fold"] == fold) for fold in folds]
-    if len(values) < 2:
-        return f"{mean(values):+.3f}"
-    half = T_95[len(values) - 1] * stdev(values) / len(values) ** 0.5
-    return f"{mean(values):+.3f} ± {half:.3f}"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One run of the study: documents to learn from, to test on, and to measure forgetting on."""
-
-    seed: int
-    fold: int
-    training: list[Document]
-    test: list[Document]
-    general: list[Document]
-
-
+@app.callback(invoke_without_command=True, help=__doc__)
 def main(
-    data: Annotated[Path, typer.Option(help="The folder of the data sets.")],
-    folds: Annotated[int, typer.Option(help="How many of the five folds are measured.")] = 5,
-    seeds: Annotated[int, typer.Option(help="Runs per fold.")] = 3,
-    tasks: Annotated[int, typer.Option(help="Sentences that a run learns from.")] = 200,
-    general: Annotated[int, typer.Option(help="Random sentences of BC5CDR's dev part for forgetting.")] = 1_000,
-    out: Annotated[Path, typer.Option(help="The file for the figures.")] = Path("benchmarks/results/learning.json"),
+    context: typer.Context,
+    train: Annotated[list[Path] | None, typer.Option(help="A file to learn from; may be repeated.")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="A file to test on; may be repeated.")] = None,
+    remember: Annotated[list[Path] | None, typer.Option(help="A file not to forget; may be repeated.")] = None,
+    tasks: Annotated[str, typer.Option(help="How many tasks are learnt from: numbers with commas.")] = "50,200,1000",
+    seeds: Annotated[int, typer.Option(help="Runs of each fold and number of tasks.")] = 3,
+    folds: Annotated[int, typer.Option(help="Folds of a cross-validation; 0: the files of --test are tested on.")] = 0,
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "run",
+    choose: Annotated[str, typer.Option(help=f"How tasks are chosen: {', '.join(CHOICES)}.")] = "random",
+    model: Annotated[str, typer.Option(help="The base model; empty: that of SPANLOOP_MODEL.")] = "",
+    minutes: Annotated[float, typer.Option(help="CPU-minutes that train_model may take.")] = 15,
+    scored: Annotated[int, typer.Option(help="So many random texts of a set are scored at most.")] = 1_000,
+    out: Annotated[Path | None, typer.Option(help="The file of figures, a JSON line each.")] = None,
 ) -> None:
-    """Measure all folds and seeds, print a table, and write the figures."""
-    settings = TrainingSettings()
-    medical = [*read(data / "multiconer_v2_en_medical/train.jsonl"), *read(data / "multiconer_v2_en_medical/dev.jsonl")]
-    Random(0).shuffle(medical)
-    sample = Random(0).sample(read(data / "bc5cdr/dev.jsonl"), general)
-    cases = [case(seed, fold, medical, sample, tasks) for seed in range(seeds) for fold in range(folds)]
-    rows = []
-    # A small model gains little from a second thread, so one run per CPU goes at the same time.
-    with ProcessPoolExecutor(settings.compute_threads, mp_context=get_context("spawn")) as pool:
-        for row in pool.map(measure, cases):
-            rows.append(row)
-            screen.print_json(json.dumps(row))
-    show(rows, tasks)
+    if context.invoked_subcommand:
+        return
+    if not train or not test or out is None:
+        raise typer.BadParameter("--train, --test and --out say what is measured, and where the figures go")
+    if recipe not in RECIPES or choose not in CHOICES:
+        raise typer.BadParameter(f"recipes are {', '.join(RECIPES)}, and choices {', '.join(CHOICES)}")
+    sizes = [int(size) for size in tasks.split(",")]
+    files = [tuple(str(path) for path in paths or ()) for paths in (train, test, remember)]
+    cases = [
+        Case(*files, folds, fold, size, seed, recipe, choose, model, minutes, scored)
+        for seed, size, fold in product(range(seeds), sizes, range(folds or 1))
+    ]
     out.parent.mkdir(parents=True, exist_ok=True)
-    about = {"date": f"{date.today()}", "machine": machine(), "at_a_time": settings.compute_threads}
-    result = {**about, "model": initial_version(settings.model, settings.window_words), "tasks": tasks, "rows": rows}
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    for line in run(cases, out, available()):
+        screen.print(json.dumps({key: line[key] for key in ("case", "steps", "cpu_seconds", "peak_mb")}))
+        screen.print({part: round(gains.change(line, part), 3) for part in line["sets"]})
+    show([out])
 
 
-def case(seed: int, fold: int, medical: Sequence[Document], general: list[Document], tasks: int) -> Case:
-    """A case with `tasks` random sentences of the other folds to learn from, and this fold's sentences to test on."""
-    others = [document for index, document in enumerate(medical) if index % 5 != fold]
-    return Case(seed, fold, Random(f"{seed}:{fold}").sample(others, tasks), list(medical[fold::5]), general)
+@app.command()
+def show(files: Files) -> None:
+    """Print the mean gains of each learning curve, and whether more tasks ever brought less."""
+    found = [line for path in files for line in lines(path)]
+    for curve, by_tasks in gains.curves(found).items():
+        heads, *rows = gains.table(by_tasks)
+        made = Table(*heads, title=f"{curve.data}; {curve.model}; {curve.recipe}; tasks chosen by {curve.choose}")
+        for row in rows:
+            made.add_row(*row)
+        screen.print(made)
+        screen.print("monotone" if gains.is_monotone(by_tasks) else "NOT monotone: more tasks brought a lower F1")
+    screen.print(f"code: {gains.codes(found)}")
 
 
-def measure(case: Case) -> dict[str, float]:
-    """Learn as a run does, and score before and after. A process of its own calls this."""
-    use_threads(1)
-    settings = TrainingSettings(seed=case.seed)
-    model = Model.load(settings.model, window_words=settings.window_words)
-    before, general_before = (score(model, part, settings.threshold).f1 for part in (case.test, case.general))
-    began, spent = time.monotonic(), time.process_time()
-    training, validation = divide(case.training)
-    learning = Learning(settings, model, training)
-    learning.tune(learning.replay([]), validation)
-    seconds, cpu = time.monotonic() - began, time.process_time() - spent
-    return {
-        "seed": case.seed,
-        "fold": case.fold,
-        "before": before,
-        "after": score(model, case.test, settings.threshold).f1,
-        "bc5cdr_before": general_before,
-        "bc5cdr_after": score(model, case.general, settings.threshold).f1,
-        "seconds": round(seconds, 1),
-        "cpu_seconds": round(cpu, 1),
-    }
-
-
-def machine() -> str:
-    """The name of the CPU's model, or of its architecture if Linux does not give one."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def show(rows: Sequence[dict[str, float]], tasks: int) -> None:
-    table = Table("", "before", "after", "change (95 %)", title=f"{tasks} annotated tasks, {len(rows)} runs")
-    table.add_row("medical, strict micro F1", *_means(rows, "before", "after"), interval(rows, _gain))
-    table.add_row(
-        "bc5cdr dev, strict micro F1", *_means(rows, "bc5cdr_before", "bc5cdr_after"), interval(rows, _forgetting)
-    )
-    table.add_row("seconds a run", "", f"{mean(row['seconds'] for row in rows):.0f}", "")
-    screen.print(table)
-
-
-def _gain(row: dict[str, float]) -> float:
-    return row["after"] - row["before"]
-
-
-def _forgetting(row: dict[str, float]) -> float:
-    return row["bc5cdr_after"] - row["bc5cdr_before"]
-
-
-def _means(rows: Sequence[dict[str, float]], *names: str) -> list[str]:
-    return [f"{mean(row[name] for row in rows):.3f}" for name in names]
+@app.command()
+def backtest(files: Files) -> None:
+    """Predict the F1 at larger numbers of tasks from the smaller ones, and say how often that was right."""
+    for path in files:
+        screen.print(f"{path}: {backtests.told(backtests.predictions(lines(path)))}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

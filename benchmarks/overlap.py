@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.learning import read
+from benchmarks.datasets import read
 from service.model.computing import use_threads
 from service.model.model import Model
 from service.settings import STARTER

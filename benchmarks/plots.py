@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Annotated, Any
 
 import matplotlib as mpl
 import typer
 from matplotlib import pyplot as plt
 
+from benchmarks import gains
 from benchmarks.bars import RESULTS
 
 mpl.use("svg")
@@ -26,8 +28,13 @@ def main(results: Annotated[Path, typer.Option(help="The folder with the JSON.")
             figure = draw(results_of_one["measured"])
             machine = results_of_one["machine"]
             figure.suptitle(f"{machine['processor']}, {machine['date']}", fontsize=8, x=0.99, ha="right")
-            figure.savefig(results / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
-            plt.close(figure)
+            save(figure, results / f"{name}.svg")
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write a figure as SVG and forget it."""
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
 
 
 def engine(measured: list[dict[str, Any]]) -> Any:
@@ -90,6 +97,30 @@ def training(measured: list[dict[str, Any]]) -> Any:
             axes.plot([place] * len(values), values, "k.")
         axes.set_xticks(range(len(ways)), ways)
         axes.set_title(title)
+    figure.tight_layout()
+    return figure
+
+
+def learning(lines: Sequence[gains.Line]) -> Any:
+    """F1 on the test set over the tasks learnt from, and what is forgotten; bars are 95 % intervals over the folds."""
+    remembered = sorted({part for line in lines for part in line["sets"]} - {gains.TEST})
+    titles = {gains.TEST: "F1 on new texts", **{part: f"{part}: change of F1" for part in remembered}}
+    figure, panels = plt.subplots(1, len(titles), figsize=(4 * len(titles), 3.2), squeeze=False)
+    for axes, (part, title) in zip(panels[0], titles.items(), strict=True):
+        for curve, by_tasks in gains.curves(lines).items():
+            of_part = {tasks: [one for one in some if part in one["sets"]] for tasks, some in by_tasks.items()}
+            folds = {tasks: gains.by_fold(some, lambda line, part=part: gains.change(line, part))
+                     for tasks, some in of_part.items() if some}  # fmt: skip
+            before = mean(line["sets"][part]["before"]["f1"] for some in of_part.values() for line in some)
+            start = before if part == gains.TEST else 0.0
+            values = [start, *(start + mean(changes) for changes in folds.values())]
+            halves = [0.0, *(gains.half_interval(changes) or 0.0 for changes in folds.values())]
+            label = ", ".join([curve.model, curve.recipe, *([curve.choose] if curve.choose != "random" else [])])
+            axes.errorbar([0, *folds], values, yerr=halves, marker="o", capsize=3, label=label)
+        axes.set_xscale("symlog", linthresh=50)
+        axes.set_xlabel("tasks learnt from")
+        axes.set_title(title, fontsize=10)
+    panels[0][0].legend(fontsize=7)
     figure.tight_layout()
     return figure
 

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bars import RESULTS, Bar, at_least, less_than, write
-from benchmarks.learning import read
+from benchmarks.datasets import read
 from service.model.computing import bf16_is_native, use_threads
 from service.model.gliner import GLiNER
 from service.model.model import Model

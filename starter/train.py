@@ -12,7 +12,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -29,7 +29,7 @@ from service.model.gliner import GLiNER, GLiNERConfig
 from service.model.model import Model
 from service.model.spans import Span
 from starter import encoder
-from starter.wordings import WORDINGS, draw, names
+from starter.wordings import FOREIGN_SHARE, WORDINGS, draw, names
 from training import lengths
 from training.dataset import Document, Example, build
 from training.judge import score
@@ -90,10 +90,19 @@ def main(
     write(model, out, {**facts, "f1": scores, "f1_by_window_words": by_length})
 
 
-def untrained(data: Path, seed: int, layers: Sequence[int] = LAYERS, vocabulary: int = VOCABULARY) -> Model:
-    """A GLiNER with the pruned encoder, whose other layers have random weights drawn with the seed."""
+def untrained(
+    data: Path,
+    seed: int,
+    layers: Sequence[int] = LAYERS,
+    vocabulary: int = VOCABULARY,
+    sets: Iterable[str] = TIMES_READ,
+) -> Model:
+    """A GLiNER with the pruned encoder, whose other layers have random weights drawn with the seed.
+
+    The word pieces of the vocabulary are chosen by the texts of the data sets `sets` in the folder `data`.
+    """
     torch.manual_seed(seed)
-    texts = [text for name in TIMES_READ for text, _ in annotated(data / name / "train.jsonl")]
+    texts = [text for name in sets for text, _ in annotated(data / name / "train.jsonl")]
     wordings = [wording for labels in WORDINGS.values() for also in labels.items() for wording in (also[0], *also[1])]
     with tempfile.TemporaryDirectory() as folder:
         encoder.prune(
@@ -129,11 +138,22 @@ def annotated(*paths: Path) -> Iterator[tuple[str, tuple[Span, ...]]]:
                 yield entry["text"], spans
 
 
-def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
-    """At least `count` examples, epoch by epoch. Each epoch draws other labels for a text."""
+def examples(
+    data: Path,
+    model: Model,
+    count: int,
+    seed: int,
+    times_read: Mapping[str, int] = TIMES_READ,
+    foreign_share: Mapping[str, float] = FOREIGN_SHARE,
+) -> list[Example]:
+    """At least `count` examples, epoch by epoch. Each epoch draws other labels for a text.
+
+    `times_read` names the data sets, and how often an epoch reads each of their texts; `foreign_share` is the share of
+    a data set's examples that also ask for labels of other data sets.
+    """
     texts = [
         (name, *read)
-        for name, times in TIMES_READ.items()
+        for name, times in times_read.items()
         for read in [*annotated(data / name / "train.jsonl")] * times
     ]
     lessons: list[Example] = []
@@ -141,14 +161,17 @@ def examples(data: Path, model: Model, count: int, seed: int) -> list[Example]:
     while len(lessons) < count:
         documents = []
         for name, text, spans in random.sample(texts, len(texts)):
-            labels, asked = draw(name, spans, random)
+            labels, asked = draw(name, spans, random, foreign_share[name])
             documents.append(Document(text, labels, asked))
         lessons += build(documents[: count - len(lessons)], model, seed).examples
     return lessons
 
 
-def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
-    """Train the model in place without dropout: few epochs do not overfit, and dropout takes 10 % of the CPU time."""
+def learn(model: Model, lessons: Sequence[Example], recipe: Recipe, folder: Path | None = None) -> None:
+    """Train the model in place without dropout: few epochs do not overfit, and dropout takes 10 % of the CPU time.
+
+    `folder` keeps the checkpoint from which a killed training goes on; None: no checkpoints.
+    """
     for part in model.gliner.model.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
@@ -158,7 +181,7 @@ def learn(model: Model, lessons: Sequence[Example], recipe: Recipe) -> None:
         def report(progress: TuningProgress) -> None:
             bar.update(task, completed=progress.step, description=f"loss {progress.loss:.2f}")
 
-        Tuning(model, recipe, report=report).run(lessons, [])
+        Tuning(model, recipe, report=report, folder=folder).run(lessons, [])
 
 
 def halve(model: Model) -> None:

@@ -133,8 +133,13 @@ def names(dataset: str) -> tuple[str, ...]:
     return tuple(sorted(WORDINGS[dataset]))
 
 
-def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-    """Draw labels to ask for in a text of `dataset`. Returns them, sorted, and the text's spans with these labels."""
+def draw(
+    dataset: str, spans: Sequence[Span], random: Random, foreign_share: float
+) -> tuple[tuple[str, ...], tuple[Span, ...]]:
+    """Draw labels to ask for in a text of `dataset`. Returns them, sorted, and the text's spans with these labels.
+
+    `foreign_share` is the probability that labels of other data sets are asked for as well.
+    """
     if random.random() < AS_PUBLISHED_SHARE:
         return names(dataset), tuple(spans)
     called = _called(dataset, random)
@@ -143,7 +148,7 @@ def draw(dataset: str, spans: Sequence[Span], random: Random) -> tuple[tuple[str
     unused = sorted(set(called.values()).difference(used))
     size = min(random.randint(2, LABELS_MAX), random.randint(2, LABELS_MAX))
     asked += random.sample(unused, min(len(unused), max(0, size - len(asked))))
-    if random.random() < FOREIGN_SHARE[dataset] or not asked:
+    if random.random() < foreign_share or not asked:
         asked += random.sample(SAFE_ELSEWHERE[dataset], random.randint(1, FOREIGN_MAX))
     labels = tuple(sorted(set(asked)))
     return labels, tuple(span._replace(label=called[span.label]) for span in spans if called[span.label] in labels)

@@ -17,7 +17,7 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
-from training import watch
+from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
 
@@ -65,6 +65,50 @@ def run(
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
 
+@app.command()
+def curve(
+    project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be repeated.")],
+) -> None:
+    """Measure what more annotated tasks would bring, and make no version. A run of these annotations may know it."""
+    settings = TrainingSettings()
+    logs.configure(settings.log_json)
+    runs = Runs(settings.folder)
+    state = _by_hand(settings, tuple(sorted(set(project))))
+    known = runs.get(state.id)
+    if known is None or known.curve is None:
+        _hold_lock(runs, state.id)
+        known = _measured(settings, state)
+    for point in known.curve.points if known.curve else ():
+        Console().print(f"{point.tasks:>8,} annotated tasks: F1 {point.f1:.3f}")
+    Console().print(known.curve.message if known.curve else known.message)
+
+
+def _measured(settings: TrainingSettings, state: Run) -> Run:
+    """Measure the curve of a run's annotations. Its files are apart from those of runs, and stay for another try."""
+    kernels.keep_few()
+    from service.model.computing import use_threads  # these imports load torch
+    from training.progress import Reporter
+    from training.run import TrainingRun
+    from training.tune import Stopped
+
+    use_threads(settings.compute_threads)
+    runs = Runs(settings.folder / "curves")
+    runs.forget_work_of_others(state.id)
+    reporter = Reporter(runs, state, sys.stdout.isatty())
+    try:
+        reporter.record(curve=TrainingRun(settings, reporter, _shelf(settings)).curve())
+    except RuntimeError as error:
+        _refuse(str(error))
+    except Stopped as stopped:
+        Console(stderr=True).print(str(stopped))
+        raise typer.Exit(EXIT_STOPPED) from stopped
+    finally:
+        reporter.close()
+        for exported in runs.work(state.id).glob("project-*"):
+            exported.unlink()  # the users' texts; the next try exports again
+    return reporter.run
+
+
 def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
     try:
         state = LabelStudio(settings).annotation_state(projects)
@@ -90,6 +134,7 @@ def _hold_lock(runs: Runs, run_id: str) -> None:
 
 def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> int:
     """Execute the run and record its outcome. Returns the exit status."""
+    kernels.keep_few()
     from service.model.computing import use_threads  # these imports load torch, so only a run makes them
     from training.account import Unlearnable
     from training.progress import Reporter
@@ -104,7 +149,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
         with watched:
             TrainingRun(settings, reporter, _shelf(settings)).execute()
     except Stopped as stopped:
-        reporter.record(detail=str(stopped))
+        reporter.record(detail=str(stopped), seconds_left=None)
         return EXIT_STOPPED
     except Exception as error:  # noqa: BLE001 - the page must show every error
         traceback.print_exc()

@@ -21,6 +21,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from service.model.calibration import DEFAULT_THRESHOLD, Calibration, logit, sigmoid
 from service.model.model import SCORE_FLOOR, Model
+from service.model.told import Told, untold
 from service.versions.lineage import Calibrated
 from training.dataset import Document, without_blanks
 from training.judge import Prediction, predict
@@ -68,9 +69,9 @@ class Answered(NamedTuple):
     """Number of annotated spans by label."""
 
 
-def find(model: Model, documents: Sequence[Document]) -> list[Prediction]:
+def find(model: Model, documents: Sequence[Document], told: Told = untold) -> list[Prediction]:
     """What a model may answer in documents, with the network's scores."""
-    return list(predict(model.with_calibration(Calibration()), documents, SCORE_FLOOR))
+    return list(predict(model.with_calibration(Calibration()), documents, SCORE_FLOOR, told))
 
 
 def choose(model: Model, found: Iterable[Prediction], labels: Iterable[str]) -> Calibrated:

@@ -57,6 +57,11 @@ class Document:
     annotation: int = 0
 
 
+def characters(documents: Iterable[Document]) -> int:
+    """The length of all texts."""
+    return sum(len(document.text) for document in documents)
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A window of a document as GLiNER trains on it: `spans` are (first word, last word INCLUSIVE, label)."""

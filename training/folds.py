@@ -11,7 +11,6 @@ judges, its scores mean what the other folds tell, so no document is judged by w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +24,7 @@ from service.model.spans import Span, decide
 from training import calibration
 from training.dataset import Document
 from training.judge import Prediction
-from training.learn import Learning
-from training.settings import TrainingSettings
-from training.tune import CHECKPOINT, TuningProgress
+from training.tune import CHECKPOINT
 
 
 class OutOfFold(NamedTuple):
@@ -35,7 +32,8 @@ class OutOfFold(NamedTuple):
 
     document: Document
     candidates: list[Span]
-    """All candidate spans above SCORE_FLOOR with the network's scores, also those that overlap a better one."""
+    """All candidate spans above SCORE_FLOOR or the run's threshold, the lower one, with the network's scores; also
+    those that overlap a better one."""
     overlap: Overlap
     """Which spans the model answers together."""
     fold: int
@@ -72,73 +70,86 @@ class Found(msgspec.Struct):
     """The candidates of each document of the fold."""
 
 
-class CrossValidation:
-    """The folds of one run. A finished one is kept in `folder`, so a resumed run does not repeat it.
+class Fold(NamedTuple):
+    """One fold's model before it has learnt."""
 
-    `identity` says what is learnt from and how: what was kept of anything else is not used. `load` loads the base
-    model.
+    base: Model
+    """The base model, loaded anew."""
+    others: list[Document]
+    """The documents of the other folds, which are learnt from."""
+    number: int
+    of: int
+    more: int
+    """Folds that are learnt after this one."""
+    folder: Path | None
+    """Where the tuning keeps its checkpoints."""
+
+
+class CrossValidation:
+    """The folds of one learning. With a `folder` a finished one is kept there, so a resumed run does not repeat it.
+
+    `load` loads the base model. `identity` says what is learnt from and how: what was kept of anything else is not
+    used.
     """
 
     def __init__(
         self,
-        settings: TrainingSettings,
         folds: Sequence[list[Document]],
-        folder: Path,
-        identity: str,
         load: Callable[[], Model],
+        threshold: float | None,
+        folder: Path | None = None,
+        identity: str = "",
     ) -> None:
-        self._settings = settings
         self._folds = folds
-        self._folder = folder
-        self._identity = f"{identity} {settings.threshold}"
         self._load = load
+        self._threshold = threshold
+        self._folder = folder
+        self._identity = f"{identity} {threshold}"
 
-    def run(
-        self,
-        replayed: Sequence[Document],
-        report: Callable[[int, TuningProgress], None],
-        stopping: Callable[[], bool],
-    ) -> list[OutOfFold]:
-        """What is found in each document, fold by fold. `report` hears of every step, with the fold's index.
+    @property
+    def is_finished(self) -> bool:
+        """Whether all folds are kept."""
+        return all(self._kept(number) for number in range(len(self._folds)))
 
-        Raises Stopped, Diverged and OSError as a tuning does.
+    def run(self, learn: Callable[[Fold], Model]) -> list[OutOfFold]:
+        """What is found in each document, fold by fold. `learn` returns the model that has learnt from the others.
+
+        Raises what `learn` raises, and OSError.
         """
-        self._folder.mkdir(exist_ok=True)
+        kept = [self._kept(number) for number in range(len(self._folds))]
         found: list[OutOfFold] = []
         for number, fold in enumerate(self._folds):
-            kept = self._kept(number)
-            if kept is None:
-                others = [document for other in self._folds if other is not fold for document in other]
-                model = self._learn(others, replayed, partial(report, number), stopping)
-                kept = self._find(model, fold)
-                replace_text(self._file(number), msgspec.json.encode(kept).decode())
-                (self._folder / CHECKPOINT).unlink(missing_ok=True)
-            found += [OutOfFold(d, c, kept.overlap, number) for d, c in zip(fold, kept.candidates, strict=True)]
+            known = kept[number]
+            if known is None:
+                known = self._find(learn(self._begin(number, kept[number + 1 :].count(None))), fold)
+                self._keep(number, known)
+            found += [OutOfFold(d, c, known.overlap, number) for d, c in zip(fold, known.candidates, strict=True)]
         return found
 
-    def _learn(
-        self,
-        documents: Sequence[Document],
-        replayed: Sequence[Document],
-        report: Callable[[TuningProgress], None],
-        stopping: Callable[[], bool],
-    ) -> Model:
-        learning = Learning(self._settings, self._load(), documents)
-        if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
-            learning.tune(replayed, [], report=report, stopping=stopping, folder=self._folder)
-        return learning.model
+    def _begin(self, number: int, more: int) -> Fold:
+        others = [document for other in self._folds if other is not self._folds[number] for document in other]
+        return Fold(self._load(), others, number, len(self._folds), more, self._folder)
 
     def _find(self, model: Model, fold: Sequence[Document]) -> Found:
         questions = [(document.text, document.labels) for document in fold]
-        candidates = model.candidates(questions, self._settings.threshold, keeps_overlaps=True)
+        candidates = model.candidates(questions, self._threshold, keeps_overlaps=True)
         return Found(self._identity, model.reading.overlap, candidates)
 
+    def _keep(self, number: int, found: Found) -> None:
+        if self._folder:
+            replace_text(self._file(self._folder, number), msgspec.json.encode(found).decode())
+            (self._folder / CHECKPOINT).unlink(missing_ok=True)
+
     def _kept(self, number: int) -> Found | None:
+        if not self._folder:
+            return None
+        self._folder.mkdir(exist_ok=True)
         try:
-            kept = msgspec.json.decode(self._file(number).read_bytes(), type=Found)
+            kept = msgspec.json.decode(self._file(self._folder, number).read_bytes(), type=Found)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
         return kept if kept.identity == self._identity else None
 
-    def _file(self, number: int) -> Path:
-        return self._folder / f"{number}.json"
+    @staticmethod
+    def _file(folder: Path, number: int) -> Path:
+        return folder / f"{number}.json"

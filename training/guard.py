@@ -12,10 +12,11 @@ from statistics import fmean
 
 from service.model.model import Model
 from service.model.spans import Extraction, Span, decide
+from service.model.told import Told, part_of, untold
 from service.versions.lineage import Forgetting
 from training import replay
 from training.dataset import Document
-from training.judge import Prediction, compare
+from training.judge import Prediction, tally, total
 
 
 class Guard:
@@ -25,26 +26,34 @@ class Guard:
     it: that a project wants spans within spans is no forgetting. Each model decides by its own calibration.
     """
 
-    def __init__(self, base: Model, sentences: Sequence[str], labels: Sequence[str], threshold: float | None) -> None:
+    def __init__(
+        self, base: Model, sentences: Sequence[str], labels: Sequence[str], threshold: float | None, told: Told = untold
+    ) -> None:
         self._threshold = threshold
         self._overlap = base.reading.overlap
         self._questions = [(sentence, tuple(labels)) for sentence in sentences if labels]
         self._reference = [
             Document(text, labels, extraction.spans)
-            for (text, labels), (_, extraction) in zip(self._questions, self._answers(base), strict=True)
+            for (text, labels), (_, extraction) in zip(self._questions, self._answers(base, told), strict=True)
         ]
 
     @classmethod
-    def of(cls, base: Model, threshold: float | None) -> Guard:
+    def of(cls, base: Model, threshold: float | None, told: Told = untold) -> Guard:
         """The guard of a base model: Spanloop's sentences, and of its broad labels those that the model knows there.
 
         Call this before the model is tuned in place.
         """
         sentences = replay.sentences("guard")
-        found = replay.found_labels(base, sentences, replay.broad_labels(), threshold)
-        return cls(base, sentences, replay.known_labels(found), threshold)
+        of_labels, of_reference = part_of(told, 0, replay.FIRST_SHARE), part_of(told, replay.FIRST_SHARE, 1)
+        found = replay.found_labels(base, sentences, replay.broad_labels(), threshold, of_labels)
+        return cls(base, sentences, replay.known_labels(found), threshold, of_reference)
 
-    def measure(self, model: Model) -> Forgetting | None:
+    @property
+    def characters(self) -> int:
+        """How much `measure` reads."""
+        return sum(len(text) for text, _ in self._questions)
+
+    def measure(self, model: Model, told: Told = untold) -> Forgetting | None:
         """Compare a model, in evaluation mode, with the base model. None if the base model finds nothing.
 
         This reads each sentence once.
@@ -52,22 +61,22 @@ class Guard:
         if not any(document.spans for document in self._reference):
             return None
         predictions, changes, kept, found = [], [], 0, 0
-        for document, (candidates, extraction) in zip(self._reference, self._answers(model), strict=True):
+        for document, (candidates, extraction) in zip(self._reference, self._answers(model, told), strict=True):
             predictions.append(Prediction(document, extraction))
             probability = {span[:3]: span.score for span in candidates}
             changes += [abs(span.score - probability.get(span[:3], 0.0)) for span in document.spans]
             kept += len({span[:3] for span in document.spans} & {span[:3] for span in extraction.spans})
             found += len(extraction.spans)
         return Forgetting(
-            score=compare(predictions).model_copy(update={"on": "guard"}),
+            score=total(map(tally, predictions)).model_copy(update={"on": "guard"}),
             kept=kept,
             lost=len(changes) - kept,
             added=found - kept,
             change=round(fmean(changes), 6),
         )
 
-    def _answers(self, model: Model) -> Iterator[tuple[list[Span], Extraction]]:
+    def _answers(self, model: Model, told: Told) -> Iterator[tuple[list[Span], Extraction]]:
         """The candidates in each sentence, and the choice among them."""
         decisive = model.calibration.decision(self._threshold)
-        for candidates in model.candidates(self._questions, self._threshold, keeps_overlaps=True):
+        for candidates in model.candidates(self._questions, self._threshold, True, told):
             yield candidates, decide(candidates, *decisive, self._overlap)

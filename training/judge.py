@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from service.model.model import Model
 from service.model.spans import Extraction
+from service.model.told import Told, part_of, untold
 from service.versions.lineage import Score
 from training.dataset import Document, without_blanks
 
@@ -32,36 +33,62 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def score(model: Model, documents: Sequence[Document], threshold: float | None) -> Score:
-    """Strict micro scores by the code that serves: see `compare`.
+class Count(NamedTuple):
+    """Spans of one label in one document: predicted and annotated alike, predicted, annotated."""
 
-    `threshold` is the lowest probability of a span; None for the thresholds of the model's version.
+    right: int
+    found: int
+    wanted: int
+
+
+Tally = Mapping[str, Count]
+"""The counts of one document by label, of the labels that are annotated or predicted there."""
+
+
+def score(model: Model, documents: Sequence[Document], threshold: float | None, told: Told = untold) -> Score:
+    """Strict micro scores by the code that serves: see `total`, and `predict` for the arguments."""
+    return total(map(tally, predict(model, documents, threshold, told)))
+
+
+def predict(
+    model: Model, documents: Sequence[Document], threshold: float | None, told: Told = untold
+) -> Iterator[Prediction]:
+    """What the model finds in the documents. Those with the same labels follow each other, in the order given.
+
+    `threshold` is the lowest probability of a span; None for the thresholds of the model's version. `told` is told
+    which share of the documents is read.
     """
-    return compare(predict(model, documents, threshold))
-
-
-def predict(model: Model, documents: Sequence[Document], threshold: float | None) -> Iterator[Prediction]:
-    """What the model finds in the documents above a threshold. Documents with the same labels follow each other."""
+    read = 0
     for labels, asked in _alike(documents):
-        extractions = model.extract([document.text for document in asked], labels, threshold)
+        of_block = part_of(told, read / len(documents), (read + len(asked)) / len(documents))
+        extractions = model.extract([document.text for document in asked], labels, threshold, of_block)
+        read += len(asked)
         yield from map(Prediction, asked, extractions)
 
 
-def compare(predictions: Iterable[Prediction]) -> Score:
-    """Strict micro scores: a span counts if start, end and label are all right.
+def tally(prediction: Prediction) -> Tally:
+    """What `total` counts in one document: a span is right if start, end and label are all right.
 
     Annotated spans that GLiNER cannot represent count as missed. Blanks at the edges of annotated spans do not count.
     """
+    document, extraction = prediction
+    gold = {without_blanks(span, document.text)[:3] for span in document.spans}
+    predicted = {(s.start, s.end, s.label) for s in extraction.spans}
+    wanted, found, right = (Counter(label for _, _, label in s) for s in (gold, predicted, gold & predicted))
+    return {label: Count(right[label], found[label], wanted[label]) for label in wanted | found}
+
+
+def total(tallies: Iterable[Tally]) -> Score:
+    """The strict micro scores of all documents together."""
     found: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
     right: Counter[str] = Counter()
-    for document, extraction in predictions:
-        gold = {without_blanks(span, document.text)[:3] for span in document.spans}
-        predicted = {(s.start, s.end, s.label) for s in extraction.spans}
-        wanted.update(label for _, _, label in gold)
-        found.update(label for _, _, label in predicted)
-        right.update(label for _, _, label in gold & predicted)
-    seen = sorted(wanted | found)
+    for counts in tallies:
+        for label, count in counts.items():
+            right[label] += count.right
+            found[label] += count.found
+            wanted[label] += count.wanted
+    seen = sorted(wanted)
     return Score(
         precision=_ratio(right.total(), found.total()),
         recall=_ratio(right.total(), wanted.total()),

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from service.model.model import Model
 from service.versions.lineage import Forgetting, Lineage, Score
-from training.dataset import Document
+from training.course import Course
+from training.dataset import Document, characters
 from training.folds import OutOfFold, calibrated
 from training.guard import Guard
-from training.judge import HELD_OUT, Prediction, Verdict, compare, predict, score, verdict
-from training.progress import Reporter
+from training.judge import HELD_OUT, Prediction, Tally, Verdict, predict, tally, total, verdict
 from training.split import FEWEST_JUDGED, Split, spans, unseen
 
 
@@ -39,10 +39,12 @@ class Judging:
       differences are of different documents, so small ones are chance.
     """
 
-    def __init__(self, parts: Split, threshold: float | None, base: str, reporter: Reporter) -> None:
+    def __init__(self, parts: Split, threshold: float | None, base: str, course: Course) -> None:
         """`base` is the name of the base model's version."""
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
+        self.tallies: dict[str, list[Tally]] = {}
+        """Of base and new: the counts of each document that judges, in the same order."""
         self.guard: Guard | None = None
         """What the base model finds in the guard sentences; None before `base`."""
         self.forgetting: Forgetting | None = None
@@ -50,13 +52,20 @@ class Judging:
         self._parts = parts
         self._threshold = threshold
         self._name = base
-        self._reporter = reporter
+        self._course = course
         self._found: list[Prediction] = []
 
     def base(self, model: Model) -> None:
         """Score the base model. Call this before it is tuned in place."""
-        self.scores["base"] = self._on(score(model, self._parts.judged, self._threshold))
-        self.guard = Guard.of(model, self._threshold)
+        told = self._course.reporter.part("the base model reads the sentences that tell what is forgotten", 0.5, 0.7)
+        self.guard = Guard.of(model, self._threshold, told)
+        self._count("base", self._predict("the base model", model, self._parts.judged, 0.7, 1.0))
+
+    @property
+    def characters(self) -> int:
+        """How much models read after the tuning, to judge: the new version, and the champion if there is one."""
+        guard = self.guard.characters if self.guard else 0
+        return characters(self._parts.held_out) + guard + characters(self._parts.judged)
 
     def new(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> None:
         """Score the new version, and measure what it has forgotten of what the base model knows.
@@ -64,9 +73,25 @@ class Judging:
         `out_of_fold` is what was found in the documents where none is held out.
         """
         assert self.guard is not None, "base() comes first"  # noqa: S101
-        self._found = self._answers(model, out_of_fold) or list(predict(model, self._parts.held_out, self._threshold))
-        self.scores["new"] = self._on(compare(self._found))
-        self.forgetting = self.guard.measure(model)
+        self._found = (
+            self._answers(model, out_of_fold)
+            if self._parts.folds
+            else self._predict("the new version", model, self._parts.held_out, 0.0, 0.4)
+        )
+        self._count("new", self._found)
+        told = self._course.reading("measuring what the new version has forgotten", self.guard.characters, 0.4, 0.5)
+        self.forgetting = self.guard.measure(model, told)
+
+    def _predict(
+        self, name: str, model: Model, documents: Sequence[Document], begin: float, end: float
+    ) -> list[Prediction]:
+        """What a model finds, which takes the phase from the share `begin` to `end`."""
+        with self._course.scoring(f"scoring {name} on the tasks that judge", documents, begin, end) as told:
+            return list(predict(model, documents, self._threshold, told))
+
+    def _count(self, name: str, found: Sequence[Prediction]) -> None:
+        self.tallies[name] = [tally(one) for one in found]
+        self.scores[name] = self._on(total(self.tallies[name]))
 
     def _answers(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> list[Prediction]:
         """What the models of the folds answer: with calibrations if the new version has one."""
@@ -78,7 +103,7 @@ class Judging:
         """Compare the new version with the champion of this name or reference; None: the base model is live."""
         judged = self._against(champion) if champion else self._against_base()
         guard = {"guard": self.forgetting.score} if self.forgetting else {}
-        self._reporter.record(scores={**self.scores, **guard}, champion=name)
+        self._course.reporter.record(scores={**self.scores, **guard}, champion=name)
         return judged
 
     def _against_base(self) -> Verdict:
@@ -94,10 +119,11 @@ class Judging:
                 "far above its base model as its own run measured)"
             )
             return verdict(self.scores["champion"], self.scores["new"], on)
-        self._reporter.within(0.5, f"scoring the champion {champion.lineage.version}")
-        self.scores["champion"] = self._on(score(champion.load(), fresh, self._threshold))
+        name = f"the champion {champion.lineage.version}"
+        found = self._predict(name, champion.load(), fresh, 0.5, 1.0)
+        self.scores["champion"] = self._on(total(map(tally, found)))
         kept = {id(document) for document in fresh}
-        new = compare(one for one in self._found if id(one.document) in kept)
+        new = total(tally(one) for one in self._found if id(one.document) in kept)
         return verdict(self.scores["champion"], new, self._told(fresh))
 
     def _expected(self, champion: Lineage) -> Score:

@@ -9,14 +9,19 @@ from service.model.calibration import Calibration
 from service.model.computing import bf16_is_native
 from service.model.model import Model
 from service.model.splitter import default_rung
+from service.model.told import Told, untold
 from service.versions.lineage import Calibrated
 from training import calibration, ladder, lengths, overlap, replay
-from training.dataset import Document, build
+from training.dataset import Document, build, characters
+from training.folds import CrossValidation, Fold, OutOfFold
 from training.judge import Prediction, score
+from training.listener import Listener
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Tuning, TuningProgress
+from training.tune import Tuning
+
+UNHEARD = Listener()
 
 
 class Learning:
@@ -25,6 +30,7 @@ class Learning:
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
         self.base = model
+        self.documents = len(training)
         self.choice = overlap.choose(training)
         reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
         self.model = model.with_reading(reading).with_calibration(Calibration())
@@ -36,6 +42,10 @@ class Learning:
         few or too short to tell."""
         self.calibrated: Calibrated | None = None
         """What the tuned model's scores mean; None before `fit_calibration`."""
+        self.out_of_fold: list[OutOfFold] = []
+        """What models that did not learn from a document find in it; empty without a cross-validation."""
+        self.shortened: list[str] = []
+        """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -65,19 +75,54 @@ class Learning:
         chosen = self.model.reading.rungs.items()
         return {script: rung for script, rung in chosen if rung != before.get(script, default_rung(script))}
 
-    def replay(self, spare: Sequence[str]) -> list[Document]:
+    def learn(
+        self,
+        spare: Sequence[str],
+        validation: Sequence[Document],
+        *,
+        folds: CrossValidation | None = None,
+        listener: Listener = UNHEARD,
+        stopping: Callable[[], bool] = lambda: False,
+        folder: Path | None = None,
+    ) -> None:
+        """Take all steps from the base model to the version's model, which is `model` afterwards.
+
+        A run, the learning curve and the benchmarks learn by this one method. What the scores mean is told by the
+        folds or, without any, by the validation documents. Raises Stopped if `stopping` returns true, Diverged if the
+        loss stays not finite.
+        """
+        replayed = self.replay(spare, listener.replaying())
+        choices = [lengths.characters(self.model, validation), characters(validation)]
+        listener.begin(self.documents, len(replayed), validation, choices)
+        if folds:
+            self._tune_folds(folds, replayed, 1, listener, stopping)
+            listener.tuning("the version itself", 0)
+        self.tune(replayed, validation, listener=listener, stopping=stopping, folder=folder)
+        self.fit_windows(validation, listener.choosing("choosing how long the windows over long texts are"))
+        told = listener.choosing("choosing what scores mean and from which probability on spans are taken")
+        self.fit_calibration(self._unlearnt() or calibration.find(self.model, validation, told))
+
+    def cross_validate(
+        self, spare: Sequence[str], folds: CrossValidation, listener: Listener, stopping: Callable[[], bool]
+    ) -> None:
+        """Fill `out_of_fold` alone, for a version that is learnt already. Raises what `learn` raises."""
+        replayed = [] if folds.is_finished else self.replay(spare, listener.replaying())
+        listener.begin(self.documents, len(replayed), [], [])
+        self._tune_folds(folds, replayed, 0, listener, stopping)
+
+    def replay(self, spare: Sequence[str], told: Told = untold) -> list[Document]:
         """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
         texts = [*replay.sentences("train"), *spare]
         reading = self.base.reading.model_copy(update={"overlap": self.choice.overlap})
         base = self.base.with_reading(reading)  # a span that the version may answer must be no negative
-        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed)
+        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed, told)
 
     def tune(
         self,
         replayed: Sequence[Document],
         validation: Sequence[Document],
         *,
-        report: Callable[[TuningProgress], None] = lambda progress: None,
+        listener: Listener = UNHEARD,
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:
@@ -85,23 +130,30 @@ class Learning:
 
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        Tuning(
+        planned = self.recipe.steps
+        tuning = Tuning(
             self.model,
             self.recipe,
             # Without annotated spans every score is zero, and the first evaluation would win.
-            evaluate=self._scorer(validation) if any(document.spans for document in validation) else None,
-            report=report,
+            evaluate=self._scorer(validation, listener.evaluating) if any(d.spans for d in validation) else None,
+            report=listener.stepped,
             stopping=stopping,
+            last_step=listener.last_step,
             folder=folder,
-        ).run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+        )
+        tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+        self.recipe = tuning.recipe
+        if self.recipe.steps < planned:
+            budget = f"the time budget of {self.recipe.minutes:g} minutes"
+            self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
 
-    def fit_windows(self, validation: Sequence[Document]) -> None:
+    def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
-        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold)
+        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold, told)
         if self.window_scores:
             self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
 
-    def fit_calibration(self, found: Sequence[Prediction]) -> Calibrated:
+    def fit_calibration(self, found: Sequence[Prediction]) -> None:
         """Choose what the tuned model's scores mean, and from which probability on its spans are taken.
 
         `found` is what was found, with the network's scores, in documents that were not learnt from.
@@ -109,7 +161,29 @@ class Learning:
         labels = {label for example in self.dataset.examples for label in example.labels}
         self.calibrated = calibration.choose(self.model, found, labels)
         self.model = self.model.with_calibration(self.calibrated.calibration)
-        return self.calibrated
 
-    def _scorer(self, validation: Sequence[Document]) -> Callable[[Model], float]:
-        return lambda tuned: score(tuned, validation, self.settings.threshold).f1
+    def _tune_folds(
+        self,
+        folds: CrossValidation,
+        replayed: Sequence[Document],
+        after: int,
+        listener: Listener,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Tune a model for each fold, as the version is tuned. `after` is how many tunings come after them."""
+
+        def learn(fold: Fold) -> Model:
+            learning = Learning(self.settings, fold.base, fold.others)
+            learning.recipe = self.recipe
+            listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
+            if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
+                learning.tune(replayed, [], listener=listener, stopping=stopping, folder=fold.folder)
+            return learning.model
+
+        self.out_of_fold = folds.run(learn)
+
+    def _unlearnt(self) -> list[Prediction]:
+        return [one.uncalibrated for one in self.out_of_fold]
+
+    def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
+        return lambda tuned: score(tuned, validation, self.settings.threshold, told).f1

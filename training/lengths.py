@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from service.model.model import Model
+from service.model.told import Told, part_of, untold
 from training.dataset import Document
 from training.judge import score
 
@@ -22,19 +23,26 @@ MOST_WORDS = 20_000
 """Words of the texts that are read once for each length: enough for MARGIN, and read in minutes by a large model."""
 
 
-def measure(model: Model, documents: Sequence[Document], threshold: float | None) -> dict[int, float]:
+def measure(
+    model: Model, documents: Sequence[Document], threshold: float | None, told: Told = untold
+) -> dict[int, float]:
     """Strict micro F1 by the most words in a window, for the model's present length and those that the texts can tell.
 
     Empty if the texts cannot tell any other length from the present one.
     """
-    sized = list(_long(model, documents))
-    tried = {length for length in (*LENGTHS, model.max_words) if length <= model.max_words and _tells(sized, length)}
-    if not tried - {model.window_words}:
-        return {}
-    read = [document for document, _ in sized]
+    tried, read = _trial(model, documents)
     return {
-        length: score(with_length(model, length), read, threshold).f1 for length in sorted({*tried, model.window_words})
+        length: score(
+            with_length(model, length), read, threshold, part_of(told, number / len(tried), (number + 1) / len(tried))
+        ).f1
+        for number, length in enumerate(tried)
     }
+
+
+def characters(model: Model, documents: Sequence[Document]) -> int:
+    """How much `measure` reads."""
+    tried, read = _trial(model, documents)
+    return len(tried) * sum(len(document.text) for document in read)
 
 
 def choose(scores: dict[int, float]) -> int:
@@ -46,6 +54,16 @@ def with_length(model: Model, length: int) -> Model:
     """The same model, with windows of at most `length` words."""
     words = length if length < model.max_words else None
     return model.with_reading(model.reading.model_copy(update={"window_words": words}))
+
+
+def _trial(model: Model, documents: Sequence[Document]) -> tuple[list[int], list[Document]]:
+    """The lengths that are tried, ascending, and the documents that are read with each; no length if none can be told
+    from the present one."""
+    sized = list(_long(model, documents))
+    tried = {length for length in (*LENGTHS, model.max_words) if length <= model.max_words and _tells(sized, length)}
+    if not tried - {model.window_words}:
+        return [], []
+    return sorted({*tried, model.window_words}), [document for document, _ in sized]
 
 
 def _long(model: Model, documents: Sequence[Document]) -> Iterator[tuple[Document, int]]:

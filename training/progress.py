@@ -1,9 +1,10 @@
-"""The progress of a run: written to the run's file and, in a terminal, drawn as a progress bar."""
+"""The progress of a run: written to the run's file and its log or, in a terminal, drawn as a progress bar."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,24 +20,35 @@ PHASE_PERCENTS: dict[Phase, tuple[float, float]] = {
     "tune": (12, 85),
     "judge": (85, 93),
     "publish": (93, 98),
-    "rollout": (98, 100),
+    "rollout": (98, 99),
+    "curve": (99, 100),
     "done": (100, 100),
 }
 """The part of the whole run that each phase takes: begin and end in percent, estimated."""
 
 SAVE_SECONDS = 0.5
 """Least seconds between two writes of the run's file within a phase."""
+LOG_SECONDS = 30.0
+"""Least seconds between two lines of the log within a part of a phase."""
 
 log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Writes the run's file and, if `bar`, draws a progress bar."""
+    """Writes the run's file and its log or, if `bar`, draws a progress bar instead of the log's lines.
+
+    A run that is resumed does again what came before its checkpoint. So what this process does fills the part of the
+    percents that an earlier one left: they never fall, and they tell the truth about what is still to do.
+    """
 
     def __init__(self, runs: Runs, run: Run, bar: bool) -> None:
         self.runs = runs
         self.run = run
-        self._written = 0.0
+        self._reached = min(run.percent, 100.0)
+        self._began = time.monotonic()
+        self._worked = run.worked
+        self._written = self._logged = 0.0
+        self._has_bar = bar
         self._bar = Progress(
             TextColumn("{task.fields[phase]:<8}"),
             BarColumn(),
@@ -48,17 +60,47 @@ class Reporter:
         self._line = self._bar.add_task("run", total=100, phase=run.phase, detail="")
         self._bar.start()
 
-    def enter(self, phase: Phase, detail: str = "") -> None:
-        """Begin a phase and write the file."""
-        self._update(phase=phase, percent=PHASE_PERCENTS[phase][0], detail=detail)
-        self._save()
+    @property
+    def worked(self) -> float:
+        """Seconds that the run has worked, in this process and in earlier ones."""
+        return self._worked + time.monotonic() - self._began
 
-    def within(self, share: float, detail: str) -> None:
+    def enter(self, phase: Phase, detail: str = "", seconds_left: float | None = None) -> None:
+        """Begin a phase and write the file. `seconds_left` is what the run still takes, if known."""
+        percent = self._percent(PHASE_PERCENTS[phase][0])
+        self._update(phase=phase, percent=percent, detail=detail, seconds_left=seconds_left)
+        self._save()
+        if detail:  # else a part of the phase tells
+            self._log()
+
+    def within(self, share: float, detail: str, seconds_left: float | None = None) -> None:
         """Set the progress of the phase: `share` is in [0, 1]."""
-        begin, end = PHASE_PERCENTS[self.run.phase]
-        self._update(percent=begin + share * (end - begin), detail=detail)
+        self._move(share, detail, seconds_left)
         if time.monotonic() - self._written > SAVE_SECONDS:
             self._save()
+        if time.monotonic() - self._logged > LOG_SECONDS:
+            self._log()
+
+    def part(
+        self,
+        detail: str,
+        begin: float = 0.0,
+        end: float = 1.0,
+        left: Callable[[float], float | None] = lambda done: None,
+    ) -> Callable[[float], None]:
+        """Begin a part of the phase, which takes it from the share `begin` to `end`, and write the file.
+
+        Returns what is to be told which share of the part is done. `left` gives the seconds that the run still takes,
+        by that share.
+        """
+
+        def told(done: float) -> None:
+            self.within(begin + done * (end - begin), f"{detail} ({done:.0%})", left(done))
+
+        self._move(begin, detail, left(0.0))
+        self._save()
+        self._log()
+        return told
 
     def record(self, **facts: Any) -> None:
         """Set fields of the run and write the file at once."""
@@ -68,7 +110,7 @@ class Reporter:
     def fail(self, message: str) -> None:
         """Record that the run has failed. If the file cannot be written (disk full), the message goes to the log, and
         the pod's termination message still has it."""
-        self._update(outcome="failed", message=message, detail="")
+        self._update(outcome="failed", message=message, detail="", seconds_left=None)
         try:
             self._save()
         except OSError as error:
@@ -77,10 +119,27 @@ class Reporter:
     def close(self) -> None:
         self._bar.stop()
 
+    def _move(self, share: float, detail: str, seconds_left: float | None) -> None:
+        begin, end = PHASE_PERCENTS[self.run.phase]
+        self._update(percent=self._percent(begin + share * (end - begin)), detail=detail, seconds_left=seconds_left)
+
+    def _percent(self, done: float) -> float:
+        """The percents of the run when this process has done `done` percent of a whole run."""
+        return max(self.run.percent, self._reached + (1 - self._reached / 100) * done)
+
     def _update(self, **facts: Any) -> None:
-        self.run = self.run.model_copy(update={**facts, "updated": now()})
-        self._bar.update(self._line, completed=self.run.percent, phase=self.run.phase, detail=self.run.detail)
+        self.run = self.run.model_copy(update={**facts, "worked": round(self.worked, 1), "updated": now()})
+        self._bar.update(self._line, completed=self.run.percent, phase=self.run.phase, detail=_told(self.run))
 
     def _save(self) -> None:
         self.runs.save(self.run)
         self._written = time.monotonic()
+
+    def _log(self) -> None:
+        if not self._has_bar:
+            log.info("run %s, %s, %.0f %%: %s", self.run.id, self.run.phase, self.run.percent, _told(self.run))
+        self._logged = time.monotonic()
+
+
+def _told(run: Run) -> str:
+    return "; ".join(filter(None, (run.detail, run.time_left)))

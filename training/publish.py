@@ -15,6 +15,7 @@ from service import __version__
 from service.model import calibration, reading
 from service.model.model import Model
 from service.model.reading import Reading
+from service.model.told import Told, untold
 from service.settings import ROOT
 from service.versions.lineage import Canary
 from training.dataset import Document
@@ -48,7 +49,9 @@ def name(started: datetime, of: str) -> str:
     return f"{started:%Y%m%d-%H%M%S}-{of[:6]}"
 
 
-def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> tuple[Canary, ...]:
+def canaries(
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, told: Told = untold
+) -> tuple[Canary, ...]:
     """Up to CANARIES_MAX of `texts` that the model is certain about, with the spans it finds, most spans first.
 
     All labels have one threshold in a canary, without `threshold` the median of the model's own.
@@ -58,7 +61,7 @@ def canaries(model: Model, texts: Sequence[str], labels: Sequence[str], threshol
         return ()
     of_all, of_labels = model.calibration.decision(threshold)
     threshold = median(of_labels.get(label, of_all) for label in labels)
-    found = zip(texts, model.extract(texts, labels, threshold), strict=True)
+    found = zip(texts, model.extract(texts, labels, threshold, told), strict=True)
     sure = [(text, extraction) for text, extraction in found if extraction.certainty >= CANARY_MARGIN]
     sure.sort(key=lambda pair: -len(pair[1].spans))
     return tuple(

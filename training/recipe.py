@@ -34,5 +34,8 @@ class Recipe:
     """Number of evaluations without a better score after which tuning ends."""
     bf16: bool = False
     """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""
+    minutes: float = 0
+    """The time budget of the whole run; 0: none. It may leave time for fewer steps. Then `steps` of a published version
+    are those, and the learning rates rise and fall within them."""
     checkpoint_seconds: float = 60.0
     seed: int = 0

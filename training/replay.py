@@ -14,11 +14,14 @@ from pathlib import Path
 from random import Random
 
 from service.model.model import Model
+from service.model.told import Told, part_of, untold
 from training.dataset import Document
 
 SENTENCES = Path(__file__).parent / "replay.jsonl"
 LABELS = Path(__file__).parent / "replay_labels.txt"
 LABELS_MAX = 12
+FIRST_SHARE = 0.8
+"""Of the time, what it takes to ask each text for all labels; then it is asked for a few."""
 KNOWN_TEXTS_MIN = 3
 """The base model knows a label if it finds the label in at least this many texts."""
 
@@ -36,7 +39,7 @@ def broad_labels(path: Path = LABELS) -> list[str]:
 
 
 def label(
-    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, seed: int
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, seed: int, told: Told = untold
 ) -> list[Document]:
     """Documents whose spans are those that the model finds in `texts`. Texts without a label to ask are left out.
 
@@ -45,23 +48,25 @@ def label(
     for some others, drawn with the seed. They are about as many as a project has, so replayed texts look like served
     ones.
     """
-    found = found_labels(model, texts, labels, threshold)
+    found = found_labels(model, texts, labels, threshold, part_of(told, 0, FIRST_SHARE))
     known = known_labels(found)
     drawn = [
         (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
         for text, here in zip(texts, found, strict=True)
     ]
     questions = [(text, asked) for text, asked in drawn if asked]
-    extractions = model.extract_each(questions, threshold)
+    extractions = model.extract_each(questions, threshold, part_of(told, FIRST_SHARE, 1))
     return [
         Document(text, asked, extraction.spans)
         for (text, asked), extraction in zip(questions, extractions, strict=True)
     ]
 
 
-def found_labels(model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> list[set[str]]:
+def found_labels(
+    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, told: Told = untold
+) -> list[set[str]]:
     """The labels that the model finds in each text."""
-    return [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold)]
+    return [{span.label for span in extraction.spans} for extraction in model.extract(texts, labels, threshold, told)]
 
 
 def known_labels(found: Iterable[set[str]]) -> list[str]:

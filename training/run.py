@@ -10,30 +10,33 @@ import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from shutil import rmtree
 from types import FrameType
 from typing import Any
 
 from service.model.model import Model
+from service.runs.curve import LearningCurve
 from service.runs.run import Outcome
 from service.versions import lineage as lineages
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage, format_of
 from service.versions.names import initial_version, version_of
-from training import calibration, publish, replay
+from training import publish, replay
 from training.account import Account, refuse_unlearnable
+from training.course import Course
 from training.dataset import Document
-from training.folds import CrossValidation, OutOfFold
+from training.folds import CrossValidation
 from training.judge import Verdict
 from training.judging import Champion, Judging
 from training.learn import Learning
 from training.material import Material
+from training.parts import FILE as CURVE_FILE
+from training.parts import Parts, pays
 from training.progress import Reporter
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.split import Split, marks, split
-from training.tune import Stopped, TuningProgress
+from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
+from training.tune import Diverged, Stopped
 
 FOLDS_NAME = "folds"
 """The folder, in the run's own, of what a cross-validation keeps."""
@@ -49,6 +52,8 @@ class TrainingRun:
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model, settings.window_words)
         self.account = Account()
+        self.course = Course(reporter, settings.minutes)
+        self._parts = Parts(settings, self.folder)
         self._stopping = False
 
     def execute(self) -> None:
@@ -62,31 +67,49 @@ class TrainingRun:
         parts = split(documents, self.settings.min_annotations, self.account.notes)
         self.reporter.enter("dataset", "loading the base model")
         model = self._load_base()
+        self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
         learning = Learning(self.settings, model, parts.training)
         self._tell(learning)
         digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
         known = self.shelf.with_digest(digest)
-        if known and self._is_settled(known):
+        if known and self._is_settled(known, parts, material.spare):
             return
-        self.reporter.record(detail="scoring the base model on the tasks that judge")
-        judging = Judging(parts, self.settings.threshold, self.base, self.reporter)
+        judging = Judging(parts, self.settings.threshold, self.base, self.course)
         judging.base(model)
-        replayed = self._replay(learning, material.spare) if known is None or parts.folds else []
-        out_of_fold = self._cross_validate(parts, replayed, digest)
+        self.course.judging = judging.characters
         if known is None:
-            self._tune(learning, parts, replayed, out_of_fold)
+            self._learn(learning, parts, material.spare, digest)
             model = learning.model
         else:
+            self._cross_validate_again(learning, parts, material.spare, digest)
             model = self._load(known.version)
-        self.reporter.enter("judge", "scoring the new version on the tasks that judge")
+        self.reporter.enter("judge", seconds_left=self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.new(model, out_of_fold)
+        judging.new(model, learning.out_of_fold)
+        self._parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
         champion, judged = self._judge(judging)
         if known is None:
             known = self._publish(learning, documents, parts, digest, judging, champion, judged)
-        self._hand_over(known, judging, champion, judged)
+        ending = self._hand_over(known, judging, champion, judged)
+        if ending:
+            del model, learning  # the curve loads models of its own
+            self._measure_curve(parts, material.spare)
+            self._finish(*ending, version=known.version)
+
+    def curve(self) -> LearningCurve:
+        """Measure what more annotated tasks would bring, without a version. Raises what `execute` raises."""
+        signal.signal(signal.SIGTERM, self._stop)
+        material = self._read()
+        parts = split(material.documents, self.settings.min_annotations, self.account.notes)
+        if parts.folds:
+            raise TooFew(
+                f"A learning curve needs {FEWEST_TEXTS} different annotated texts, and at least {FEWEST_JUDGED} spans "
+                f"in the fifth of them that is held out; {len(parts.training)} texts are annotated. Annotate more "
+                "tasks, then try again. Nothing was measured."
+            )
+        return self._curve(parts, material.spare)
 
     def _read(self) -> Material:
         self.reporter.enter("export", "reading the annotations from Label Studio")
@@ -103,13 +126,14 @@ class TrainingRun:
         self.account.write(self.folder)
         refuse_unlearnable(learning.dataset, self.account)
 
-    def _is_settled(self, known: Lineage) -> bool:
+    def _is_settled(self, known: Lineage, parts: Split, spare: Sequence[str]) -> bool:
         """Whether a version that was made from exactly these annotations leaves nothing to do; then the run ends."""
         if known.run != self.reporter.run.id:
             message = f"Nothing new: version {known.version} was made from exactly these annotations."
             self._finish("nothing new", message, version=known.version)
         elif version_of(self.shelf.champion()) == known.version:
             # The run was killed after its version went live. The version must not be judged against itself.
+            self._measure_curve(parts, spare)
             self._finish("promoted", f"Version {known.version} serves. {known.reason}", version=known.version)
         elif self.shelf.was_taken_back(known.version):
             message = (
@@ -125,44 +149,30 @@ class TrainingRun:
         """Load a published version by its name or reference."""
         return Model.load(str(self.shelf.fetch(version)), self.settings.device)
 
-    def _replay(self, learning: Learning, spare: Sequence[str]) -> list[Document]:
-        self.reporter.enter("replay", "the base model labels the texts for replay")
-        return learning.replay(spare)
-
-    def _cross_validate(self, parts: Split, replayed: Sequence[Document], digest: str) -> list[OutOfFold]:
-        """What models found in documents that they have not learnt from, if no document is held out."""
+    def _folds(self, parts: Split, digest: str) -> CrossValidation | None:
+        """How models judge that have not learnt from a document, if no document is held out."""
         if not parts.folds:
-            return []
+            return None
         self.account.notes.append(parts.told)
-        self.reporter.enter("tune", f"{len(parts.folds)} models judge by the folds that they do not learn from")
-        folds = CrossValidation(self.settings, parts.folds, self.folder / FOLDS_NAME, digest, self._load_base)
-        return folds.run(replayed, partial(self._tell_step, folds=len(parts.folds)), lambda: self._stopping)
+        return CrossValidation(parts.folds, self._load_base, self.settings.threshold, self.folder / FOLDS_NAME, digest)
 
-    def _tune(
-        self, learning: Learning, parts: Split, replayed: Sequence[Document], out_of_fold: Sequence[OutOfFold]
-    ) -> None:
-        if not parts.folds:
-            self.reporter.enter("tune", f"{len(parts.training)} tasks, {len(replayed)} texts replayed")
-        learning.tune(
-            replayed,
+    def _learn(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
+        learning.learn(
+            spare,
             parts.validation,
-            report=lambda progress: self._tell_step(len(parts.folds), progress, len(parts.folds)),
+            folds=self._folds(parts, digest),
+            listener=self.course,
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
-        self.reporter.record(detail="choosing how long the windows over long texts are")
-        learning.fit_windows(parts.validation)
-        self.account.notes += learning.windows
-        self.reporter.record(detail="choosing what scores mean and from which probability on spans are taken")
-        found = [one.uncalibrated for one in out_of_fold] or calibration.find(learning.model, parts.validation)
-        self.account.notes.append(learning.fit_calibration(found).why)
+        self.account.notes += [*learning.shortened, *learning.windows]
+        self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
-    def _tell_step(self, done: int, progress: TuningProgress, folds: int) -> None:
-        """Tell a step of the tuning before which `done` of the folds were tuned; after the last comes the version."""
-        tuned = "" if not folds else f"fold {done + 1} of {folds}: " if done < folds else "the version itself: "
-        best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
-        detail = f"{tuned}step {progress.step} of {progress.steps}, loss {progress.loss:.2f}{best}"
-        self.reporter.within((done + progress.step / progress.steps) / (folds + 1), detail)
+    def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
+        """Find again what judges a version that was published before the run was killed."""
+        folds = self._folds(parts, digest)
+        if folds:
+            learning.cross_validate(spare, folds, self.course, lambda: self._stopping)
 
     def _judge(self, judging: Judging) -> tuple[str, Verdict]:
         """Compare the new version with the live one. Returns that one's version or reference, and the verdict."""
@@ -182,8 +192,11 @@ class TrainingRun:
         champion: str,
         judged: Verdict,
     ) -> Lineage:
-        self.reporter.enter("publish", "writing the new version into the store")
+        self.reporter.enter("publish")
         labels = sorted({label for document in documents for label in document.labels})
+        told = self.reporter.part("the new version reads sentences by which a pod checks it", 0.0, 0.4)
+        sentences = replay.sentences("guard")
+        canaries = publish.canaries(learning.model, sentences, labels, self.settings.threshold, told)
         lineage = Lineage(
             format=format_of(learning.model.reading, learning.model.calibration),
             version=publish.name(self.reporter.run.started, digest),
@@ -208,13 +221,19 @@ class TrainingRun:
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
-            canaries=publish.canaries(learning.model, replay.sentences("guard"), labels, self.settings.threshold),
+            canaries=canaries,
         )
+        self.reporter.part("writing the new version into the store", 0.4, 1.0)
         self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
         return lineage
 
-    def _hand_over(self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict) -> None:
-        """Hand a better version over for serving. If the live version has changed meanwhile, judge again."""
+    def _hand_over(
+        self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict
+    ) -> tuple[Outcome, str] | None:
+        """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
+
+        Returns how the run ends, and why; None if that is left to the backend, which rolls the version out.
+        """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
             self.reporter.enter("rollout", "making the new version live")
@@ -225,17 +244,36 @@ class TrainingRun:
                 champion, judged = self._judge(judging)
                 continue
             if is_live:
-                message = f"Version {lineage.version} serves. {judged.reason}"
-                self._finish("promoted", message, version=lineage.version)
-            else:
-                self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
+                return "promoted", f"Version {lineage.version} serves. {judged.reason}"
+            self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
+            return None
+        return "held", f"Version {lineage.version} was published but does not serve. {judged.reason}"
+
+    def _measure_curve(self, parts: Split, spare: Sequence[str]) -> None:
+        """Measure what more tasks would bring. The version does not wait for it: its fate is decided."""
+        documents = [*parts.training, *parts.validation, *parts.held_out]
+        annotated = len({(document.project, document.task) for document in documents})
+        if parts.folds or not self._parts.begun or not pays(self.settings, annotated):
             return
-        message = f"Version {lineage.version} was published but does not serve. {judged.reason}"
-        self._finish("held", message, version=lineage.version)
+        try:
+            found = self._curve(parts, spare)
+        except Diverged:
+            self.account.notes.append(
+                "What more tasks would bring was not measured: the loss of a tuning on a part of the tasks was not "
+                "finite. The version is not affected."
+            )
+            return
+        self.account.notes.append(found.message)
+        self.reporter.record(curve=found)
+
+    def _curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
+        self.reporter.enter("curve", "measuring what more annotated tasks would bring")
+        return self._parts.curve(parts, spare, self.reporter.within, lambda: self._stopping)
 
     def _finish(self, outcome: Outcome, message: str, version: str) -> None:
         """Record the outcome."""
-        self._leave(message, phase="done", percent=100, detail="", rollout="", outcome=outcome, version=version)
+        ended = {"phase": "done", "percent": 100, "detail": "", "seconds_left": None, "rollout": ""}
+        self._leave(message, **ended, outcome=outcome, version=version)
 
     def _leave(self, message: str, **facts: Any) -> None:
         """Record the result, then delete the exports and checkpoints.
@@ -243,7 +281,7 @@ class TrainingRun:
         Of the users' texts only the excerpts around spans that were left out stay.
         """
         self.reporter.record(message=self.account.told(message), **facts)
-        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*")]:
+        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*"), *self.folder.glob(CURVE_FILE)]:
             path.unlink()
         rmtree(self.folder / FOLDS_NAME, ignore_errors=True)
 

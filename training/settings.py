@@ -31,6 +31,8 @@ class TrainingSettings(
 
     steps: int = Field(0, ge=0)
     """Maximum of optimizer steps; 0: 200 to 300, depending on the number of examples."""
+    minutes: float = Field(0, ge=0)
+    """About how many minutes a run takes at most, by having fewer steps; 0: as many as all steps take."""
     batch_size: int = Field(16, ge=2)
     """Examples per step, including replayed ones."""
     encoder_rate: float = Field(0, ge=0)
@@ -46,6 +48,11 @@ class TrainingSettings(
     replay_limit: int = Field(400, ge=0)
     """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
 
+    curve: bool = True
+    """Whether a run of 100 annotated tasks or more measures what further tasks would bring, once its version is live
+    or held. It tunes on a quarter, a half and three quarters of the tasks: at most 1.5 times as long again. A run with
+    a time budget does not."""
+
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.
 
@@ -55,6 +62,7 @@ class TrainingSettings(
         scale = (768 / width) ** 3
         return Recipe(
             steps=self.steps or max(200, min(300, 2 * examples)),
+            minutes=self.minutes,
             batch_size=self.batch_size,
             encoder_rate=self.encoder_rate or 2e-5 * scale,
             head_rate=self.head_rate or 1e-4 * scale,

@@ -70,6 +70,13 @@ def split(documents: Sequence[Document], wanted: int, notes: Sequence[str] = ())
     return Split(training, validation, held_out, [])
 
 
+def learnable(documents: Sequence[Document]) -> Split:
+    """The documents divided as a run divides those that it does not hold out: where they are few, into folds."""
+    if len(_texts(documents)) < FEWEST_TEXTS:
+        return Split(list(documents), [], [], _folds(documents))
+    return Split(*divide(documents), [], [])
+
+
 def spans(documents: Iterable[Document]) -> int:
     """The number of annotated spans."""
     return sum(len(document.spans) for document in documents)

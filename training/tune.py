@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -46,6 +46,14 @@ WORDS_PER_LABEL = 3
 """Examples go through the network together while the longest has at most 1.5 times the shortest's words and 16."""
 
 
+FEWEST_STEPS = 50
+"""A time budget leaves a tuning at least so many steps: with fewer, nothing is learnt."""
+TOLERANCE = 0.1
+"""A tuning that was shortened is shortened again after a restart if it would have so much fewer steps."""
+LAST_STEPS = 20
+"""Steps after the one at which the budget is looked at, at least: the learning rates need some to fall."""
+
+
 class Diverged(RuntimeError):
     """The loss was not finite several steps in a row: nothing of the tuning is worth keeping."""
 
@@ -66,6 +74,7 @@ class TuningProgress:
     loss: float
     best: float
     """Best score on the validation texts so far; -1 before the first evaluation."""
+    evaluations_left: int
 
 
 @dataclass
@@ -73,6 +82,8 @@ class TuningState:
     """What a resumed tuning must know besides weights and optimizer."""
 
     step: int = 0
+    steps: int = 0
+    """The steps that the time budget leaves; 0: those of the recipe."""
     best: float = -1.0
     best_step: int = 0
     stale: int = 0
@@ -83,7 +94,9 @@ class Tuning:
     """One tuning of one model, in place.
 
     `evaluate` scores the model on validation texts (higher is better); `report` hears of every step; `stopping` is
-    asked before every step. `folder` keeps the checkpoints (None: no checkpoints).
+    asked before every step. `last_step` is asked after each step, until it answers, at which step the tuning must
+    end to keep a time budget; its answer can only shorten the tuning. `folder` keeps the checkpoints (None: no
+    checkpoints).
     """
 
     def __init__(
@@ -94,6 +107,7 @@ class Tuning:
         evaluate: Callable[[Model], float] | None = None,
         report: Callable[[TuningProgress], None] = lambda progress: None,
         stopping: Callable[[], bool] = lambda: False,
+        last_step: Callable[[], int | None] = lambda: None,
         folder: Path | None = None,
     ) -> None:
         self.model = model
@@ -101,6 +115,7 @@ class Tuning:
         self.evaluate = evaluate
         self.report = report
         self.stopping = stopping
+        self.last_step = last_step
         self.folder = folder
         self.state = TuningState()
         self.network: torch.nn.Module = model.gliner.model
@@ -124,32 +139,52 @@ class Tuning:
     def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
         self._identity = self._identify(examples, replay)
         self._resume()
-        recipe, state = self.recipe, self.state
+        recipe, state = self.recipe, self.state  # `self.recipe` may get fewer steps
         replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
         new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
         old = Shuffled(replay, replayed, recipe.seed + 1)
-        due = _evaluations(recipe)
+        is_fitted = False
         self._saved = time.monotonic()
-        while state.step < recipe.steps and state.stale < recipe.patience:
+        while state.step < self.recipe.steps and state.stale < recipe.patience:
             if self.stopping():
                 self._save()
-                raise Stopped(f"stopped after step {state.step} of {recipe.steps}; a restart goes on from there")
+                raise Stopped(f"stopped after step {state.step} of {self.recipe.steps}; a restart goes on from there")
             batch = new.take(state.step) + old.take(state.step)
             with metrics.STEP_SECONDS.time():
                 loss = self._step(batch)
             metrics.stepped(len(batch), loss)
             state.step += 1
-            if self.evaluate and state.step in due:
+            if self.evaluate and state.step in _evaluations(self.recipe):
                 self.network.eval()
                 self._judge(self.evaluate(self.model))
                 self._save()
-            elif state.step == recipe.steps or self._wants_checkpoint():
+            elif state.step == self.recipe.steps or self._wants_checkpoint():
                 self._save()
-            self.report(TuningProgress(state.step, recipe.steps, loss, state.best))
+            self.report(TuningProgress(state.step, self.recipe.steps, loss, state.best, self._evaluations_left))
+            is_fitted = is_fitted or self._fit()
         if self._best is not None:
             self.network.load_state_dict(self._best)
         self.model.gliner.eval()
         return state
+
+    @property
+    def _evaluations_left(self) -> int:
+        return sum(at > self.state.step for at in _evaluations(self.recipe)) if self.evaluate else 0
+
+    def _fit(self) -> bool:
+        """Let the tuning end earlier if its time budget needs that. Returns whether the answer is known.
+
+        A resumed tuning keeps the steps that its checkpoint has, and so its rates, unless it lost much time.
+        """
+        end = self.last_step()
+        if end is None:
+            return False
+        end = max(end, FEWEST_STEPS, self.state.step + LAST_STEPS)
+        if end < self.recipe.steps * (1 - TOLERANCE if self.state.steps else 1):
+            self.state.steps = end
+            self.recipe = replace(self.recipe, steps=end)
+            log.info("the time budget leaves %d steps", end)
+        return True
 
     def _identify(self, *parts: Sequence[Example]) -> str:
         """What is tuned, how and on what: only a tuning of the same may go on from a checkpoint."""
@@ -206,6 +241,7 @@ class Tuning:
 
     def _judge(self, score: float) -> None:
         state = self.state
+        log.info("step %d: F1 on validation %.3f, best before %.3f", state.step, score, max(state.best, 0.0))
         if score > state.best:
             state.best, state.best_step, state.stale = score, state.step, 0
             self._best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
@@ -238,6 +274,7 @@ class Tuning:
             log.warning("the checkpoint is of another tuning (other examples, recipe or processor): it is not used")
             return
         self.state = TuningState(**found.state)
+        self.recipe = replace(self.recipe, steps=self.state.steps or self.recipe.steps)
         log.info("tuning goes on from step %d", self.state.step)
         self.network.load_state_dict(_named(found.tensors, "model."))
         self._best = _named(found.tensors, "best.") or None

@@ -42,4 +42,4 @@ def leave(run: Run, path: Path) -> None:
 
 def _without_labels(run: Run) -> Run:
     scores = {name: score.model_copy(update={"per_label": {}, "support": {}}) for name, score in run.scores.items()}
-    return run.model_copy(update={"scores": scores})
+    return run.model_copy(update={"scores": scores, "curve": None})

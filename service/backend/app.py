@@ -155,6 +155,7 @@ async def job_status(request: Request) -> Response:
             "percent": run.percent,
             "detail": run.detail,
             "waits": run.waits,
+            "seconds_left": None if run.ended else run.seconds_left,
             "error": run.message if run.outcome == "failed" else None,
             "message": run.message,
             "version": run.version,

@@ -35,6 +35,7 @@ from service.model.scripts import COMMON, script_of
 from service.model.spans import Extraction, Span, decide
 from service.model.splitter import Splitter
 from service.model.subtokens import Subtokens
+from service.model.told import Told, untold
 from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, Zone, windows, zones
 from service.model.words import Splitting, Words, split
 
@@ -271,11 +272,15 @@ class Model:
         """Sub-tokens, with padding, of one batch of windows with these numbers of sub-tokens."""
         return self.runner.cost(tokens)
 
-    def extract(self, texts: Sequence[str], labels: Sequence[str], threshold: float | None) -> list[Extraction]:
+    def extract(
+        self, texts: Sequence[str], labels: Sequence[str], threshold: float | None, told: Told = untold
+    ) -> list[Extraction]:
         """The spans of every text, in order, as a request to the extractor returns them."""
-        return self.extract_each([(text, labels) for text in texts], threshold)
+        return self.extract_each([(text, labels) for text in texts], threshold, told)
 
-    def extract_each(self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float | None) -> list[Extraction]:
+    def extract_each(
+        self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float | None, told: Told = untold
+    ) -> list[Extraction]:
         """The spans of every (text, labels) pair, in order, decoded as the version does. A text not read has none.
 
         `threshold` is the lowest probability of a span; None for the thresholds of the version. The certainty takes no
@@ -283,11 +288,15 @@ class Model:
         """
         overlap = self.reading.overlap
         decisive = self.calibration.decision(threshold)
-        candidates = self.candidates(questions, threshold, decisive.keeps_overlaps(overlap))
+        candidates = self.candidates(questions, threshold, decisive.keeps_overlaps(overlap), told)
         return [decide(spans, *decisive, overlap) for spans in candidates]
 
     def candidates(
-        self, questions: Sequence[tuple[str, Sequence[str]]], threshold: float | None, keeps_overlaps: bool
+        self,
+        questions: Sequence[tuple[str, Sequence[str]]],
+        threshold: float | None,
+        keeps_overlaps: bool,
+        told: Told = untold,
     ) -> list[list[Span]]:
         """The candidate spans of every (text, labels) pair, in order, above SCORE_FLOOR or the threshold, the lower
         one; for None the version's thresholds count. A text not read has none.
@@ -302,9 +311,12 @@ class Model:
                 indexed += [(index, window) for window in own]
         candidates: list[list[Span]] = [[] for _ in questions]
         indexed.sort(key=lambda entry: entry[1].tokens)
+        read, whole = 0, sum(window.tokens for _, window in indexed)
         for batch in self._batches(indexed):
             for (index, _), spans in zip(batch, self.run([window for _, window in batch]), strict=True):
                 candidates[index].extend(spans)
+            read += sum(window.tokens for _, window in batch)
+            told(read / whole)
         return candidates
 
     def _batches(self, indexed: Sequence[tuple[int, Window]]) -> Iterator[Sequence[tuple[int, Window]]]:

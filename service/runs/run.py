@@ -10,12 +10,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from service import __version__
+from service.runs.curve import LearningCurve
 from service.versions.lineage import Score
 from service.versions.names import initial_version
 
-PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done")
+PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done")
 
-Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "done"]
+Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done"]
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
 """How a run ended. It never changes again."""
 
@@ -68,6 +69,10 @@ class Run(BaseModel):
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None
+    worked: float = 0
+    """Seconds that its processes have worked, without the time between them."""
+    seconds_left: float | None = None
+    """About how many seconds it still takes, by its own pace so far; None until that is known, and at the end."""
     message: str = ""
     version: str = ""
     reference: str = ""
@@ -76,6 +81,8 @@ class Run(BaseModel):
     """The version it was judged against: its name, on a cluster its reference; empty for the initial model."""
     scores: dict[str, Score] = {}
     """By model, base, champion and new; and `guard`, the new version's against the base model's on guard sentences."""
+    curve: LearningCurve | None = None
+    """What more annotated tasks would bring; None if it was not measured."""
     rollout: Literal["", "wanted", "begun"] = ""
     """On a cluster, the rollout of the better version: `wanted` once the run has asked the backend for it, `begun` once
     the backend has begun it. Empty before, afterwards, and on one machine, where the run makes its version live."""
@@ -103,6 +110,16 @@ class Run(BaseModel):
     @property
     def succeeded(self) -> bool:
         return self.outcome in ("promoted", "held", "nothing new")
+
+    @property
+    def time_left(self) -> str:
+        """How long the run still takes, in words; empty while that is not known."""
+        if self.seconds_left is None:
+            return ""
+        hours, minutes = divmod(round(max(self.seconds_left, 0) / 60), 60)
+        if not hours:
+            return f"about {minutes} min left" if minutes else "less than a minute left"
+        return f"about {hours} h {minutes} min left"
 
     @property
     def in_rollout(self) -> bool:

@@ -8,11 +8,13 @@ import pytest
 from service.versions.history import INITIAL
 from service.versions.store import BentoStore
 from tests.support.training_bench import Killed, annotated
+from training import calibration
+from training.course import Course
 from training.dataset import is_held_out
 from training.folds import CrossValidation
 from training.learn import Learning
 from training.progress import Reporter
-from training.run import TrainingRun
+from training.shelf import LocalShelf
 from training.split import FOLDS
 from training.tune import Stopped
 
@@ -61,11 +63,14 @@ def test_progress_says_which_fold_is_learnt(few, monkeypatch):
     told = []
     within = Reporter.within
     monkeypatch.setattr(
-        Reporter, "within", lambda r, share, detail: told.append((share, detail)) or within(r, share, detail)
+        Reporter, "within", lambda r, share, *more: (within(r, share, *more), told.append((share, r.run)))
     )
     few.execute()
-    steps = [(share, detail) for share, detail in told if "step" in detail]
-    assert [share for share, _ in steps] == sorted(share for share, _ in steps)
+    steps = [(share, run.detail) for share, run in told if "step" in run.detail]
+    percents = [run.percent for _, run in told]
+    assert percents == sorted(percents)
+    left = [run.seconds_left for _, run in told if "step" in run.detail][19:]
+    assert left[0] > left[-1] >= 0
     assert steps[0][1].startswith("fold 1 of 5: step 1 of 15")
     assert any(detail.startswith("fold 5 of 5: step 15") for _, detail in steps)
     assert steps[-1] == (1.0, steps[-1][1])
@@ -96,24 +101,24 @@ def test_a_run_killed_between_folds_repeats_none_and_ends_as_if_it_had_not_been(
 
 
 def test_sigterm_while_a_fold_is_learnt_saves_and_a_restart_goes_on_from_there(few, monkeypatch):
-    tell, steps = TrainingRun._tell_step, []
+    tell, steps = Course.stepped, []
 
-    def terminate(self, done, progress, folds):
-        steps.append((done, progress.step))
-        if steps[-1] == (1, 5):
+    def terminate(self, progress):
+        steps.append(progress.step)
+        if len(steps) == 15 + 5:
             os.kill(os.getpid(), signal.SIGTERM)
-        tell(self, done, progress, folds)
+        tell(self, progress)
 
-    monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
+    monkeypatch.setattr(Course, "stepped", terminate)
     with pytest.raises(Stopped, match="step 5 of 15"):
         few.execute()
     assert few.execute().outcome == "promoted"
-    assert steps == [(part, step) for part in range(FOLDS + 1) for step in range(1, 16)]
+    assert steps == [*range(1, 16)] * (FOLDS + 1)
 
 
 def test_nothing_of_the_users_texts_is_kept_with_the_folds(few, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(TrainingRun, "_tune", lambda *facts: (_ for _ in ()).throw(Killed()))
+        patched.setattr(Learning, "fit_windows", lambda *facts: (_ for _ in ()).throw(Killed()))
         with pytest.raises(Killed):
             few.execute()
     kept = list((few.runs.work("run-1") / "folds").iterdir())
@@ -133,3 +138,32 @@ def test_a_later_run_judges_a_version_of_few_tasks_by_texts_that_it_has_not_lear
     assert f"F1 on the {left} held-out texts that the live version has not learnt from" in run.message
     assert sum(run.scores["champion"].support.values()) == left
     assert BentoStore(few.settings.folder).get(run.version).learnt == ()
+
+
+def test_a_time_budget_is_shared_by_the_folds_and_the_version(bench, studio):
+    studio.projects[1].export = annotated(FEW)
+    one = bench(steps=80, minutes=0.001)
+    run = one.execute()
+    assert "Because of the time budget of 0.001 minutes the tuning had 50 of 80 steps." in run.message
+    assert one.store.get(run.version).recipe["steps"] == 50
+
+
+def test_a_version_that_was_published_before_its_run_was_killed_is_judged_by_the_same_folds(few, learnt, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalShelf, "hand_over", lambda *facts: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            few.execute()
+    scores = few.store.versions()[0].scores
+    run = few.execute()
+    assert len(learnt) == FOLDS + 1, "nothing is learnt again"
+    assert (run.outcome, run.scores["new"]) == ("promoted", scores["new"])
+
+
+def test_what_the_scores_of_a_version_of_few_tasks_mean_is_fitted_on_what_the_folds_find(few, monkeypatch):
+    monkeypatch.setattr(calibration, "FEWEST", 5)
+    run = few.execute()
+    lineage = few.store.get(run.version)
+    assert (lineage.calibrated.texts, lineage.format) == (FEW, 3)
+    assert lineage.calibrated.calibration.offsets
+    assert f"on {FEW} texts, each read by a model that did not learn from it" in run.message
+    assert lineage.scores["new"].on == "out_of_fold"

@@ -14,7 +14,8 @@ class Oracle:
     def __init__(self, found):
         self.found = found
 
-    def extract(self, texts, labels, threshold):
+    def extract(self, texts, labels, threshold, told):
+        told(1.0)
         return [Extraction(tuple(s for s in self.found.get(text, ()) if s.label in labels), 1.0) for text in texts]
 
 

@@ -5,9 +5,11 @@ import pytest
 from service.model.calibration import Calibration
 from service.model.reading import Reading
 from service.model.spans import Extraction, Span, decide
+from service.model.told import untold
 from service.runs.files import Runs
 from service.runs.run import Run
 from training import replay
+from training.course import Course
 from training.dataset import Document, is_held_out
 from training.folds import OutOfFold
 from training.judging import Champion, Judging
@@ -24,11 +26,11 @@ class Knows:
     def __init__(self, known):
         self.known = known
 
-    def candidates(self, questions, threshold, keeps_overlaps):
+    def candidates(self, questions, threshold, keeps_overlaps, told=untold):
         numbers = [int(text.split()[-1]) for text, _ in questions]
         return [[Span(0, 4, "a", 0.9)] if number < self.known else [] for number in numbers]
 
-    def extract(self, texts, labels, threshold):
+    def extract(self, texts, labels, threshold, told):
         found = self.candidates([(text, labels) for text in texts], threshold, False)
         return [decide(spans, threshold) for spans in found]
 
@@ -44,7 +46,7 @@ def judging(tmp_path, monkeypatch):
     def make(count, base, new):
         parts = split(documents(count), 10)
         reporter = Reporter(Runs(tmp_path), Run(id="run-1", projects=(1,), phase="judge"), bar=False)
-        made = Judging(parts, 0.5, "tiny-123456", reporter)
+        made = Judging(parts, 0.5, "tiny-123456", Course(reporter, 0))
         made.base(Knows(base))
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []

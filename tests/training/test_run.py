@@ -16,6 +16,7 @@ from tests.support.studio import StudioProject
 from tests.support.training_bench import CONFIG, TASKS, Killed, annotated
 from training.account import Unlearnable
 from training.annotations import ExportFailed
+from training.course import Course
 from training.dataset import is_for_validation, is_held_out
 from training.learn import Learning
 from training.lengths import choose
@@ -105,13 +106,48 @@ def test_spans_that_could_not_be_used_are_reported(bench, studio):
     assert "1 × the span lies outside of the text" in run.message
 
 
+def test_a_time_budget_shortens_the_tuning_and_the_message_and_the_lineage_say_so(bench):
+    one = bench(steps=80, minutes=0.001)
+    run = one.execute()
+    assert "Because of the time budget of 0.001 minutes the tuning had 50 of 80 steps." in run.message
+    recipe = one.store.get(run.version).recipe
+    assert (recipe["steps"], recipe["minutes"]) == (50, 0.001)
+
+
+def test_a_time_budget_that_suffices_changes_nothing(bench):
+    one = bench(steps=40, minutes=600)
+    run = one.execute()
+    assert "time budget" not in run.message
+    assert one.store.get(run.version).recipe["steps"] == 40
+
+
+def test_every_phase_of_a_run_tells_how_much_of_it_is_done_and_its_time_left_is_told_and_never_negative(
+    bench, monkeypatch
+):
+    one = bench(steps=40)
+    told, update = [], Reporter._update
+    monkeypatch.setattr(
+        Reporter, "_update", lambda reporter, **facts: (update(reporter, **facts), told.append(reporter.run))
+    )
+    one.execute()
+    percents = [run.percent for run in told]
+    assert percents == sorted(percents)
+    for phase in ("dataset", "replay", "tune", "judge", "publish"):
+        assert len({run.percent for run in told if run.phase == phase}) >= 2, phase
+    left = [run.seconds_left for run in told if run.seconds_left is not None]
+    assert min(left) >= 0
+    assert {run.phase for run in told if run.seconds_left is not None} == {"tune", "judge"}
+    assert told[-1].seconds_left is None
+    assert any("(smoothed)" in run.detail for run in told)
+
+
 @pytest.mark.parametrize("phase", ["export", "replay", "tune", "judge", "publish", "rollout"])
 def test_a_run_killed_in_any_phase_and_resumed_ends_as_if_it_had_not_been(bench, monkeypatch, phase):
     one = bench()
     enter = Reporter.enter
 
-    def kill(self, at, detail=""):
-        enter(self, at, detail)
+    def kill(self, at, *told, **more):
+        enter(self, at, *told, **more)
         if at == phase:
             raise Killed
 
@@ -215,15 +251,15 @@ def test_a_run_in_rollout_is_judged_again_against_what_is_live_by_then(bench, mo
 
 def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monkeypatch):
     one = bench()
-    tell, steps = TrainingRun._tell_step, []
+    tuned, steps = Course.stepped, []
 
-    def terminate(self, done, progress, folds):
+    def terminate(self, progress):
         steps.append(progress.step)
         if progress.step == 5:
             os.kill(os.getpid(), signal.SIGTERM)
-        tell(self, done, progress, folds)
+        tuned(self, progress)
 
-    monkeypatch.setattr(TrainingRun, "_tell_step", terminate)
+    monkeypatch.setattr(Course, "stepped", terminate)
     with pytest.raises(Stopped, match="step 5 of 15"):
         one.execute()
     assert not one.runs.get("run-1").ended
@@ -234,17 +270,17 @@ def test_sigterm_while_tuning_saves_and_a_restart_goes_on_from_there(bench, monk
 
 def test_sigterm_after_the_last_step_ends_the_run_before_it_judges(bench, monkeypatch):
     one = bench(steps=4)
-    tune, tell, steps = Learning.tune, TrainingRun._tell_step, []
+    tune, tuned, steps = Learning.tune, Course.stepped, []
 
-    def note(self, done, progress, folds):
+    def note(self, progress):
         steps.append(progress.step)
-        tell(self, done, progress, folds)
+        tuned(self, progress)
 
     def terminated(self, *args, **facts):
         tune(self, *args, **facts)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(TrainingRun, "_tell_step", note)
+    monkeypatch.setattr(Course, "stepped", note)
     with monkeypatch.context() as patched:
         patched.setattr(Learning, "tune", terminated)
         with pytest.raises(Stopped, match="after the tuning"):
@@ -290,8 +326,8 @@ def test_without_validation_texts_tuning_goes_to_its_end(bench, studio):
     one = bench(steps=60)
     steps = []
     run = one.prepare()
-    tell = run._tell_step
-    run._tell_step = lambda done, progress, folds: (steps.append(progress.step), tell(done, progress, folds))
+    report = run.course.stepped
+    run.course.stepped = lambda progress: (steps.append(progress.step), report(progress))
     run.execute()
     assert steps[-1] == 60
     assert one.runs.get("run-1").scores["new"].f1 > 0
@@ -420,7 +456,9 @@ def test_a_held_out_text_is_not_replayed_before_it_is_annotated(bench, studio, m
     studio.projects[1].unannotated = [{"id": 900 + n, "data": {"text": text}} for n, text in enumerate(texts)]
     replayed = []
     keep = Learning.replay
-    monkeypatch.setattr(Learning, "replay", lambda learning, spare: replayed.extend(spare) or keep(learning, spare))
+    monkeypatch.setattr(
+        Learning, "replay", lambda learning, spare, told: replayed.extend(spare) or keep(learning, spare)
+    )
     bench(steps=2).execute()
     assert sorted(replayed) == sorted(text for text in texts if not is_held_out(text))
 
@@ -464,7 +502,9 @@ def test_texts_at_addresses_are_fetched_for_a_run_and_those_that_are_not_are_cou
         one = bench(text_hosts="127.0.0.1", steps=2)
         details = []
         within = Reporter.within
-        monkeypatch.setattr(Reporter, "within", lambda r, share, told: details.append(told) or within(r, share, told))
+        monkeypatch.setattr(
+            Reporter, "within", lambda r, share, told, *left: details.append(told) or within(r, share, told, *left)
+        )
         run = one.execute()
     assert sum(one.store.get(run.version).tasks.values()) == 58
     assert "2 × a task was not read: its text at 127.0.0.1 cannot be fetched (404)" in run.message

@@ -17,12 +17,20 @@ from tests.support.studio import LABEL_CONFIG
 def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome(client):
     runs = client.app.state.supervisor.runs
     lock = runs.acquire("run-a")  # as its process would: a run without one has died
-    runs.save(Run(id="run-a", projects=(1,), why="Start Training", phase="tune", percent=40, detail="step 7 of 10"))
+    tuning = Run(id="run-a", projects=(1,), why="Start Training", phase="tune", percent=40, detail="step 7 of 10")
+    runs.save(tuning.model_copy(update={"seconds_left": 400.0}))
     runs.save(Run(id="run-b", projects=(1,), outcome="held", message="Not better: the live version stays."))
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")
     assert client.app.state.supervisor.extractor.version in page.text
-    for shown in ("run-a", "step 7 of 10", 'value="40', "run-b", "Not better: the live version stays."):
+    for shown in (
+        "run-a",
+        "step 7 of 10",
+        "about 7 min left",
+        'value="40',
+        "run-b",
+        "Not better: the live version stays.",
+    ):
         assert shown in page.text
     fragment = client.get("/?fragment").text
     assert "run-a" in fragment

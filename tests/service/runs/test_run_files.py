@@ -16,6 +16,21 @@ from service.runs.run import Run, id_of
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, ""),
+        (-5, "less than a minute left"),
+        (29, "less than a minute left"),
+        (200, "about 3 min left"),
+        (3590, "about 1 h 0 min left"),
+        (9000, "about 2 h 30 min left"),
+    ],
+)
+def test_the_time_that_a_run_still_takes_is_told_in_words_once_it_is_known(seconds, told):
+    assert Run(id="run-1", projects=(1,), seconds_left=seconds).time_left == told
+
+
 @pytest.fixture
 def runs(tmp_path):
     return Runs(tmp_path)

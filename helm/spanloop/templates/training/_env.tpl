@@ -16,6 +16,8 @@
   value: /dev/termination-log
 - name: SPANLOOP_STEPS
   value: {{ int .Values.training.steps | quote }}
+- name: SPANLOOP_MINUTES
+  value: {{ .Values.training.minutes | quote }}
 - name: SPANLOOP_BATCH_SIZE
   value: {{ int .Values.training.batchSize | quote }}
 - name: SPANLOOP_MIN_ANNOTATIONS

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import random
+import signal
+
+import pytest
+from typer.testing import CliRunner
+
+from service.model.spans import Span
+from service.runs.files import Runs
+from service.runs.run import Run
+from service.versions.history import LiveFile
+from tests.support import tiny
+from tests.support.studio import KEY, StudioProject
+from training import replay
+from training.__main__ import app
+from training.dataset import Document
+from training.learn import Learning
+from training.parts import Parts, nested
+from training.progress import Reporter
+from training.run import TrainingRun
+from training.settings import TrainingSettings
+from training.shelf import LocalShelf
+from training.split import TooFew
+from training.tune import Stopped
+
+CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
+<Text name="text" value="$text"/></View>"""
+RATES = {"steps": 15, "batch_size": 8, "head_rate": 4e-3, "encoder_rate": 4e-3}
+
+
+def texts(count):
+    """Texts in which only people are marked, with the name's place. The tiny model also finds cities."""
+    draw = random.Random(1)
+    for number in range(count):
+        name = draw.choice(tiny.PEOPLE)
+        text = f"{number} the {draw.choice(['old', 'new'])} house where {name} lives in {draw.choice(tiny.CITIES)}"
+        yield text, text.index(name), text.index(name) + len(name)
+
+
+def documents(count):
+    return [
+        Document(text, ("city", "person"), (Span(start, end, "person", 1.0),), 1, number)
+        for number, (text, start, end) in enumerate(texts(count))
+    ]
+
+
+def task(number, text, start, end):
+    value = {"start": start, "end": end, "text": text[start:end], "labels": ["person"]}
+    result = [{"id": "r", "from_name": "label", "to_name": "text", "type": "labels", "value": value}]
+    annotation = {"id": 100 + number, "result": result, "was_cancelled": False, "ground_truth": False}
+    return {"id": number, "data": {"text": text}, "annotations": [annotation]}
+
+
+@pytest.fixture(autouse=True)
+def _few_texts_for_replay(monkeypatch):
+    few = {"train": ["Alice met Bob", "Acme and Globex", "Carol met Acme"], "guard": ["Alice met Bob"]}
+    monkeypatch.setattr(replay, "sentences", few.__getitem__)
+    monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "city", "company"])
+
+
+@pytest.fixture
+def learnt_from(monkeypatch):
+    """The number of documents of each learning so far."""
+    sizes = []
+    original = Learning.learn
+
+    def learn(self, *arguments, **options):
+        sizes.append(self.documents)
+        original(self, *arguments, **options)
+
+    monkeypatch.setattr(Learning, "learn", learn)
+    return sizes
+
+
+@pytest.fixture
+def parts(tmp_path, model_folder):
+    settings = TrainingSettings(model=str(model_folder), home=tmp_path / "home", **RATES)
+    return lambda: Parts(settings, tmp_path)
+
+
+def measure(parts, stopping=lambda: False):
+    told = []
+    points = parts.measure(
+        documents(40), documents(50)[40:], [], tell=lambda share, detail: told.append(share), stopping=stopping
+    )
+    return points, told
+
+
+def test_a_larger_part_holds_the_smaller_ones_whatever_the_order_of_the_tasks():
+    some = documents(40)
+    assert nested(some) == nested(some[::-1])
+    assert nested(some)[:10] == nested(nested(some)[:20])[:10]
+
+
+def test_points_of_the_base_model_and_of_growing_parts_are_scored_on_the_same_documents(parts, learnt_from):
+    points, told = measure(parts())
+    assert [point.tasks for point in points] == [0, 12, 25, 38, 50]
+    assert {len(point.tallies) for point in points} == {10}
+    assert learnt_from == [10, 20, 30, 40]
+    assert told == [0, 0.25, 0.5, 0.75]
+
+
+def test_a_part_that_has_been_scored_is_not_learnt_again(parts, learnt_from):
+    with pytest.raises(Stopped):
+        measure(parts(), stopping=lambda: len(learnt_from) > 2)
+    again, _ = measure(parts())
+    assert learnt_from == [10, 20, 30, 30, 40]
+    assert measure(parts()) == (again, [])
+
+
+class ARun:
+    """A run on 120 annotated tasks of a Label Studio."""
+
+    def __init__(self, tmp_path, model_folder, studio, **overrides):
+        facts = {"model": str(model_folder), "home": tmp_path / "home", "label_studio_url": studio.url}
+        self.settings = TrainingSettings(**{**facts, "label_studio_api_key": KEY, **RATES, **overrides})
+        self.runs = Runs(self.settings.folder)
+        self.live = LiveFile(self.settings.folder)
+        self.runs.save(Run(id="run-1", projects=(1,)))
+
+    def prepare(self):
+        reporter = Reporter(self.runs, self.runs.get("run-1"), bar=False)
+        return TrainingRun(self.settings, reporter, LocalShelf(self.settings.folder))
+
+    def execute(self):
+        self.prepare().execute()
+        return self.runs.get("run-1")
+
+
+@pytest.fixture
+def a_run(tmp_path, model_folder, studio, bento_store):
+    studio.projects[1] = StudioProject(label_config=CONFIG, export=[task(n, *one) for n, one in enumerate(texts(120))])
+    before = signal.getsignal(signal.SIGTERM)
+    yield lambda **overrides: ARun(tmp_path, model_folder, studio, **overrides)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_has_when_it_is_killed(
+    a_run, learnt_from, monkeypatch
+):
+    one = a_run()
+    seen = []
+    original = Learning.learn
+
+    def killed(self, *arguments, **options):
+        seen.append(one.live.read().live)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        original(self, *arguments, **options)
+
+    monkeypatch.setattr(Learning, "learn", killed)
+    with pytest.raises(KeyboardInterrupt):
+        one.execute()
+    version = one.live.read().live
+    assert seen[0] != version == seen[1]  # the version serves before the first part is learnt from
+    assert one.runs.get("run-1").outcome is None
+    run = one.execute()
+    assert (run.outcome, run.version, run.percent) == ("promoted", version, 100)
+    assert [point.tasks for point in run.curve.points] == [0, 30, 60, 90, 120]
+    assert run.curve.points[-1].f1 == run.scores["new"].f1
+    assert run.curve.message in run.message
+    assert len(learnt_from) == 4  # all tasks, then three parts, none of them twice
+    assert not list(one.runs.work("run-1").glob("curve*"))
+
+
+def test_a_run_measures_no_curve_where_it_is_switched_off(a_run, learnt_from):
+    run = a_run(curve=False).execute()
+    assert (run.curve, len(learnt_from)) == (None, 1)
+
+
+def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_a_run_knows_it(
+    a_run, monkeypatch, learnt_from, studio
+):
+    one = a_run()
+    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    for name, value in {**facts, "label_studio_api_key": KEY}.items():
+        monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
+    told = CliRunner().invoke(app, ["curve", "--project", "1"])
+    assert told.exit_code == 0, told.output
+    assert "120 annotated tasks: F1" in told.output
+    assert "50 more annotated tasks would change F1" in told.output.replace("\n", " ")
+    assert len(learnt_from) == 4
+    assert one.live.read().live == ""
+    assert [run.id for run in one.runs.all()] == ["run-1"]
+    assert not list(one.settings.folder.glob("curves/runs/*/project-*"))
+    (measured,) = Runs(one.settings.folder / "curves").all()
+    one.runs.save(measured.model_copy(update={"outcome": "promoted"}))
+    assert CliRunner().invoke(app, ["curve", "--project", "1"]).output == told.output
+    assert len(learnt_from) == 4
+
+
+def test_by_hand_no_curve_is_measured_where_no_tasks_are_held_out(a_run, monkeypatch, learnt_from, studio):
+    one = a_run()
+    studio.projects[1].export = studio.projects[1].export[:60]
+    with pytest.raises(TooFew, match="needs 100 different annotated texts.*60 texts are annotated"):
+        one.prepare().curve()
+    assert learnt_from == []
