@@ -98,7 +98,8 @@ def test_points_of_the_base_model_and_of_growing_parts_are_scored_on_the_same_do
     assert [point.tasks for point in points] == [0, 12, 25, 38, 50]
     assert {len(point.tallies) for point in points} == {10}
     assert learnt_from == [10, 20, 30, 40]
-    assert told == [0, 0.25, 0.5, 0.75]
+    assert told == sorted(told)
+    assert {0, 0.25, 0.5, 0.75, 1} <= set(told)
 
 
 def test_a_part_that_has_been_scored_is_not_learnt_again(parts, learnt_from):
@@ -110,7 +111,7 @@ def test_a_part_that_has_been_scored_is_not_learnt_again(parts, learnt_from):
 
 
 class ARun:
-    """A run on 120 annotated tasks of a Label Studio."""
+    """A run on 170 annotated tasks of a Label Studio: so many that some are held out."""
 
     def __init__(self, tmp_path, model_folder, studio, **overrides):
         facts = {"model": str(model_folder), "home": tmp_path / "home", "label_studio_url": studio.url}
@@ -130,7 +131,7 @@ class ARun:
 
 @pytest.fixture
 def a_run(tmp_path, model_folder, studio, bento_store):
-    studio.projects[1] = StudioProject(label_config=CONFIG, export=[task(n, *one) for n, one in enumerate(texts(120))])
+    studio.projects[1] = StudioProject(label_config=CONFIG, export=[task(n, *one) for n, one in enumerate(texts(170))])
     before = signal.getsignal(signal.SIGTERM)
     yield lambda **overrides: ARun(tmp_path, model_folder, studio, **overrides)
     signal.signal(signal.SIGTERM, before)
@@ -157,7 +158,7 @@ def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_h
     assert one.runs.get("run-1").outcome is None
     run = one.execute()
     assert (run.outcome, run.version, run.percent) == ("promoted", version, 100)
-    assert [point.tasks for point in run.curve.points] == [0, 30, 60, 90, 120]
+    assert [point.tasks for point in run.curve.points] == [0, 42, 85, 128, 170]
     assert run.curve.points[-1].f1 == run.scores["new"].f1
     assert run.curve.message in run.message
     assert len(learnt_from) == 4  # all tasks, then three parts, none of them twice
@@ -178,7 +179,7 @@ def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_
         monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
     told = CliRunner().invoke(app, ["curve", "--project", "1"])
     assert told.exit_code == 0, told.output
-    assert "120 annotated tasks: F1" in told.output
+    assert "170 annotated tasks: F1" in told.output
     assert "50 more annotated tasks would change F1" in told.output.replace("\n", " ")
     assert len(learnt_from) == 4
     assert one.live.read().live == ""
@@ -186,13 +187,13 @@ def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_
     assert not list(one.settings.folder.glob("curves/runs/*/project-*"))
     (measured,) = Runs(one.settings.folder / "curves").all()
     one.runs.save(measured.model_copy(update={"outcome": "promoted"}))
-    assert CliRunner().invoke(app, ["curve", "--project", "1"]).output == told.output
+    assert CliRunner().invoke(app, ["curve", "--project", "1"]).stdout == told.stdout
     assert len(learnt_from) == 4
 
 
 def test_by_hand_no_curve_is_measured_where_no_tasks_are_held_out(a_run, monkeypatch, learnt_from, studio):
     one = a_run()
     studio.projects[1].export = studio.projects[1].export[:60]
-    with pytest.raises(TooFew, match="needs 100 different annotated texts.*60 texts are annotated"):
+    with pytest.raises(TooFew, match=r"needs 100 different annotated texts.*60 texts are annotated"):
         one.prepare().curve()
     assert learnt_from == []
