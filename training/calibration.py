@@ -193,7 +193,7 @@ def _log_losses(texts: Iterable[tuple[Answered, Calibration]]) -> list[float]:
 def _at_default(calibration: Calibration, but: Collection[str] = ()) -> Calibration:
     """The calibration with thresholds that take the spans whose score passes the default one, but for some labels."""
     own = calibration.thresholds
-    default = {label: round(calibration.probability(label, DEFAULT_THRESHOLD), 4) for label in own}
+    default = {label: _rounded(calibration.probability(label, DEFAULT_THRESHOLD)) for label in own}
     return calibration.model_copy(update={"thresholds": {**default, **{label: own[label] for label in but}}})
 
 
@@ -209,7 +209,7 @@ def _fitted(texts: Sequence[Answered], groups: Mapping[str, str]) -> Calibration
     best = _best([chance for each in chances.values() for chance in each], support.total())
     of_all = _between(default, best, support.total(), PRIOR_SPANS)
     thresholds = {
-        label: round(_between(of_all, _best(each, support[label]), support[label], PRIOR_SPANS_OF_LABEL), 4)
+        label: _rounded(_between(of_all, _best(each, support[label]), support[label], PRIOR_SPANS_OF_LABEL))
         for label, each in chances.items()
     }
     return mapped.model_copy(update={"thresholds": thresholds})
@@ -227,6 +227,11 @@ def _between(prior: float, best: float, spans: int, prior_spans: int) -> float:
     share = spans / (spans + prior_spans)
     kept = min(max(best, FURTHEST), 1 - FURTHEST)
     return sigmoid((1 - share) * logit(prior) + share * logit(kept))
+
+
+def _rounded(probability: float) -> float:
+    """Rounded in its logit, so that it is neither 0 nor 1."""
+    return sigmoid(round(logit(probability), 4))
 
 
 def _map(candidates: Sequence[Candidate], groups: Mapping[str, str]) -> Calibration:

@@ -14,6 +14,7 @@ import msgspec
 
 from service.files import replace_text
 from service.model.model import Model
+from service.model.told import Told
 from service.runs.curve import LearningCurve
 from training.curve import Point, estimate
 from training.dataset import Document, divide
@@ -40,6 +41,10 @@ class PartListener(Listener):
         self._begin = begin
         self._parts = parts
         tell(begin, detail)
+
+    def replaying(self) -> Told:
+        told = "the base model labels the texts for replay"
+        return lambda done: self._tell(self._begin, f"{self._detail}: {told} ({done:.0%})")
 
     def stepped(self, progress: TuningProgress) -> None:
         share = self._begin + progress.step / progress.steps / self._parts

@@ -49,9 +49,9 @@ class TrainingSettings(
     """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
 
     curve: bool = True
-    """Whether a run of 100 annotated tasks or more measures what further tasks would bring, once its version is live
-    or held. It tunes on a quarter, a half and three quarters of the tasks: at most 1.5 times as long again. A run with
-    a time budget does not."""
+    """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
+    tunes on a quarter, a half and three quarters of the tasks: at most 1.5 times as long again. A run with a time
+    budget does not."""
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from service.model.calibration import Calibration, logit, sigmoid
+from service.model.calibration import Calibration, logit, read, sigmoid, write
 from service.model.spans import Span
 from training.calibration import FEWEST, Answered, Candidate, answered, choose, expected_error, find, fit
 from training.dataset import Document
@@ -74,6 +74,14 @@ def test_a_label_that_the_texts_do_not_show_has_what_all_have_in_common():
     calibration = fit(texts(100, overconfident), ["person", "city", "rare"]).calibration
     assert calibration.offsets["rare"] == pytest.approx(calibration.offsets["person"], abs=0.01)
     assert min(calibration.thresholds.values()) - 0.05 < calibration.thresholds["rare"] < 0.5
+
+
+@pytest.mark.parametrize("middle", [2.0, -2.0])
+def test_where_scores_of_one_half_are_hardly_ever_or_nearly_always_right_the_calibration_can_be_kept(tmp_path, middle):
+    steep = fit(texts(300, lambda label, score: sigmoid(60 * (logit(score) - middle))), ["rare"]).calibration
+    assert abs(logit(steep.probability("person", 0.5))) > 10
+    write(tmp_path, steep)
+    assert read(tmp_path) == steep
 
 
 def test_few_annotated_spans_move_the_threshold_little():

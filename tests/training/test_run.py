@@ -460,7 +460,7 @@ def test_a_held_out_text_is_not_replayed_before_it_is_annotated(bench, studio, m
         Learning, "replay", lambda learning, spare, told: replayed.extend(spare) or keep(learning, spare)
     )
     bench(steps=2).execute()
-    assert sorted(replayed) == sorted(text for text in texts if not is_held_out(text))
+    assert sorted(set(replayed)) == sorted(text for text in texts if not is_held_out(text))
 
 
 def test_a_version_says_that_spans_may_share_words_and_why(bench, studio):
