@@ -44,7 +44,7 @@ class Judging:
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
         self.tallies: dict[str, list[Tally]] = {}
-        """Of base and new: the counts of each document that judges, in the same order."""
+        """Of base and new: the counts of each document that judges; in the same order where documents are held out."""
         self.guard: Guard | None = None
         """What the base model finds in the guard sentences; None before `base`."""
         self.forgetting: Forgetting | None = None

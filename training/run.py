@@ -87,7 +87,8 @@ class TrainingRun:
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
         judging.new(model, learning.out_of_fold)
-        self._parts.keep_run(judging.tallies)
+        if not parts.folds:
+            self._parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
         champion, judged = self._judge(judging)
         if known is None:
