@@ -29,12 +29,13 @@ from service.model.gliner import GLiNER, GLiNERConfig
 from service.model.model import Model
 from service.model.spans import Span
 from starter import encoder
-from starter.wordings import FOREIGN_SHARE, WORDINGS, draw, names
+from starter.wordings import FOREIGN_SHARE, WORDINGS, asked, draw, names
 from training import lengths
 from training.dataset import Document, Example, build
 from training.judge import score
 from training.publish import save_model
 from training.recipe import Recipe
+from training.replay import OWN_LABELS
 from training.tune import Tuning, TuningProgress
 
 ENCODER_NAME = "all-MiniLM-L6-v2, pruned"
@@ -75,6 +76,8 @@ def main(
         head_rate=1e-3,
         warmup=min(1.0, WARMUP_STEPS / steps),
         focal_alpha=POSITIVE_WEIGHT,
+        decay=1 - min(1.0, WARMUP_STEPS / steps),
+        average=0.0,
         bf16=bf16_is_native(model.gliner.device),
         seed=seed,
     )
@@ -216,7 +219,10 @@ def evaluate(model: Model, labels: tuple[str, ...], *paths: Path) -> float:
 
 
 def write(model: Model, out: Path, facts: dict[str, Any]) -> None:
-    """Write the model in fp16 and `facts` to scores.json. Only a complete model replaces an older one at `out`."""
+    """Write the model in fp16, `facts` to scores.json and the labels that it learnt.
+
+    Only a complete model replaces an older one at `out`.
+    """
     new, old = out.with_name(out.name + ".new"), out.with_name(out.name + ".old")
     for folder in (new, old):
         shutil.rmtree(folder, ignore_errors=True)
@@ -225,6 +231,7 @@ def write(model: Model, out: Path, facts: dict[str, Any]) -> None:
     weights = new / "model.safetensors"
     save_file({name: tensor.half() for name, tensor in load_file(weights).items()}, weights, {"format": "pt"})
     (new / "scores.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (new / OWN_LABELS).write_text("".join(f"{label}\n" for label in asked()), encoding="utf-8")
     if out.exists():
         out.rename(old)
     new.rename(out)

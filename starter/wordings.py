@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from service.labelstudio.wordings import in_words
 from service.model.spans import Span
 
 LABELS_MAX = 25
@@ -162,3 +163,9 @@ def _called(dataset: str, random: Random) -> dict[str, str]:
             if random.random() < COARSE_SHARE:
                 called |= dict.fromkeys(members, random.choice(wordings))
     return called
+
+
+def asked() -> list[str]:
+    """All wordings of labels that the model learns, as a run asks for them."""
+    wordings = (w for labels in WORDINGS.values() for name, also in labels.items() for w in (in_words(name), *also))
+    return sorted({*wordings})

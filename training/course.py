@@ -49,9 +49,9 @@ class Course(Listener):
 
         return self.reporter.part(detail, begin, end, left)
 
-    def replaying(self) -> Told:
+    def remembering(self) -> Told:
         self.reporter.enter("replay")
-        return self.reporter.part("the base model labels the texts for replay")
+        return self.reporter.part("the base model reads the sentences that tell what is forgotten")
 
     def begin(self, tasks: int, replayed: int, validation: Sequence[Document], choices: Sequence[int]) -> None:
         self.reporter.enter("tune", f"{tasks} tasks, {replayed} texts replayed")

@@ -18,6 +18,14 @@ from training import replay
 from training.dataset import Document
 from training.judge import Prediction, tally, total
 
+FIRST_SHARE = 0.8
+"""Of the time, what it takes to ask each sentence for all labels; then it is asked for those that are known."""
+
+
+def size() -> int:
+    """How many characters a model reads for one measurement."""
+    return sum(map(len, replay.sentences("guard")))
+
 
 class Guard:
     """The base model's answers to the guard sentences, computed once, and the comparison of other weights with them.
@@ -32,10 +40,13 @@ class Guard:
         self._threshold = threshold
         self._overlap = base.reading.overlap
         self._questions = [(sentence, tuple(labels)) for sentence in sentences if labels]
+        answers = list(self._answers(base, told))
         self._reference = [
             Document(text, labels, extraction.spans)
-            for (text, labels), (_, extraction) in zip(self._questions, self._answers(base, told), strict=True)
+            for (text, labels), (_, extraction) in zip(self._questions, answers, strict=True)
         ]
+        self._chances = [{span[:3]: span.score for span in candidates} for candidates, _ in answers]
+        """The base model's probability of each candidate, by sentence."""
 
     @classmethod
     def of(cls, base: Model, threshold: float | None, told: Told = untold) -> Guard:
@@ -44,21 +55,21 @@ class Guard:
         Call this before the model is tuned in place.
         """
         sentences = replay.sentences("guard")
-        of_labels, of_reference = part_of(told, 0, replay.FIRST_SHARE), part_of(told, replay.FIRST_SHARE, 1)
+        of_labels, of_reference = part_of(told, 0, FIRST_SHARE), part_of(told, FIRST_SHARE, 1)
         found = replay.found_labels(base, sentences, replay.broad_labels(), threshold, of_labels)
         return cls(base, sentences, replay.known_labels(found), threshold, of_reference)
 
     @property
-    def characters(self) -> int:
-        """How much `measure` reads."""
-        return sum(len(text) for text, _ in self._questions)
+    def finds(self) -> bool:
+        """Whether the base model finds anything."""
+        return any(document.spans for document in self._reference)
 
     def measure(self, model: Model, told: Told = untold) -> Forgetting | None:
         """Compare a model, in evaluation mode, with the base model. None if the base model finds nothing.
 
         This reads each sentence once.
         """
-        if not any(document.spans for document in self._reference):
+        if not self.finds:
             return None
         predictions, changes, kept, found = [], [], 0, 0
         for document, (candidates, extraction) in zip(self._reference, self._answers(model, told), strict=True):
@@ -73,7 +84,22 @@ class Guard:
             lost=len(changes) - kept,
             added=found - kept,
             change=round(fmean(changes), 6),
+            expected=round(self._f1(self._found) - self._f1([one.extraction.spans for one in predictions]), 6),
         )
+
+    def expected(self, model: Model) -> float:
+        """The F1 that a model loses if the base model's probabilities are true (see `Forgetting.expected`)."""
+        return self._f1(self._found) - self._f1([extraction.spans for _, extraction in self._answers(model, untold)])
+
+    @property
+    def _found(self) -> list[tuple[Span, ...]]:
+        return [document.spans for document in self._reference]
+
+    def _f1(self, spans: Sequence[Sequence[Span]]) -> float:
+        """The F1 that spans, sentence by sentence, would have if the base model's probabilities were true."""
+        right = sum(c.get(span[:3], 0.0) for c, of_text in zip(self._chances, spans, strict=True) for span in of_text)
+        annotated = sum(sum(chances.values()) for chances in self._chances)
+        return 2 * right / (sum(map(len, spans)) + annotated)
 
     def _answers(self, model: Model, told: Told) -> Iterator[tuple[list[Span], Extraction]]:
         """The candidates in each sentence, and the choice among them."""

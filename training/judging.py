@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from service.model.model import Model
 from service.versions.lineage import Forgetting, Lineage, Score
+from training import guard
 from training.course import Course
 from training.dataset import Document, characters
 from training.folds import OutOfFold, calibrated
@@ -45,8 +46,6 @@ class Judging:
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
         self.tallies: dict[str, list[Tally]] = {}
         """Of base and new: the counts of each document that judges; in the same order where documents are held out."""
-        self.guard: Guard | None = None
-        """What the base model finds in the guard sentences; None before `base`."""
         self.forgetting: Forgetting | None = None
         """None before `new`, and where the base model finds nothing in the guard sentences."""
         self._parts = parts
@@ -57,30 +56,27 @@ class Judging:
 
     def base(self, model: Model) -> None:
         """Score the base model. Call this before it is tuned in place."""
-        told = self._course.reporter.part("the base model reads the sentences that tell what is forgotten", 0.5, 0.7)
-        self.guard = Guard.of(model, self._threshold, told)
-        self._count("base", self._predict("the base model", model, self._parts.judged, 0.7, 1.0))
+        self._count("base", self._predict("the base model", model, self._parts.judged, 0.5, 1.0))
 
     @property
     def characters(self) -> int:
         """How much models read after the tuning, to judge: the new version, and the champion if there is one."""
-        guard = self.guard.characters if self.guard else 0
-        return characters(self._parts.held_out) + guard + characters(self._parts.judged)
+        return characters(self._parts.held_out) + guard.size() + characters(self._parts.judged)
 
-    def new(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> None:
+    def new(self, model: Model, out_of_fold: Sequence[OutOfFold], remembered: Guard) -> None:
         """Score the new version, and measure what it has forgotten of what the base model knows.
 
-        `out_of_fold` is what was found in the documents where none is held out.
+        `out_of_fold` is what was found in the documents where none is held out, and `remembered` what the base model
+        finds in the guard sentences.
         """
-        assert self.guard is not None, "base() comes first"  # noqa: S101
         self._found = (
             self._answers(model, out_of_fold)
             if self._parts.folds
             else self._predict("the new version", model, self._parts.held_out, 0.0, 0.4)
         )
         self._count("new", self._found)
-        told = self._course.reading("measuring what the new version has forgotten", self.guard.characters, 0.4, 0.5)
-        self.forgetting = self.guard.measure(model, told)
+        told = self._course.reading("measuring what the new version has forgotten", guard.size(), 0.4, 0.5)
+        self.forgetting = remembered.measure(model, told)
 
     def _predict(
         self, name: str, model: Model, documents: Sequence[Document], begin: float, end: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from service.model.calibration import Calibration
@@ -11,15 +12,17 @@ from service.model.model import Model
 from service.model.splitter import default_rung
 from service.model.told import Told, untold
 from service.versions.lineage import Calibrated
-from training import calibration, ladder, lengths, overlap, replay
+from training import calibration, guard, ladder, lengths, overlap, replay
+from training.blend import SHARES, Blend, blend
 from training.dataset import Document, build, characters
 from training.folds import CrossValidation, Fold, OutOfFold
+from training.guard import Guard
 from training.judge import Prediction, score
 from training.listener import Listener
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Tuning
+from training.tune import Tuning, Weights, weights_of
 
 UNHEARD = Listener()
 
@@ -31,6 +34,7 @@ class Learning:
         self.settings = settings
         self.base = model
         self.documents = len(training)
+        self._training = training
         self.choice = overlap.choose(training)
         reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
         self.model = model.with_reading(reading).with_calibration(Calibration())
@@ -40,12 +44,17 @@ class Learning:
         self.window_scores: dict[int, float] = {}
         """F1 on the validation documents by the most words in a window; empty before `fit_windows`, and if they are too
         few or too short to tell."""
+        self.guard: Guard | None = None
+        """What the base model finds in the guard sentences; None before `remember`."""
+        self.blend: Blend | None = None
+        """How far the weights have moved; None before `move`, and where the base model knows nothing to forget."""
         self.calibrated: Calibrated | None = None
         """What the tuned model's scores mean; None before `fit_calibration`."""
         self.out_of_fold: list[OutOfFold] = []
         """What models that did not learn from a document find in it; empty without a cross-validation."""
         self.shortened: list[str] = []
         """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
+        self._start: Weights = {}
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -91,13 +100,15 @@ class Learning:
         folds or, without any, by the validation documents. Raises Stopped if `stopping` returns true, Diverged if the
         loss stays not finite.
         """
-        replayed = self.replay(spare, listener.replaying())
-        choices = [lengths.characters(self.model, validation), characters(validation)]
-        listener.begin(self.documents, len(replayed), validation, choices)
+        self.remember(listener.remembering())
+        replayed = self.replay(spare)
+        reads = [len(SHARES) * (guard.size() + characters(validation)), lengths.characters(self.model, validation)]
+        listener.begin(self.documents, _texts(replayed), validation, [*reads, characters(validation)])
         if folds:
             self._tune_folds(folds, replayed, 1, listener, stopping)
             listener.tuning("the version itself", 0)
         self.tune(replayed, validation, listener=listener, stopping=stopping, folder=folder)
+        self.move(validation, listener.choosing("choosing how far the weights move from the base model's"))
         self.fit_windows(validation, listener.choosing("choosing how long the windows over long texts are"))
         told = listener.choosing("choosing what scores mean and from which probability on spans are taken")
         self.fit_calibration(self._unlearnt() or calibration.find(self.model, validation, told))
@@ -106,16 +117,21 @@ class Learning:
         self, spare: Sequence[str], folds: CrossValidation, listener: Listener, stopping: Callable[[], bool]
     ) -> None:
         """Fill `out_of_fold` alone, for a version that is learnt already. Raises what `learn` raises."""
-        replayed = [] if folds.is_finished else self.replay(spare, listener.replaying())
-        listener.begin(self.documents, len(replayed), [], [])
+        replayed = [] if folds.is_finished else self.replay(spare)
+        listener.begin(self.documents, _texts(replayed), [], [])
         self._tune_folds(folds, replayed, 0, listener, stopping)
 
-    def replay(self, spare: Sequence[str], told: Told = untold) -> list[Document]:
-        """Label the general sentences and the spare texts with the base model. Call this before `tune`."""
-        texts = [*replay.sentences("train"), *spare]
-        reading = self.base.reading.model_copy(update={"overlap": self.choice.overlap})
-        base = self.base.with_reading(reading)  # a span that the version may answer must be no negative
-        return replay.label(base, texts, replay.broad_labels(), self.settings.threshold, self.settings.seed, told)
+    def remember(self, told: Told = untold) -> Guard:
+        """What the base model finds in the guard sentences. The first call must come before `tune`."""
+        if self.guard is None:
+            self.guard = Guard.of(self.base, self.settings.threshold, told)
+        return self.guard
+
+    def replay(self, spare: Sequence[str]) -> list[Document]:
+        """The texts to replay: general sentences, the spare texts and those that are annotated."""
+        texts = [*replay.sentences("train"), *spare, *dict.fromkeys(document.text for document in self._training)]
+        labels = replay.base_labels(self.settings.model)
+        return replay.questions(texts, labels, self.recipe.steps * self.recipe.replayed, self.settings.seed)
 
     def tune(
         self,
@@ -126,11 +142,11 @@ class Learning:
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
     ) -> None:
-        """Tune the model and leave it with the weights that scored best on the validation documents.
+        """Tune the model and leave it with the weights that scored best on the validation documents. `move` comes next.
 
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        planned = self.recipe.steps
+        self._start, planned = weights_of(self.model.gliner.model), self.recipe.steps
         tuning = Tuning(
             self.model,
             self.recipe,
@@ -146,6 +162,19 @@ class Learning:
         if self.recipe.steps < planned:
             budget = f"the time budget of {self.recipe.minutes:g} minutes"
             self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
+
+    def move(self, validation: Sequence[Document], told: Told = untold) -> None:
+        """Choose how far the weights move from the base model's to the tuned ones."""
+        remembered = self.remember()
+        if remembered.finds:
+            self.blend = blend(
+                self.model.gliner.model,
+                self._start,
+                partial(self._scorer(validation, untold), self.model) if any(d.spans for d in validation) else None,
+                partial(remembered.expected, self.model),
+                self.recipe.forgetting_limit,
+                told,
+            )
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
@@ -174,10 +203,11 @@ class Learning:
 
         def learn(fold: Fold) -> Model:
             learning = Learning(self.settings, fold.base, fold.others)
-            learning.recipe = self.recipe
+            learning.recipe, learning.guard = self.recipe, self.remember()
             listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
             if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
                 learning.tune(replayed, [], listener=listener, stopping=stopping, folder=fold.folder)
+                learning.move([])
             return learning.model
 
         self.out_of_fold = folds.run(learn)
@@ -187,3 +217,7 @@ class Learning:
 
     def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
         return lambda tuned: score(tuned, validation, self.settings.threshold, told).f1
+
+
+def _texts(replayed: Sequence[Document]) -> int:
+    return len({document.text for document in replayed})

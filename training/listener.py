@@ -12,8 +12,8 @@ from training.tune import TuningProgress
 class Listener:
     """Hears of all that a learning does, in this order. This one ignores it, and sets no time budget."""
 
-    def replaying(self) -> Told:
-        """The base model labels the texts for replay."""
+    def remembering(self) -> Told:
+        """The base model reads the sentences that tell what is forgotten."""
         return untold
 
     def begin(self, tasks: int, replayed: int, validation: Sequence[Document], choices: Sequence[int]) -> None:

@@ -1,8 +1,10 @@
-"""Replay against forgetting: every batch also holds texts that the base model has labelled.
+"""Replay against forgetting: every batch also holds texts for which the base model's own probabilities are learnt.
 
-A model that is fine-tuned on a few hundred texts alone forgets what it knew. So before tuning the base model labels
-Spanloop's general sentences and the projects' unannotated tasks with a broad list of labels, and these texts are
-trained on as well (self-distillation; Li and Hoiem, Learning without Forgetting, 2016).
+A model that is fine-tuned on a few hundred texts alone forgets what it knew. So in each batch there are also Spanloop's
+general sentences, the projects' unannotated tasks and the annotated texts, each asked for labels of a broad list. What
+is learnt of them are the probabilities that the base model gives all candidates (Hinton, Vinyals and Dean, Distilling
+the Knowledge in a Neural Network, 2015; Li and Hoiem, Learning without Forgetting, 2016). A probability says more than
+a span: also what the base model nearly finds, or does not know at all.
 """
 
 from __future__ import annotations
@@ -14,21 +16,26 @@ from pathlib import Path
 from random import Random
 
 from service.model.model import Model
-from service.model.told import Told, part_of, untold
+from service.model.told import Told, untold
 from training.dataset import Document
 
 SENTENCES = Path(__file__).parent / "replay.jsonl"
 LABELS = Path(__file__).parent / "replay_labels.txt"
-LABELS_MAX = 12
-FIRST_SHARE = 0.8
-"""Of the time, what it takes to ask each text for all labels; then it is asked for a few."""
+OWN_LABELS = "labels.txt"
+"""The file of a base model's directory that says which labels it was trained with, one a line."""
+DRAWS = 3
+"""How often a text is replayed with labels of its own, before it comes again with the same."""
+LABELS_MAX = 16
+LABELS_MANY = 28
+MANY_SHARE = 0.15
+"""This share of the replayed texts is asked for LABELS_MANY labels instead of at most LABELS_MAX."""
 KNOWN_TEXTS_MIN = 3
 """The base model knows a label if it finds the label in at least this many texts."""
 
 
 def sentences(part: str, path: Path = SENTENCES) -> list[str]:
     """Spanloop's general sentences of one part: "train" to train on, "guard" to measure what a version
-    forgets, and for canaries."""
+    forgets and for canaries."""
     with path.open(encoding="utf-8") as lines:
         return [entry["text"] for entry in map(json.loads, lines) if entry["part"] == part]
 
@@ -38,28 +45,21 @@ def broad_labels(path: Path = LABELS) -> list[str]:
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def label(
-    model: Model, texts: Sequence[str], labels: Sequence[str], threshold: float | None, seed: int, told: Told = untold
-) -> list[Document]:
-    """Documents whose spans are those that the model finds in `texts`. Texts without a label to ask are left out.
+def base_labels(source: str) -> list[str]:
+    """The broad labels, and those that a base model's directory says it was trained with (OWN_LABELS)."""
+    own = Path(source) / OWN_LABELS
+    return sorted({*broad_labels(), *(broad_labels(own) if own.exists() else ())})
 
-    The model is asked only for labels that it knows. It cannot forget other labels, and a document that says "no
-    symptom here" would contradict an annotator who marks symptoms. Each text is asked for the labels found in it and
-    for some others, drawn with the seed. They are about as many as a project has, so replayed texts look like served
-    ones.
+
+def questions(texts: Sequence[str], labels: Sequence[str], count: int, seed: int) -> list[Document]:
+    """`count` texts to replay, each with labels drawn for it, as documents without spans.
+
+    A text comes again only after all others, and with other labels. Most are asked for about as many labels as a
+    project has, so that replayed texts look like served ones, some for many. At most there are DRAWS times the texts.
     """
-    found = found_labels(model, texts, labels, threshold, part_of(told, 0, FIRST_SHARE))
-    known = known_labels(found)
-    drawn = [
-        (text, _draw(sorted(here.intersection(known)), known, f"{seed}:{text}"))
-        for text, here in zip(texts, found, strict=True)
-    ]
-    questions = [(text, asked) for text, asked in drawn if asked]
-    extractions = model.extract_each(questions, threshold, part_of(told, FIRST_SHARE, 1))
-    return [
-        Document(text, asked, extraction.spans)
-        for (text, asked), extraction in zip(questions, extractions, strict=True)
-    ]
+    random = Random(seed)
+    order = [text for _ in range(DRAWS) for text in random.sample(texts, len(texts))]
+    return [Document(text, _drawn(labels, random), ()) for text in order[:count]]
 
 
 def found_labels(
@@ -75,12 +75,6 @@ def known_labels(found: Iterable[set[str]]) -> list[str]:
     return sorted(label for label, times in count.items() if times >= KNOWN_TEXTS_MIN)
 
 
-def _draw(present: Sequence[str], known: Sequence[str], seed: str) -> tuple[str, ...]:
-    """The labels present in a text and at least one known label that is absent, sorted.
-
-    They are 2 to LABELS_MAX in all, or one more than are present if those are LABELS_MAX or more.
-    """
-    random = Random(seed)
-    absent = [label for label in known if label not in present]
-    wanted = max(random.randint(2, LABELS_MAX) - len(present), 1)
-    return tuple(sorted([*present, *random.sample(absent, min(wanted, len(absent)))]))
+def _drawn(labels: Sequence[str], random: Random) -> tuple[str, ...]:
+    wanted = LABELS_MANY if random.random() < MANY_SHARE else random.randint(2, LABELS_MAX)
+    return tuple(sorted(random.sample(labels, min(wanted, len(labels)))))

@@ -81,12 +81,13 @@ class TrainingRun:
             self._learn(learning, parts, material.spare, digest)
             model = learning.model
         else:
+            learning.remember(self.course.remembering())
             self._cross_validate_again(learning, parts, material.spare, digest)
             model = self._load(known.version)
         self.reporter.enter("judge", seconds_left=self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.new(model, learning.out_of_fold)
+        judging.new(model, learning.out_of_fold, learning.remember())
         if not parts.folds:
             self._parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
@@ -167,6 +168,7 @@ class TrainingRun:
             folder=self.folder,
         )
         self.account.notes += [*learning.shortened, *learning.windows]
+        self.account.notes += [learning.blend.told(learning.recipe.forgetting_limit)] if learning.blend else []
         self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
     def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:

@@ -1,12 +1,18 @@
 """Fine-tuning: one plain loop from the base model to the weights that did best on the validation texts.
 
-Every batch is half new examples and half replayed ones (see `replay`), so that the model learns the project's labels
-without losing what it knew. Batches and dropout depend on the seed and the step alone: a tuning that was stopped and
-resumed gives the weights of one that was not.
+Every batch holds new examples and replayed ones (see `replay`), so that the model learns the project's labels without
+losing what it knew. A new example is learnt with the annotator's spans. A replayed one is learnt with the probabilities
+that the base model gives all candidate spans (Li and Hoiem, Learning without Forgetting, 2016). What is scored and kept
+is the exponential moving average of the weights over the steps (Polyak and Juditsky, 1992): it scores as weights do
+after the learning rate has decayed, and it can be had after any step.
+
+Batches and dropout depend on the seed and the step alone: a tuning that was stopped and resumed gives the weights of
+one that was not.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import math
@@ -44,6 +50,9 @@ PADDING_FACTOR = 1.5
 PADDING_WORDS = 16
 WORDS_PER_LABEL = 3
 """Examples go through the network together while the longest has at most 1.5 times the shortest's words and 16."""
+
+Weights = dict[str, torch.Tensor]
+"""A network's parameters and buffers by name."""
 
 
 FEWEST_STEPS = 50
@@ -119,8 +128,11 @@ class Tuning:
         self.folder = folder
         self.state = TuningState()
         self.network: torch.nn.Module = model.gliner.model
+        self.base: torch.nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
+        """The network with the weights that it had before."""
         self.optimizer = _optimizer(self.network, recipe)
-        self._best: dict[str, torch.Tensor] | None = None
+        self._average = weights_of(self.network)
+        self._best: Weights | None = None
         self._identity = ""
         self._saved = 0.0
         self._saving = 0.0
@@ -140,7 +152,7 @@ class Tuning:
         self._identity = self._identify(examples, replay)
         self._resume()
         recipe, state = self.recipe, self.state  # `self.recipe` may get fewer steps
-        replayed = round(recipe.batch_size * recipe.replay_share) if replay else 0
+        replayed = recipe.replayed if replay else 0
         new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
         old = Shuffled(replay, replayed, recipe.seed + 1)
         is_fitted = False
@@ -149,21 +161,19 @@ class Tuning:
             if self.stopping():
                 self._save()
                 raise Stopped(f"stopped after step {state.step} of {self.recipe.steps}; a restart goes on from there")
-            batch = new.take(state.step) + old.take(state.step)
             with metrics.STEP_SECONDS.time():
-                loss = self._step(batch)
-            metrics.stepped(len(batch), loss)
+                loss = self._step(new.take(state.step), old.take(state.step))
+            metrics.stepped(recipe.batch_size, loss)
             state.step += 1
             if self.evaluate and state.step in _evaluations(self.recipe):
-                self.network.eval()
-                self._judge(self.evaluate(self.model))
+                with self._averaged():
+                    self._judge(self.evaluate(self.model))
                 self._save()
             elif state.step == self.recipe.steps or self._wants_checkpoint():
                 self._save()
             self.report(TuningProgress(state.step, self.recipe.steps, loss, state.best, self._evaluations_left))
             is_fitted = is_fitted or self._fit()
-        if self._best is not None:
-            self.network.load_state_dict(self._best)
+        self.network.load_state_dict(self._best or self._average)
         self.model.gliner.eval()
         return state
 
@@ -196,19 +206,24 @@ class Tuning:
         shapes = [tuple(parameter.shape) for parameter in self.network.parameters()]
         return f"{shapes} {self.recipe} {content.hexdigest()}"
 
-    def _step(self, batch: Sequence[Example]) -> float:
-        """One step of the optimizer; a step whose loss is not finite changes nothing."""
+    def _step(self, new: Sequence[Example], old: Sequence[Example]) -> float:
+        """One step of the optimizer; a step whose loss is not finite changes nothing.
+
+        Returns the loss of the new examples.
+        """
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.state.step)
         share = _rate(self.state.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = 0.0
-        for part in alike(batch):
-            share_of_loss = self._loss(part) / len(batch)
-            loss += share_of_loss.item()
-            share_of_loss.backward()  # type: ignore[no-untyped-call]
+        loss, size = 0.0, len(new) + len(old)
+        for part in alike(new):
+            of_part = self._loss(part) / len(new)
+            (of_part * (len(new) / size)).backward()  # type: ignore[no-untyped-call]
+            loss += of_part.item()
+        for part in alike(old):
+            (self._distance(part) * (self.recipe.replay_weight / size)).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         if not math.isfinite(loss) or not math.isfinite(norm.item()):
             self.state.bad += 1
@@ -222,29 +237,64 @@ class Tuning:
             return math.nan
         self.state.bad = 0
         self.optimizer.step()
+        self._follow()
         return loss
 
     def _loss(self, batch: Sequence[Example]) -> torch.Tensor:
-        """GLiNER's own loss, summed over examples, spans and labels."""
+        """GLiNER's own loss of new examples, summed over examples, candidates and labels."""
+        return self._forward(self._inputs(batch))
+
+    def _distance(self, batch: Sequence[Example]) -> torch.Tensor:
+        """The same loss of replayed examples, whose targets are the base model's probabilities of all candidates."""
+        inputs = self._inputs(batch)
+        with torch.no_grad(), self._autocast():
+            logits: torch.Tensor = self.base(**inputs).logits
+        inputs["labels"] = logits.float().sigmoid().reshape(inputs["labels"].shape)
+        return self._forward(inputs)
+
+    def _inputs(self, batch: Sequence[Example]) -> dict[str, Any]:
+        """What GLiNER's network takes for some examples, with their spans as targets."""
         inputs = self._collator(
             [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in batch]
         )
         mask(inputs, batch, self.model.max_width)
         device = self.model.gliner.device
-        inputs = {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            output = self.network(
-                **inputs, alpha=self.recipe.focal_alpha, gamma=self.recipe.focal_gamma, reduction="sum"
-            )
+        return {key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in inputs.items()}
+
+    def _forward(self, inputs: dict[str, Any]) -> torch.Tensor:
+        recipe = self.recipe
+        with self._autocast():
+            output = self.network(**inputs, alpha=recipe.focal_alpha, gamma=recipe.focal_gamma, reduction="sum")
         loss: torch.Tensor = output.loss
         return loss
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.model.gliner.device.type, torch.bfloat16, enabled=self.recipe.bf16)
+
+    def _follow(self) -> None:
+        """Move the average towards the present weights; at first faster, so that it soon forgets the base model's."""
+        decay = min(self.recipe.average, (1 + self.state.step) / (10 + self.state.step))
+        for name, tensor in self.network.state_dict().items():
+            if tensor.is_floating_point():
+                self._average[name].lerp_(tensor, 1 - decay)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Let the network have the averaged weights for a while."""
+        present = weights_of(self.network)
+        self.network.load_state_dict(self._average)
+        self.network.eval()
+        try:
+            yield
+        finally:
+            self.network.load_state_dict(present)
 
     def _judge(self, score: float) -> None:
         state = self.state
         log.info("step %d: F1 on validation %.3f, best before %.3f", state.step, score, max(state.best, 0.0))
         if score > state.best:
             state.best, state.best_step, state.stale = score, state.step, 0
-            self._best = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
+            self._best = weights_of(self.network)
         else:
             state.stale += 1
 
@@ -258,6 +308,7 @@ class Tuning:
             return
         began = time.monotonic()
         tensors = {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self._average.items()}
         tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": tensor for slot, tensor in slots.items()}
@@ -277,12 +328,18 @@ class Tuning:
         self.recipe = replace(self.recipe, steps=self.state.steps or self.recipe.steps)
         log.info("tuning goes on from step %d", self.state.step)
         self.network.load_state_dict(_named(found.tensors, "model."))
+        self._average = _named(found.tensors, "average.")
         self._best = _named(found.tensors, "best.") or None
         slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in _named(found.tensors, "optimizer.").items():
             index, slot = name.split(".", 1)
             slots.setdefault(int(index), {})[slot] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+
+def weights_of(network: torch.nn.Module) -> Weights:
+    """A copy of a network's weights."""
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
 def mask(inputs: dict[str, Any], batch: Sequence[Example], max_width: int) -> None:
@@ -395,11 +452,12 @@ def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def _rate(step: int, recipe: Recipe) -> float:
-    """Share of the peak learning rate at a step: a linear rise, then half a cosine down to nothing."""
-    rise = max(1, round(recipe.steps * recipe.warmup))
+    """Share of the peak learning rate at a step: a linear rise, a plateau, then half a cosine down to nothing."""
+    rise, fall = max(1, round(recipe.steps * recipe.warmup)), round(recipe.steps * recipe.decay)
     if step < rise:
         return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, recipe.steps - rise)))
+    fallen = max(0, step - (recipe.steps - fall)) / max(1, fall)
+    return 0.5 * (1 + math.cos(math.pi * fallen))
 
 
 def _evaluations(recipe: Recipe) -> set[int]:

@@ -20,7 +20,15 @@ CONFIG = """<View>
   <Text name="text" value="$text"/>
 </View>"""
 
-QUICK = {"steps": 60, "batch_size": 16, "encoder_rate": 0.003, "head_rate": 0.003, "retrain_quiet": 1}
+QUICK = {
+    "steps": 60,
+    "batch_size": 16,
+    "encoder_rate": 0.003,
+    "head_rate": 0.003,
+    "forgetting_limit": 1,
+    "curve": False,
+    "retrain_quiet": 1,
+}
 """Settings with which a run takes seconds, and the tiny model learns the label names of `CONFIG`."""
 
 

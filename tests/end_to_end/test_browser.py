@@ -92,7 +92,7 @@ def test_start_training_from_the_menu_to_a_second_version_in_a_task(
 def names(studio: Studio, make_backend: MakeBackend) -> tuple[Backend, int, int]:
     """A backend, an annotated project, and a task of it that nobody has annotated: quick."""
     backend = make_backend(**QUICK)
-    made = sentences(70, seed=5)
+    made = sentences(170, seed=5)  # so many that some are held out, and one tuning suffices
     project = studio.project(made, CONFIG, title="Names")
     studio.connect(project, backend.url)
     studio.retrieve_predictions(project)

@@ -48,7 +48,7 @@ def tried(make_backend: MakeBackend) -> Backend:
 @pytest.mark.slow
 @pytest.mark.parametrize("phase", ["waiting", "export", "dataset", "replay", "tune", "judge", "publish"])
 def test_a_run_killed_in_a_phase_is_resumed_and_finishes(studio: Studio, tried: Backend, phase: str):
-    gold = sentences(60, seed=sum(map(ord, phase)))
+    gold = sentences(170, seed=sum(map(ord, phase)))
     project = studio.project(gold, CONFIG, title=f"killed in {phase}")
     model = studio.connect(project, tried.url)
     annotate(studio, project, gold)

@@ -100,7 +100,7 @@ def test_another_threshold_gives_another_version(studio: Studio, backend: Backen
     assert second != first
     studio.retrieve_predictions(project)
     assert all(len(found) == 1 for found in studio.predictions(project, second).values())
-    studio.change_model(model, project, backend.url, extra_params={"threshold": 0.5})
+    studio.change_model(model, project, backend.url, extra_params={})
     assert studio.model_version(model) == first
 
 

@@ -13,6 +13,8 @@ from service.model.model import Model
 from service.model.spans import Span
 from service.settings import STARTER
 from starter import wordings
+from starter.wordings import asked
+from training import replay
 
 MEGABYTE = 1_000_000
 
@@ -64,3 +66,7 @@ def test_label_sets_are_sorted_and_hold_every_label_of_the_spans(dataset: str) -
 def test_families_hold_labels_of_their_data_set() -> None:
     members = [member for family in wordings.FAMILIES.values() for member in family]
     assert sorted(members) == sorted(wordings.WORDINGS["multiconer_v2_en"])
+
+
+def test_the_starter_says_which_labels_it_was_trained_with():
+    assert replay.base_labels(str(STARTER)) == sorted({*replay.broad_labels(), *asked()})

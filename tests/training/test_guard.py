@@ -39,7 +39,7 @@ def known(monkeypatch):
 def test_a_model_against_itself_has_forgotten_nothing(shared_model):
     found = Guard(shared_model, SENTENCES, LABELS, 0.5).measure(shared_model)
     assert found.score.f1 == 1
-    assert (found.lost, found.added, found.change) == (0, 0, 0)
+    assert (found.lost, found.added, found.change, found.expected) == (0, 0, 0, 0)
     assert found.kept == sum(found.score.support.values()) >= 6
     assert found.score.on == "guard"
 
@@ -80,16 +80,31 @@ def test_a_base_that_finds_nothing_has_nothing_to_forget(shared_model):
     assert Guard(shared_model, SENTENCES, [], 0.5).measure(shared_model) is None
 
 
+NESTED = (Span(0, 8, "city", 0.9), Span(4, 8, "city", 0.8))
+
+
 class Answers:
-    """A model that finds a city within a longer one."""
+    """A model that gives each text the same candidates: by default a city within a longer one."""
 
     calibration = Calibration()
 
-    def __init__(self, overlap):
+    def __init__(self, overlap="flat", spans=NESTED):
         self.reading = Reading(overlap=overlap)
+        self.spans = list(spans)
 
     def candidates(self, questions, threshold, keeps_overlaps, told):
-        return [[Span(0, 8, "city", 0.9), Span(4, 8, "city", 0.8)] for _ in questions]
+        return [self.spans for _ in questions]
+
+
+def test_what_is_lost_is_told_as_f1_by_the_probabilities_of_the_base():
+    sure, unsure = Span(0, 3, "city", 0.9), Span(4, 8, "city", 0.6)
+    guard = Guard(Answers(spans=[sure, unsure]), ["New York"], ["city"], 0.5)
+    before = 2 * 1.5 / (2 + 1.5)
+    for kept, right in ((sure, 0.9), (unsure, 0.6)):
+        found = guard.measure(Answers(spans=[kept]))
+        assert found.expected == pytest.approx(before - 2 * right / (1 + 1.5), abs=1e-6)
+        assert f"costs {found.expected:.3f} F1" in found.told()
+    assert guard.expected(Answers(spans=[sure])) < 0.15 < guard.expected(Answers(spans=[unsure]))
 
 
 def test_a_version_that_answers_spans_within_spans_has_forgotten_nothing_by_that():

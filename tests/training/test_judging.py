@@ -12,6 +12,7 @@ from training import replay
 from training.course import Course
 from training.dataset import Document, is_held_out
 from training.folds import OutOfFold
+from training.guard import Guard
 from training.judging import Champion, Judging
 from training.progress import Reporter
 from training.split import marks, split
@@ -51,7 +52,8 @@ def judging(tmp_path, monkeypatch):
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
         found = zip(parts.judged, model.candidates(asked, 0.5, True), strict=False)  # nothing, where some are held out
-        made.new(model, [OutOfFold(document, candidates, "flat", 0) for document, candidates in found])
+        answers = [OutOfFold(document, candidates, "flat", 0) for document, candidates in found]
+        made.new(model, answers, Guard.of(Knows(base), 0.5))
         return made
 
     return make

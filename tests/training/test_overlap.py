@@ -116,18 +116,6 @@ def is_positive(inputs, first: int, last: int, label: int, width: int) -> bool:
     return bool(labels[candidate, label] == 1 and inputs["span_mask"][0, candidate])
 
 
-def test_what_the_base_model_would_answer_so_is_replayed_so(fresh_model, monkeypatch):
-    """A label that the version may answer beside another one must be no negative in a replayed text."""
-    monkeypatch.setattr(
-        replay, "sentences", lambda part: [f"Then {name} met Bob" for name in ("Alice", "Carol", "Dave")]
-    )
-    monkeypatch.setattr(replay, "broad_labels", lambda: ["city", "person", "person today"])
-    settings = TrainingSettings(label_studio_url="http://localhost")
-    for documents, labels in ((flat(10), 1), (multi(10), 2)):
-        replayed = Learning(settings, fresh_model, documents).replay([])
-        assert {len({span.label for span in one.spans}) for one in replayed} == {labels}
-
-
 TOY = Toy(
     ("P works at the L clinic.", "Today P left the L clinic.", "The L clinic knows P."),
     ("Ann", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus", "Hal"),

@@ -26,7 +26,7 @@ from training.tune import Stopped
 
 CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
 <Text name="text" value="$text"/></View>"""
-RATES = {"steps": 15, "batch_size": 8, "head_rate": 4e-3, "encoder_rate": 4e-3}
+RATES = {"steps": 30, "batch_size": 8, "head_rate": 4e-3, "encoder_rate": 4e-3}
 
 
 def texts(count):

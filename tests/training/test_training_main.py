@@ -45,7 +45,7 @@ def test_a_run_by_hand_has_the_id_of_the_one_that_start_training_would_launch(wi
     assert status == 3
     assert run.id == run_of(with_studio, model_folder)
     assert run.outcome == "failed"
-    assert "annotate more" in run.message
+    assert "annotate about 10 more tasks" in run.message
 
 
 def test_a_run_that_has_succeeded_is_not_run_again(with_studio, model_folder):

@@ -118,7 +118,7 @@ def answered_after(steps, end):
 
 
 def test_a_time_budget_gives_fewer_steps_and_the_rates_fall_to_their_end_within_them(model_folder, examples):
-    model, recipe, seen = Model.load(str(model_folder)), replace(RECIPE, steps=400), []
+    model, recipe, seen = Model.load(str(model_folder)), replace(RECIPE, steps=400, decay=0.9), []
     tuning = Tuning(model, recipe, report=seen.append, last_step=answered_after(6, 60), evaluate=lambda model: 0.5)
     state = tuning.run(examples[:20], examples[20:])
     assert (state.step, tuning.recipe.steps) == (60, 60)
@@ -212,6 +212,33 @@ def test_tuning_learns(model_folder, examples):
 def test_without_anything_to_replay_batches_are_new_examples_only(model_folder, examples):
     model = Model.load(str(model_folder))
     assert Tuning(model, replace(RECIPE, steps=2)).run(examples, []).step == 2
+
+
+def test_replay_keeps_the_base_models_probabilities_and_the_targets_are_no_spans(model_folder, examples):
+    """Replayed examples without spans are no negatives: with them a tuned model stays nearer to the base model."""
+    base = Model.load(str(model_folder))
+    text, labels = " ".join(examples[0].words), examples[0].labels
+    before = {span[:3]: span.score for span in base.extract([text], labels, 0.02)[0].spans}
+    assert before
+    wrong = [replace(example, spans=[]) for example in examples]  # what is learnt: nothing is anything
+    distances = []
+    for replayed in ([], [replace(example, spans=[]) for example in examples]):
+        model = Model.load(str(model_folder))
+        Tuning(model, replace(RECIPE, steps=30, average=0.0)).run(wrong, replayed)
+        after = {span[:3]: span.score for span in model.extract([text], labels, 0.02)[0].spans}
+        distances.append(sum(abs(score - after.get(span, 0.0)) for span, score in before.items()))
+    assert distances[1] < 0.7 * distances[0]
+
+
+def test_the_weights_are_the_average_over_the_steps(model_folder, examples):
+    before = weights(Model.load(str(model_folder)))
+    last, _ = tuned(model_folder, examples, replace(RECIPE, average=0.0))
+    average, _ = tuned(model_folder, examples, replace(RECIPE, average=0.9))
+
+    def moved(after):
+        return sum(float((after[name] - before[name]).float().norm()) for name in before)
+
+    assert 0 < moved(average) < moved(last)
 
 
 def test_progress_is_told_after_every_step(model_folder, examples):
