@@ -26,7 +26,7 @@ from tests.support.servers import Server, ServerFailed, free_port
 screen = Console()
 
 STEPS = "240"
-"""Optimizer steps of the run: fewer than by default, so that the demonstration takes less than four minutes."""
+"""Optimizer steps of the run: fewer than by default, so that the demonstration takes a few minutes."""
 
 Found = dict[str, set[tuple[int, int, str]]]
 
