@@ -38,7 +38,7 @@ class Recipe:
     the learning rates are high and the weights move much, so a good score on few texts would be chance."""
     patience: int = 3
     """Number of evaluations without a better score after which tuning ends."""
-    forgetting_limit: float = 0.02
+    forgetting_limit: float = 0.05
     """F1 that the weights may lose on the guard sentences as they move towards the tuned ones (see `blend`)."""
     bf16: bool = False
     """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""

@@ -51,7 +51,7 @@ class TrainingSettings(
     """The backend's URL; the run asks there which version is live."""
     replay_limit: int = Field(400, ge=0)
     """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
-    forgetting_limit: float = Field(0.02, ge=0)
+    forgetting_limit: float = Field(0.05, ge=0)
     """F1 that a version may lose on general sentences, by the base model's probabilities. Its weights move so far
     towards the tuned ones. 1: no limit."""
     curve: bool = True
