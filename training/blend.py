@@ -39,9 +39,14 @@ class Blend(NamedTuple):
     def told(self, limit: float) -> str:
         """The choice as a sentence."""
         listed = "; ".join(_told(one) for one in self.tried)
+        if all(one.forgotten > limit for one in self.tried):
+            why = f"where it forgets least: each share that was tried forgets more than {limit:g} F1"
+        elif self.tried[0].f1 is None:
+            why = f"the farthest that forgets at most {limit:g} F1"
+        else:
+            why = f"the best on the validation texts of what forgets at most {limit:g} F1"
         return (
-            f"The version moves {self.share:.0%} of the way from the base model to the tuned weights, the best on the "
-            f"validation texts of those that forget at most {limit:.3f} F1 ({listed})."
+            f"The version moves {self.share:.0%} of the way from the base model to the tuned weights, {why} ({listed})."
         )
 
 

@@ -22,7 +22,7 @@ from training.listener import Listener
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Tuning, Weights, weights_of
+from training.tune import Tuning, Weights
 
 UNHEARD = Listener()
 
@@ -55,6 +55,7 @@ class Learning:
         self.shortened: list[str] = []
         """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
         self._start: Weights = {}
+        """The base model's weights; empty before `tune`."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -146,7 +147,7 @@ class Learning:
 
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        self._start, planned = weights_of(self.model.gliner.model), self.recipe.steps
+        planned = self.recipe.steps
         tuning = Tuning(
             self.model,
             self.recipe,
@@ -158,7 +159,7 @@ class Learning:
             folder=folder,
         )
         tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
-        self.recipe = tuning.recipe
+        self._start, self.recipe = tuning.base.state_dict(), tuning.recipe
         if self.recipe.steps < planned:
             budget = f"the time budget of {self.recipe.minutes:g} minutes"
             self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
@@ -199,14 +200,20 @@ class Learning:
         listener: Listener,
         stopping: Callable[[], bool],
     ) -> None:
-        """Tune a model for each fold, as the version is tuned. `after` is how many tunings come after them."""
+        """Tune a model for each fold, as the version is tuned, but without a text of the fold.
+
+        `after` is how many tunings come after them.
+        """
+        annotated = {document.text for document in self._training}
 
         def learn(fold: Fold) -> Model:
             learning = Learning(self.settings, fold.base, fold.others)
             learning.recipe, learning.guard = self.recipe, self.remember()
             listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
+            unseen = annotated - {document.text for document in fold.others}
+            others = [document for document in replayed if document.text not in unseen]
             if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
-                learning.tune(replayed, [], listener=listener, stopping=stopping, folder=fold.folder)
+                learning.tune(others, [], listener=listener, stopping=stopping, folder=fold.folder)
                 learning.move([])
             return learning.model
 

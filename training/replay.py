@@ -34,14 +34,14 @@ KNOWN_TEXTS_MIN = 3
 
 
 def sentences(part: str, path: Path = SENTENCES) -> list[str]:
-    """Spanloop's general sentences of one part: "train" to train on, "guard" to measure what a version
+    """Spanloop's general sentences of one part: "train" to replay, "guard" to measure what a version
     forgets and for canaries."""
     with path.open(encoding="utf-8") as lines:
         return [entry["text"] for entry in map(json.loads, lines) if entry["part"] == part]
 
 
 def broad_labels(path: Path = LABELS) -> list[str]:
-    """The labels that the base model labels the replayed texts with, in the file's order."""
+    """The labels in a file, one a line, in its order; by default a broad list of Spanloop's."""
     return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.blend import MARGIN, SHARES, Tried, between, blend, choose
+from training.blend import MARGIN, SHARES, Blend, Tried, between, blend, choose
 
 
 def tried(*pairs):
@@ -36,6 +36,22 @@ def test_the_network_is_left_with_the_chosen_share():
     assert chosen.share == SHARES[1]
     assert torch.equal(network.weight, between(base, tuned, SHARES[1])["weight"])
     assert "85%" in chosen.told(0.015)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        (
+            ((0.5, 0.0), (0.4, 0.0), (0.3, 0.0), (0.2, 0.0)),
+            "the best on the validation texts of what forgets at most 0.05",
+        ),
+        (((None, 0.1), (None, 0.01), (None, 0.0), (None, 0.0)), "the farthest that forgets at most 0.05 F1"),
+        (((0.5, 0.4), (0.4, 0.3), (0.3, 0.2), (0.2, 0.1)), "where it forgets least: each share that was tried forgets"),
+    ],
+)
+def test_the_choice_is_told_with_its_true_reason(pairs, says):
+    found = tried(*pairs)
+    assert says in Blend(choose(found, 0.05), tuple(found)).told(0.05)
 
 
 def test_without_validation_texts_no_share_is_tried_below_the_first_that_forgets_little():
