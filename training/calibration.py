@@ -64,7 +64,7 @@ class Answered(NamedTuple):
     """What a model that did not learn from a text finds in it."""
 
     candidates: tuple[Candidate, ...]
-    """The spans that may stand beside each other, whatever their score."""
+    """The spans that may stand beside each other, also those with a low score."""
     annotated: Counter[str]
     """Number of annotated spans by label."""
 
@@ -86,7 +86,7 @@ def choose(model: Model, found: Iterable[Prediction], labels: Iterable[str]) -> 
 
 
 def answered(predictions: Iterable[Prediction]) -> list[Answered]:
-    """What may be answered, whatever its score, and what is annotated."""
+    """The candidates and the annotated spans of each text."""
     found = []
     for document, extraction in predictions:
         gold = {without_blanks(span, document.text)[:3] for span in document.spans}
@@ -168,9 +168,10 @@ def _support(texts: Iterable[Answered]) -> dict[str, int]:
 def _grouped(
     texts: Sequence[Answered], labels: Sequence[str]
 ) -> tuple[Mapping[str, str], list[tuple[Answered, Calibration]]]:
-    """Which labels share an offset, by the name of their group: all or none, whichever does better on unseen texts.
+    """The group of each label: the labels of a group share an offset. Either all labels share one, or none does.
 
-    Also each text with the calibration that the texts of the other folds give.
+    The way that does better on unseen texts is taken. Returns also each text with the calibration that the texts of the
+    other folds give.
     """
     shared, apart = ({label: group or label for label in labels} for group in ("all", ""))
     of_shared, of_apart = (list(_unseen(texts, groups)) for groups in (shared, apart))

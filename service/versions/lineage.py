@@ -55,8 +55,8 @@ class Forgetting(BaseModel):
     change: float
     """Mean absolute change of the probabilities of the base model's spans, 0 to 1."""
     expected: float = 0.0
-    """F1 that is lost on these sentences if the base model's probabilities are true: a span that was unsure counts
-    little, whichever of the two finds it. Negative where the version finds more of what is probable."""
+    """F1 that is lost on these sentences if the base model's probabilities are true. A span that the base model is not
+    sure of counts little. The number is negative if the version finds more of what is probable."""
 
     def told(self) -> str:
         """The same as a sentence."""
