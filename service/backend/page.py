@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from service.model import reading
+from service.model.facts import FactsError
 from service.model.reading import Overlap
 from service.model.spans import TOLD
 
@@ -62,5 +63,5 @@ def _overlap_of_base(model: Path) -> Overlap | None:
     """How spans of the base model may overlap; None where its directory cannot tell."""
     try:
         return reading.read(model).overlap
-    except reading.ReadingError:
+    except FactsError:
         return None

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from service.model import facts
 from service.model.reading import Overlap
 from service.model.spans import Span
 
@@ -30,10 +31,6 @@ SCORES = (1e-300, 1 - 2**-25)
 """The scores whose logit is finite; the sigmoid of a float32 rounds those beyond the second to 1."""
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
-
-
-class CalibrationError(ValueError):
-    """A version's calibration file cannot be used. The message says why."""
 
 
 class Thresholds(NamedTuple):
@@ -110,21 +107,9 @@ class Calibration(BaseModel):
 def read(folder: Path) -> Calibration:
     """The calibration in a model's directory; one that changes nothing for a model that has none.
 
-    Raises CalibrationError for a file of a newer format or a file that cannot be read.
+    Raises FactsError for a file of a newer format or a file that cannot be read.
     """
-    path = folder / FILE
-    if not path.exists():
-        return Calibration()
-    text = path.read_text(encoding="utf-8")
-    try:
-        found = _Format.model_validate_json(text).format
-        if found <= FORMAT:
-            return Calibration.model_validate_json(text)
-    except ValidationError as error:
-        raise CalibrationError(f"{path} cannot be read: {error}. Publish or pull the version again.") from error
-    raise CalibrationError(
-        f"{path} has format {found}; this Spanloop reads up to {FORMAT}: upgrade Spanloop to serve it."
-    )
+    return facts.read(folder / FILE, Calibration, FORMAT)
 
 
 def write(folder: Path, calibration: Calibration) -> None:
@@ -145,7 +130,3 @@ def sigmoid(logit: float) -> float:
     if logit >= 0:
         return min(1 / (1 + math.exp(-logit)), SCORES[1])
     return max(math.exp(logit) / (1 + math.exp(logit)), SCORES[0])
-
-
-class _Format(BaseModel):
-    format: int

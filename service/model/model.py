@@ -18,17 +18,18 @@ from typing import Any, Protocol
 
 import torch
 
-from service.model.calibration import Calibration, CalibrationError
+from service.model.calibration import Calibration
 from service.model.calibration import read as read_calibration
 from service.model.computing import DTYPES, Precision, best_precision
 from service.model.errors import ModelError, UnknownLabels, Unread
+from service.model.facts import FactsError
 from service.model.gliner import GLiNER
 from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
 from service.model.padded import Padded
 from service.model.prompts import Prompts
-from service.model.reading import Reading, ReadingError
+from service.model.reading import Reading
 from service.model.reading import read as read_reading
 from service.model.rewrites import rewrite
 from service.model.scripts import COMMON, script_of
@@ -102,7 +103,7 @@ class Model:
         try:
             reading = read_reading(Path(source)) if local else Reading()
             calibration = read_calibration(Path(source)) if local else Calibration()
-        except (ReadingError, CalibrationError) as error:
+        except FactsError as error:
             raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         if window_words:
             reading = reading.model_copy(update={"window_words": window_words})

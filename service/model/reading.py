@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from service.model import facts
 
 FORMAT = 1
 FILE = "reading.json"
@@ -24,10 +26,6 @@ Overlap = Literal["flat", "nested", "multi"]
 
 flat: none; nested: spans of which one contains the other; multi: also several labels on one span.
 """
-
-
-class ReadingError(ValueError):
-    """A version's reading file cannot be used. The message says why."""
 
 
 class Reading(BaseModel):
@@ -52,25 +50,11 @@ class Reading(BaseModel):
 def read(folder: Path) -> Reading:
     """The reading in a model's directory; the default one for a model that has none.
 
-    Raises ReadingError for a file of a newer format or a file that cannot be read.
+    Raises FactsError for a file of a newer format or a file that cannot be read.
     """
-    path = folder / FILE
-    if not path.exists():
-        return Reading()
-    text = path.read_text(encoding="utf-8")
-    try:
-        found = _Format.model_validate_json(text).format
-        if found <= FORMAT:
-            return Reading.model_validate_json(text)
-    except ValidationError as error:
-        raise ReadingError(f"{path} cannot be read: {error}. Publish or pull the version again.") from error
-    raise ReadingError(f"{path} has format {found}; this Spanloop reads up to {FORMAT}: upgrade Spanloop to serve it.")
+    return facts.read(folder / FILE, Reading, FORMAT)
 
 
 def write(folder: Path, reading: Reading) -> None:
     """Write the reading into a model's directory."""
     (folder / FILE).write_text(reading.model_dump_json(indent=1), encoding="utf-8")
-
-
-class _Format(BaseModel):
-    format: int

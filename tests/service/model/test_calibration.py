@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from service.model import calibration
-from service.model.calibration import Calibration, CalibrationError, logit
+from service.model.calibration import Calibration, logit
 from service.model.errors import ModelError
+from service.model.facts import FactsError
 from service.model.model import SCORE_FLOOR, Model
 from service.model.reading import Reading
 from training.publish import save_model
@@ -48,7 +49,7 @@ def test_a_published_model_means_what_it_meant(shared_model, tmp_path):
 )
 def test_a_calibration_that_cannot_be_used_is_refused_with_the_reason(content, told, tmp_path):
     (tmp_path / "calibration.json").write_text(content)
-    with pytest.raises(CalibrationError, match=told):
+    with pytest.raises(FactsError, match=told):
         calibration.read(tmp_path)
     with pytest.raises(ModelError, match=told):
         Model.load(str(tmp_path), "cpu")

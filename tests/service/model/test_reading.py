@@ -4,8 +4,9 @@ import pytest
 
 from service.model import reading
 from service.model.errors import ModelError
+from service.model.facts import FactsError
 from service.model.model import Model
-from service.model.reading import Reading, ReadingError
+from service.model.reading import Reading
 from training.publish import save_model
 
 CHOSEN = Reading(rungs={"Latin": "digits", "Han": "characters"}, window_words=96, overlap="nested")
@@ -33,7 +34,7 @@ def test_a_published_model_is_read_as_it_was_published(shared_model, tmp_path):
 )
 def test_a_reading_that_cannot_be_used_is_refused_with_the_reason(content, told, tmp_path):
     (tmp_path / "reading.json").write_text(content)
-    with pytest.raises(ReadingError, match=told):
+    with pytest.raises(FactsError, match=told):
         reading.read(tmp_path)
     with pytest.raises(ModelError, match=told):
         Model.load(str(tmp_path), "cpu")
