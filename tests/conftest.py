@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -56,12 +57,14 @@ def model_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     code = hashlib.sha256(Path(tiny.__file__).read_bytes()).hexdigest()[:12]
     cache = getattr(request.config, "cache", None)
     kept = (cache.mkdir("tiny-gliner") if cache else tmp_path_factory.mktemp("kept")) / f"tiny-{code}"
-    if not (kept / "model.safetensors").exists():
-        made = tiny.build(tmp_path_factory.mktemp("made"))
-        partial = kept.with_name(f"{kept.name}.{os.getpid()}")
-        shutil.copytree(made, partial)
-        shutil.rmtree(kept, ignore_errors=True)
-        partial.replace(kept)
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # processes that test at the same time share one model
+        if not (kept / "model.safetensors").exists():
+            made = tiny.build(tmp_path_factory.mktemp("made"))
+            partial = kept.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(made, partial)
+            partial.replace(kept)
     return kept
 
 
