@@ -8,6 +8,7 @@ from pathlib import Path
 
 from service.model.calibration import Calibration
 from service.model.computing import bf16_is_native
+from service.model.learnt import Learnt
 from service.model.model import Model
 from service.model.splitter import default_rung
 from service.model.told import Told, untold
@@ -22,13 +23,13 @@ from training.listener import Listener
 from training.omissions import Omission
 from training.recipe import Recipe
 from training.settings import TrainingSettings
-from training.tune import Tuning, Weights
+from training.tune import Tuning
 
 UNHEARD = Listener()
 
 
 class Learning:
-    """Fine-tunes a base model in place on training documents."""
+    """Fine-tunes a copy of a base model on training documents. The base model stays as it is."""
 
     def __init__(self, settings: TrainingSettings, model: Model, training: Sequence[Document]) -> None:
         self.settings = settings
@@ -37,9 +38,12 @@ class Learning:
         self._training = training
         self.choice = overlap.choose(training)
         reading = ladder.choose(training, model).model_copy(update={"overlap": self.choice.overlap})
-        self.model = model.with_reading(reading).with_calibration(Calibration())
-        """The model that is tuned: it has the base's weights, and reads texts as the annotations need it."""
+        self.model = model.twin().with_reading(reading).with_calibration(Calibration())
+        """The model that is tuned: it reads texts as the annotations need it, and leaves labels that are not annotated
+        to the base model."""
         self.dataset = build(training, self.model, settings.seed)
+        labels = sorted({label for example in self.dataset.examples for label in example.labels})
+        self.model = self.model.with_base(model.gliner, Learnt(labels=tuple(labels)))
         width: int = model.gliner.config.encoder_config.hidden_size
         self.window_scores: dict[int, float] = {}
         """F1 on the validation documents by the most words in a window; empty before `fit_windows`, and if they are too
@@ -54,8 +58,6 @@ class Learning:
         """What models that did not learn from a document find in it; empty without a cross-validation."""
         self.shortened: list[str] = []
         """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
-        self._start: Weights = {}
-        """The base model's weights; empty before `tune`."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -123,7 +125,7 @@ class Learning:
         self._tune_folds(folds, replayed, 0, listener, stopping)
 
     def remember(self, told: Told = untold) -> Guard:
-        """What the base model finds in the guard sentences. The first call must come before `tune`."""
+        """What the base model finds in the guard sentences."""
         if self.guard is None:
             self.guard = Guard.of(self.base, self.settings.threshold, told)
         return self.guard
@@ -151,6 +153,7 @@ class Learning:
         tuning = Tuning(
             self.model,
             self.recipe,
+            base=self.base.gliner.model,
             # Without annotated spans every score is zero, and the first evaluation would win.
             evaluate=self._scorer(validation, listener.evaluating) if any(d.spans for d in validation) else None,
             report=listener.stepped,
@@ -159,7 +162,7 @@ class Learning:
             folder=folder,
         )
         tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
-        self._start, self.recipe = tuning.base.state_dict(), tuning.recipe
+        self.recipe = tuning.recipe
         if self.recipe.steps < planned:
             budget = f"the time budget of {self.recipe.minutes:g} minutes"
             self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
@@ -170,7 +173,7 @@ class Learning:
         if remembered.finds:
             self.blend = blend(
                 self.model.gliner.model,
-                self._start,
+                self.base.gliner.model.state_dict(),
                 partial(self._scorer(validation, untold), self.model) if any(d.spans for d in validation) else None,
                 partial(remembered.expected, self.model),
                 self.recipe.forgetting_limit,
@@ -188,8 +191,7 @@ class Learning:
 
         `found` is what was found, with the network's scores, in documents that were not learnt from.
         """
-        labels = {label for example in self.dataset.examples for label in example.labels}
-        self.calibrated = calibration.choose(self.model, found, labels)
+        self.calibrated = calibration.choose(self.model, found, self.model.learnt.labels)
         self.model = self.model.with_calibration(self.calibrated.calibration)
 
     def _tune_folds(

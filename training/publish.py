@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from service import __version__
-from service.model import calibration, reading
+from service.model import base, calibration, learnt, reading
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.told import Told, untold
@@ -73,11 +73,15 @@ def canaries(
 
 
 def save_model(model: Model, folder: Path) -> None:
-    """Write a model to a folder that GLiNER can load: safetensors, with its reading and calibration beside them."""
+    """Write a model to a folder that GLiNER can load: safetensors, with its reading, its calibration and its base model
+    beside them."""
     gliner: Any = model.gliner
     gliner.save_pretrained(str(folder), safe_serialization=True)
     reading.write(folder, model.reading)
     calibration.write(folder, model.calibration)
+    if model.base:
+        learnt.write(folder, model.learnt)
+        base.write(folder, model.base)
 
 
 def code_version() -> str:

@@ -19,7 +19,7 @@ from service.runs.curve import LearningCurve
 from service.runs.run import Outcome
 from service.versions import lineage as lineages
 from service.versions.history import INITIAL, Conflict
-from service.versions.lineage import Lineage, format_of
+from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
 from training import publish, replay
 from training.account import Account, refuse_unlearnable
@@ -201,7 +201,6 @@ class TrainingRun:
         sentences = replay.sentences("guard")
         canaries = publish.canaries(learning.model, sentences, labels, self.settings.threshold, told)
         lineage = Lineage(
-            format=format_of(learning.model.reading, learning.model.calibration),
             version=publish.name(self.reporter.run.started, digest),
             created=datetime.now(UTC),
             run=self.reporter.run.id,

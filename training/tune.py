@@ -12,7 +12,6 @@ one that was not.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 import math
@@ -93,6 +92,7 @@ class TuningState:
 class Tuning:
     """One tuning of one model, in place.
 
+    `base` is the network whose probabilities are learnt of replayed examples; without any it is not needed.
     `evaluate` scores the model on validation texts (higher is better); `report` hears of every step; `stopping` is
     asked before every step. `last_step` is asked after each step, until it answers, at which step the tuning must
     end to keep a time budget; its answer can only shorten the tuning. `folder` keeps the checkpoints (None: no
@@ -104,6 +104,7 @@ class Tuning:
         model: Model,
         recipe: Recipe,
         *,
+        base: torch.nn.Module | None = None,
         evaluate: Callable[[Model], float] | None = None,
         report: Callable[[TuningProgress], None] = lambda progress: None,
         stopping: Callable[[], bool] = lambda: False,
@@ -119,8 +120,7 @@ class Tuning:
         self.folder = folder
         self.state = TuningState()
         self.network: torch.nn.Module = model.gliner.model
-        self.base: torch.nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
-        """The network with the weights that it had before."""
+        self.base = base
         self.optimizer = _optimizer(self.network, recipe)
         self._average = weights_of(self.network)
         self._best: Weights | None = None
@@ -239,7 +239,7 @@ class Tuning:
         """The same loss of replayed examples, whose targets are the base model's probabilities of all candidates."""
         inputs = self._inputs(batch)
         with torch.no_grad(), self._autocast():
-            logits: torch.Tensor = self.base(**inputs).logits
+            logits: torch.Tensor = self.base(**inputs).logits  # type: ignore[misc]  # there is one where texts are replayed
         inputs["labels"] = logits.float().sigmoid().reshape(inputs["labels"].shape)
         return self._forward(inputs)
 

@@ -14,16 +14,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
+from service.model.base import Divided, Runner, twin
+from service.model.base import read as read_base
 from service.model.calibration import Calibration
 from service.model.calibration import read as read_calibration
 from service.model.computing import DTYPES, Precision, best_precision
 from service.model.errors import ModelError, UnknownLabels, Unread
 from service.model.facts import FactsError
 from service.model.gliner import GLiNER
+from service.model.learnt import Learnt
+from service.model.learnt import read as read_learnt
 from service.model.packed import pack
 from service.model.packed.linear import PackedLinear
 from service.model.packed.quantized import QuantizedLinear
@@ -54,21 +58,6 @@ PROBE, PROBE_LABELS = "Ann's first-rate probe (2024), naïve.", ("first label", 
 """The text and the labels on which a packed network must agree with GLiNER's own collator and forward."""
 
 
-class Runner(Protocol):
-    """Runs a model on windows."""
-
-    batch_tokens: int
-    """The batch size, in sub-tokens as `cost` counts them, at which the model is fastest."""
-
-    def cost(self, tokens: Sequence[int]) -> int:
-        """Sub-tokens, with padding, that the model computes for windows with these numbers of sub-tokens."""
-        ...
-
-    def __call__(self, windows: Sequence[Window], floor: float) -> list[list[Span]]:
-        """The candidate spans of each window whose score is above `floor` or the window's threshold, the lower one."""
-        ...
-
-
 class Model:
     """A loaded GLiNER of any architecture, in evaluation mode on one device.
 
@@ -80,6 +69,9 @@ class Model:
         self.gliner = gliner.eval()
         self.reading = reading or Reading()
         self.calibration = calibration or Calibration()
+        self.base: Any = None
+        """The base model's GLiNER, which answers the labels that are not `learnt`; None where `gliner` answers all."""
+        self.learnt = Learnt()
         rewrite(gliner.model)
         tokenizer = gliner.data_processor.transformer_tokenizer
         self.subtokens = Subtokens(tokenizer)
@@ -103,6 +95,7 @@ class Model:
         try:
             reading = read_reading(Path(source)) if local else Reading()
             calibration = read_calibration(Path(source)) if local else Calibration()
+            learnt = read_learnt(Path(source)) if local else Learnt()
         except FactsError as error:
             raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         if window_words:
@@ -124,7 +117,24 @@ class Model:
                 f"The model {source!r} could not be loaded ({reason}: {error}). "
                 "Set SPANLOOP_MODEL to a directory with gliner_config.json or to a GLiNER model's name on the hub."
             ) from error
-        return cls(gliner, reading, calibration)
+        model = cls(gliner, reading, calibration)
+        if not learnt.labels:
+            return model
+        try:
+            return model.with_base(read_base(Path(source), gliner), learnt)
+        except FactsError as error:
+            raise ModelError(f"The model {source!r} was not loaded. {error}") from error
+
+    def twin(self) -> Model:
+        """The same model with weights of its own, in fp32. It can be tuned."""
+        return Model(twin(self.gliner), self.reading, self.calibration)
+
+    def with_base(self, base: Any, learnt: Learnt) -> Model:
+        """The same model, in fp32, which leaves the labels that it has not learnt to the base model's GLiNER."""
+        other = copy.copy(self)
+        other.base, other.learnt = base, learnt
+        other.runner = Divided(Padded(self.gliner), Padded(base), learnt)
+        return other
 
     def with_reading(self, reading: Reading) -> Model:
         """The same model, with the same weights and precision, that reads texts in another way."""
@@ -157,19 +167,25 @@ class Model:
             precision = best_precision(device)
         if precision == "fp16" and device.type == "cpu":
             raise ModelError("fp16 needs a GPU, and this model is on a CPU. Set SPANLOOP_PRECISION to auto.")
-        self.gliner.model.to(DTYPES[precision])
+        self.runner = self._runner(self.gliner, precision)
+        if self.base:
+            self.runner = Divided(self.runner, self._runner(self.base, precision), self.learnt)
+        self.batch_tokens = self.runner.batch_tokens
+
+    def _runner(self, gliner: Any, precision: Precision) -> Runner:
+        """What runs a network of this model's shape in a precision."""
+        gliner.model.to(DTYPES[precision])
         probe = self._windows(split(PROBE, self.splitter, self.subtokens), PROBE_LABELS, 0.5)[0]
         linear = QuantizedLinear if precision == "int8" else PackedLinear
-        packed = pack(self.gliner, linear, self.subtokens.closing, self.max_tokens, probe)
+        packed = pack(gliner, linear, self.subtokens.closing, self.max_tokens, probe)
         if packed is None and precision == "int8":
             raise ModelError(
                 "This model cannot serve in int8: Spanloop supports int8 on a CPU, for span models over BERT or "
                 "DeBERTa. Set SPANLOOP_PRECISION to auto."
             )
-        if packed is None and device.type == "cpu":
-            log.info("no packed network supports this %s: GLiNER runs it with padding", type(self.gliner).__name__)
-        self.runner = packed or Padded(self.gliner)
-        self.batch_tokens = self.runner.batch_tokens
+        if packed is None and gliner.device.type == "cpu":
+            log.info("no packed network supports this %s: GLiNER runs it with padding", type(gliner).__name__)
+        return packed or Padded(gliner)
 
     def prepare(self, text: str, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False) -> list[Window]:
         """The windows of one text for every group of `labels`; an empty list for a text without words.
@@ -194,8 +210,12 @@ class Model:
                 f"the model's tokenizer does not know most of its words ({scripts or 'no letters'}), so nothing was "
                 "looked for in it; set SPANLOOP_MODEL to a model for this language"
             )
-        keeps = keeps_overlaps or self.calibration.reorders(labels)
+        keeps = keeps_overlaps or self.calibration.reorders(labels) or self._divides(labels)
         return self._windows(words, labels, self.calibration.lowest_score(labels, threshold), keeps)
+
+    def _divides(self, labels: Sequence[str]) -> bool:
+        """Whether both networks answer: a candidate of one must not take the place of one that the other answers."""
+        return self.base is not None and self.learnt.divides(labels)
 
     def _windows(
         self, words: Words, labels: Sequence[str], threshold: float, keeps_overlaps: bool = False

@@ -9,16 +9,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from service.model.calibration import Calibration
-from service.model.reading import Overlap, Reading
+from service.model.reading import Overlap
 
-PLAIN_FORMAT = 1
-"""The format of versions that every release predicts alike with: all releases serve them."""
-READING_FORMAT = 2
-"""The format of versions whose reading decides what is predicted. A release from before readings passes its file over,
-and one from before the choices of a reading were carried out reads it and does otherwise: both would predict something
-else. They refuse this format."""
 FORMAT = 3
-"""The format of versions with a calibration: a release from before calibrations would pass its file over."""
+"""Raised when an older release would predict otherwise with a version's files: it refuses a newer format.
+
+1: a model. 2: with a reading. 3: with a calibration, and with the base model for labels that were not learnt.
+"""
 FILE = "lineage.json"
 
 
@@ -106,8 +103,7 @@ class Lineage(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = PLAIN_FORMAT
-    """What `format_of` says of the version's reading and calibration."""
+    format: int = FORMAT
     version: str
     created: datetime
     run: str
@@ -147,13 +143,6 @@ class Lineage(BaseModel):
 
 class FormatError(RuntimeError):
     """A version was published in a newer format than this program reads."""
-
-
-def format_of(reading: Reading, calibration: Calibration) -> int:
-    """The lowest format whose releases predict what a version with this reading and calibration does."""
-    if calibration.changes:
-        return FORMAT
-    return READING_FORMAT if reading.changes else PLAIN_FORMAT
 
 
 def read(folder: Path) -> Lineage:

@@ -56,7 +56,6 @@ def test_a_version_of_few_tasks_learns_from_all_and_is_judged_by_models_that_lea
     assert {lineage.scores[name].on for name in ("base", "new")} == {"out_of_fold"}
     assert f"the version has learnt from all {FEW}" in run.message
     assert f"F1 on {FEW} texts, each read by a model that has not learnt from it" in run.message
-    assert lineage.format == 1
 
 
 def test_progress_says_which_fold_is_learnt(few, monkeypatch):
@@ -165,7 +164,7 @@ def test_what_the_scores_of_a_version_of_few_tasks_mean_is_fitted_on_what_the_fo
         task["annotations"][0]["result"] = []
     run = few.execute()
     lineage = few.store.get(run.version)
-    assert (lineage.calibrated.texts, lineage.format) == (FEW, 3), lineage.calibrated.why
+    assert lineage.calibrated.texts == FEW, lineage.calibrated.why
     assert lineage.calibrated.calibration.offsets
     assert f"on {FEW} texts, each read by a model that did not learn from it" in run.message
     assert lineage.scores["new"].on == "out_of_fold"

@@ -47,7 +47,8 @@ def test_a_model_that_has_learnt_short_sentences_gets_short_windows(tmp_path, mo
 
 
 def test_a_model_that_reads_long_texts_as_well_gets_long_windows(tmp_path, model_folder, shared_model):
-    one = learning(tmp_path, model_folder, knowing(shared_model, Reading(window_words=48)))
+    one = learning(tmp_path, model_folder, shared_model.with_reading(Reading(window_words=48)))
+    one.model = knowing(one.model)
     one.fit_windows(notes(6, 60))
     assert set(one.window_scores.values()) == {1.0}
     assert one.model.window_words == max(one.window_scores) > 128

@@ -34,7 +34,7 @@ def test_a_run_that_learns_something_ends_with_a_better_version_that_is_live(ben
     assert run.scores["new"].f1 > run.scores["base"].f1
     lineage = one.store.get(run.version)
     assert one.live.read().live == lineage.version == run.version
-    assert (lineage.run, lineage.projects, lineage.better, lineage.format) == ("run-1", (1,), True, 1)
+    assert (lineage.run, lineage.projects, lineage.better) == ("run-1", (1,), True)
     assert lineage.annotations == tuple(range(100, 100 + TASKS))
     assert sum(lineage.tasks.values()) == TASKS
     assert lineage.tasks["held_out"] == sum(is_held_out(t["data"]["text"]) for t in annotated(TASKS))
@@ -49,7 +49,6 @@ def test_a_run_says_what_its_version_has_forgotten(bench):
     assert lineage.forgetting.lost > 0, "the version learns to leave out cities"
     assert lineage.forgetting.score == run.scores["guard"]
     assert lineage.forgetting.told() in run.message
-    assert lineage.format == 1
 
 
 def test_the_same_annotations_again_are_nothing_new(bench):
@@ -363,7 +362,6 @@ def test_spans_inside_words_are_learnt_by_a_version_that_cuts_finer(bench, studi
     assert "left out" not in run.message
     served = Model.load(str(one.store.fetch(run.version)), "cpu")
     assert served.reading.rungs == {"Latin": "digits"}
-    assert one.store.get(run.version).format == 2
     text = "the house of Alice99"
     assert [text[s.start : s.end] for s in served.extract([text], ["city", "person"], 0.5)[0].spans] == ["Alice"]
 

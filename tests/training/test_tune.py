@@ -44,8 +44,9 @@ def equal(one, other):
 
 
 def tuned(base, examples, recipe=RECIPE, **more):
-    model = Model.load(str(base))
-    state = Tuning(model, recipe, **more).run(examples[:20], examples[20:])
+    before = Model.load(str(base))
+    model = before.twin()
+    state = Tuning(model, recipe, base=before.gliner.model, **more).run(examples[:20], examples[20:])
     return weights(model), state
 
 
@@ -121,7 +122,7 @@ def answered_after(steps, end):
 def test_a_time_budget_gives_fewer_steps_and_the_rates_fall_to_their_end_within_them(model_folder, examples):
     model, recipe, seen = Model.load(str(model_folder)), replace(RECIPE, steps=400, decay=0.9), []
     tuning = Tuning(model, recipe, report=seen.append, last_step=answered_after(6, 60), evaluate=lambda model: 0.5)
-    state = tuning.run(examples[:20], examples[20:])
+    state = tuning.run(examples[:20], [])
     assert (state.step, tuning.recipe.steps) == (60, 60)
     assert [progress.steps for progress in seen] == [400] * 6 + [60] * 54
     assert [progress.evaluations_left for progress in seen] == [3] * 39 + [2] * 10 + [1] * 10 + [0]
@@ -224,8 +225,8 @@ def test_replay_keeps_the_base_models_probabilities_and_the_targets_are_no_spans
     wrong = [replace(example, spans=[]) for example in examples]  # what is learnt: nothing is anything
     distances = []
     for replayed in ([], [replace(example, spans=[]) for example in examples]):
-        model = Model.load(str(model_folder))
-        Tuning(model, replace(RECIPE, steps=30, average=0.0)).run(wrong, replayed)
+        model = base.twin()
+        Tuning(model, replace(RECIPE, steps=30, average=0.0), base=base.gliner.model).run(wrong, replayed)
         after = {span[:3]: span.score for span in model.extract([text], labels, 0.02)[0].spans}
         distances.append(sum(abs(score - after.get(span, 0.0)) for span, score in before.items()))
     assert distances[1] < 0.7 * distances[0]

@@ -1,7 +1,8 @@
 """The parts of a version in the local store, and how parts become a version in a store again.
 
-The code (`src`) and the weights of each model are parts of their own. Their bytes do not depend on the version's name,
-so they are not sent to a registry that has them. The files that name the version are in a small part, the description.
+The code (`src`) and the weights of each model are parts of their own, and so are the base model's weights in it. Their
+bytes do not depend on the version's name, so they are not sent to a registry that has them. The files that name the
+version are in a small part, the description.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from service.model.learnt import BASE_WEIGHTS
 from service.versions import lineage as lineages
 from service.versions.oci import layers
 from service.versions.oci.manifest import (
@@ -66,9 +68,11 @@ def split(home: Path, version: str) -> list[Part]:
         weights = layers.entries(folder)
         where = folder.relative_to(home).as_posix()
         described |= {f"{where}/{name}": weights.pop(name) for name in _IN_MODEL if name in weights}
-        models.append(
-            Part(MODEL_LAYER, weights, {TITLE_ANNOTATION: f"{tag.partition(':')[0]}.tar", MODEL_TAG_ANNOTATION: tag})
-        )
+        base = {BASE_WEIGHTS: weights.pop(BASE_WEIGHTS)} if BASE_WEIGHTS in weights else {}
+        name = tag.partition(":")[0]
+        for title, part in ((name, weights), (f"{name}-base", base)):
+            if part:
+                models.append(Part(MODEL_LAYER, part, {TITLE_ANNOTATION: f"{title}.tar", MODEL_TAG_ANNOTATION: tag}))
     return [
         Part(DESCRIPTION_LAYER, described, {TITLE_ANNOTATION: "description.tar"}),
         Part(CODE_LAYER, code, {TITLE_ANNOTATION: "code.tar"}),
