@@ -29,7 +29,7 @@ PILOT_STEPS = 20
 
 @dataclass(frozen=True)
 class Task:
-    """What a way of learning gets. The model is changed in place."""
+    """What a way of learning gets."""
 
     settings: TrainingSettings
     documents: Sequence[Document]
@@ -71,7 +71,7 @@ def as_a_run(**overrides: Any) -> Callable[[Task], Learnt]:
         parts = learnable(task.documents)
         learning = Learning(task.settings, task.model(), parts.training)
         learning.recipe = replace(learning.recipe, **overrides)
-        folds = CrossValidation(parts.folds, task.model, task.settings.threshold) if parts.folds else None
+        folds = CrossValidation(parts.folds, task.settings.threshold) if parts.folds else None
         steps = Steps()
         learning.learn([], parts.validation, folds=folds, listener=steps)
         return Learnt(
@@ -129,7 +129,7 @@ RECIPES: dict[str, Callable[[Task], Learnt]] = {
     "train_model": by_train_model,
     "steps-800": as_a_run(steps=800),
     "steps-2400": as_a_run(steps=2_400),
-    "replay-quarter": as_a_run(replay_share=0.25),
+    "replay-half": as_a_run(replay_share=0.5),
     "no-replay": as_a_run(replay_share=0.0),
     "head-only": as_a_run(encoder_rate=0.0),
 }

@@ -71,10 +71,8 @@ class Found(msgspec.Struct):
 
 
 class Fold(NamedTuple):
-    """One fold's model before it has learnt."""
+    """One fold before its model has learnt."""
 
-    base: Model
-    """The base model, loaded anew."""
     others: list[Document]
     """The documents of the other folds, which are learnt from."""
     number: int
@@ -88,20 +86,17 @@ class Fold(NamedTuple):
 class CrossValidation:
     """The folds of one learning. With a `folder` a finished one is kept there, so a resumed run does not repeat it.
 
-    `load` loads the base model. `identity` says what is learnt from and how: what was kept of anything else is not
-    used.
+    `identity` says what is learnt from and how: what was kept of anything else is not used.
     """
 
     def __init__(
         self,
         folds: Sequence[list[Document]],
-        load: Callable[[], Model],
         threshold: float | None,
         folder: Path | None = None,
         identity: str = "",
     ) -> None:
         self._folds = folds
-        self._load = load
         self._threshold = threshold
         self._folder = folder
         self._identity = f"{identity} {threshold}"
@@ -128,7 +123,7 @@ class CrossValidation:
 
     def _begin(self, number: int, more: int) -> Fold:
         others = [document for other in self._folds if other is not self._folds[number] for document in other]
-        return Fold(self._load(), others, number, len(self._folds), more, self._folder)
+        return Fold(others, number, len(self._folds), more, self._folder)
 
     def _find(self, model: Model, fold: Sequence[Document]) -> Found:
         questions = [(document.text, document.labels) for document in fold]

@@ -209,7 +209,7 @@ class Learning:
         annotated = {document.text for document in self._training}
 
         def learn(fold: Fold) -> Model:
-            learning = Learning(self.settings, fold.base, fold.others)
+            learning = Learning(self.settings, self.base, fold.others)
             learning.recipe, learning.guard = self.recipe, self.remember()
             listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
             unseen = annotated - {document.text for document in fold.others}

@@ -156,7 +156,7 @@ class TrainingRun:
         if not parts.folds:
             return None
         self.account.notes.append(parts.told)
-        return CrossValidation(parts.folds, self._load_base, self.settings.threshold, self.folder / FOLDS_NAME, digest)
+        return CrossValidation(parts.folds, self.settings.threshold, self.folder / FOLDS_NAME, digest)
 
     def _learn(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
         learning.learn(
