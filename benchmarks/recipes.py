@@ -130,7 +130,10 @@ RECIPES: dict[str, Callable[[Task], Learnt]] = {
     "steps-800": as_a_run(steps=800),
     "steps-2400": as_a_run(steps=2_400),
     "replay-half": as_a_run(replay_share=0.5),
+    "replay-eighth": as_a_run(replay_share=0.125),
+    "replay-weight-4": as_a_run(replay_weight=4.0),
     "no-replay": as_a_run(replay_share=0.0),
+    "last-weights": as_a_run(average=0.0, decay=0.9),
     "head-only": as_a_run(encoder_rate=0.0),
 }
 """By name. "run" is what Spanloop does; the others are what it is compared with."""
