@@ -129,7 +129,7 @@ RECIPES: dict[str, Callable[[Task], Learnt]] = {
     "train_model": by_train_model,
     "steps-800": as_a_run(steps=800),
     "steps-2400": as_a_run(steps=2_400),
-    "replay-half": as_a_run(replay_share=0.5),
+    "replay-quarter": as_a_run(replay_share=0.25),
     "replay-eighth": as_a_run(replay_share=0.125),
     "replay-weight-4": as_a_run(replay_weight=4.0),
     "no-replay": as_a_run(replay_share=0.0),

@@ -13,7 +13,7 @@ class Recipe:
     """Maximum of optimizer steps; early stopping may end the tuning sooner."""
     batch_size: int = 16
     """Examples per step, including replayed ones."""
-    replay_share: float = 0.25
+    replay_share: float = 0.5
     """Share of replayed examples in each batch."""
     replay_weight: float = 1.0
     """Weight of a replayed example's loss; a new one's is 1."""
