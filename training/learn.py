@@ -5,27 +5,47 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+
+import torch
 
 from service.model.calibration import Calibration
 from service.model.computing import bf16_is_native
 from service.model.learnt import Learnt
 from service.model.model import Model
+from service.model.reading import Reading
 from service.model.splitter import default_rung
 from service.model.told import Told, untold
 from service.versions.lineage import Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
 from training.blend import SHARES, Blend, blend
-from training.dataset import Document, build, characters
+from training.dataset import Document, Example, build, characters
 from training.folds import CrossValidation, Fold, OutOfFold
 from training.guard import Guard
 from training.judge import Prediction, score
 from training.listener import Listener
 from training.omissions import Omission
+from training.ranks import Ranks, together
 from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.tune import Tuning
 
 UNHEARD = Listener()
+
+
+class OtherRank(NamedTuple):
+    """Tunes with the run's process, on another device or beside it."""
+
+    settings: TrainingSettings
+    reading: Reading
+    recipe: Recipe
+    examples: Sequence[Example]
+    replayed: Sequence[Example]
+
+    def __call__(self, ranks: Ranks, device: torch.device) -> None:
+        base = Model.load(self.settings.model, str(device), self.settings.window_words)
+        model = base.twin().with_reading(self.reading)
+        Tuning(model, self.recipe, base=base.gliner.model, ranks=ranks).follow(self.examples, self.replayed)
 
 
 class Learning:
@@ -150,18 +170,22 @@ class Learning:
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
         planned = self.recipe.steps
-        tuning = Tuning(
-            self.model,
-            self.recipe,
-            base=self.base.gliner.model,
-            # Without annotated spans every score is zero, and the first evaluation would win.
-            evaluate=self._scorer(validation, listener.evaluating) if any(d.spans for d in validation) else None,
-            report=listener.stepped,
-            stopping=stopping,
-            last_step=listener.last_step,
-            folder=folder,
-        )
-        tuning.run(self.dataset.examples, build(replayed, self.model, self.settings.seed).examples)
+        examples = self.dataset.examples, build(replayed, self.model, self.settings.seed).examples
+        follower = OtherRank(self.settings, self.model.reading, self.recipe, *examples)
+        with together(self._processes, self.model.gliner.device, follower) as ranks:
+            tuning = Tuning(
+                self.model,
+                self.recipe,
+                base=self.base.gliner.model,
+                # Without annotated spans every score is zero, and the first evaluation would win.
+                evaluate=self._scorer(validation, listener.evaluating) if any(d.spans for d in validation) else None,
+                report=listener.stepped,
+                stopping=stopping,
+                last_step=listener.last_step,
+                folder=folder,
+                ranks=ranks,
+            )
+            tuning.run(*examples)
         self.recipe = tuning.recipe
         if self.recipe.steps < planned:
             budget = f"the time budget of {self.recipe.minutes:g} minutes"
@@ -223,6 +247,14 @@ class Learning:
 
     def _unlearnt(self) -> list[Prediction]:
         return [one.uncalibrated for one in self.out_of_fold]
+
+    @property
+    def _processes(self) -> int:
+        """How many processes tune together; each has a new example of every batch."""
+        device = self.model.gliner.device
+        is_free = device.type == "cuda" and self.settings.device in ("auto", "cuda")
+        wanted = self.settings.tuning_processes or (torch.cuda.device_count() if is_free else 1)
+        return min(wanted, self.recipe.batch_size - self.recipe.replayed)
 
     def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
         return lambda tuned: score(tuned, validation, self.settings.threshold, told).f1

@@ -40,6 +40,8 @@ class TrainingSettings(
     """About how many minutes a run takes at most, by having fewer steps; 0: as many as all steps take."""
     batch_size: int = Field(16, ge=2)
     """Examples per step, including replayed ones."""
+    tuning_processes: int = Field(0, ge=0)
+    """Processes that tune together, each with a part of every batch; 0: one for each GPU, and one without GPUs."""
     encoder_rate: float = Field(0, ge=0)
     """Peak learning rate of the encoder; 0: it depends on the encoder's width."""
     head_rate: float = Field(0, ge=0)

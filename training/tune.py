@@ -17,7 +17,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from service.model.model import Model
 from training import checkpoint, metrics
 from training.batches import Shuffled, alike
 from training.dataset import Example
+from training.ranks import ALONE, NONE, Order, Ranks
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Tuning:
     `evaluate` scores the model on validation texts (higher is better); `report` hears of every step; `stopping` is
     asked before every step. `last_step` is asked after each step, until it answers, at which step the tuning must
     end to keep a time budget; its answer can only shorten the tuning. `folder` keeps the checkpoints (None: no
-    checkpoints).
+    checkpoints). `ranks` are the processes that tune together: rank 0 calls `run`, the others `follow`.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Tuning:
         stopping: Callable[[], bool] = lambda: False,
         last_step: Callable[[], int | None] = lambda: None,
         folder: Path | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.model = model
         self.recipe = recipe
@@ -118,9 +120,12 @@ class Tuning:
         self.stopping = stopping
         self.last_step = last_step
         self.folder = folder
+        self.ranks = ranks
         self.state = TuningState()
         self.network: torch.nn.Module = model.gliner.model
         self.base = base
+        self._joined = self.network
+        """The network, whose gradients are those of all ranks."""
         self.optimizer = _optimizer(self.network, recipe)
         self._average = weights_of(self.network)
         self._best: Weights | None = None
@@ -142,16 +147,16 @@ class Tuning:
     def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
         self._identity = self._identify(examples, replay)
         self._resume()
+        self._align()
         recipe, state = self.recipe, self.state  # `self.recipe` may get fewer steps
-        replayed = recipe.replayed if replay else 0
-        new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
-        old = Shuffled(replay, replayed, recipe.seed + 1)
+        new, old = self._batches(examples, replay)
         is_fitted = False
         self._saved = time.monotonic()
         while state.step < self.recipe.steps and state.stale < recipe.patience:
             if self.stopping():
                 self._save()
                 raise Stopped(f"stopped after step {state.step} of {self.recipe.steps}; a restart goes on from there")
+            self.ranks.order(Order(state.step, self.recipe.steps))
             with metrics.STEP_SECONDS.time():
                 loss = self._step(new.take(state.step), old.take(state.step))
             metrics.stepped(recipe.batch_size, loss)
@@ -164,9 +169,32 @@ class Tuning:
                 self._save()
             self.report(TuningProgress(state.step, self.recipe.steps, loss, state.best, self._evaluations_left))
             is_fitted = is_fitted or self._fit()
+        self.ranks.order()
         self.network.load_state_dict(self._best or self._average)
         self.model.gliner.eval()
         return state
+
+    def follow(self, examples: Sequence[Example], replay: Sequence[Example]) -> None:
+        """Take the steps that rank 0 orders, with this rank's share of each batch."""
+        with _plain_attention(self.network):
+            self._align()
+            new, old = self._batches(examples, replay)
+            while (order := self.ranks.order()) != NONE:
+                self.state.step, self.recipe = order.step, replace(self.recipe, steps=order.steps)
+                self._step(new.take(order.step), old.take(order.step))
+
+    def _align(self) -> None:
+        """Let all ranks begin with the weights and the optimizer of rank 0."""
+        self._joined = self.ranks.joined(self.network)
+        if self.ranks.count > 1:
+            state = self.optimizer.state_dict()
+            slots = {index: {slot: tensor.cpu() for slot, tensor in of.items()} for index, of in state["state"].items()}
+            self.optimizer.load_state_dict(self.ranks.given({**state, "state": slots}))
+
+    def _batches(self, examples: Sequence[Example], replay: Sequence[Example]) -> tuple[Shuffled, Shuffled]:
+        recipe, replayed = self.recipe, self.recipe.replayed if replay else 0
+        new = Shuffled(examples, recipe.batch_size - replayed, recipe.seed)
+        return new, Shuffled(replay, replayed, recipe.seed + 1)
 
     @property
     def _evaluations_left(self) -> int:
@@ -200,25 +228,19 @@ class Tuning:
     def _step(self, new: Sequence[Example], old: Sequence[Example]) -> float:
         """One step of the optimizer; a step whose loss is not finite changes nothing.
 
-        Returns the loss of the new examples.
+        Returns the loss of the new examples, of all ranks.
         """
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.state.step)
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.state.step + self.ranks.rank * 15_485_863)
         share = _rate(self.state.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss, size = 0.0, len(new) + len(old)
-        for part in alike(new):
-            of_part = self._loss(part) / len(new)
-            (of_part * (len(new) / size)).backward()  # type: ignore[no-untyped-call]
-            loss += of_part.item()
-        for part in alike(old):
-            (self._distance(part) * (self.recipe.replay_weight / size)).backward()  # type: ignore[no-untyped-call]
+        loss = self.ranks.total(self._backward(new, old)) / len(new)
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         if not math.isfinite(loss) or not math.isfinite(norm.item()):
             self.state.bad += 1
-            if self.state.bad >= MAX_BAD_STEPS:
+            if self.state.bad >= MAX_BAD_STEPS and self.ranks.leads:
                 if self.folder:
                     (self.folder / CHECKPOINT).unlink(missing_ok=True)
                 raise Diverged(
@@ -228,8 +250,23 @@ class Tuning:
             return math.nan
         self.state.bad = 0
         self.optimizer.step()
-        self._follow()
+        if self.ranks.leads:
+            self._follow()
         return loss
+
+    def _backward(self, new: Sequence[Example], old: Sequence[Example]) -> float:
+        """Compute the gradient of a batch. Returns the loss of this rank's new examples, summed."""
+        each = self.ranks.count / (len(new) + len(old))  # the gradients of the ranks are averaged
+        parts = [(self._distance, part, each * self.recipe.replay_weight) for part in alike(self.ranks.share(old))]
+        first_new = len(parts)
+        parts += [(self._loss, part, each) for part in alike(self.ranks.share(new))]
+        total = 0.0
+        for place, (lose, part, weight) in enumerate(parts, 1):
+            with nullcontext() if place == len(parts) else self.ranks.alone(self._joined):
+                loss = lose(part)
+                (loss * weight).backward()  # type: ignore[no-untyped-call]
+            total += loss.item() if place > first_new else 0.0
+        return total
 
     def _loss(self, batch: Sequence[Example]) -> torch.Tensor:
         """GLiNER's own loss of new examples, summed over examples, candidates and labels."""
@@ -255,7 +292,7 @@ class Tuning:
     def _forward(self, inputs: dict[str, Any]) -> torch.Tensor:
         recipe = self.recipe
         with self._autocast():
-            output = self.network(**inputs, alpha=recipe.focal_alpha, gamma=recipe.focal_gamma, reduction="sum")
+            output = self._joined(**inputs, alpha=recipe.focal_alpha, gamma=recipe.focal_gamma, reduction="sum")
         loss: torch.Tensor = output.loss
         return loss
 

@@ -104,6 +104,14 @@ def test_a_gpu_brings_its_resource_its_nodes_and_its_runtime(chart):
     assert [one["key"] for one in training["tolerations"]] == ["example.com/pool", "nvidia.com/gpu"]
 
 
+@pytest.mark.parametrize(("count", "shares"), [(0, False), (1, False), (2, True)])
+def test_processes_of_several_gpus_share_memory(chart, count, shares):
+    spec = chart.render(training__gpu__count=count).job["spec"]["template"]["spec"]
+    mounted = [one["name"] for one in spec["containers"][0]["volumeMounts"] if one["mountPath"] == "/dev/shm"]
+    media = [volume["emptyDir"]["medium"] for volume in spec["volumes"] if volume["name"] in mounted]
+    assert media == (["Memory"] if shares else [])
+
+
 def test_without_a_gpu_nothing_of_its_class_is_rendered(chart):
     for pod in chart.render().pods:
         assert not {"tolerations", "nodeSelector", "runtimeClassName"} & pod.spec.keys()

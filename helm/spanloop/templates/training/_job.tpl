@@ -86,7 +86,18 @@ template:
           {{- include "spanloop.volumeMounts" $home | nindent 10 }}
           {{- include "spanloop.registryMount" $root | nindent 10 }}
           {{- include "spanloop.modelVolumeMount" $root | nindent 10 }}
+          {{- if gt (int $root.Values.training.gpu.count) 1 }}
+          # Through it the processes of several GPUs exchange gradients. A container's own has 64 MiB.
+          - name: shared-memory
+            mountPath: /dev/shm
+          {{- end }}
     volumes:
+      {{- if gt (int $root.Values.training.gpu.count) 1 }}
+      - name: shared-memory
+        emptyDir:
+          medium: Memory
+          sizeLimit: 1Gi
+      {{- end }}
       {{- include "spanloop.volumes" $home | nindent 6 }}
       {{- include "spanloop.modelVolume" $root | nindent 6 }}
 {{- end }}
