@@ -17,10 +17,11 @@ from benchmarks.bars import processor
 from benchmarks.datasets import divided, name, read, sample
 from benchmarks.recipes import RECIPES, Task
 from service.files import replace_text
+from service.model.calibration import Calibration
 from service.model.computing import use_threads
 from service.model.model import Model
 from service.versions.names import initial_version
-from training import kernels
+from training import calibration, kernels
 from training.dataset import Document
 from training.guard import Guard
 from training.judge import score
@@ -95,6 +96,7 @@ def measure(case: Case) -> dict[str, Any]:
     spent, seconds, peak = time.process_time() - spent, time.monotonic() - began, _peak()
     after = {part: score(learnt.model, documents, settings.threshold) for part, documents in scored.items()}
     forgetting = guard.measure(learnt.model)
+    found = calibration.answered(calibration.find(learnt.model, scored["test"]))
     return {
         "case": case.identity(),
         "code": code_version(),
@@ -110,6 +112,10 @@ def measure(case: Case) -> dict[str, Any]:
         "recipe": dict(learnt.recipe),
         "version": dict(learnt.version),
         "forgetting": forgetting.model_dump() if forgetting else None,
+        "calibration_error": {
+            "scores": calibration.error(found, Calibration()),
+            "probabilities": calibration.error(found, learnt.model.calibration),
+        },
         "sets": {
             part: {
                 "texts": len(scored[part]),

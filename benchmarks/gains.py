@@ -25,13 +25,13 @@ class Curve(NamedTuple):
 
 
 def curves(lines: Sequence[Line]) -> dict[Curve, dict[int, list[Line]]]:
-    """The lines by curve and number of tasks, both sorted."""
+    """The lines by curve and wanted number of tasks, both sorted. Of all tasks the folds have about as many."""
     found: defaultdict[Curve, defaultdict[int, list[Line]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         case = line["case"]
         data = f"{', '.join(case['train'])} ({case['folds']} folds)" if case["folds"] else ", ".join(case["train"])
         curve = Curve(data, case["model"], case["recipe"], case["choose"])
-        found[curve][line["learnt_from"]].append(line)
+        found[curve][case["tasks"]].append(line)
     return {curve: dict(sorted(found[curve].items())) for curve in sorted(found)}
 
 
@@ -79,18 +79,19 @@ def table(by_tasks: dict[int, list[Line]]) -> list[list[str]]:
     """One curve as rows of cells, the first row the heads."""
     remembered = sorted({part for lines in by_tasks.values() for line in lines for part in line["sets"]} - {TEST})
     heads = ["tasks", "runs", "F1 before", "F1 after", "gain (95 %)", *remembered, "worst label in a fold"]
-    rows = [[*heads, "CPU-minutes", "peak MB"]]
-    for tasks, lines in by_tasks.items():
+    rows = [[*heads, "error of scores", "of probabilities", "CPU-minutes", "peak MB"]]
+    for lines in by_tasks.values():
         means = [mean(line["sets"][TEST][when]["f1"] for line in lines) for when in ("before", "after")]
         changes = [told(by_fold(_with(lines, part), lambda line, part=part: change(line, part))) for part in remembered]
         rows.append(
             [
-                f"{tasks:,}",
+                f"{round(mean(line['learnt_from'] for line in lines)):,}",
                 f"{len(lines)}",
                 *(f"{value:.3f}" for value in means),
                 told(by_fold(lines, change)),
                 *changes,
                 worst_label(lines),
+                *(_error(lines, of) for of in ("scores", "probabilities")),
                 f"{mean(line['cpu_seconds'] for line in lines) / 60:.1f}",
                 f"{max(line['peak_mb'] for line in lines):,}",
             ]
@@ -98,14 +99,25 @@ def table(by_tasks: dict[int, list[Line]]) -> list[list[str]]:
     return rows
 
 
+def _error(lines: Sequence[Line], of: str) -> str:
+    """The mean calibration error; empty for lines from before it was measured."""
+    errors = [line["calibration_error"][of] for line in lines if "calibration_error" in line]
+    return f"{mean(errors):.3f}" if errors else ""
+
+
 def _with(lines: Sequence[Line], part: str) -> list[Line]:
     return [line for line in lines if part in line["sets"]]
 
 
 def is_monotone(by_tasks: dict[int, list[Line]]) -> bool:
-    """Whether more tasks never bring a lower mean F1."""
-    means = [mean(line["sets"][TEST]["after"]["f1"] for line in lines) for lines in by_tasks.values()]
-    return all(fewer <= more for fewer, more in pairwise(means))
+    """Whether more tasks never bring a lower mean F1, over the folds and seeds that both numbers of tasks have."""
+    scores = [
+        {(line["case"]["fold"], line["case"]["seed"]): line["sets"][TEST]["after"]["f1"] for line in lines}
+        for lines in by_tasks.values()
+    ]
+    return all(
+        sum(more[one] - fewer[one] for one in fewer.keys() & more.keys()) >= 0 for fewer, more in pairwise(scores)
+    )
 
 
 def codes(lines: Sequence[Line]) -> str:

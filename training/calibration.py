@@ -150,6 +150,12 @@ def expected_error(outcomes: Iterable[tuple[float, bool]]) -> float:
     return sum(distances) / len(ordered) if ordered else 0.0
 
 
+def error(texts: Iterable[Answered], calibration: Calibration) -> float:
+    """The expected calibration error of the spans that a model answers with a calibration, in texts that it has not
+    learnt from."""
+    return round(expected_error(one for one in _outcomes((text, calibration) for text in texts) if one[0] > 0.5), 4)
+
+
 def _none(texts: Sequence[Answered], why: str) -> Calibrated:
     return Calibrated(
         calibration=Calibration(),

@@ -52,7 +52,15 @@ def line(f1, tasks=50, fold=0, seed=0, before=0.3, forgotten=0.01, data="medical
     identity = {"train": [data], "model": "starter", "recipe": "run", "choose": "random", "folds": 5}
     sets = {"test": scored(before, f1), "general": scored(0.4, 0.4 - forgotten)}
     case = {**identity, "tasks": tasks, "fold": fold, "seed": seed}
-    return {"case": case, "learnt_from": tasks, "sets": sets, "cpu_seconds": 60, "peak_mb": 700, "code": "0.1.0"}
+    return {
+        "case": case,
+        "learnt_from": tasks,
+        "sets": sets,
+        "cpu_seconds": 60,
+        "peak_mb": 700,
+        "code": "0.1.0",
+        "calibration_error": {"scores": 0.2, "probabilities": 0.1},
+    }
 
 
 def test_every_document_is_tested_on_in_one_fold_and_never_learnt_from_there(data):
