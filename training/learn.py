@@ -11,9 +11,9 @@ from service.model.computing import bf16_is_native
 from service.model.model import Model
 from service.model.splitter import default_rung
 from service.model.told import Told, untold
-from service.versions.lineage import Calibrated
+from service.versions.lineage import Blend, Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
-from training.blend import SHARES, Blend, blend
+from training.blend import SHARES, blend
 from training.dataset import Document, build, characters
 from training.folds import CrossValidation, Fold, OutOfFold
 from training.guard import Guard

@@ -174,7 +174,7 @@ class TrainingRun:
             folder=self.folder,
         )
         self.account.notes += [*learning.shortened, *learning.windows]
-        self.account.notes += [learning.blend.told(learning.recipe.forgetting_limit)] if learning.blend else []
+        self.account.notes += [learning.blend.told()] if learning.blend else []
         self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
     def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
@@ -224,6 +224,7 @@ class TrainingRun:
             overlap_why=learning.choice.why,
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
+            blend=learning.blend,
             calibrated=learning.calibrated,
             scores=dict(judging.scores),
             forgetting=judging.forgetting,
