@@ -64,7 +64,8 @@ class Measuring:
             return LearningCurve(message=f"{NOT_MEASURED}: {why} The version is not affected.")
         except Exception as error:  # the version is published, so the run has not failed
             log.exception("the learning curve was not measured")
-            return LearningCurve(message=f"{NOT_MEASURED}: {error} The version is not affected.")
+            why = f"it failed with {type(error).__name__}, and the run's log has the details."
+            return LearningCurve(message=f"{NOT_MEASURED}: {why} The version is not affected.")
 
     def _begun(self, annotated: int) -> LearningCurve:
         """The curve through the parts that are scored."""

@@ -3,14 +3,16 @@ from __future__ import annotations
 import random
 import signal
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from service.model.spans import Span
 from service.runs.files import Runs
-from service.runs.run import Run
+from service.runs.run import END_CURVE_PATH, Run
 from service.versions.history import LiveFile
 from tests.support import tiny
+from tests.support.servers import free_port
 from tests.support.studio import KEY, StudioProject
 from training import replay
 from training.__main__ import app
@@ -206,6 +208,18 @@ def test_a_run_that_is_asked_to_end_its_curve_before_a_part_is_scored_says_that_
     assert len(learnt_from) == 2
 
 
+def test_a_run_in_a_pod_ends_the_measuring_when_its_port_is_asked_to(a_run, monkeypatch, learnt_from):
+    one, port = a_run(), free_port(0)
+    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    for name, value in {**facts, "label_studio_api_key": KEY, "progress_port": port}.items():
+        monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
+    ask_in_part(monkeypatch, 2, lambda: httpx.post(f"http://127.0.0.1:{port}{END_CURVE_PATH}").raise_for_status())
+    ended = CliRunner().invoke(app, ["run", "--run", "run-1", "--project", "1"])
+    assert ended.exit_code == 0, ended.output
+    run = one.runs.get("run-1")
+    assert (run.outcome, len(run.curve.points), len(learnt_from)) == ("promoted", 3, 3)
+
+
 def test_a_run_whose_curve_cannot_be_measured_has_not_failed(a_run, monkeypatch):
     def full(self, *arguments, **options):
         raise OSError("No space left on device")
@@ -213,7 +227,7 @@ def test_a_run_whose_curve_cannot_be_measured_has_not_failed(a_run, monkeypatch)
     monkeypatch.setattr(Parts, "measure", full)
     run = a_run().execute()
     assert run.outcome == "promoted"
-    assert "was not measured: No space left on device" in run.message
+    assert "was not measured: it failed with OSError" in run.message
 
 
 def test_a_version_is_handed_over_before_the_curve_is_measured_and_a_killed_run_publishes_it_once(
