@@ -75,10 +75,13 @@ def versions() -> None:
 
 @app.command()
 def show(version: str) -> None:
-    """Print a version's lineage as JSON, and beside it, on stderr, its calibration and thresholds as a table."""
+    """Print a version's lineage as JSON, and beside it, on stderr, in words how far its weights moved, and its
+    calibration and thresholds as a table."""
     with _refusing():
         lineage = _line().get(version)
     screen.print_json(lineage.model_dump_json())
+    if lineage.blend:
+        beside.print(lineage.blend.told(), highlight=False)
     if lineage.calibrated:
         beside.print(_calibration(lineage.calibrated))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 
 from prometheus_client.metrics_core import Metric
 
@@ -16,10 +17,15 @@ TERMINATION_MESSAGE_BYTES = 4096
 
 
 @contextmanager
-def answering(port: int, progress: Callable[[], str], gauges: Callable[[], Iterable[Metric]]) -> Iterator[None]:
+def answering(
+    port: int,
+    progress: Callable[[], str],
+    gauges: Callable[[], Iterable[Metric]],
+    requests: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+) -> Iterator[None]:
     """Answer GET /progress (JSON) and GET /metrics (the counters of this process and `gauges`) until the context ends.
 
-    Raises OSError if the port is taken.
+    A POST to a path in `requests` calls what stands there, in a thread of its own. Raises OSError if the port is taken.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -28,6 +34,14 @@ def answering(port: int, progress: Callable[[], str], gauges: Callable[[], Itera
                 self._answer(200, "application/json", progress().encode())
             elif self.path == "/metrics":
                 self._answer(200, MEDIA_TYPE, exposition(gauges()))
+            else:
+                self._answer(404, "application/json", b'{"error": "Not Found"}')
+
+        def do_POST(self) -> None:
+            request = requests.get(self.path)
+            if request:
+                request()
+                self._answer(202, "application/json", b"{}")
             else:
                 self._answer(404, "application/json", b'{"error": "Not Found"}')
 

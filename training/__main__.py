@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import traceback
 from contextlib import nullcontext
 from typing import Annotated, NoReturn
@@ -75,7 +76,7 @@ def curve(
     runs = Runs(settings.folder)
     state = _by_hand(settings, tuple(sorted(set(project))))
     known = runs.get(state.id)
-    if known is None or known.curve is None:
+    if known is None or known.curve is None or not known.curve.points:
         _hold_lock(runs, state.id)
         known = _measured(settings, state)
     for point in known.curve.points if known.curve else ():
@@ -143,11 +144,12 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
-    reporter, status = Reporter(runs, state, bar), 0
-    watched = watch.answering(settings.progress_port, lambda: reporter.run) if settings.progress_port else nullcontext()
+    reporter, status, is_unwanted = Reporter(runs, state, bar), 0, threading.Event()
+    port = settings.progress_port
+    watched = watch.answering(port, lambda: reporter.run, is_unwanted.set) if port else nullcontext()
     try:
         with watched:
-            TrainingRun(settings, reporter, _shelf(settings)).execute()
+            TrainingRun(settings, reporter, _shelf(settings), is_unwanted.is_set).execute()
     except Stopped as stopped:
         reporter.record(detail=str(stopped), seconds_left=None)
         return EXIT_STOPPED

@@ -16,9 +16,9 @@ from service.model.model import Model
 from service.model.reading import Reading
 from service.model.splitter import default_rung
 from service.model.told import Told, untold
-from service.versions.lineage import Calibrated
+from service.versions.lineage import Blend, Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
-from training.blend import SHARES, Blend, blend
+from training.blend import SHARES, blend
 from training.dataset import Document, Example, build, characters
 from training.folds import CrossValidation, Fold, OutOfFold
 from training.guard import Guard

@@ -106,7 +106,11 @@ class Parts:
             learning.learn(spare, validation, listener=listener, stopping=stopping)
             self.keep(share, self._tallies(learning.model, held_out))
         annotated = len({(one.project, one.task) for one in (*documents, *held_out)})
-        return [Point(round(share * annotated), self._known[share]) for share in (0.0, *SHARES, 1.0)]
+        return self.points(annotated)
+
+    def points(self, annotated: int) -> list[Point]:
+        """The points of the parts that are scored, of so many annotated tasks; the base model's is the first."""
+        return [Point(round(share * annotated), self._known[share]) for share in sorted(self._known)]
 
     def _tallies(self, model: Model, held_out: Sequence[Document]) -> list[Tally]:
         return [tally(one) for one in predict(model, held_out, self._settings.threshold)]

@@ -7,7 +7,7 @@ The live version changes in one step at the very end, or not at all.
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from shutil import rmtree
@@ -21,7 +21,7 @@ from service.versions import lineage as lineages
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
-from training import publish, replay
+from training import publish, replay, watch
 from training.account import Account, refuse_unlearnable
 from training.course import Course
 from training.dataset import Document
@@ -30,13 +30,13 @@ from training.judge import Verdict
 from training.judging import Champion, Judging
 from training.learn import Learning
 from training.material import Material
+from training.measuring import Measuring
 from training.parts import FILE as CURVE_FILE
-from training.parts import Parts, pays
 from training.progress import Reporter
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
-from training.tune import Diverged, Stopped
+from training.tune import Stopped
 
 FOLDS_NAME = "folds"
 """The folder, in the run's own, of what a cross-validation keeps."""
@@ -45,7 +45,14 @@ FOLDS_NAME = "folds"
 class TrainingRun:
     """One run with its settings, its files and its shelf."""
 
-    def __init__(self, settings: TrainingSettings, reporter: Reporter, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        reporter: Reporter,
+        shelf: Shelf,
+        is_curve_unwanted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_curve_unwanted` says whether the run is to end without measuring its curve to the end."""
         self.settings = settings
         self.reporter = reporter
         self.shelf = shelf
@@ -53,8 +60,8 @@ class TrainingRun:
         self.base = initial_version(settings.model, settings.window_words)
         self.account = Account()
         self.course = Course(reporter, settings.minutes)
-        self._parts = Parts(settings, self.folder)
         self._stopping = False
+        self._measuring = Measuring(settings, reporter, lambda: self._stopping, is_curve_unwanted)
 
     def execute(self) -> None:
         """Go through all phases. Every error is raised, and the run's file says which phase it was in.
@@ -89,16 +96,15 @@ class TrainingRun:
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
         judging.new(model, learning.out_of_fold, learning.remember())
         if not parts.folds:
-            self._parts.keep_run(judging.tallies)
+            self._measuring.parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
         champion, judged = self._judge(judging)
         if known is None:
             known = self._publish(learning, documents, parts, digest, judging, champion, judged)
-        ending = self._hand_over(known, judging, champion, judged)
-        if ending:
-            del model, learning  # the curve loads models of its own
-            self._measure_curve(parts, material.spare)
-            self._finish(*ending, version=known.version)
+        outcome, message = self._hand_over(known, judging, champion, judged)
+        del model, learning  # the curve loads models of its own
+        self._measure_curve(parts, material.spare)
+        self._finish(outcome, message, version=known.version)
 
     def curve(self) -> LearningCurve:
         """Measure what more annotated tasks would bring, without a version. Raises what `execute` raises."""
@@ -111,7 +117,7 @@ class TrainingRun:
                 f"in the fifth of them that is held out; {len(parts.training)} texts are annotated. Annotate more "
                 "tasks, then try again. Nothing was measured."
             )
-        return self._curve(parts, material.spare)
+        return self._measuring.curve(parts, material.spare)
 
     def _read(self) -> Material:
         self.reporter.enter("export", "reading the annotations from Label Studio")
@@ -168,7 +174,7 @@ class TrainingRun:
             folder=self.folder,
         )
         self.account.notes += [*learning.shortened, *learning.windows]
-        self.account.notes += [learning.blend.told(learning.recipe.forgetting_limit)] if learning.blend else []
+        self.account.notes += [learning.blend.told()] if learning.blend else []
         self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
     def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
@@ -217,6 +223,7 @@ class TrainingRun:
             overlap_why=learning.choice.why,
             window_words=learning.model.window_words,
             window_scores=learning.window_scores,
+            blend=learning.blend,
             calibrated=learning.calibrated,
             scores=dict(judging.scores),
             forgetting=judging.forgetting,
@@ -231,10 +238,10 @@ class TrainingRun:
 
     def _hand_over(
         self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict
-    ) -> tuple[Outcome, str] | None:
+    ) -> tuple[Outcome | None, str]:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
 
-        Returns how the run ends, and why; None if that is left to the backend, which rolls the version out.
+        Returns how the run ends, and why; None for how if the backend decides that, which rolls the version out.
         """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
@@ -247,42 +254,35 @@ class TrainingRun:
                 continue
             if is_live:
                 return "promoted", f"Version {lineage.version} serves. {judged.reason}"
-            self._leave(judged.reason, rollout="wanted", detail="the backend will roll the version out")
-            return None
+            self._ask_for_rollout(judged.reason)
+            return None, judged.reason
         return "held", f"Version {lineage.version} was published but does not serve. {judged.reason}"
 
+    def _ask_for_rollout(self, why: str) -> None:
+        """Ask the backend to roll the version out, also by the last words of a pod that is killed from now on."""
+        self.reporter.record(
+            message=self.account.told(why), rollout="wanted", detail="the backend rolls the version out"
+        )
+        if self.settings.termination_log:
+            watch.leave(self.reporter.run, self.settings.termination_log)
+
     def _measure_curve(self, parts: Split, spare: Sequence[str]) -> None:
-        """Measure what more tasks would bring. The version does not wait for it: its fate is decided."""
-        documents = [*parts.training, *parts.validation, *parts.held_out]
-        annotated = len({(document.project, document.task) for document in documents})
-        if parts.folds or not self._parts.begun or not pays(self.settings, annotated):
-            return
-        try:
-            found = self._curve(parts, spare)
-        except Diverged:
-            self.account.notes.append(
-                "What more tasks would bring was not measured: the loss of a tuning on a part of the tasks was not "
-                "finite. The version is not affected."
-            )
-            return
-        self.account.notes.append(found.message)
-        self.reporter.record(curve=found)
+        """Measure what more tasks would bring. The version does not wait for it."""
+        found = self._measuring.after(parts, spare)
+        if found:
+            self.account.notes.append(found.message)
+            self.reporter.record(curve=found)
 
-    def _curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
-        self.reporter.enter("curve", "measuring what more annotated tasks would bring")
-        return self._parts.curve(parts, spare, self.reporter.within, lambda: self._stopping)
-
-    def _finish(self, outcome: Outcome, message: str, version: str) -> None:
-        """Record the outcome."""
-        ended = {"phase": "done", "percent": 100, "detail": "", "seconds_left": None, "rollout": ""}
-        self._leave(message, **ended, outcome=outcome, version=version)
-
-    def _leave(self, message: str, **facts: Any) -> None:
-        """Record the result, then delete the exports and checkpoints.
+    def _finish(self, outcome: Outcome | None, message: str, version: str) -> None:
+        """Record the outcome, None if the backend decides it. Then delete the exports and checkpoints.
 
         Of the users' texts only the excerpts around spans that were left out stay.
         """
-        self.reporter.record(message=self.account.told(message), **facts)
+        facts: dict[str, Any] = {"phase": "done", "percent": 100, "detail": "", "rollout": ""}
+        if outcome is None:
+            facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
+        told = self.account.told(message)
+        self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
         for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*"), *self.folder.glob(CURVE_FILE)]:
             path.unlink()
         rmtree(self.folder / FOLDS_NAME, ignore_errors=True)

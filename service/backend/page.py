@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from service.backend.curve_drawing import BOTTOM, HEIGHT, LEFT, TOP, WIDTH, draw
 from service.model import reading
 from service.model.facts import FactsError
 from service.model.reading import Overlap
@@ -44,6 +45,8 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "overlaps": TOLD,
         "versions": supervisor.published,
         "runs": runs,
+        "drawings": {run.id: draw(run.curve) if run.curve else None for run in runs},
+        **{"width": WIDTH, "height": HEIGHT, "left": LEFT, "top": TOP, "bottom": BOTTOM},
         "with_left_out": {run.id for run in runs if supervisor.runs.left_out(run.id)},
         "active": supervisor.runs.active(),
         "waiting": supervisor.retraining.waiting,

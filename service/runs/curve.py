@@ -30,11 +30,11 @@ class LearningCurve(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    points: tuple[CurvePoint, ...]
-    """From the base model to all tasks."""
-    gains: dict[int, Gain]
+    points: tuple[CurvePoint, ...] = ()
+    """From the base model to all tasks. Empty if nothing could be measured; the message says why."""
+    gains: dict[int, Gain] = {}
     """By the number of further annotated tasks."""
-    labels: dict[str, Gain]
+    labels: dict[str, Gain] = {}
     """What the smallest of these numbers brings each label that has enough held-out spans to tell."""
     message: str
     """The same in words."""

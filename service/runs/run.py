@@ -20,6 +20,9 @@ Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publ
 Outcome = Literal["promoted", "held", "nothing new", "failed"]
 """How a run ended. It never changes again."""
 
+END_CURVE_PATH = "/end-curve"
+"""On a cluster, the backend's POST to this path of a run's pod asks the run to end the measuring of its curve."""
+
 NO_CONDITIONS = (
     "SPANLOOP_LABEL_STUDIO_API_KEY",
     "SPANLOOP_BASIC_AUTH_PASSWORD",
@@ -82,10 +85,10 @@ class Run(BaseModel):
     scores: dict[str, Score] = {}
     """By model, base, champion and new; and `guard`, the new version's against the base model's on guard sentences."""
     curve: LearningCurve | None = None
-    """What more annotated tasks would bring; None if it was not measured."""
+    """What more annotated tasks would bring; None if the run measures none, or has not yet."""
     rollout: Literal["", "wanted", "begun"] = ""
     """On a cluster, the rollout of the better version: `wanted` once the run has asked the backend for it, `begun` once
-    the backend has begun it. Empty before, afterwards, and on one machine, where the run makes its version live."""
+    the backend has begun it. Empty before, after the end, and on one machine, where the run makes its version live."""
 
     @model_validator(mode="before")
     @classmethod
@@ -123,5 +126,7 @@ class Run(BaseModel):
 
     @property
     def in_rollout(self) -> bool:
-        """Whether the run's own work is done and the backend has yet to finish the rollout of its better version."""
+        """Whether the backend decides how the run ends, because it rolls the run's better version out.
+
+        The run's pod may still measure the learning curve."""
         return not self.ended and self.rollout != ""

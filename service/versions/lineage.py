@@ -63,6 +63,46 @@ class Forgetting(BaseModel):
         )
 
 
+class Tried(BaseModel):
+    """A share of the way from the base model's weights to the tuned ones, and what it brings and costs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    share: float
+    f1: float | None
+    """On the validation texts; None without any."""
+    forgotten: float
+    """F1 on the guard sentences that is lost (see `Forgetting.expected`)."""
+
+    def told(self) -> str:
+        """The same in a few words."""
+        f1 = "" if self.f1 is None else f"F1 {self.f1:.3f}, "
+        return f"{self.share:.0%}: {f1}{self.forgotten:.3f} forgotten"
+
+
+class Blend(BaseModel):
+    """How far a version's weights moved from the base model's to the tuned ones."""
+
+    model_config = ConfigDict(frozen=True)
+
+    share: float
+    """The share that was chosen: 0 is the base model, 1 the tuned weights."""
+    limit: float
+    """F1 that a share may lose on the guard sentences."""
+    tried: tuple[Tried, ...]
+
+    def told(self) -> str:
+        """The choice as a sentence."""
+        if all(one.forgotten > self.limit for one in self.tried):
+            why = f"where it forgets least: each share that was tried forgets more than {self.limit:g} F1"
+        elif self.tried[0].f1 is None:
+            why = f"the farthest that forgets at most {self.limit:g} F1"
+        else:
+            why = f"the best on the validation texts of what forgets at most {self.limit:g} F1"
+        way = f"{self.share:.0%} of the way from the base model to the tuned weights"
+        return f"The version moves {way}, {why} ({'; '.join(one.told() for one in self.tried)})."
+
+
 class Canary(BaseModel):
     """A text with the spans that this version must find in it on every machine."""
 
@@ -129,6 +169,9 @@ class Lineage(BaseModel):
     """The most words in a window of a long text; None in versions from before it was chosen."""
     window_scores: dict[int, float] = {}
     """F1 on the validation texts by the most words in a window; empty if they were too few or too short to tell."""
+    blend: Blend | None = None
+    """None in versions from before the share was chosen, and where the base model finds nothing in the guard
+    sentences: then the weights are the tuned ones."""
     calibrated: Calibrated | None = None
     """None in versions from before runs calibrated them."""
     scores: dict[str, Score]

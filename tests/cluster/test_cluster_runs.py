@@ -210,8 +210,13 @@ def test_a_version_judged_against_another_champion_is_judged_again(runs, launche
 
     until(in_rollout, 60, "the run's last words")
     assert runs.active() == RUN.id
-    Promotion(runs, rollout.deployment, rollout, jobs).tick()
-    assert len(cluster.jobs()) == 2
+
+    def judged_again():  # once the first Job is complete
+        runs.refresh()
+        Promotion(runs, rollout.deployment, rollout, jobs).tick()
+        return len(cluster.jobs()) == 2
+
+    until(judged_again, 60, "a second Job")
     runs.mirror()
     (first,) = [job for job in cluster.jobs() if job["metadata"]["name"].endswith("-1")]
     assert first["metadata"]["annotations"]["spanloop.dev/phase"] == "held"

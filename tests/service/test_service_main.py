@@ -10,7 +10,7 @@ from service.__main__ import app
 from service.backend.local.projects import FileProjects
 from service.model.calibration import Calibration
 from service.versions.history import INITIAL, LiveFile
-from service.versions.lineage import Calibrated
+from service.versions.lineage import Blend, Calibrated, Tried
 from service.versions.store import BentoStore
 
 
@@ -63,6 +63,15 @@ def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_jso
     assert "person 17 0.21 0.27 0.52" in table
     assert "any other 0 0.50 0.50 0.90" in table
     assert "Scores are probabilities." in table
+
+
+def test_how_far_a_versions_weights_moved_is_shown_in_its_json_and_in_words(home, publish):
+    tried = (Tried(share=1.0, f1=0.51, forgotten=0.08), Tried(share=0.85, f1=0.49, forgotten=0.04))
+    publish(BentoStore(home), "v1", blend=Blend(share=0.85, limit=0.05, tried=tried))
+    found = CliRunner().invoke(app, ["show", "v1"])
+    blend = json.loads(found.stdout)["blend"]
+    assert (blend["share"], [one["forgotten"] for one in blend["tried"]]) == (0.85, [0.08, 0.04])
+    assert "moves 85% of the way from the base model to the tuned weights" in re.sub(r"\s+", " ", found.stderr)
 
 
 @pytest.mark.parametrize("command", ["show", "promote"])

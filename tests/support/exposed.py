@@ -65,7 +65,7 @@ def training() -> Iterator[str]:
 
     assert training.run
     port = free_port(0)
-    with watch.answering(port, lambda: Run(id="run-1", projects=(1,), phase="tune", percent=40)):
+    with watch.answering(port, lambda: Run(id="run-1", projects=(1,), phase="tune", percent=40), lambda: None):
         yield httpx.get(f"http://127.0.0.1:{port}/metrics").text
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from training.blend import MARGIN, SHARES, Blend, Tried, between, blend, choose
+from service.versions.lineage import Blend, Tried
+from training.blend import MARGIN, SHARES, between, blend, choose
 
 
 def tried(*pairs):
-    return [Tried(share, f1, forgotten) for share, (f1, forgotten) in zip(SHARES, pairs, strict=True)]
+    return [
+        Tried(share=share, f1=f1, forgotten=forgotten) for share, (f1, forgotten) in zip(SHARES, pairs, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +38,7 @@ def test_the_network_is_left_with_the_chosen_share():
     chosen = blend(network, base, lambda: float(network.weight.abs().sum()), lambda: next(forgotten), limit=0.015)
     assert chosen.share == SHARES[1]
     assert torch.equal(network.weight, between(base, tuned, SHARES[1])["weight"])
-    assert "85%" in chosen.told(0.015)
+    assert "85%" in chosen.told()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +54,7 @@ def test_the_network_is_left_with_the_chosen_share():
 )
 def test_the_choice_is_told_with_its_true_reason(pairs, says):
     found = tried(*pairs)
-    assert says in Blend(choose(found, 0.05), tuple(found)).told(0.05)
+    assert says in Blend(share=choose(found, 0.05), limit=0.05, tried=tuple(found)).told()
 
 
 def test_without_validation_texts_no_share_is_tried_below_the_first_that_forgets_little():

@@ -3,20 +3,22 @@ from __future__ import annotations
 import random
 import signal
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from service.model.spans import Span
 from service.runs.files import Runs
-from service.runs.run import Run
+from service.runs.run import END_CURVE_PATH, Run
 from service.versions.history import LiveFile
 from tests.support import tiny
+from tests.support.servers import free_port
 from tests.support.studio import KEY, StudioProject
 from training import replay
 from training.__main__ import app
 from training.dataset import Document
 from training.learn import Learning
-from training.parts import Parts, nested
+from training.parts import PartListener, Parts, nested
 from training.progress import Reporter
 from training.run import TrainingRun
 from training.settings import TrainingSettings
@@ -120,9 +122,9 @@ class ARun:
         self.live = LiveFile(self.settings.folder)
         self.runs.save(Run(id="run-1", projects=(1,)))
 
-    def prepare(self):
+    def prepare(self, **options):
         reporter = Reporter(self.runs, self.runs.get("run-1"), bar=False)
-        return TrainingRun(self.settings, reporter, LocalShelf(self.settings.folder))
+        return TrainingRun(self.settings, reporter, LocalShelf(self.settings.folder), **options)
 
     def execute(self):
         self.prepare().execute()
@@ -163,6 +165,95 @@ def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_h
     assert run.curve.message in run.message
     assert len(learnt_from) == 4  # all tasks, then three parts, none of them twice
     assert not list(one.runs.work("run-1").glob("curve*"))
+
+
+def ask_in_part(monkeypatch, number, ask):
+    """Calls `ask` when a run learns from its part of this number."""
+    begun, original = [], PartListener.stepped
+
+    def stepped(self, progress):
+        if progress.step == 1:
+            begun.append(self)
+            if len(begun) == number:
+                ask()
+        original(self, progress)
+
+    monkeypatch.setattr(PartListener, "stepped", stepped)
+
+
+def test_a_run_whose_curve_is_being_measured_ends_with_the_parts_it_has_when_another_is_asked_for(
+    a_run, learnt_from, monkeypatch
+):
+    one = a_run()
+    ask_in_part(monkeypatch, 2, lambda: one.runs.ask_again("run-1"))
+    run = one.execute()
+    assert (run.outcome, run.phase) == ("promoted", "done")
+    assert len(learnt_from) == 3  # all tasks, a quarter of them, and a half that is not finished
+    assert [point.tasks for point in run.curve.points] == [0, 42, 170]
+    assert run.curve.gains
+    assert "ended early" in run.message
+    assert "1 of 3 parts of the tasks are scored" in run.message
+
+
+def test_a_run_that_is_asked_to_end_its_curve_before_a_part_is_scored_says_that_it_was_not_measured(
+    a_run, learnt_from, monkeypatch
+):
+    one = a_run()
+    asked = []
+    ask_in_part(monkeypatch, 1, lambda: asked.append(True))
+    one.prepare(is_curve_unwanted=lambda: bool(asked)).execute()
+    run = one.runs.get("run-1")
+    assert (run.outcome, run.curve.points, run.curve.gains) == ("promoted", (), {})
+    assert "What more tasks would bring was not measured." in run.message
+    assert len(learnt_from) == 2
+
+
+def test_a_run_in_a_pod_ends_the_measuring_when_its_port_is_asked_to(a_run, monkeypatch, learnt_from):
+    one, port = a_run(), free_port(0)
+    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    for name, value in {**facts, "label_studio_api_key": KEY, "progress_port": port}.items():
+        monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
+    ask_in_part(monkeypatch, 2, lambda: httpx.post(f"http://127.0.0.1:{port}{END_CURVE_PATH}").raise_for_status())
+    ended = CliRunner().invoke(app, ["run", "--run", "run-1", "--project", "1"])
+    assert ended.exit_code == 0, ended.output
+    run = one.runs.get("run-1")
+    assert (run.outcome, len(run.curve.points), len(learnt_from)) == ("promoted", 3, 3)
+
+
+def test_a_run_whose_curve_cannot_be_measured_has_not_failed(a_run, monkeypatch):
+    def full(self, *arguments, **options):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Parts, "measure", full)
+    run = a_run().execute()
+    assert run.outcome == "promoted"
+    assert "was not measured: it failed with OSError" in run.message
+
+
+def test_a_version_is_handed_over_before_the_curve_is_measured_and_a_killed_run_publishes_it_once(
+    a_run, learnt_from, monkeypatch, tmp_path
+):
+    """As on a cluster, where the backend rolls the version out."""
+    monkeypatch.setattr(LocalShelf, "hand_over", lambda shelf, champion, version, why: False)
+    monkeypatch.setattr(LocalShelf, "reference", lambda shelf, version: f"registry.example.com/b:{version}@sha256:0")
+    words = tmp_path / "termination-log"
+    one = a_run(termination_log=words)
+
+    def kill():
+        raise KeyboardInterrupt
+
+    ask_in_part(monkeypatch, 2, kill)
+    with pytest.raises(KeyboardInterrupt):
+        one.execute()
+    standing, left = one.runs.get("run-1"), Run.model_validate_json(words.read_text(encoding="utf-8"))
+    assert (standing.phase, standing.rollout, standing.outcome) == ("curve", "wanted", None)
+    assert (left.rollout, left.version, left.reference) == ("wanted", standing.version, standing.reference)
+    run = one.execute()
+    assert (run.phase, run.rollout, run.outcome, run.version) == ("rollout", "wanted", None, standing.version)
+    assert [point.tasks for point in run.curve.points] == [0, 42, 85, 128, 170]
+    assert len(learnt_from) == 5  # all tasks, and three parts, one of them twice
+    assert [lineage.version for lineage in LocalShelf(one.settings.folder)._store.versions()] == [run.version]
+    assert not list(one.runs.work("run-1").glob("project-*"))
 
 
 def test_a_run_measures_no_curve_where_it_is_switched_off(a_run, learnt_from):

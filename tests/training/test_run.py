@@ -49,6 +49,8 @@ def test_a_run_says_what_its_version_has_forgotten(bench):
     assert lineage.forgetting.lost > 0, "the version learns to leave out cities"
     assert lineage.forgetting.score == run.scores["guard"]
     assert lineage.forgetting.told() in run.message
+    assert lineage.blend.share in [one.share for one in lineage.blend.tried]
+    assert lineage.blend.told() in run.message
 
 
 def test_the_same_annotations_again_are_nothing_new(bench):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,6 +48,11 @@ class Cluster:
         """A Job's pods, the newest first."""
         pods = self._list(f"list the pods of Job {job}", self._pods, f"job-name={job}")
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
+
+    def pods_with(self, labels: Mapping[str, str]) -> list[KubeObject]:
+        """The pods with all of these labels."""
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        return self._list(f"list the pods with {selector}", self._pods, selector)
 
     def create_job(self, manifest: KubeObject) -> None:
         """Create a Job. Raises ObjectExists if it exists already."""

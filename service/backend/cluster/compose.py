@@ -104,7 +104,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             pods,
-            Loop([runs.refresh, only(runs.mirror), only(promotion.tick)], pace_of_runs),
+            Loop([runs.refresh, only(runs.mirror), only(runs.make_way), only(promotion.tick)], pace_of_runs),
             Loop([prelabeller.refresh, only(prelabeller.mirror)], pace_of_prelabellings),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
             Loop([only(shown.tick)]),

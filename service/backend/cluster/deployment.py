@@ -53,6 +53,12 @@ class ExtractorDeployment:
                     seen = self.seen
             return act(seen)
 
+    def lacks_room(self) -> bool:
+        """Whether one of its pods is on no node yet. Asks the API server."""
+        pods = self._cluster.pods_with(self.seen["spec"]["selector"]["matchLabels"])
+        states = [state for pod in pods for state in pod.get("status", {}).get("conditions", [])]
+        return any(state["type"] == "PodScheduled" and state["status"] == "False" for state in states)
+
     def scale(self, replicas: int) -> None:
         """Set the number of its pods."""
         self._cluster.scale(replicas)

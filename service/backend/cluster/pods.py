@@ -1,4 +1,4 @@
-"""What the program in a Job's pod says of itself."""
+"""What the program in a Job's pod says of itself, and what it is asked."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ def report_of(pod: KubeObject, port: int) -> str:
         ended = container.get("state", {}).get("terminated")
         if ended:
             return str(ended.get("message", ""))
+    return ask(pod, port, "GET", "/progress")
+
+
+def ask(pod: KubeObject, port: int, method: str, path: str) -> str:
+    """What the program in a pod answers to a request; empty if it does not answer."""
     address = pod.get("status", {}).get("podIP")
     if pod.get("status", {}).get("phase") != "Running" or not address:
         return ""
     try:
         host = f"[{address}]" if ":" in address else address
-        answer = httpx.get(f"http://{host}:{port}/progress", timeout=PROGRESS_SECONDS, trust_env=False)
+        answer = httpx.request(method, f"http://{host}:{port}{path}", timeout=PROGRESS_SECONDS, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        log.debug("pod %s does not report (%s)", pod["metadata"]["name"], type(error).__name__)
+        log.debug("pod %s does not answer (%s)", pod["metadata"]["name"], type(error).__name__)
         return ""
     return answer.text if answer.is_success else ""

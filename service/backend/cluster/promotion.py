@@ -47,6 +47,8 @@ class Promotion:
                 self._end(run, "promoted", f"Version {run.version} serves. {run.message}")
             elif run.rollout == "wanted":
                 self._note_begin(run)  # the backend that began the rollout ended before it could note that
+            elif self._runs.is_measuring(run.id) and (self._rollout.is_late or self._deployment.lacks_room()):
+                self._runs.end_curve(run.id)  # the new version's pods need the place of the run's pod
         elif run.rollout == "begun" or run.reference in self._rollout.history.given_up:
             self._hold(run)
         elif self._rollout.is_over:
@@ -61,7 +63,7 @@ class Promotion:
             self._note_begin(run)
 
     def _note_begin(self, run: Run) -> None:
-        begun = {"rollout": "begun", "detail": "the new version's pods start", "updated": now()}
+        begun = {"rollout": "begun", "phase": "rollout", "detail": "the new version's pods start", "updated": now()}
         self._runs.save(run.model_copy(update=begun))
 
     def _note_trouble(self, run: Run, error: Exception) -> None:
@@ -85,7 +87,9 @@ class Promotion:
     def _judge_again(self, run: Run, conflict: Conflict) -> None:
         """Launch the run again: it finds the version that it has published, and judges it against the live one."""
         if self._runs.active() != run.id:
-            return  # another run comes first
+            return None  # another run comes first
+        if self._runs.has_pods(run.id):
+            return self._runs.end_curve(run.id)
         log.info("run %s is judged again: %s", run.id, conflict)
         kept = run.model_dump(include={"id", "projects", "why", "fingerprint", "annotations", "annotations_of"})
         fresh = Run(**kept)
@@ -95,5 +99,15 @@ class Promotion:
             log.info("run %s waits: %s", run.id, busy)
 
     def _end(self, run: Run, outcome: Outcome, message: str) -> None:
+        """End a run, once its pod has ended: it may still measure the learning curve, and then the phase says so."""
+        if self._runs.has_pods(run.id):
+            if run.phase != "curve" and self._runs.is_measuring(run.id):
+                measures = {"phase": "curve", "rollout": "begun", "detail": "", "updated": now()}
+                self._runs.save(run.model_copy(update=measures))
+            return
+        if run.curve and run.curve.message not in message:
+            message = f"{message} {run.curve.message}"
+        elif run.phase == "curve" and not run.curve:
+            message = f"{message} What more tasks would bring was not measured: the run's pod ended before that."
         over = {"phase": "done", "percent": 100, "updated": now()}
         self._runs.save(ended(run, outcome, message).model_copy(update=over))

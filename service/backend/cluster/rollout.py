@@ -30,6 +30,10 @@ ROLLOUT_ANNOTATION = "spanloop.dev/rollout"
 """Annotation of the Deployment: the state of the rollout, as JSON."""
 
 
+LATE_SHARE = 0.25
+"""The share of a rollout's time after which its pods are taken to lack something that a run's pod has."""
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -112,6 +116,11 @@ class ClusterRollout:
     @property
     def is_over(self) -> bool:
         return self._known.is_over
+
+    @property
+    def is_late(self) -> bool:
+        """Whether a rollout has taken LATE_SHARE of its time and is not over."""
+        return not self.is_over and self._watched(self._known) > LATE_SHARE * self._seconds
 
     def promote(self, expected: str, reference: str, why: str) -> None:
         """Begin the rollout of a reference if `expected` is still live. Raises Conflict otherwise."""

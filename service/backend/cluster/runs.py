@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -22,9 +22,9 @@ from service.backend.cluster.jobs import (
     is_active,
     why_waiting,
 )
-from service.backend.cluster.pods import report_of
+from service.backend.cluster.pods import ask, report_of
 from service.backend.cluster.run_jobs import F1_ANNOTATION, ended, noted, notes, run_of
-from service.runs.run import Run
+from service.runs.run import END_CURVE_PATH, Run
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: the token of the last request for another run after this one."""
@@ -42,6 +42,8 @@ class JobRun(NamedTuple):
 
     job: KubeObject
     run: Run
+    measuring: KubeObject | None = None
+    """The pod that measures the run's learning curve at present."""
 
 
 class JobRuns:
@@ -64,25 +66,25 @@ class JobRuns:
         """Ask the cluster for all Jobs, and their pods for the states of the runs. Raises ClusterError."""
         with self._refreshing:  # an older answer must not replace a newer one
             jobs = self._cluster.jobs()
-            found = {str(job["metadata"]["name"]): JobRun(job, self._current(job)) for job in jobs}
+            found = {str(job["metadata"]["name"]): self._current(job) for job in jobs}
             self._known = _without_overtaken(found)
 
     def mirror(self) -> None:
         """Write the state of each run onto its Job if it has changed. Raises ClusterError."""
-        for name, (job, run) in self._known.items():
+        for name, (job, run, _) in self._known.items():
             known = {
                 key: annotation(job, key)
                 for key in (PHASE_ANNOTATION, PERCENT_ANNOTATION, F1_ANNOTATION, WAITS_ANNOTATION)
             }
             kept = noted(job)
-            is_news = kept is None or kept.rollout != run.rollout  # the phase is the same for both rollout states
+            is_news = kept is None or (kept.rollout, kept.curve) != (run.rollout, run.curve)  # no annotation has these
             if is_news or known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(ObjectMissing):  # deleted meanwhile
                     self._cluster.annotate_job(name, notes(run))
 
     def all(self) -> list[Run]:
         """The last attempt of each run, the newest first."""
-        runs = sorted([*self._declined.values(), *(run for _, run in self._known.values())], key=_age)
+        runs = sorted([*self._declined.values(), *(known.run for known in self._known.values())], key=_age)
         newest = {run.id: run for run in runs}
         return sorted(newest.values(), key=_age, reverse=True)
 
@@ -101,9 +103,26 @@ class JobRuns:
     def at_work(self) -> str | None:
         """The id of the run whose Job may still have something to do; None if there is none."""
         # A run that has reported its end is done, though its Job may take a moment to be complete.
-        return next(
-            (run.id for job, run in self._known.values() if is_active(job) and not (run.ended or run.in_rollout)), None
-        )
+        return next((run.id for job, run, _ in self._known.values() if is_active(job) and not run.ended), None)
+
+    def has_pods(self, run_id: str) -> bool:
+        """Whether a Job of the run may still have something to do."""
+        return any(is_active(job) for job, run, _ in self._known.values() if run.id == run_id)
+
+    def is_measuring(self, run_id: str) -> bool:
+        """Whether a pod of the run measures its learning curve."""
+        return any(one.measuring is not None for one in self._known.values() if one.run.id == run_id)
+
+    def end_curve(self, run_id: str) -> None:
+        """Ask the run's pod to end the measuring of its learning curve. A pod that does not hear it goes on."""
+        for _, run, pod in self._known.values():
+            if pod and run.id == run_id:
+                ask(pod, PROGRESS_PORT, "POST", END_CURVE_PATH)
+
+    def make_way(self) -> None:
+        """End the measuring of curves after which another run is to start."""
+        for run_id in self.asked_again():
+            self.end_curve(run_id)
 
     def died(self) -> list[Run]:
         """An empty list: the Job's controller replaces a pod that has died."""
@@ -111,7 +130,7 @@ class JobRuns:
 
     def attempts(self, run_id: str) -> int:
         """The number of the last attempt of a run that a kept Job has; 0 if no Job is kept."""
-        return max((run.attempt for _, run in self._known.values() if run.id == run_id), default=0)
+        return max((known.run.attempt for known in self._known.values() if known.run.id == run_id), default=0)
 
     def left_out(self, run_id: str) -> Path | None:
         """None: the file is in the run's pod. The version's lineage has the number of spans by reason."""
@@ -124,7 +143,7 @@ class JobRuns:
             self._declined = {**self._declined, run.id: run}
             return
         self._cluster.annotate_job(name, notes(run))
-        self._known = {**self._known, name: JobRun(self._known[name].job, run)}
+        self._known = {**self._known, name: self._known[name]._replace(run=run)}
 
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start after this one. Raises ObjectMissing if the run's Job is gone."""
@@ -135,7 +154,7 @@ class JobRuns:
         self._annotate(name, found, {FOLLOW_UP_ANNOTATION: uuid4().hex})
 
     def asked_again(self) -> dict[str, str]:
-        return {run.id: token for job, run in self._known.values() if (token := _unanswered(job))}
+        return {run.id: token for job, run, _ in self._known.values() if (token := _unanswered(job))}
 
     def answered(self, requests: Mapping[str, str]) -> None:
         for name, found in self._known.items():
@@ -147,7 +166,7 @@ class JobRuns:
         """Delete the Jobs of ended runs, except the newest, the last that succeeded, and those after which another run
         is to start."""
         over = sorted(
-            ((run, name) for name, (_, run) in self._known.items() if run.ended),
+            ((known.run, name) for name, known in self._known.items() if known.run.ended),
             key=lambda pair: pair[0].started,
             reverse=True,
         )
@@ -161,28 +180,35 @@ class JobRuns:
     def _annotate(self, name: str, found: JobRun, note: dict[str, str]) -> None:
         """Annotate a Job, on the cluster and here."""
         self._cluster.annotate_job(name, note)
-        job, run = found
+        job = found.job
         annotations = {**(job["metadata"].get("annotations") or {}), **note}
         noted_job = {**job, "metadata": {**job["metadata"], "annotations": annotations}}
-        self._known = {**self._known, name: JobRun(noted_job, run)}
+        self._known = {**self._known, name: found._replace(job=noted_job)}
 
     def _job_of(self, run_id: str) -> str | None:
         """The name of the Job of a run's last attempt; None if no Job is kept."""
-        attempts = [(_age(run), name) for name, (_, run) in self._known.items() if run.id == run_id]
+        attempts = [(_age(known.run), name) for name, known in self._known.items() if known.run.id == run_id]
         return max(attempts)[1] if attempts else None
 
-    def _current(self, job: KubeObject) -> Run:
+    def _current(self, job: KubeObject) -> JobRun:
         """The run of a Job in its present state."""
         mirrored = noted(job)
-        if mirrored and (mirrored.ended or mirrored.in_rollout):
-            return mirrored
+        if mirrored and mirrored.ended:
+            return JobRun(job, mirrored)
         known = run_of(job)
         pods = self._cluster.pods_of(job["metadata"]["name"])
-        reported = next((run for pod in pods if (run := _read(report_of(pod, PROGRESS_PORT)))), None)
+        reported, pod = next(
+            ((run, pod) for pod in pods if (run := _read(report_of(pod, PROGRESS_PORT)))), (None, None)
+        )
+        measuring = pod if reported and reported.phase == "curve" and is_active(job) else None
+        if mirrored and mirrored.in_rollout:
+            return JobRun(job, _with_curve(mirrored, reported) if reported else mirrored, measuring)
         run = _with_job(reported, job, known) if reported else known
-        if run.ended or run.in_rollout:
-            return run
-        return run.model_copy(update={"waits": why_waiting(job, pods)})
+        if run.in_rollout:
+            run = run.model_copy(update={"phase": "rollout"})  # its pod may measure the curve already
+        elif not run.ended:
+            run = run.model_copy(update={"waits": why_waiting(job, pods)})
+        return JobRun(job, run, measuring)
 
 
 def _unanswered(job: KubeObject) -> str:
@@ -198,10 +224,10 @@ def _age(run: Run) -> tuple[datetime, int]:
 
 def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
     """The Jobs, where a run in rollout is ended if a later attempt judges its version again."""
-    newest = {run.id: run for run in sorted((run for _, run in known.values()), key=_age)}
+    newest = {run.id: run for run in sorted((one.run for one in known.values()), key=_age)}
     return {
-        name: JobRun(job, run if run is newest[run.id] or not run.in_rollout else _overtaken(run))
-        for name, (job, run) in known.items()
+        name: one if one.run is newest[one.run.id] or not one.run.in_rollout else one._replace(run=_overtaken(one.run))
+        for name, one in known.items()
     }
 
 
@@ -215,6 +241,19 @@ def _read(text: str) -> Run | None:
         return Run.model_validate_json(text)
     except ValidationError:
         return None  # the termination message of a crash is a traceback: the Job's status is used instead
+
+
+def _with_curve(run: Run, reported: Run) -> Run:
+    """A run in rollout with what its pod reports of the learning curve.
+
+    All else is left to the backend. A pod that was restarted does again what came before the curve.
+    """
+    told: dict[str, Any] = {"curve": reported.curve or run.curve}
+    if run.phase == "curve" and reported.phase == "curve":
+        told |= reported.model_dump(include={"percent", "detail", "seconds_left", "updated"})
+    elif run.phase == "curve" and not reported.ended:
+        told["detail"] = f"a pod that was started again is in phase {reported.phase}"
+    return run.model_copy(update=told)
 
 
 def _with_job(reported: Run, job: KubeObject, known: Run) -> Run:

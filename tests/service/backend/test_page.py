@@ -7,7 +7,9 @@ import os
 
 import pytest
 
+from service.backend.curve_drawing import HEIGHT, WIDTH, draw
 from service.backend.local.projects import FileProjects
+from service.runs.curve import CurvePoint, Gain, LearningCurve
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from tests.support.asking import setup
@@ -36,6 +38,39 @@ def test_the_page_shows_the_version_and_the_runs_with_phase_progress_and_outcome
     assert "run-a" in fragment
     assert "<html" not in fragment
     os.close(lock)
+
+
+POINTS = tuple(CurvePoint(tasks=tasks, f1=f1) for tasks, f1 in ((0, 0.271), (50, 0.3), (100, 0.352), (200, 0.394)))
+GAINS = {50: Gain(expected=0.012, low=-0.004, high=0.03), 200: Gain(expected=0.03, low=-0.009, high=0.06)}
+CURVE = LearningCurve(points=POINTS, gains=GAINS, message="50 more would change F1 by about +0.012.")
+
+
+def test_the_page_draws_a_runs_learning_curve_and_has_its_figures_in_a_table(client):
+    runs = client.app.state.supervisor.runs
+    runs.save(Run(id="run-a", projects=(1,), outcome="promoted", curve=CURVE))
+    text = client.get("/?fragment").text
+    for shown in ("0, the base model", "0.271", "0.394", "50 more<", "+0.012", "(-0.004 to +0.030)"):
+        assert shown in text
+    drawing = draw(CURVE)
+    assert [place.y for place in drawing.measured] == sorted((place.y for place in drawing.measured), reverse=True)
+    assert f'points="{drawing.measured[0].x},{drawing.measured[0].y} ' in text
+    assert text.count("<circle") == 4
+    assert text.count('class="interval"') == 2
+
+
+def test_a_drawing_stays_within_its_edges_whatever_the_curve():
+    flat = LearningCurve(points=(CurvePoint(tasks=0, f1=0.0), CurvePoint(tasks=3, f1=0.0)), message="")
+    steep = LearningCurve(points=POINTS, gains={200: Gain(expected=0.5, low=-0.9, high=1.5)}, message="")
+    for drawing in (draw(flat), draw(steep)):
+        ends = [end for one in drawing.intervals for end in (one.top, one.bottom)]
+        assert all(0 < y < HEIGHT for y in [*ends, *(place.y for place in (*drawing.measured, *drawing.expected))])
+        assert all(0 < place.x < WIDTH for place in (*drawing.measured, *drawing.expected))
+
+
+def test_a_run_whose_curve_was_not_measured_has_no_drawing(client):
+    none = LearningCurve(message="What more tasks would bring was not measured.")
+    client.app.state.supervisor.runs.save(Run(id="run-a", projects=(1,), outcome="promoted", curve=none))
+    assert "<svg" not in client.get("/?fragment").text
 
 
 def test_the_page_escapes_what_strangers_wrote(client):

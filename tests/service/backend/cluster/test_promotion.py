@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.backend.app import build
 from service.backend.census import Census
-from service.backend.cluster import compose
+from service.backend.cluster import compose, runs
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.projects import ClusterProjects
@@ -18,11 +19,14 @@ from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.retraining import RETRY_SECONDS, Retraining
 from service.labelstudio.client import LabelStudio
+from service.runs.curve import CurvePoint, LearningCurve
 from service.runs.run import Run
 from tests.support.asking import scrape
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
+from tests.support.servers import free_port
 from tests.support.studio import KEY, StudioProject
+from training import watch
 
 RUN = Run(id="run-1", projects=(3,), why="Start Training", fingerprint="f", annotations=30)
 TEMPLATE = {
@@ -59,6 +63,7 @@ class Release:
         self.rollout.tick()
         self.runs.refresh()
         self.runs.mirror()
+        self.runs.make_way()
         self.promotion.tick()
         self.retraining.look_after()
 
@@ -68,10 +73,8 @@ class Release:
         job["status"] = {"conditions": [{"type": kind, "status": "True"}]}
         words = Run(id=job["metadata"]["labels"]["spanloop.dev/run"], projects=(3,), **told)
         ended = {"terminated": {"message": words.model_dump_json(exclude_defaults=True)}}
-        self.api.put(
-            "pods",
-            {"metadata": {"name": "pod"}, "status": {"phase": "Succeeded", "containerStatuses": [{"state": ended}]}},
-        )
+        status = {"phase": "Succeeded", "containerStatuses": [{"state": ended}]}
+        self.api.put("pods", {"metadata": {"name": "pod", "labels": {"job-name": name}}, "status": status})
 
     def lose_pods(self):
         for kind, name in [*self.api.objects]:
@@ -307,6 +310,131 @@ def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, with_studio, u
     assert found == {("", "rollout"): 1}
     assert (job["outcome"], job["job_status"], job["phase"], job["finished_at"]) == (None, "started", "rollout", None)
     assert "rollout: pods start" in page
+
+
+# A learning curve that the run's pod measures meanwhile
+
+
+@pytest.fixture
+def pod(release, monkeypatch):
+    """The run's pod while it measures: what it reports may be changed, and it keeps what it is asked."""
+    port = free_port(0)
+    monkeypatch.setattr(runs, "PROGRESS_PORT", port)
+    one = SimpleNamespace(asked=[], report=None)
+
+    def report(**facts):
+        one.report = Run(id="run-1", projects=(3,), **{**WANTED, "phase": "curve", "reference": V1, **facts})
+
+    one.reports = report
+    report(percent=99, detail="learning from 25% of the tasks")
+    labels = {"job-name": "loop-run-1-1"}
+    status = {"phase": "Running", "podIP": "127.0.0.1"}
+    release.api.put("pods", {"metadata": {"name": "pod", "labels": labels}, "status": status})
+    with watch.answering(port, lambda: one.report, lambda: one.asked.append("end")):
+        yield one
+
+
+CURVE = LearningCurve(
+    points=(CurvePoint(tasks=0, f1=0.4), CurvePoint(tasks=100, f1=0.6)), message="50 more tasks would bring +0.01."
+)
+
+
+def test_a_version_is_rolled_out_while_its_runs_pod_measures_the_curve_which_the_run_shows_then(release, pod):
+    release.tick()
+    assert (release.rollout.target, release.run.rollout, release.phase("loop-run-1-1")) == (V1, "begun", "rollout")
+    release.tick()
+    assert release.rollout.reference == V1, "it serves before the curve is measured"
+    release.tick()
+    run = release.run
+    assert (run.phase, run.outcome, run.detail) == ("curve", None, "learning from 25% of the tasks")
+    assert release.runs.active() == "run-1"
+    pod.reports(detail="learning from 50% of the tasks", seconds_left=60)
+    release.restart()  # another backend reads on
+    release.tick()
+    assert (release.run.detail, release.run.seconds_left) == ("learning from 50% of the tasks", 60)
+    release.end("loop-run-1-1", **WANTED, reference=V1, curve=CURVE)
+    release.tick()
+    assert (release.run.outcome, release.run.curve, release.runs.active()) == ("promoted", CURVE, None)
+    assert release.run.message == "Version v1 serves. F1: 0.5 → 0.6. 50 more tasks would bring +0.01."
+    assert pod.asked == []
+    release.lose_pods()
+    release.restart()
+    release.tick()
+    assert release.run.curve == CURVE
+
+
+def test_a_pod_that_is_killed_while_it_measures_changes_nothing_of_the_rollout(release, pod):
+    for _ in range(3):
+        release.tick()
+    pod.reports(phase="judge", rollout="", percent=90)  # another pod goes through the run again
+    release.tick()
+    assert (release.run.phase, release.run.rollout, release.run.outcome) == ("curve", "begun", None)
+    assert "phase judge" in release.run.detail
+    pod.reports(phase="done", rollout="", outcome="held", message="not better than itself")
+    release.tick()
+    assert release.rollout.reference == V1
+    release.end("loop-run-1-1", kind="Failed", phase="curve", outcome="failed", message="out of memory")
+    release.tick()
+    assert (release.run.outcome, release.run.curve) == ("promoted", None)
+    assert "was not measured: the run's pod ended before that" in release.run.message
+
+
+def test_a_click_while_a_curve_is_measured_ends_the_measuring_and_starts_the_next_run(release, pod):
+    for _ in range(3):
+        release.tick()
+    release.retraining._launcher.conditions = lambda: "other annotations"
+    assert release.retraining.start("Start Training").kind == "remembered"
+    release.tick()
+    assert pod.asked
+    assert release.jobs == ["loop-run-1-1"], "one run at a time"
+    release.end("loop-run-1-1", **WANTED, reference=V1, curve=CURVE)
+    release.tick()
+    assert (release.run.outcome, len(release.jobs)) == ("promoted", 2)
+
+
+def test_a_rollout_whose_pods_no_node_takes_gets_the_place_of_the_pod_that_measures(release, pod):
+    pod.reports(reference=BROKEN)
+    for _ in range(2):
+        release.tick()
+    assert pod.asked == []
+    unscheduled = {"type": "PodScheduled", "status": "False", "message": "Insufficient nvidia.com/gpu."}
+    labels = release.rollout.deployment.seen["spec"]["selector"]["matchLabels"]
+    status = {"phase": "Pending", "conditions": [unscheduled]}
+    release.api.put("pods", {"metadata": {"name": "extractor-1", "labels": labels}, "status": status})
+    release.tick()
+    assert pod.asked
+
+
+def test_a_rollout_whose_pods_do_not_start_gets_the_place_of_the_pod_that_measures(release, pod):
+    pod.reports(reference=BROKEN)
+    for _ in range(2):
+        release.tick()
+    release.tick(seconds=14)
+    assert pod.asked == []
+    release.tick(seconds=2)
+    assert pod.asked
+
+
+def test_a_version_is_judged_again_once_the_pod_that_measures_has_made_way(release, pod):
+    release.rollout.promote("", V2, "by hand")
+    release.rollout.tick()
+    for _ in range(3):
+        release.tick()
+    assert pod.asked
+    assert release.jobs == ["loop-run-1-1"]
+    release.end("loop-run-1-1", **WANTED, reference=V1)
+    release.tick()
+    assert release.jobs == ["loop-run-1-1", "loop-run-1-2"]
+
+
+def test_a_run_without_a_curve_says_nothing_of_one(release, pod):
+    pod.reports(phase="rollout")
+    for _ in range(3):
+        release.tick()
+    assert (release.run.outcome, release.run.phase) == (None, "rollout"), "its pod ends in a moment"
+    release.end("loop-run-1-1", **WANTED, reference=V1)
+    release.tick()
+    assert release.run.message == "Version v1 serves. F1: 0.5 → 0.6."
 
 
 # What releases before this one have noted
