@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service import logs
@@ -81,7 +82,7 @@ def show(version: str) -> None:
         lineage = _line().get(version)
     screen.print_json(lineage.model_dump_json())
     if lineage.blend:
-        beside.print(lineage.blend.told(), highlight=False)
+        beside.print(lineage.blend.told(), highlight=False, markup=False)
     if lineage.calibrated:
         beside.print(_calibration(lineage.calibrated))
 
@@ -146,11 +147,11 @@ def _calibration(calibrated: Calibrated) -> Table:
     calibration = calibrated.calibration
     decisive = calibration.decision(None)
     table = Table("label", "annotated spans", "threshold", "a score of 0.5 means", "a score of 0.9 means")
-    table.caption = calibrated.why
+    table.caption = escape(calibrated.why)
     for label in [*sorted(calibrated.support), OTHERS]:
         means = (f"{calibration.probability(label, score):.2f}" for score in (0.5, 0.9))
         threshold = decisive.of_labels.get(label, decisive.of_all)
-        table.add_row(label, f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
+        table.add_row(escape(label), f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
     return table
 
 
@@ -164,7 +165,7 @@ def list_projects(context: typer.Context) -> None:
     table = Table("project", "threshold", "last seen (UTC)", "warning")
     for project in known:
         own = project.threshold or threshold or "as the version"
-        table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", project.warning)
+        table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
     screen.print(table)
 
 
@@ -219,7 +220,7 @@ def _refusing() -> Iterator[None]:
         Busy,
         ValueError,
     ) as error:
-        Console(stderr=True).print(str(error))
+        Console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(1) from error
 
 

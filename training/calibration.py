@@ -246,7 +246,7 @@ def _map(candidates: Sequence[Candidate], groups: Mapping[str, str]) -> Calibrat
     place = {group: index for index, group in enumerate(sorted(set(groups.values())))}
     scores = torch.tensor([logit(candidate.score) for candidate in candidates], dtype=torch.float64)
     is_right = torch.tensor([candidate.is_right for candidate in candidates], dtype=torch.float64)
-    group = torch.tensor([place[groups[candidate.label]] for candidate in candidates])
+    group = torch.tensor([place[groups[candidate.label]] for candidate in candidates], dtype=torch.long)
     slope = torch.zeros((), dtype=torch.float64, requires_grad=True)  # its logarithm: the map is monotone
     offset = torch.zeros((), dtype=torch.float64, requires_grad=True)
     apart = torch.zeros(len(place), dtype=torch.float64, requires_grad=True)

@@ -65,6 +65,14 @@ def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_jso
     assert "Scores are probabilities." in table
 
 
+@pytest.mark.parametrize("label", ["[per]", "[/per]", "[bold]"])
+def test_a_label_in_brackets_is_shown_as_it_is(home, publish, label):
+    facts = {"why": f"Of {label}.", "texts": 9, "candidates": 30, "support": {label: 17}}
+    publish(BentoStore(home), "v1", calibrated=Calibrated(calibration=Calibration(), **facts))
+    found = CliRunner().invoke(app, ["show", "v1"])
+    assert (found.exit_code, found.stderr.count(label)) == (0, 2)
+
+
 def test_how_far_a_versions_weights_moved_is_shown_in_its_json_and_in_words(home, publish):
     tried = (Tried(share=1.0, f1=0.51, forgotten=0.08), Tried(share=0.85, f1=0.49, forgotten=0.04))
     publish(BentoStore(home), "v1", blend=Blend(share=0.85, limit=0.05, tried=tried))

@@ -156,3 +156,10 @@ def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilitie
     found = out_of_fold(120)
     assert not any(answer.extraction.spans for answer in calibrated(found, 0.8))
     assert all(answer.extraction.spans for answer in calibrated(found, 0.3))
+
+
+def test_candidates_that_are_all_in_one_text_are_enough():
+    text = Answered(tuple(Candidate("person", 0.9, number % 2 == 0) for number in range(50)), Counter(person=25))
+    nothing = Answered((), Counter())
+    found = fit([text, *[nothing] * 9], ["person"])
+    assert found.calibration.probability("person", 0.9) == pytest.approx(0.5, abs=0.05)
