@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service import logs
@@ -143,11 +144,11 @@ def _calibration(calibrated: Calibrated) -> Table:
     calibration = calibrated.calibration
     decisive = calibration.decision(None)
     table = Table("label", "annotated spans", "threshold", "a score of 0.5 means", "a score of 0.9 means")
-    table.caption = calibrated.why
+    table.caption = escape(calibrated.why)
     for label in [*sorted(calibrated.support), OTHERS]:
         means = (f"{calibration.probability(label, score):.2f}" for score in (0.5, 0.9))
         threshold = decisive.of_labels.get(label, decisive.of_all)
-        table.add_row(label, f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
+        table.add_row(escape(label), f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
     return table
 
 
@@ -216,7 +217,7 @@ def _refusing() -> Iterator[None]:
         Busy,
         ValueError,
     ) as error:
-        Console(stderr=True).print(str(error))
+        Console(stderr=True).print(str(error), markup=False)
         raise typer.Exit(1) from error
 
 

@@ -52,7 +52,8 @@ def run(
     state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
     known = runs.get(state.id)
     if known and known.succeeded:
-        Console().print(f"Run {known.id} has already learned from these annotations: {known.message}")
+        told = f"Run {known.id} has already learned from these annotations: {known.message}"
+        Console().print(told, markup=False)
         _leave(settings, known)
         return
     if settings.registry:
@@ -80,7 +81,7 @@ def curve(
         known = _measured(settings, state)
     for point in known.curve.points if known.curve else ():
         Console().print(f"{point.tasks:>8,} annotated tasks: F1 {point.f1:.3f}")
-    Console().print(known.curve.message if known.curve else known.message)
+    Console().print(known.curve.message if known.curve else known.message, markup=False)
 
 
 def _measured(settings: TrainingSettings, state: Run) -> Run:
@@ -100,7 +101,7 @@ def _measured(settings: TrainingSettings, state: Run) -> Run:
     except RuntimeError as error:
         _refuse(str(error))
     except Stopped as stopped:
-        Console(stderr=True).print(str(stopped))
+        Console(stderr=True).print(str(stopped), markup=False)
         raise typer.Exit(EXIT_STOPPED) from stopped
     finally:
         reporter.close()
@@ -184,7 +185,7 @@ def _leave(settings: TrainingSettings, run: Run) -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    Console(stderr=True).print(message)
+    Console(stderr=True).print(message, markup=False)
     raise typer.Exit(1)
 
 

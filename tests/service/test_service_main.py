@@ -65,6 +65,18 @@ def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_jso
     assert "Scores are probabilities." in table
 
 
+def test_labels_with_square_brackets_are_shown_as_they_are_written(home, publish):
+    facts = {"texts": 9, "candidates": 30, "support": {"[per]": 17, "[/per]": 3}}
+    why = "Other thresholds took F1 up: those of [/per], [per]."
+    publish(BentoStore(home), "v1", calibrated=Calibrated(calibration=Calibration(), why=why, **facts))
+    status, output = call("show", "v1")
+    assert status == 0, output
+    table = re.sub(r"[\s│┃]+", " ", output)
+    assert "[/per] 3 0.50" in table
+    assert "[per] 17 0.50" in table
+    assert table.count(why) == 2, "in the JSON and below the table"
+
+
 @pytest.mark.parametrize("command", ["show", "promote"])
 def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command):
     status, output = call(command, "v9")
