@@ -108,6 +108,8 @@ def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
             f"of the {len(candidates)} spans found in texts by a model that did not learn from them {right} are right, "
             f"and {FEWEST} right and {FEWEST} wrong ones are needed",
         )
+    if min(_folds_with(texts, is_right=True), _folds_with(texts, is_right=False)) < 2:
+        return _none(texts, "too few texts hold the right spans or the wrong ones to cross-validate what scores mean")
     learnt = sorted({*labels, *_support(texts), *(candidate.label for candidate in candidates)})
     before = [(text, Calibration()) for text in texts]
     groups, unseen = _grouped(texts, learnt)
@@ -169,6 +171,13 @@ def _none(texts: Sequence[Answered], why: str) -> Calibrated:
 def _support(texts: Iterable[Answered]) -> dict[str, int]:
     support = sum((text.annotated for text in texts), Counter[str]())
     return dict(sorted(support.items()))
+
+
+def _folds_with(texts: Sequence[Answered], *, is_right: bool) -> int:
+    """In how many folds candidates are right, or wrong."""
+    return sum(
+        any(one.is_right == is_right for text in texts[at::FOLDS] for one in text.candidates) for at in range(FOLDS)
+    )
 
 
 def _grouped(

@@ -65,14 +65,6 @@ def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_jso
     assert "Scores are probabilities." in table
 
 
-@pytest.mark.parametrize("label", ["[per]", "[/per]", "[bold]"])
-def test_a_label_in_brackets_is_shown_as_it_is(home, publish, label):
-    facts = {"why": f"Of {label}.", "texts": 9, "candidates": 30, "support": {label: 17}}
-    publish(BentoStore(home), "v1", calibrated=Calibrated(calibration=Calibration(), **facts))
-    found = CliRunner().invoke(app, ["show", "v1"])
-    assert (found.exit_code, found.stderr.count(label)) == (0, 2)
-
-
 def test_how_far_a_versions_weights_moved_is_shown_in_its_json_and_in_words(home, publish):
     tried = (Tried(share=1.0, f1=0.51, forgotten=0.08), Tried(share=0.85, f1=0.49, forgotten=0.04))
     publish(BentoStore(home), "v1", blend=Blend(share=0.85, limit=0.05, tried=tried))
@@ -80,6 +72,18 @@ def test_how_far_a_versions_weights_moved_is_shown_in_its_json_and_in_words(home
     blend = json.loads(found.stdout)["blend"]
     assert (blend["share"], [one["forgotten"] for one in blend["tried"]]) == (0.85, [0.08, 0.04])
     assert "moves 85% of the way from the base model to the tuned weights" in re.sub(r"\s+", " ", found.stderr)
+
+
+def test_labels_with_square_brackets_are_shown_as_they_are_written(home, publish):
+    facts = {"texts": 9, "candidates": 30, "support": {"[per]": 17, "[/per]": 3}}
+    why = "Other thresholds took F1 up: those of [/per], [per]."
+    publish(BentoStore(home), "v1", calibrated=Calibrated(calibration=Calibration(), why=why, **facts))
+    status, output = call("show", "v1")
+    assert status == 0, output
+    table = re.sub(r"[\s│┃]+", " ", output)
+    assert "[/per] 3 0.50" in table
+    assert "[per] 17 0.50" in table
+    assert table.count(why) == 2, "in the JSON and below the table"
 
 
 @pytest.mark.parametrize("command", ["show", "promote"])

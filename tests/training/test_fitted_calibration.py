@@ -103,6 +103,24 @@ def test_where_too_little_is_right_or_wrong_scores_and_threshold_stay(chance):
     assert fit([], ["person"]).calibration == Calibration()
 
 
+@pytest.mark.parametrize("is_right", [True, False])
+def test_where_all_that_is_right_or_wrong_is_in_one_text_scores_and_threshold_stay(is_right):
+    one = Answered((Candidate("a", 0.7, is_right),) * FEWEST, Counter(a=FEWEST))
+    other = Answered((Candidate("a", 0.3, not is_right),) * FEWEST, Counter(a=FEWEST))
+    in_one = Answered(one.candidates + other.candidates, one.annotated)
+    empty = Answered((), Counter())
+    for given in ([in_one, *[empty] * 9], [one, *[other] * 9]):
+        fitted = fit(given, ["a"])
+        assert fitted.calibration == Calibration()
+        assert "too few texts hold the right spans or the wrong ones" in fitted.why
+
+
+def test_a_fold_without_candidates_is_calibrated_by_the_others_and_the_others_without_it():
+    some = Answered((Candidate("a", 0.7, True), Candidate("a", 0.3, False)) * FEWEST, Counter(a=FEWEST))
+    empty = Answered((), Counter())
+    assert fit([some, some, *[empty] * 8], ["a"]).calibration.offsets
+
+
 def test_the_expected_error_is_that_computed_by_hand():
     # Ten groups of two: nine that are right as often as they say, and one that says 0.9 and is never right.
     outcomes = [(0.5, True), (0.5, False)] * 9 + [(0.9, False)] * 2
@@ -156,10 +174,3 @@ def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilitie
     found = out_of_fold(120)
     assert not any(answer.extraction.spans for answer in calibrated(found, 0.8))
     assert all(answer.extraction.spans for answer in calibrated(found, 0.3))
-
-
-def test_candidates_that_are_all_in_one_text_are_enough():
-    text = Answered(tuple(Candidate("person", 0.9, number % 2 == 0) for number in range(50)), Counter(person=25))
-    nothing = Answered((), Counter())
-    found = fit([text, *[nothing] * 9], ["person"])
-    assert found.calibration.probability("person", 0.9) == pytest.approx(0.5, abs=0.05)

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.labelstudio.client import LabelStudio
+from service.runs.curve import CurvePoint, LearningCurve
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
 from tests.support.studio import KEY, StudioProject
@@ -55,6 +56,17 @@ def test_a_run_that_has_succeeded_is_not_run_again(with_studio, model_folder):
     status, output = call("run", "--project", "1")
     assert status == 0
     assert "Not better." in output
+
+
+def test_a_message_that_names_a_label_with_square_brackets_is_told_as_it_is(with_studio, model_folder):
+    message = "They would pay most for '[/per]' and '[per]'."
+    curve = LearningCurve(points=(CurvePoint(tasks=9, f1=0.5),), gains={}, labels={}, message=message)
+    run = Run(id=run_of(with_studio, model_folder), projects=(1,), outcome="held", message=message, curve=curve)
+    Runs(with_studio).save(run)
+    for command in ("run", "curve"):
+        status, output = call(command, "--project", "1")
+        assert status == 0, output
+        assert message in output
 
 
 def test_a_run_in_rollout_that_starts_again_judges_its_version_again(with_studio, tmp_path, monkeypatch):
