@@ -196,7 +196,7 @@ def halve(model: Model) -> None:
 
 def fitted(model: Model, data: Path) -> tuple[Model, dict[int, float]]:
     """The model with windows of the length that suits notes of training sentences, and the F1 by length."""
-    scores = lengths.measure(model, list(notes(data, NOTES_OF)), THRESHOLD)
+    scores = lengths.measure(model, list(notes(data, NOTES_OF)))
     rounded = {length: round(f1, 4) for length, f1 in scores.items()}
     return lengths.with_length(model, lengths.choose(scores)), rounded
 

@@ -3,13 +3,13 @@
 The curve starts at the base model's F1, which costs no tuning, and rises as A·(1 − (1 + n/h)^−c), a power law that
 saturates, or as A·log(1 + n/h), which does not. (Power laws describe how errors fall with data: Hestness et al., Deep
 Learning Scaling is Predictable, Empirically, 2017.) Four points cannot tell h and c, so all pairs of a grid are fitted
-by least squares and averaged by their likelihood. The interval is a bootstrap over the held-out documents, with the
-noise of tuning and the choice of h and c drawn along.
+by least squares and averaged by their likelihood. The interval is a bootstrap over the held-out documents (over blocks
+of them, where they are many), with the noise of tuning and the choice of h and c drawn along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ EXPONENTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """The values of c; 0 stands for the logarithm."""
 DRAWS = 400
 """Draws of the bootstrap."""
+BLOCKS = 200
+"""The most blocks of documents that the bootstrap draws: its time and memory do not grow with the documents."""
 INTERVAL = (5, 95)
 """Percentiles of the draws."""
 FEWEST_SPANS = 10
@@ -63,13 +65,13 @@ def estimate(points: Sequence[Point]) -> LearningCurve:
     counts = _counts(points, labels)
     sizes = [tasks[-1], *(tasks[-1] + more for more in AHEAD)]
     random = np.random.default_rng(0)
-    documents = counts.shape[1]
-    drawn = random.multinomial(documents, np.full(documents, 1 / documents), DRAWS).astype(float)
+    blocks = counts.shape[1]
+    drawn = random.multinomial(blocks, np.full(blocks, 1 / blocks), DRAWS).astype(float)
     shapes = random.random(DRAWS)
     spans = counts[0, :, :, 2].sum()
 
     def gains(of: Array, support: float) -> tuple[Array, Array]:
-        """The gains expected [sizes] and drawn [draws, sizes], from counts [points, documents, 3]."""
+        """The gains expected [sizes] and drawn [draws, sizes], from counts [points, blocks, 3]."""
         noise = NOISE * (spans / support) ** 0.5
         seen = _f1(of.sum(axis=1))
         again = _f1(np.einsum("bd,pdk->bpk", drawn, of))
@@ -136,14 +138,30 @@ def _drawn(fitted: Fit, at: Array) -> Array:
 
 
 def _counts(points: Sequence[Point], labels: Sequence[str]) -> Array:
-    """[points, documents, labels, (right, found, wanted)]."""
-    counted = np.zeros((len(points), len(points[0].tallies), len(labels), 3))
+    """[points, blocks, labels, (right, found, wanted)], summed over the documents of a block."""
+    blocks = _blocks(len(points[0].tallies))
     places = {label: place for place, label in enumerate(labels)}
-    for row, point in enumerate(points):
-        for document, tally in enumerate(point.tallies):
-            for label, count in tally.items():
-                counted[row, document, places[label]] = count
-    return counted
+    shape = (int(blocks.max(initial=-1)) + 1, len(labels))
+    return np.array([_summed(point.tallies, blocks, places, shape) for point in points])
+
+
+def _summed(
+    tallies: Sequence[Tally], blocks: NDArray[np.intp], places: Mapping[str, int], shape: tuple[int, int]
+) -> Array:
+    """[blocks, labels, (right, found, wanted)]."""
+    label = np.array([places[label] for tally in tallies for label in tally], dtype=np.intp)
+    block = np.repeat(blocks, [len(tally) for tally in tallies])
+    counts = np.array([count for tally in tallies for count in tally.values()], dtype=float).reshape(-1, 3)
+    cell, cells = block * shape[1] + label, shape[0] * shape[1]
+    summed: Array = np.stack([np.bincount(cell, each, cells) for each in counts.T], axis=-1).astype(float)
+    return summed.reshape(*shape, 3)
+
+
+def _blocks(documents: int) -> NDArray[np.intp]:
+    """The block of each document: one of its own, or one of BLOCKS of equal size by chance."""
+    if documents <= BLOCKS:
+        return np.arange(documents)
+    return np.random.default_rng(0).permutation(documents) % BLOCKS
 
 
 def _f1(counts: Array) -> Array:

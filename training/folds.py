@@ -23,7 +23,7 @@ from service.model.reading import Overlap
 from service.model.spans import Span, decide
 from training import calibration
 from training.dataset import Document
-from training.judge import Prediction
+from training.judge import BLOCK_DOCUMENTS, Prediction
 from training.tune import CHECKPOINT
 
 
@@ -126,8 +126,10 @@ class CrossValidation:
         return Fold(others, number, len(self._folds), more, self._folder)
 
     def _find(self, model: Model, fold: Sequence[Document]) -> Found:
-        questions = [(document.text, document.labels) for document in fold]
-        candidates = model.candidates(questions, self._threshold, keeps_overlaps=True)
+        candidates: list[list[Span]] = []
+        for start in range(0, len(fold), BLOCK_DOCUMENTS):
+            questions = [(document.text, document.labels) for document in fold[start : start + BLOCK_DOCUMENTS]]
+            candidates += model.candidates(questions, self._threshold, keeps_overlaps=True)
         return Found(self._identity, model.reading.overlap, candidates)
 
     def _keep(self, number: int, found: Found) -> None:

@@ -32,9 +32,9 @@ class Judging:
     learnt from few documents has learnt from some that are held out by now. Which ones, its lineage says. So there are
     two ways:
 
-    - The documents that the champion has not learnt from have at least FEWEST_JUDGED annotated spans. Then both are
-      scored on these. In a cross-validation this is hardest on the new version, since its models have learnt from four
-      fifths of what it has.
+    - The documents that the champion has not learnt from have at least FEWEST_JUDGED annotated spans, or all that there
+      are. Then both are scored on these. In a cross-validation this is hardest on the new version, since its models
+      have learnt from four fifths of what it has.
     - They have fewer. Then the champion is taken to be as far above the base model as it was on the documents of its
       own run, by scores that are as honest: held out or out of fold. This does not favour either, but the two
       differences are of different documents, so small ones are chance.
@@ -108,7 +108,7 @@ class Judging:
 
     def _against(self, champion: Champion) -> Verdict:
         fresh = unseen(champion.lineage, self._parts.judged)
-        if spans(fresh) < FEWEST_JUDGED:
+        if spans(fresh) < min(FEWEST_JUDGED, spans(self._parts.judged)):
             self.scores["champion"] = self._expected(champion.lineage)
             on = (
                 f"{self._told(self._parts.judged)} (the live version has learnt from too many of them, so it counts as "

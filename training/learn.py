@@ -206,7 +206,7 @@ class Learning:
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
-        self.window_scores = lengths.measure(self.model, validation, self.settings.threshold, told)
+        self.window_scores = lengths.measure(self.model, validation, told)
         if self.window_scores:
             self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
 
@@ -257,7 +257,9 @@ class Learning:
         return min(wanted, self.recipe.batch_size - self.recipe.replayed)
 
     def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
-        return lambda tuned: score(tuned, validation, self.settings.threshold, told).f1
+        """The F1 on the validation documents of spans whose score passes the default threshold: scores are no
+        probabilities yet, so the threshold that is set is not asked."""
+        return lambda tuned: score(tuned, validation, None, told).f1
 
 
 def _texts(replayed: Sequence[Document]) -> int:

@@ -23,17 +23,16 @@ MOST_WORDS = 20_000
 """Words of the texts that are read once for each length: enough for MARGIN, and read in minutes by a large model."""
 
 
-def measure(
-    model: Model, documents: Sequence[Document], threshold: float | None, told: Told = untold
-) -> dict[int, float]:
+def measure(model: Model, documents: Sequence[Document], told: Told = untold) -> dict[int, float]:
     """Strict micro F1 by the most words in a window, for the model's present length and those that the texts can tell.
 
+    The thresholds are those of the model: of one that is not calibrated yet, the default one of its scores.
     Empty if the texts cannot tell any other length from the present one.
     """
     tried, read = _trial(model, documents)
     return {
         length: score(
-            with_length(model, length), read, threshold, part_of(told, number / len(tried), (number + 1) / len(tried))
+            with_length(model, length), read, None, part_of(told, number / len(tried), (number + 1) / len(tried))
         ).f1
         for number, length in enumerate(tried)
     }

@@ -81,6 +81,7 @@ class TrainingRun:
         known = self.shelf.with_digest(digest)
         if known and self._is_settled(known, parts, material.spare):
             return
+        self.account.notes += [parts.told] if parts.told else []
         judging = Judging(parts, self.settings.threshold, self.base, self.course)
         judging.base(model)
         self.course.judging = judging.characters
@@ -161,7 +162,6 @@ class TrainingRun:
         """How models judge that have not learnt from a document, if no document is held out."""
         if not parts.folds:
             return None
-        self.account.notes.append(parts.told)
         return CrossValidation(parts.folds, self.settings.threshold, self.folder / FOLDS_NAME, digest)
 
     def _learn(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:

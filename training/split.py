@@ -16,6 +16,9 @@ FEWEST_TEXTS = 100
 FEWEST_JUDGED = 30
 """Annotated spans that judge: the standard error of a recall of one half is .09 on 30 spans, and .16 on 10."""
 
+MOST_TEXTS_IN_FOLDS = 1000
+"""Of more annotated texts some are held out however few spans they have: six tunings take long on so many texts."""
+
 FEWEST_SPANS = 10
 """Annotated spans that a run needs."""
 
@@ -45,9 +48,9 @@ class Split(NamedTuple):
 
     @property
     def told(self) -> str:
-        """That no document is held out, as a sentence; empty where some are."""
+        """That no document is held out, or that few spans judge, as a sentence; else empty."""
         if not self.folds:
-            return ""
+            return _few_judge(spans(self.held_out))
         return (
             f"The annotated texts are few, so none is held out: the version has learnt from all {len(self.training)}. "
             f"Each was judged by one of {len(self.folds)} models that had learnt from the others."
@@ -58,13 +61,15 @@ def split(documents: Sequence[Document], wanted: int, notes: Sequence[str] = ())
     """Hold out documents by a hash of their text, and divide the others into training and validation.
 
     Where fewer than FEWEST_TEXTS texts are annotated, or the held-out ones have fewer than FEWEST_JUDGED spans, none is
-    held out: the documents are divided into folds by a hash of their text.
+    held out: the documents are divided into folds by a hash of their text. Of more than MOST_TEXTS_IN_FOLDS texts some
+    are held out nevertheless.
 
     `wanted` is the least number of annotated tasks. Raises TooFew, whose message ends with the notes.
     """
     _refuse_too_few(documents, wanted, notes)
     held_out = [document for document in documents if is_held_out(document.text)]
-    if len(_texts(documents)) < FEWEST_TEXTS or spans(held_out) < FEWEST_JUDGED:
+    texts = len(_texts(documents))
+    if texts < FEWEST_TEXTS or (texts <= MOST_TEXTS_IN_FOLDS and spans(held_out) < FEWEST_JUDGED):
         return Split(list(documents), [], [], _folds(documents))
     training, validation = divide([document for document in documents if not is_held_out(document.text)])
     return Split(training, validation, held_out, [])
@@ -98,6 +103,15 @@ def unseen(version: Lineage, documents: Sequence[Document]) -> list[Document]:
         return [document for document in documents if is_held_out(document.text)]
     learnt = set(version.learnt)
     return [document for document in documents if _mark(document.text) not in learnt]
+
+
+def _few_judge(annotated: int) -> str:
+    if annotated >= FEWEST_JUDGED:
+        return ""
+    return (
+        f"Only {annotated} annotated spans are in the held-out texts, so the scores tell little: annotate more spans, "
+        "then train again."
+    )
 
 
 def _folds(documents: Sequence[Document]) -> list[list[Document]]:

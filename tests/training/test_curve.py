@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import math
 import random
+import tracemalloc
 
 import pytest
 
+from training import curve
 from training.curve import Point, estimate, predict
 from training.judge import Count
 
@@ -66,3 +68,23 @@ def test_the_label_that_still_rises_is_named_and_one_with_few_spans_is_not():
         for p in points(300, f1)
     ]
     assert set(estimate(rare).labels) == {"person", "city"}
+
+
+def test_the_memory_that_a_curve_takes_does_not_grow_with_documents_times_draws():
+    many = points(20_000, lambda tasks: {"person": 0.3 + 0.001 * tasks})
+    tracemalloc.start()
+    found = estimate(many)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6  # 400 draws of 20,000 documents take 64 MB
+    assert found.gains[50].low > 0
+
+
+def test_where_the_bootstrap_draws_blocks_of_documents_the_interval_is_about_that_of_documents(monkeypatch):
+    some = points(1_000, lambda tasks: {"person": 0.3 + 0.001 * tasks})
+    of_blocks = estimate(some).gains[50]
+    monkeypatch.setattr(curve, "BLOCKS", 1_000)
+    of_documents = estimate(some).gains[50]
+    assert of_blocks.expected == of_documents.expected
+    assert of_blocks.low == pytest.approx(of_documents.low, abs=0.005)
+    assert of_blocks.high == pytest.approx(of_documents.high, abs=0.005)

@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from service.model.calibration import Calibration, logit, read, sigmoid, write
+from service.model.model import Model
 from service.model.spans import Span
 from training.calibration import FEWEST, Answered, Candidate, answered, choose, expected_error, find, fit
 from training.dataset import Document
-from training.folds import OutOfFold, calibrated
+from training.folds import CrossValidation, OutOfFold, calibrated
 
 
 def texts(count, chance_of, labels=("person", "city"), seed=0, missed=1):
@@ -168,6 +169,20 @@ def test_a_fold_is_judged_by_scores_that_mean_what_the_other_folds_tell():
     probability = {at: extraction.spans[0].score for at, extraction in answers.items()}
     assert probability[0] == pytest.approx(0.5, abs=0.05)
     assert [changed[at].spans == answers[at].spans for at in (0, 1, 2)] == [False, True, False]
+
+
+def test_a_fold_is_read_in_blocks(shared_model, monkeypatch):
+    asked, read = [], Model.candidates
+
+    def candidates(model, questions, *more, **facts):
+        asked.append(len(questions))
+        return read(model, questions, *more, **facts)
+
+    monkeypatch.setattr(Model, "candidates", candidates)
+    whole = CrossValidation([documents(5)], None).run(lambda fold: shared_model)
+    monkeypatch.setattr("training.folds.BLOCK_DOCUMENTS", 2)
+    assert CrossValidation([documents(5)], None).run(lambda fold: shared_model) == whole
+    assert asked == [5, 2, 2, 1]
 
 
 def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilities_if_one_is_set():

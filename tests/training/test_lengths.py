@@ -33,8 +33,8 @@ def notes(count: int, sentences: int, seed: int = 5) -> list[Document]:
     return made
 
 
-def learning(tmp_path, model_folder, model) -> Learning:
-    settings = TrainingSettings(model=str(model_folder), home=tmp_path)
+def learning(tmp_path, model_folder, model, **more) -> Learning:
+    settings = TrainingSettings(model=str(model_folder), home=tmp_path, **more)
     return Learning(settings, model, notes(2, 1))
 
 
@@ -66,10 +66,23 @@ def test_texts_that_are_too_short_or_too_few_to_tell_keep_the_base_models_length
 def test_only_lengths_that_enough_spans_can_tell_are_tried(shared_model):
     documents = notes(12, 12)
     longest = max(len(document.text.split()) for document in documents)
-    tried = measure(shared_model, documents, 0.5)
+    tried = measure(shared_model, documents)
     assert sum(len(document.spans) for document in documents) >= FEWEST_SPANS
     assert set(tried) - {shared_model.max_words}
     assert all(length < longest for length in tried if length != shared_model.max_words)
+
+
+def test_a_threshold_of_probabilities_is_not_applied_to_the_scores_by_which_a_run_chooses(
+    tmp_path, model_folder, shared_model
+):
+    found = []
+    for threshold in (None, 0.9999):
+        one = learning(tmp_path, model_folder, shared_model, threshold=threshold)
+        one.fit_windows(notes(6, 60))
+        one.move(notes(20, 1))
+        found.append((one.window_scores, [tried.f1 for tried in one.blend.tried]))
+    assert found[0] == found[1]
+    assert max(found[0][0].values()) > 0.5
 
 
 def test_a_shorter_window_must_be_better_by_a_margin():

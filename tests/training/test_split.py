@@ -67,3 +67,15 @@ def test_a_version_that_held_texts_out_has_not_learnt_from_those(lineage):
 def test_a_version_that_held_none_out_has_not_learnt_from_other_texts_whatever_their_hash(lineage):
     version = lineage(learnt=marks(documents(50)))
     assert unseen(version, documents(80)) == documents(30, first=50)
+
+
+def test_of_very_many_texts_some_are_held_out_even_if_few_spans_judge_and_that_is_said(monkeypatch):
+    monkeypatch.setattr("training.split.MOST_TEXTS_IN_FOLDS", 200)
+    sparse = [*documents(60), *documents(140, spans=0, first=60)]
+    assert split(sparse, 10).folds
+    parts = split([*sparse, *documents(1, spans=0, first=200)], 10)
+    judged = sum(len(document.spans) for document in parts.held_out)
+    assert parts.folds == []
+    assert 0 < judged < 30
+    assert f"Only {judged} annotated spans are in the held-out texts" in parts.told
+    assert split(documents(300), 10).told == ""
