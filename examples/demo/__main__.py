@@ -49,7 +49,8 @@ def main(
         except (StepFailed, ServerFailed, httpx.HTTPError) as error:
             screen.print(f"[bold red]The demonstration failed:[/] {error}")
             for server in servers:
-                screen.print(f"[bold]The end of {server.name}'s log[/]\n{server.tail()}", markup=False)
+                screen.print(f"[bold]The end of {server.name}'s log[/]")
+                screen.print(server.tail(), markup=False)
             raise typer.Exit(1) from error
         finally:
             for server in servers:
