@@ -26,7 +26,7 @@ from training.split import Split
 from training.tune import TuningProgress
 
 SHARES = (0.25, 0.5, 0.75)
-"""The parts, as shares of the annotated tasks. Together they take at most 1.5 times as long as the run's own tuning."""
+"""The parts, as shares of the annotated tasks. Together they take 1.5 to 3 times as long as the run's own."""
 FEWEST_TASKS = 100
 """Of fewer annotated tasks a quarter teaches next to nothing, and a fifth is too few to score on."""
 FILE = "curve.json"

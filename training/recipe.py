@@ -44,7 +44,7 @@ class Recipe:
     """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""
     minutes: float = 0
     """The time budget of the whole run; 0: none. It may leave time for fewer steps. Then `steps` of a published version
-    are those, and the learning rates rise and fall within them."""
+    are those."""
     checkpoint_seconds: float = 60.0
     seed: int = 0
 

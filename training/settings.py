@@ -59,7 +59,7 @@ class TrainingSettings(
     towards the tuned ones. 1: no limit."""
     curve: bool = True
     """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
-    tunes on a quarter, a half and three quarters of the tasks: at most 1.5 times as long again. A run with a time
+    tunes on a quarter, a half and three quarters of the tasks: 1.5 to 3 times as long again. A run with a time
     budget does not."""
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:

@@ -51,7 +51,7 @@ FEWEST_STEPS = 50
 TOLERANCE = 0.1
 """A tuning that was shortened is shortened again after a restart if it would have so much fewer steps."""
 LAST_STEPS = 20
-"""Steps after the one at which the budget is looked at, at least: the learning rates need some to fall."""
+"""Steps after the one at which the budget is looked at, at least: the average of the weights needs some."""
 
 
 class Diverged(RuntimeError):
