@@ -39,6 +39,10 @@ GRADIENT_WAIT = timedelta(minutes=5)
 """On GPUs a rank that has died is noticed after so long; without GPUs at once."""
 REAPED_SECONDS = 5
 """A process that has died is found dead within so long."""
+ARRIVAL_SECONDS = 0.2
+"""Rank 0 asks so often whether the others are there."""
+ARRIVED = "arrived"
+"""The key of the store that counts the others that are there."""
 END = -1
 
 Item = TypeVar("Item")
@@ -134,11 +138,15 @@ class _Meeting:
     threads: int
     """The threads of each rank."""
 
-    def attend(self, rank: int, store: TCPStore) -> Ranks:
-        on_gpu = self.device == "cuda"
+    def prepare(self, rank: int) -> None:
+        """Take the threads and the device of a rank."""
         torch.set_num_threads(self.threads)
-        if on_gpu:
+        if self.device == "cuda":
             torch.cuda.set_device(rank)
+
+    def attend(self, rank: int, store: TCPStore) -> Ranks:
+        """Wait until all ranks are there. It cannot be interrupted, so all must be on their way."""
+        on_gpu = self.device == "cuda"
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
         dist.init_process_group(
             "nccl" if on_gpu else "gloo",
@@ -166,12 +174,13 @@ def together(count: int, device: torch.device, follow: Follower) -> Iterator[Ran
         _follow, (meeting, follow), nprocs=count - 1, join=False, daemon=True, start_method="spawn"
     )
     try:
-        ranks = meeting.attend(0, store)
-        log.info("%d processes tune together", count)
-        yield ranks
-    except RuntimeError as error:
-        _raise_death(others, error)
-        raise
+        meeting.prepare(0)
+        while store.add(ARRIVED, 0) < len(others.processes):
+            _find_death(others, ARRIVAL_SECONDS)
+        with _deaths_told(others):
+            ranks = meeting.attend(0, store)
+            log.info("%d processes tune together", count)
+            yield ranks
     finally:
         for process in others.processes:
             process.kill()
@@ -181,15 +190,25 @@ def together(count: int, device: torch.device, follow: Follower) -> Iterator[Ran
         torch.set_num_threads(threads)
 
 
-def _raise_death(others: ProcessContext, error: Exception) -> None:
-    """Raise RankLost if another rank has died, which the exchange with it failed of."""
+@contextmanager
+def _deaths_told(others: ProcessContext) -> Iterator[None]:
+    """Raise RankLost where an exchange failed because another rank has died."""
     try:
-        others.join(timeout=REAPED_SECONDS)
+        yield
+    except RuntimeError:
+        _find_death(others, REAPED_SECONDS)
+        raise
+
+
+def _find_death(others: ProcessContext, seconds: float) -> None:
+    """Wait so long for a death of another rank. Raises RankLost, with the failed exchange as its context."""
+    try:
+        others.join(timeout=seconds, grace_period=REAPED_SECONDS)
     except (ProcessRaisedException, ProcessExitedException) as death:
         raise RankLost(
             "A process that tuned the model together with this one has died (out of memory, or killed). Nothing was "
             f"published. A restart of the run goes on from the last checkpoint. ({death})"
-        ) from error
+        ) from death
 
 
 def _follow(index: int, meeting: _Meeting, follow: Follower) -> None:
@@ -197,6 +216,9 @@ def _follow(index: int, meeting: _Meeting, follow: Follower) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_IGN)  # rank 0 hears them, and says when to end
     rank = index + 1
-    ranks = meeting.attend(rank, TCPStore(HOST, meeting.port, is_master=False))
+    meeting.prepare(rank)
+    store = TCPStore(HOST, meeting.port, is_master=False)
+    store.add(ARRIVED, 1)
+    ranks = meeting.attend(rank, store)
     follow(ranks, torch.device("cuda", rank) if meeting.device == "cuda" else torch.device(meeting.device))
     dist.destroy_process_group()

@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import random
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -118,6 +120,22 @@ def test_a_process_that_is_killed_ends_the_tuning_and_a_restart_goes_on_with_all
     weights, losses = tuned(plain_folder, tmp_path, 2)
     assert 0 < len(losses) < STEPS, "the restart goes on from the checkpoint"
     assert_alike(weights, alone[0])
+
+
+def test_a_process_that_dies_before_all_have_met_ends_the_tuning(plain_folder, tmp_path):
+    def kill():
+        deadline = time.monotonic() + 60
+        while not multiprocessing.active_children():
+            assert time.monotonic() < deadline, "no other process was started"
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    with pytest.raises(RankLost, match="SIGKILL"):
+        tuned(plain_folder, tmp_path, 2)
+    killing.join()
+    assert multiprocessing.active_children() == []
 
 
 def test_a_tuning_that_is_stopped_goes_on_with_another_number_of_processes(plain_folder, tmp_path, alone):
