@@ -25,7 +25,7 @@ from training.guard import Guard
 from training.judge import Prediction, score
 from training.listener import Listener
 from training.omissions import Omission
-from training.ranks import Ranks, together
+from training.ranks import Ranks, how_many, together
 from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.tune import Tuning
@@ -251,10 +251,9 @@ class Learning:
     @property
     def _processes(self) -> int:
         """How many processes tune together; each has a new example of every batch."""
-        device = self.model.gliner.device
-        is_free = device.type == "cuda" and self.settings.device in ("auto", "cuda")
-        wanted = self.settings.tuning_processes or (torch.cuda.device_count() if is_free else 1)
-        return min(wanted, self.recipe.batch_size - self.recipe.replayed)
+        gpus = torch.cuda.device_count() if self.settings.device in ("auto", "cuda") else 1
+        count = how_many(self.settings.tuning_processes, self.model.gliner.device, gpus)
+        return min(count, self.recipe.batch_size - self.recipe.replayed)
 
     def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
         """The F1 on the validation documents of spans whose score passes the default threshold: scores are no

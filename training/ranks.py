@@ -158,6 +158,14 @@ class _Meeting:
         return Ranks(rank, self.count, dist.new_group(backend="gloo", timeout=LONGEST_WAIT))
 
 
+def how_many(wanted: int, device: torch.device, gpus: int) -> int:
+    """How many processes tune on a kind of device. No two have one GPU: NCCL refuses that.
+
+    `wanted` is 0 for one on each of the `gpus` that may be used.
+    """
+    return min(wanted or gpus, gpus) if device.type == "cuda" else wanted or 1
+
+
 @contextmanager
 def together(count: int, device: torch.device, follow: Follower) -> Iterator[Ranks]:
     """Start the other ranks, and end them behind the context. Within it this process has rank 0.

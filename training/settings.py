@@ -41,7 +41,8 @@ class TrainingSettings(
     batch_size: int = Field(16, ge=2)
     """Examples per step, including replayed ones."""
     tuning_processes: int = Field(0, ge=0)
-    """Processes that tune together, each with a part of every batch; 0: one for each GPU, and one without GPUs."""
+    """Processes that tune together, each with a part of every batch; 0: one for each GPU, and one without GPUs. There
+    are never more than GPUs, if there are any."""
     encoder_rate: float = Field(0, ge=0)
     """Peak learning rate of the encoder; 0: it depends on the encoder's width."""
     head_rate: float = Field(0, ge=0)

@@ -20,7 +20,7 @@ from training import replay
 from training.dataset import Document
 from training.learn import Learning
 from training.listener import Listener
-from training.ranks import RankLost
+from training.ranks import RankLost, how_many
 from training.settings import TrainingSettings
 from training.tune import CHECKPOINT, Diverged, Stopped
 
@@ -152,6 +152,14 @@ def test_a_loss_that_is_not_finite_ends_the_tuning_as_it_does_with_one_process(p
     with pytest.raises(Diverged, match="smaller learning rate"):
         tuned(plain_folder, tmp_path, 2, head_rate=1e30, encoder_rate=1e30)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "gpus", "count"),
+    [(0, "cpu", 0, 1), (2, "cpu", 0, 2), (0, "cuda", 4, 4), (2, "cuda", 4, 2), (3, "cuda", 1, 1), (2, "cuda:1", 1, 1)],
+)
+def test_each_process_has_a_gpu_of_its_own_where_there_are_any(wanted, device, gpus, count):
+    assert how_many(wanted, torch.device(device), gpus) == count
 
 
 def test_there_are_no_more_processes_than_new_examples_in_a_batch(plain_folder, tmp_path):
