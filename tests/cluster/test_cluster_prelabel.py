@@ -109,6 +109,7 @@ def test_a_job_that_is_deleted_writes_no_more_and_is_gone_from_the_page(release,
 
 def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, project):
     """Another threshold makes another version for Label Studio. The backend that is replaced is away for a while."""
+    release.upgrade(prelabel={"pause": 10})  # the worker must still be at work when the new backend is there
     lose_half(release, project)
     release.prelabel(project)
     (job,) = [name for name, told in notes(release, project).items() if told["phase"] != "done"]
@@ -121,4 +122,4 @@ def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, pr
     found = release.studio.predictions(project, after)
     assert {len(predictions) for predictions in found.values()} == {1}
     assert {len(predictions) for predictions in release.studio.predictions(project, before).values()} <= {0, 1}
-    release.upgrade(model={"threshold": 0.5})
+    release.upgrade(model={"threshold": 0.5}, prelabel={"pause": 3})
