@@ -100,6 +100,8 @@ def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
 
     The errors and the F1 that it tells are cross-validated: each text's by what the other texts give.
     """
+    if not texts:
+        return _none(texts, "no texts are kept apart that could tell what scores mean")
     candidates = [candidate for text in texts for candidate in text.candidates]
     right = sum(candidate.is_right for candidate in candidates)
     if min(right, len(candidates) - right) < FEWEST:

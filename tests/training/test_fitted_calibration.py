@@ -189,3 +189,7 @@ def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilitie
     found = out_of_fold(120)
     assert not any(answer.extraction.spans for answer in calibrated(found, 0.8))
     assert all(answer.extraction.spans for answer in calibrated(found, 0.3))
+
+
+def test_without_texts_that_were_not_learnt_from_it_says_so():
+    assert "no texts are kept apart that could tell" in fit([], ["person"]).why
