@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from service import __version__
-from service.model import base, calibration, learnt, reading
+from service.model import base_model, calibration, learnt, reading
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.told import Told, untold
@@ -79,9 +79,9 @@ def save_model(model: Model, folder: Path) -> None:
     gliner.save_pretrained(str(folder), safe_serialization=True)
     reading.write(folder, model.reading)
     calibration.write(folder, model.calibration)
-    if model.base:
+    if model.base is not None:
         learnt.write(folder, model.learnt)
-        base.write(folder, model.base)
+        base_model.write(folder, model.base)
 
 
 def code_version() -> str:

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from service.model.base import Divided, Runner, twin
-from service.model.base import read as read_base
+from service.model.base_model import Divided, Runner, twin
+from service.model.base_model import read as read_base
 from service.model.calibration import Calibration
 from service.model.calibration import read as read_calibration
 from service.model.computing import DTYPES, Precision, best_precision
@@ -168,7 +168,7 @@ class Model:
         if precision == "fp16" and device.type == "cpu":
             raise ModelError("fp16 needs a GPU, and this model is on a CPU. Set SPANLOOP_PRECISION to auto.")
         self.runner = self._runner(self.gliner, precision)
-        if self.base:
+        if self.base is not None:
             self.runner = Divided(self.runner, self._runner(self.base, precision), self.learnt)
         self.batch_tokens = self.runner.batch_tokens
 
