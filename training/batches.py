@@ -17,7 +17,7 @@ WORDS_PER_LABEL = 3
 
 
 class Shuffled:
-    """Epochs of shuffled examples in batches of like length: the same for the same seed, whatever ran before.
+    """Epochs of shuffled examples, in batches of like length. They depend on the seed alone.
 
     A batch is padded to its longest example. So of every 8 batches' examples the shortest come into one batch, the next
     into another, and the batches are shuffled again.

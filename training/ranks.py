@@ -1,8 +1,8 @@
 """The processes that tune one model together, one for each device: torch's DistributedDataParallel.
 
 The run's own process has rank 0. It decides everything: which step comes next, when to score, to keep and to stop. The
-other ranks compute their share of each batch and hear from rank 0 what to do. The gradient of a step is that of the
-whole batch, whatever the number of ranks, so all take the same step.
+other ranks compute their share of each batch and hear from rank 0 what to do. Each rank has the gradient
+of the whole batch, so all take the same step.
 
 A rank that dies ends the tuning: the others' next exchange fails. What was learnt is in the checkpoint, and a restart
 of the run goes on from there with all ranks.

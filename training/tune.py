@@ -25,23 +25,20 @@ from typing import Any
 import torch
 
 from service.model.model import Model
-from training import checkpoint, metrics
+from training import checkpoint, metrics, optimizer
+from training.attention import plain_attention
 from training.batches import Shuffled, alike
 from training.dataset import Example
+from training.masking import mask
 from training.ranks import ALONE, NONE, Order, Ranks
 from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
 MAX_BAD_STEPS = 5
-ENCODERS = ("bert_layer", "labels_encoder")
-"""What GLiNER calls its pretrained encoders: that of the texts, and a bi-encoder's of the labels."""
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_PAUSE_FACTOR = 20
 """Between evaluations a checkpoint waits this many times as long as the last took to write."""
-
-NO_LOSS = -100
-"""The target that GLiNER's loss ignores (its ignore_index)."""
 
 Weights = dict[str, torch.Tensor]
 """A network's parameters and buffers by name."""
@@ -126,7 +123,7 @@ class Tuning:
         self.base = base
         self._joined = self.network
         """The network, whose gradients are those of all ranks."""
-        self.optimizer = _optimizer(self.network, recipe)
+        self.optimizer = optimizer.make(self.network, recipe)
         self._average = weights_of(self.network)
         self._best: Weights | None = None
         self._identity = ""
@@ -141,7 +138,7 @@ class Tuning:
 
         Raises Stopped (checkpoint written), Diverged, or OSError where a checkpoint could not be written.
         """
-        with _plain_attention(self.network):
+        with plain_attention(self.network):
             return self._run(examples, replay)
 
     def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
@@ -176,7 +173,7 @@ class Tuning:
 
     def follow(self, examples: Sequence[Example], replay: Sequence[Example]) -> None:
         """Take the steps that rank 0 orders, with this rank's share of each batch."""
-        with _plain_attention(self.network):
+        with plain_attention(self.network):
             self._align()
             new, old = self._batches(examples, replay)
             while (order := self.ranks.order()) != NONE:
@@ -231,7 +228,7 @@ class Tuning:
         Returns the loss of the new examples, of all ranks.
         """
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.state.step + self.ranks.rank * 15_485_863)
-        share = _rate(self.state.step, self.recipe)
+        share = optimizer.rate(self.state.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * share
         self.network.train()
@@ -368,65 +365,6 @@ class Tuning:
 def weights_of(network: torch.nn.Module) -> Weights:
     """A copy of a network's weights."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-
-
-def mask(inputs: dict[str, Any], batch: Sequence[Example], max_width: int) -> None:
-    """Take the negatives that touch masked words out of the loss, in a collated batch, in place.
-
-    A span model's candidates are numbered start · max_width + width - 1, and its `span_mask` [batch, candidates] says
-    which count. A token model's labels are [batch, words, labels, 3].
-    """
-    labels: torch.Tensor = inputs["labels"]
-    for row, example in enumerate(batch):
-        for first, last in example.masked:
-            if labels.dim() == 4:
-                touched = labels[row, first : last + 1]
-                touched[touched == 0] = NO_LOSS
-                continue
-            starts = torch.arange(labels.size(1)) // max_width
-            ends = starts + torch.arange(labels.size(1)) % max_width
-            negative = (starts <= last) & (ends >= first) & ~labels[row].bool().any(dim=-1)
-            inputs["span_mask"][row, negative] = False
-
-
-@contextmanager
-def _plain_attention(network: torch.nn.Module) -> Iterator[None]:
-    """Let encoders on a CPU do without fused attention, which takes twice the time backwards there."""
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    fused: list[Any] = [module for module in network.modules() if on_cpu and _has_fused_attention(module)]
-    for module in fused:
-        module.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        for module in fused:
-            module.set_attn_implementation("sdpa")
-
-
-def _has_fused_attention(module: Any) -> bool:
-    return hasattr(module, "set_attn_implementation") and module.config._attn_implementation == "sdpa"
-
-
-def _optimizer(network: torch.nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    encoder: list[torch.nn.Parameter] = []
-    head: list[torch.nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        (encoder if any(part in name for part in ENCODERS) else head).append(parameter)
-    groups: list[dict[str, Any]] = [
-        {"params": encoder, "lr": recipe.encoder_rate, "peak": recipe.encoder_rate},
-        {"params": head, "lr": recipe.head_rate, "peak": recipe.head_rate},
-    ]
-    # Fused: one pass over the parameters; in several the optimizer took a tenth of a small model's step.
-    return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, fused=True)
-
-
-def _rate(step: int, recipe: Recipe) -> float:
-    """Share of the peak learning rate at a step: a linear rise, a plateau, then half a cosine down to nothing."""
-    rise, fall = max(1, round(recipe.steps * recipe.warmup)), round(recipe.steps * recipe.decay)
-    if step < rise:
-        return (step + 1) / rise
-    fallen = max(0, step - (recipe.steps - fall)) / max(1, fall)
-    return 0.5 * (1 + math.cos(math.pi * fallen))
 
 
 def _evaluations(recipe: Recipe) -> set[int]:

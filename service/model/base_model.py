@@ -1,8 +1,8 @@
 """A version's base model, which answers the labels that the version has not learnt.
 
 Tuning changes what a network finds of every label, also of those that no annotation was about. So a version keeps the
-base model's weights. A label that was learnt is answered by the tuned network, and any other label exactly as the base
-model answers it. Both networks read the same windows, with all labels that are asked for.
+base model's weights. The tuned network answers a label that was learnt, and the base model's answers any other. Both
+read the same windows, with all labels that are asked for, cut as the version's reading says.
 """
 
 from __future__ import annotations

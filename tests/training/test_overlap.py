@@ -16,9 +16,10 @@ from training import publish, replay
 from training.dataset import Document
 from training.judge import score
 from training.learn import Learning
+from training.masking import mask
 from training.overlap import choose
 from training.settings import TrainingSettings
-from training.tune import Tuning, mask
+from training.tune import Tuning
 
 LABELS = ("city", "person", "place")
 

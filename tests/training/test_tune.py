@@ -16,8 +16,9 @@ from tests.support.samples import counted
 from training import checkpoint
 from training.batches import Shuffled, alike
 from training.dataset import Document, Example, build
+from training.masking import mask
 from training.recipe import Recipe
-from training.tune import Diverged, Stopped, Tuning, mask
+from training.tune import Diverged, Stopped, Tuning
 
 RECIPE = Recipe(steps=9, batch_size=6, encoder_rate=1e-3, head_rate=1e-3, evaluations=3, patience=3, seed=5)
 KINDS = ("city", "company", "person")
