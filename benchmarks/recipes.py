@@ -87,9 +87,10 @@ def as_a_run(**overrides: Any) -> Callable[[Task], Learnt]:
 
 
 def of_version(learning: Learning) -> dict[str, Any]:
-    """What the version would say of its windows, of spans that share words, and of its thresholds."""
+    """What the version would say of its windows, spans that share words, thresholds, and how far its weights moved."""
     told = {"window_words": learning.model.window_words, "overlap": learning.choice.overlap}
-    return told | ({"calibrated": learning.calibrated.model_dump(mode="json")} if learning.calibrated else {})
+    chosen = {"calibrated": learning.calibrated, "blend": learning.blend}
+    return told | {name: one.model_dump(mode="json") for name, one in chosen.items() if one}
 
 
 def by_train_model(task: Task) -> Learnt:

@@ -6,7 +6,7 @@ what was learnt (WiSE-FT; Wortsman et al., Robust Fine-Tuning of Zero-Shot Model
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -14,30 +14,30 @@ from service.model.told import Told, untold
 from service.versions.lineage import Blend, Tried
 from training.tune import Weights, weights_of
 
-SHARES = (1.0, 0.85, 0.7, 0.55)
+SHARES = (1.0, 0.85, 0.7, 0.55, 0.4)
 """The shares of the tuned weights that are tried, the largest first. Below, too little of what was learnt is left."""
 MARGIN = 0.002
-"""A smaller share must have an F1 on the validation texts that is higher by more than this: less is chance."""
+"""A smaller share must have an F1 on texts that were not learnt from that is higher by more than this: less is
+chance."""
 
 
 def blend(
     network: torch.nn.Module,
     base: Weights,
-    evaluate: Callable[[], float] | None,
+    evaluate: Callable[[float], float] | None,
     forgotten: Callable[[], float],
     limit: float,
     told: Told = untold,
 ) -> Blend:
     """Leave a tuned network with the share of its weights that is best.
 
-    `evaluate` returns the F1 on the validation texts (None: there are none), and `forgotten` what is lost on the guard
-    sentences, of the network as it is. The best share has the highest F1 among those that forget at most `limit`; if
-    all forget more, it is the one that forgets least.
+    `evaluate` returns the F1 at a share on texts that were not learnt from (None: there are none), and `forgotten` what
+    the network as it is has lost on the guard sentences. The best share has the highest F1 among those that forget at
+    most `limit`; if all forget more, it is the one that forgets least.
     """
     tuned, tried = weights_of(network), list[Tried]()
-    for share in SHARES:
-        network.load_state_dict(between(base, tuned, share))
-        tried.append(Tried(share=share, f1=evaluate() if evaluate else None, forgotten=forgotten()))
+    for share in moved(network, base):
+        tried.append(Tried(share=share, f1=evaluate(share) if evaluate else None, forgotten=forgotten()))
         told(len(tried) / len(SHARES))
         if evaluate is None and tried[-1].forgotten <= limit:
             break  # the largest share that forgets so little is the best
@@ -46,7 +46,15 @@ def blend(
     return Blend(share=chosen, limit=limit, tried=tuple(tried))
 
 
-def choose(tried: list[Tried], limit: float) -> float:
+def moved(network: torch.nn.Module, base: Weights) -> Iterator[float]:
+    """Each share, the largest first, while a tuned network has that share of its weights; it is left with the last."""
+    tuned = weights_of(network)
+    for share in SHARES:
+        network.load_state_dict(between(base, tuned, share))
+        yield share
+
+
+def choose(tried: Sequence[Tried], limit: float) -> float:
     """The best share of those that were tried, the largest first."""
     kept = [one for one in tried if one.forgotten <= limit]
     if not kept:

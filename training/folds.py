@@ -4,13 +4,14 @@ For each fold a model is tuned from the base model on the other folds, exactly a
 and reads the documents of the fold. So every document judges, and the version learns from every document. The models
 have learnt from four fifths of what the version learns from: their score is rather too low than too high for it.
 
-What the models find is kept with the network's own scores: they tell what the scores of the version mean. Where a fold
-judges, its scores mean what the other folds tell, so no document is judged by what it has told itself.
+The models read at each share of the way from the base model's weights to theirs, and what they find is kept with the
+network's own scores. So the folds tell which share of the way the version's weights go, and what its scores mean. Where
+a fold judges, the other folds tell both, so no document is judged by what it has told itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +22,11 @@ from service.model.calibration import Calibration
 from service.model.model import SCORE_FLOOR, Model
 from service.model.reading import Overlap
 from service.model.spans import Span, decide
+from service.versions.lineage import Blend
 from training import calibration
+from training.blend import SHARES, choose
 from training.dataset import Document
-from training.judge import BLOCK_DOCUMENTS, Prediction
+from training.judge import BLOCK_DOCUMENTS, Prediction, tally, total
 from training.tune import CHECKPOINT
 
 
@@ -31,34 +34,59 @@ class OutOfFold(NamedTuple):
     """What a model that has not learnt from a document finds in it."""
 
     document: Document
-    candidates: list[Span]
-    """All candidate spans above SCORE_FLOOR or the run's threshold, the lower one, with the network's scores; also
-    those that overlap a better one."""
+    candidates: Mapping[float, list[Span]]
+    """By the share of the way from the base model's weights to the tuned ones: all candidate spans above SCORE_FLOOR or
+    the run's threshold, the lower one, with the network's scores; also those that overlap a better one."""
     overlap: Overlap
     """Which spans the model answers together."""
     fold: int
 
-    def at(self, threshold: float | None, calibration: Calibration) -> Prediction:
-        """What the model answers with a calibration. `threshold` is the lowest probability; None for the calibration's
-        own thresholds."""
+    def at(self, share: float, threshold: float | None, calibration: Calibration) -> Prediction:
+        """What the model answers at a share of the way, with a calibration. `threshold` is the lowest probability; None
+        for the calibration's own thresholds."""
         decisive = calibration.decision(threshold)
-        return Prediction(self.document, decide(calibration.applied(self.candidates), *decisive, self.overlap))
+        candidates = calibration.applied(self.candidates[share])
+        return Prediction(self.document, decide(candidates, *decisive, self.overlap))
+
+
+class Evidence(NamedTuple):
+    """What the models of all folds find, and how the version's share of the way is chosen by it."""
+
+    found: Sequence[OutOfFold]
+    blend: Blend | None = None
+    """What each share has forgotten, of the version; None: it goes the whole way."""
+
+    def f1(self, share: float) -> float:
+        """Strict micro F1 at a share of the way, of spans whose score passes the default threshold."""
+        return total(tally(one.at(share, None, Calibration())) for one in self.found).f1
 
     @property
-    def uncalibrated(self) -> Prediction:
-        """What the model may answer, with the network's scores."""
-        return self.at(SCORE_FLOOR, Calibration())
+    def share(self) -> float:
+        """The best share of the way."""
+        if self.blend is None:
+            return SHARES[0]
+        return choose([one.model_copy(update={"f1": self.f1(one.share)}) for one in self.blend.tried], self.blend.limit)
 
+    @property
+    def uncalibrated(self) -> list[Prediction]:
+        """What the models may answer at the best share, with the network's scores."""
+        share = self.share
+        return [one.at(share, SCORE_FLOOR, Calibration()) for one in self.found]
 
-def calibrated(found: Sequence[OutOfFold], threshold: float | None) -> list[Prediction]:
-    """What the models answer, each fold's with the calibration that the other folds tell."""
-    labels = {label for one in found for label in one.document.labels}
-    answers = []
-    for fold in sorted({one.fold for one in found}):
-        others = calibration.answered(one.uncalibrated for one in found if one.fold != fold)
-        told = calibration.fit(others, labels).calibration
-        answers += [one.at(threshold, told) for one in found if one.fold == fold]
-    return answers
+    def answers(self, model: Model, threshold: float | None) -> list[Prediction]:
+        """What the models answer, each fold's at the share and with the calibration that the other folds tell.
+
+        `model` is the version's: it says what was learnt, and whether its scores can be calibrated.
+        """
+        return [
+            answer for fold in sorted({one.fold for one in self.found}) for answer in self._of(fold, model, threshold)
+        ]
+
+    def _of(self, fold: int, model: Model, threshold: float | None) -> Iterable[Prediction]:
+        others = self._replace(found=[one for one in self.found if one.fold != fold])
+        share = others.share
+        told = calibration.choose(model, others.uncalibrated, model.learnt.labels).calibration
+        return (one.at(share, threshold, told) for one in self.found if one.fold == fold)
 
 
 class Found(msgspec.Struct):
@@ -66,8 +94,8 @@ class Found(msgspec.Struct):
 
     identity: str
     overlap: Overlap
-    candidates: list[list[Span]]
-    """The candidates of each document of the fold."""
+    candidates: list[list[list[Span]]]
+    """By the shares of the way: the candidates of each document of the fold."""
 
 
 class Fold(NamedTuple):
@@ -106,10 +134,11 @@ class CrossValidation:
         """Whether all folds are kept."""
         return all(self._kept(number) for number in range(len(self._folds)))
 
-    def run(self, learn: Callable[[Fold], Model]) -> list[OutOfFold]:
-        """What is found in each document, fold by fold. `learn` returns the model that has learnt from the others.
+    def run(self, learn: Callable[[Fold], Iterable[Model]]) -> list[OutOfFold]:
+        """What is found in each document, fold by fold.
 
-        Raises what `learn` raises, and OSError.
+        `learn` yields the model that has learnt from the others at each of SHARES. Raises what `learn` raises, and
+        OSError.
         """
         kept = [self._kept(number) for number in range(len(self._folds))]
         found: list[OutOfFold] = []
@@ -118,19 +147,30 @@ class CrossValidation:
             if known is None:
                 known = self._find(learn(self._begin(number, kept[number + 1 :].count(None))), fold)
                 self._keep(number, known)
-            found += [OutOfFold(d, c, known.overlap, number) for d, c in zip(fold, known.candidates, strict=True)]
+            of_documents = zip(*known.candidates, strict=True)
+            found += [
+                OutOfFold(document, dict(zip(SHARES, candidates, strict=True)), known.overlap, number)
+                for document, candidates in zip(fold, of_documents, strict=True)
+            ]
         return found
 
     def _begin(self, number: int, more: int) -> Fold:
         others = [document for other in self._folds if other is not self._folds[number] for document in other]
         return Fold(others, number, len(self._folds), more, self._folder)
 
-    def _find(self, model: Model, fold: Sequence[Document]) -> Found:
+    def _find(self, models: Iterable[Model], fold: Sequence[Document]) -> Found:
+        found = Found(self._identity, "flat", [])
+        for model in models:
+            found.overlap = model.reading.overlap
+            found.candidates.append(self._read(model, fold))
+        return found
+
+    def _read(self, model: Model, fold: Sequence[Document]) -> list[list[Span]]:
         candidates: list[list[Span]] = []
         for start in range(0, len(fold), BLOCK_DOCUMENTS):
             questions = [(document.text, document.labels) for document in fold[start : start + BLOCK_DOCUMENTS]]
             candidates += model.candidates(questions, self._threshold, keeps_overlaps=True)
-        return Found(self._identity, model.reading.overlap, candidates)
+        return candidates
 
     def _keep(self, number: int, found: Found) -> None:
         if self._folder:

@@ -11,7 +11,7 @@ from service.versions.lineage import Forgetting, Lineage, Score
 from training import guard
 from training.course import Course
 from training.dataset import Document, characters
-from training.folds import OutOfFold, calibrated
+from training.folds import Evidence
 from training.guard import Guard
 from training.judge import HELD_OUT, Prediction, Tally, Verdict, predict, tally, total, verdict
 from training.split import FEWEST_JUDGED, Split, spans, unseen
@@ -63,14 +63,14 @@ class Judging:
         """How much models read after the tuning, to judge: the new version, and the champion if there is one."""
         return characters(self._parts.held_out) + guard.size() + characters(self._parts.judged)
 
-    def new(self, model: Model, out_of_fold: Sequence[OutOfFold], remembered: Guard) -> None:
+    def new(self, model: Model, evidence: Evidence, remembered: Guard) -> None:
         """Score the new version, and measure what it has forgotten of what the base model knows.
 
-        `out_of_fold` is what was found in the documents where none is held out, and `remembered` what the base model
-        finds in the guard sentences.
+        `evidence` is what was found in the documents where none is held out, and `remembered` what the base model finds
+        in the guard sentences.
         """
         self._found = (
-            self._answers(model, out_of_fold)
+            evidence.answers(model, self._threshold)
             if self._parts.folds
             else self._predict("the new version", model, self._parts.held_out, 0.0, 0.4)
         )
@@ -88,12 +88,6 @@ class Judging:
     def _count(self, name: str, found: Sequence[Prediction]) -> None:
         self.tallies[name] = [tally(one) for one in found]
         self.scores[name] = self._on(total(self.tallies[name]))
-
-    def _answers(self, model: Model, out_of_fold: Sequence[OutOfFold]) -> list[Prediction]:
-        """What the models of the folds answer: with calibrations if the new version has one."""
-        if model.calibration.changes:
-            return calibrated(out_of_fold, self._threshold)
-        return [one.at(self._threshold, model.calibration) for one in out_of_fold]
 
     def judge(self, name: str, champion: Champion | None) -> Verdict:
         """Compare the new version with the champion of this name or reference; None: the base model is live."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,9 @@ from service.model.splitter import default_rung
 from service.model.told import Told, untold
 from service.versions.lineage import Blend, Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
-from training.blend import SHARES, blend
+from training.blend import SHARES, blend, moved
 from training.dataset import Document, Example, build, characters
-from training.folds import CrossValidation, Fold, OutOfFold
+from training.folds import CrossValidation, Evidence, Fold
 from training.guard import Guard
 from training.judge import Prediction, score
 from training.listener import Listener
@@ -74,7 +74,7 @@ class Learning:
         """How far the weights have moved; None before `move`, and where the base model knows nothing to forget."""
         self.calibrated: Calibrated | None = None
         """What the tuned model's scores mean; None before `fit_calibration`."""
-        self.out_of_fold: list[OutOfFold] = []
+        self.evidence = Evidence([])
         """What models that did not learn from a document find in it; empty without a cross-validation."""
         self.shortened: list[str] = []
         """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
@@ -134,15 +134,24 @@ class Learning:
         self.move(validation, listener.choosing("choosing how far the weights move from the base model's"))
         self.fit_windows(validation, listener.choosing("choosing how long the windows over long texts are"))
         told = listener.choosing("choosing what scores mean and from which probability on spans are taken")
-        self.fit_calibration(self._unlearnt() or calibration.find(self.model, validation, told))
+        self.fit_calibration(self.evidence.uncalibrated or calibration.find(self.model, validation, told))
 
     def cross_validate(
-        self, spare: Sequence[str], folds: CrossValidation, listener: Listener, stopping: Callable[[], bool]
+        self,
+        spare: Sequence[str],
+        folds: CrossValidation,
+        blend: Blend | None,
+        listener: Listener,
+        stopping: Callable[[], bool],
     ) -> None:
-        """Fill `out_of_fold` alone, for a version that is learnt already. Raises what `learn` raises."""
+        """Fill `evidence` alone, for a version that is learnt already and whose weights have moved by `blend`.
+
+        Raises what `learn` raises.
+        """
         replayed = [] if folds.is_finished else self.replay(spare)
         listener.begin(self.documents, _texts(replayed), [], [])
         self._tune_folds(folds, replayed, 0, listener, stopping)
+        self.evidence = self.evidence._replace(blend=blend)
 
     def remember(self, told: Told = untold) -> Guard:
         """What the base model finds in the guard sentences."""
@@ -192,17 +201,19 @@ class Learning:
             self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
 
     def move(self, validation: Sequence[Document], told: Told = untold) -> None:
-        """Choose how far the weights move from the base model's to the tuned ones."""
+        """Choose how far the weights move from the base model's to the tuned ones, by the folds or the validation
+        documents."""
         remembered = self.remember()
         if remembered.finds:
             self.blend = blend(
                 self.model.gliner.model,
                 self.base.gliner.model.state_dict(),
-                partial(self._scorer(validation, untold), self.model) if any(d.spans for d in validation) else None,
+                self._apart(validation),
                 partial(remembered.expected, self.model),
                 self.recipe.forgetting_limit,
                 told,
             )
+        self.evidence = self.evidence._replace(blend=self.blend)
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
@@ -232,21 +243,18 @@ class Learning:
         """
         annotated = {document.text for document in self._training}
 
-        def learn(fold: Fold) -> Model:
+        def learn(fold: Fold) -> Iterator[Model]:
             learning = Learning(self.settings, self.base, fold.others)
-            learning.recipe, learning.guard = self.recipe, self.remember()
+            learning.recipe = self.recipe
             listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
             unseen = annotated - {document.text for document in fold.others}
             others = [document for document in replayed if document.text not in unseen]
             if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
                 learning.tune(others, [], listener=listener, stopping=stopping, folder=fold.folder)
-                learning.move([])
-            return learning.model
+            for _ in moved(learning.model.gliner.model, self.base.gliner.model.state_dict()):
+                yield learning.model
 
-        self.out_of_fold = folds.run(learn)
-
-    def _unlearnt(self) -> list[Prediction]:
-        return [one.uncalibrated for one in self.out_of_fold]
+        self.evidence = Evidence(folds.run(learn))
 
     @property
     def _processes(self) -> int:
@@ -254,6 +262,15 @@ class Learning:
         gpus = torch.cuda.device_count() if self.settings.device in ("auto", "cuda") else 1
         count = how_many(self.settings.tuning_processes, self.model.gliner.device, gpus)
         return min(count, self.recipe.batch_size - self.recipe.replayed)
+
+    def _apart(self, validation: Sequence[Document]) -> Callable[[float], float] | None:
+        """The F1 at a share of the way on texts that were not learnt from; None if there are none."""
+        if self.evidence.found:
+            return self.evidence.f1
+        if not any(document.spans for document in validation):
+            return None
+        of_model = self._scorer(validation, untold)
+        return lambda share: of_model(self.model)
 
     def _scorer(self, validation: Sequence[Document], told: Told) -> Callable[[Model], float]:
         """The F1 on the validation documents of spans whose score passes the default threshold: scores are no

@@ -90,12 +90,12 @@ class TrainingRun:
             model = learning.model
         else:
             learning.remember(self.course.remembering())
-            self._cross_validate_again(learning, parts, material.spare, digest)
+            self._cross_validate_again(learning, parts, material.spare, known)
             model = self._load(known.version)
         self.reporter.enter("judge", seconds_left=self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.new(model, learning.out_of_fold, learning.remember())
+        judging.new(model, learning.evidence, learning.remember())
         if not parts.folds:
             self._measuring.parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
@@ -177,11 +177,11 @@ class TrainingRun:
         self.account.notes += [learning.blend.told()] if learning.blend else []
         self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
-    def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
+    def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], known: Lineage) -> None:
         """Find again what judges a version that was published before the run was killed."""
-        folds = self._folds(parts, digest)
+        folds = self._folds(parts, known.digest)
         if folds:
-            learning.cross_validate(spare, folds, self.course, lambda: self._stopping)
+            learning.cross_validate(spare, folds, known.blend, self.course, lambda: self._stopping)
 
     def _judge(self, judging: Judging) -> tuple[str, Verdict]:
         """Compare the new version with the live one. Returns that one's version or reference, and the verdict."""

@@ -70,7 +70,7 @@ class Tried(BaseModel):
 
     share: float
     f1: float | None
-    """On the validation texts; None without any."""
+    """On texts that were not learnt from: the validation texts, or those of the folds; None without any."""
     forgotten: float
     """F1 on the guard sentences that is lost (see `Forgetting.expected`)."""
 
@@ -98,7 +98,7 @@ class Blend(BaseModel):
         elif self.tried[0].f1 is None:
             why = f"the farthest that forgets at most {self.limit:g} F1"
         else:
-            why = f"the best on the validation texts of what forgets at most {self.limit:g} F1"
+            why = f"the best, on texts that it has not learnt from, of what forgets at most {self.limit:g} F1"
         way = f"{self.share:.0%} of the way from the base model to the tuned weights"
         return f"The version moves {way}, {why} ({'; '.join(one.told() for one in self.tried)})."
 

@@ -77,12 +77,12 @@ def test_progress_says_which_fold_is_learnt(few, monkeypatch):
 
 
 def test_a_run_killed_between_folds_repeats_none_and_ends_as_if_it_had_not_been(few, learnt, monkeypatch):
-    find = CrossValidation._find
+    keep = CrossValidation._keep
     with monkeypatch.context() as patched:
         patched.setattr(
             CrossValidation,
-            "_find",
-            lambda folds, model, fold: find(folds, model, fold) if len(learnt) < 3 else (_ for _ in ()).throw(Killed()),
+            "_keep",
+            lambda folds, *found: keep(folds, *found) if len(learnt) < 3 else (_ for _ in ()).throw(Killed()),
         )
         with pytest.raises(Killed):
             few.execute()

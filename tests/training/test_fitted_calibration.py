@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 
 import pytest
 
 from service.model.calibration import Calibration, logit, read, sigmoid, write
-from service.model.model import Model
 from service.model.spans import Span
 from training.calibration import FEWEST, Answered, Candidate, answered, choose, expected_error, find, fit
 from training.dataset import Document
-from training.folds import CrossValidation, OutOfFold, calibrated
 
 
 def texts(count, chance_of, labels=("person", "city"), seed=0, missed=1):
@@ -150,45 +147,6 @@ def test_a_model_is_calibrated_by_documents(shared_model):
     score = max(c.score for c in answered(find(shared_model, documents(1)))[0].candidates if c.label == "company")
     assert fitted.calibration.probability("company", score) == pytest.approx(0.5, abs=0.1)
     assert set(fitted.calibration.thresholds) == {"company", "person", "city"}
-
-
-def out_of_fold(count):
-    """Texts of three folds: of the spans with a score of 0.9 the half is right, and of those with 0.3 none."""
-    found = []
-    for at in range(count):
-        document = Document(f"Alice {at} Acme", ("company",), (Span(0, 5, "company", 1.0),)[at % 2 :], task=at)
-        spans = [Span(0, 5, "company", 0.9), Span(6, 7, "company", 0.3)]
-        found.append(OutOfFold(document, spans, "flat", at % 3))
-    return found
-
-
-def test_a_fold_is_judged_by_scores_that_mean_what_the_other_folds_tell():
-    found = out_of_fold(120)
-    surer = [one._replace(document=replace(one.document, spans=())) if one.fold == 1 else one for one in found]
-    answers, changed = ({p.document.task: p.extraction for p in calibrated(given, 0.1)} for given in (found, surer))
-    probability = {at: extraction.spans[0].score for at, extraction in answers.items()}
-    assert probability[0] == pytest.approx(0.5, abs=0.05)
-    assert [changed[at].spans == answers[at].spans for at in (0, 1, 2)] == [False, True, False]
-
-
-def test_a_fold_is_read_in_blocks(shared_model, monkeypatch):
-    asked, read = [], Model.candidates
-
-    def candidates(model, questions, *more, **facts):
-        asked.append(len(questions))
-        return read(model, questions, *more, **facts)
-
-    monkeypatch.setattr(Model, "candidates", candidates)
-    whole = CrossValidation([documents(5)], None).run(lambda fold: shared_model)
-    monkeypatch.setattr("training.folds.BLOCK_DOCUMENTS", 2)
-    assert CrossValidation([documents(5)], None).run(lambda fold: shared_model) == whole
-    assert asked == [5, 2, 2, 1]
-
-
-def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilities_if_one_is_set():
-    found = out_of_fold(120)
-    assert not any(answer.extraction.spans for answer in calibrated(found, 0.8))
-    assert all(answer.extraction.spans for answer in calibrated(found, 0.3))
 
 
 def test_without_texts_that_were_not_learnt_from_it_says_so():

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from service.model.calibration import Calibration
+from service.model.learnt import Learnt
 from service.model.reading import Reading
 from service.model.spans import Extraction, Span, decide
 from service.model.told import untold
@@ -11,7 +14,7 @@ from service.runs.run import Run
 from training import replay
 from training.course import Course
 from training.dataset import Document, is_held_out
-from training.folds import OutOfFold
+from training.folds import Evidence, OutOfFold
 from training.guard import Guard
 from training.judging import Champion, Judging
 from training.progress import Reporter
@@ -23,6 +26,8 @@ class Knows:
 
     reading = Reading()
     calibration = Calibration()
+    learnt = Learnt(labels=("a",))
+    gliner = SimpleNamespace(config=SimpleNamespace(span_mode="markerV0"))
 
     def __init__(self, known):
         self.known = known
@@ -52,8 +57,8 @@ def judging(tmp_path, monkeypatch):
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
         found = zip(parts.judged, model.candidates(asked, 0.5, True), strict=False)  # nothing, where some are held out
-        answers = [OutOfFold(document, candidates, "flat", 0) for document, candidates in found]
-        made.new(model, answers, Guard.of(Knows(base), 0.5))
+        answers = [OutOfFold(document, {1.0: candidates}, "flat", 0) for document, candidates in found]
+        made.new(model, Evidence(answers), Guard.of(Knows(base), 0.5))
         return made
 
     return make
@@ -124,6 +129,6 @@ def test_versions_that_held_texts_out_are_judged_by_all_of_them(judging, lineage
 
 def test_candidates_are_decided_at_the_threshold_that_is_asked():
     spans = [Span(0, 4, "a", 0.9), Span(2, 6, "a", 0.6), Span(7, 9, "a", 0.1)]
-    found = OutOfFold(documents(1)[0], spans, "flat", 0)
-    assert found.at(0.5, Calibration()).extraction == Extraction((spans[0],), pytest.approx(0.8))
-    assert found.uncalibrated.extraction.spans == (spans[0], spans[2])
+    found = OutOfFold(documents(1)[0], {1.0: spans}, "flat", 0)
+    assert found.at(1.0, 0.5, Calibration()).extraction == Extraction((spans[0],), pytest.approx(0.8))
+    assert Evidence([found]).uncalibrated[0].extraction.spans == (spans[0], spans[2])
