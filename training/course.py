@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,7 +20,7 @@ LOSS_DECAY = 0.9
 """The weight of the earlier steps in the loss that is told, an exponential average. Of single batches it jumps."""
 
 
-class PacedListener(Listener):
+class PacedListener(Listener, ABC):
     """Hears of a learning and tells how much of its tunings and choices is done, by its pace."""
 
     def __init__(self, pace: Pace) -> None:

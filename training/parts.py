@@ -70,6 +70,7 @@ class PartListener(PacedListener):
             left(done)
             self.within(begin + done * (end - begin), f"{detail} ({done:.0%})")
 
+        self.within(begin, detail)
         return told
 
 

@@ -122,12 +122,14 @@ def test_scored_parts_of_other_annotations_or_another_recipe_are_not_used_but_re
 
 def test_a_part_tells_its_progress_while_it_is_evaluated_chosen_and_scored_too(parts, monkeypatch):
     monkeypatch.setattr("training.dataset.FEWEST_VALIDATION", 1)
+    monkeypatch.setattr("training.dataset.VALIDATION_OF", 2)
     told = []
     parts().measure(documents(40), documents(50)[40:], [], tell=lambda *one: told.append(one), stopping=lambda: False)
     for share in ("25%", "50%", "75%", "100%"):
-        for doing in ("scoring the validation tasks", "choosing how far", "scoring it on the held-out tasks"):
-            moved = [one for one, detail in told if detail.startswith(f"learning from {share}") and doing in detail]
-            assert moved[-1] > moved[0], (share, doing)
+        of_part = [(done, detail) for done, detail in told if f"learning from {share}" in detail]
+        for doing in ("scoring the validation tasks", "choosing what scores mean", "scoring it on the held-out tasks"):
+            places = [place for place, (_, detail) in enumerate(of_part) if doing in detail]
+            assert of_part[places[-1]][0] > of_part[places[0] - 1][0], (share, doing)
 
 
 class ARun:
