@@ -130,9 +130,9 @@ class CrossValidation:
         self._identity = f"{identity} {threshold}"
 
     @property
-    def is_finished(self) -> bool:
-        """Whether all folds are kept."""
-        return all(self._kept(number) for number in range(len(self._folds)))
+    def missing(self) -> list[list[Document]]:
+        """The folds that are not kept."""
+        return [fold for number, fold in enumerate(self._folds) if self._kept(number) is None]
 
     def run(self, learn: Callable[[Fold], Iterable[Model]]) -> list[OutOfFold]:
         """What is found in each document, fold by fold.

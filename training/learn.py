@@ -76,8 +76,6 @@ class Learning:
         """What the tuned model's scores mean; None before `fit_calibration`."""
         self.evidence = Evidence([])
         """What models that did not learn from a document find in it; empty without a cross-validation."""
-        self.shortened: list[str] = []
-        """How far the time budget shortened the tuning, as a sentence; empty if it did not."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
     @property
@@ -126,7 +124,8 @@ class Learning:
         self.remember(listener.remembering())
         replayed = self.replay(spare)
         reads = [len(SHARES) * (guard.size() + characters(validation)), lengths.characters(self.model, validation)]
-        listener.begin(self.documents, _texts(replayed), validation, [*reads, characters(validation)])
+        reads = [*_read_by(folds), *reads, characters(validation)]
+        listener.begin(self.documents, _texts(replayed), validation, reads)
         if folds:
             self._tune_folds(folds, replayed, 1, listener, stopping)
             listener.tuning("the version itself", 0)
@@ -148,8 +147,8 @@ class Learning:
 
         Raises what `learn` raises.
         """
-        replayed = [] if folds.is_finished else self.replay(spare)
-        listener.begin(self.documents, _texts(replayed), [], [])
+        replayed = self.replay(spare) if folds.missing else []
+        listener.begin(self.documents, _texts(replayed), [], _read_by(folds))
         self._tune_folds(folds, replayed, 0, listener, stopping)
         self.evidence = self.evidence._replace(blend=blend)
 
@@ -178,7 +177,6 @@ class Learning:
 
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        planned = self.recipe.steps
         examples = self.dataset.examples, build(replayed, self.model, self.settings.seed).examples
         follower = OtherRank(self.settings, self.model.reading, self.recipe, *examples)
         with together(self._processes, self.model.gliner.device, follower) as ranks:
@@ -196,9 +194,6 @@ class Learning:
             )
             tuning.run(*examples)
         self.recipe = tuning.recipe
-        if self.recipe.steps < planned:
-            budget = f"the time budget of {self.recipe.minutes:g} minutes"
-            self.shortened = [f"Because of {budget} the tuning had {self.recipe.steps} of {planned} steps."]
 
     def move(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how far the weights move from the base model's to the tuned ones, by the folds or the validation
@@ -246,13 +241,16 @@ class Learning:
         def learn(fold: Fold) -> Iterator[Model]:
             learning = Learning(self.settings, self.base, fold.others)
             learning.recipe = self.recipe
-            listener.tuning(f"fold {fold.number + 1} of {fold.of}", fold.more + after)
+            name = f"fold {fold.number + 1} of {fold.of}"
+            listener.tuning(name, fold.more + after)
             unseen = annotated - {document.text for document in fold.others}
             others = [document for document in replayed if document.text not in unseen]
             if learning.dataset.examples:  # else the model reads none of the other folds, and stays as it is
                 learning.tune(others, [], listener=listener, stopping=stopping, folder=fold.folder)
-            for _ in moved(learning.model.gliner.model, self.base.gliner.model.state_dict()):
+            told = listener.choosing(f"{name}: reading the fold at each share of the way to the tuned weights")
+            for tried, _ in enumerate(moved(learning.model.gliner.model, self.base.gliner.model.state_dict()), 1):
                 yield learning.model
+                told(tried / len(SHARES))
 
         self.evidence = Evidence(folds.run(learn))
 
@@ -276,6 +274,12 @@ class Learning:
         """The F1 on the validation documents of spans whose score passes the default threshold: scores are no
         probabilities yet, so the threshold that is set is not asked."""
         return lambda tuned: score(tuned, validation, None, told).f1
+
+
+def _read_by(folds: CrossValidation | None) -> list[int]:
+    """The characters that the model of each fold reads after its tuning: the fold, at each share of the way."""
+    missing = folds.missing if folds else []
+    return [len(SHARES) * characters(fold) for fold in missing]
 
 
 def _texts(replayed: Sequence[Document]) -> int:

@@ -19,8 +19,8 @@ class Listener:
     def begin(self, tasks: int, replayed: int, validation: Sequence[Document], choices: Sequence[int]) -> None:
         """The tuning begins, on tasks and replayed texts.
 
-        An evaluation reads the validation documents. `choices` are the characters that each of the choices after the
-        tuning reads.
+        An evaluation reads the validation documents. `choices` are the characters that models read at each call of
+        `choosing`, in its order.
         """
 
     def tuning(self, name: str, more: int) -> None:
@@ -33,9 +33,9 @@ class Listener:
         """The share of an evaluation of the tuning that is done."""
 
     def last_step(self) -> int | None:
-        """The step at which the tuning must end to keep a time budget; None until it is known, or without one."""
+        """The step after which each tuning ends to keep a time budget; None until that is decided, or without one."""
         return None
 
     def choosing(self, detail: str) -> Told:
-        """The tuning has ended, and the next choice is made."""
+        """A tuning has ended, and models read texts for the next choice."""
         return untold

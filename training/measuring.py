@@ -7,12 +7,14 @@ and never makes a run fail: its version is published.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from service.runs.curve import LearningCurve
 from training.curve import estimate
-from training.parts import SHARES, Parts, pays
-from training.progress import Reporter
+from training.pace import Pace
+from training.parts import SHARES, Parts, pays, steps
+from training.progress import PERCENTS_WITH_CURVE, Reporter
 from training.settings import TrainingSettings
 from training.split import Split
 from training.tune import Diverged
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 NOT_MEASURED = "What more tasks would bring was not measured"
 MADE_WAY = "The measuring was ended early, because another run or the rollout of the version needed its place."
+TELLING_SHARE = 0.05
+"""From this share of the measuring on, the time that it has taken tells how long the rest takes."""
 
 
 class MakesWay(BaseException):
@@ -34,31 +38,47 @@ class Measuring:
         self,
         settings: TrainingSettings,
         reporter: Reporter,
+        pace: Pace,
         stopping: Callable[[], bool],
         is_unwanted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`stopping` says whether the process is to stop; a restart goes on with the parts that are scored."""
-        self.parts = Parts(settings, reporter.runs.work(reporter.run.id))
+        """`pace` is the run's, by which it is known before the measuring how long that takes.
+
+        `stopping` says whether the process is to stop; a restart goes on with the parts that are scored.
+        """
+        self.parts: Parts
+        """The scored parts, once the measuring is prepared."""
         self._settings = settings
         self._reporter = reporter
+        self._pace = pace
         self._stopping = stopping
         self._is_unwanted = is_unwanted
+        self._began = self._share = 0.0
+        self._expected: float | None = None
+        """Seconds that all of it takes, by the run's pace; None if that is not known."""
+
+    def prepare(self, identity: str, parts: Split, examples: int) -> None:
+        """Take up the scored parts that are kept of a run of this identity, and let the run's progress expect the
+        measuring, if it measures: on shares of so many examples."""
+        self.parts = Parts(self._settings, self._reporter.runs.work(self._reporter.run.id), identity, self._pace)
+        if pays(self._settings, parts):
+            self._reporter.percents = PERCENTS_WITH_CURVE
+            self._pace.curve_steps = sum(steps(self._settings, examples))
 
     def curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
         """Measure the whole curve. Raises Stopped, MakesWay, Diverged."""
-        self._reporter.enter("curve", "measuring what more annotated tasks would bring")
+        self._began, self._expected = time.monotonic(), self._pace.curve
+        self._reporter.enter("curve", "measuring what more annotated tasks would bring", self._left(0.0))
         return self.parts.curve(parts, spare, self._tell, self._stopping)
 
     def after(self, parts: Split, spare: Sequence[str]) -> LearningCurve | None:
         """Measure the curve of a run whose version is judged; None if the run measures none. Raises Stopped."""
-        documents = [*parts.training, *parts.validation, *parts.held_out]
-        annotated = len({(document.project, document.task) for document in documents})
-        if parts.folds or not self.parts.begun or not pays(self._settings, annotated):
+        if not self.parts.begun or not pays(self._settings, parts):
             return None
         try:
             return self.curve(parts, spare)
         except MakesWay:
-            return self._begun(annotated)
+            return self._begun(parts)
         except Diverged:
             why = "the loss of a tuning on a part of the tasks was not finite."
             return LearningCurve(message=f"{NOT_MEASURED}: {why} The version is not affected.")
@@ -67,9 +87,9 @@ class Measuring:
             why = f"it failed with {type(error).__name__}, and the run's log has the details."
             return LearningCurve(message=f"{NOT_MEASURED}: {why} The version is not affected.")
 
-    def _begun(self, annotated: int) -> LearningCurve:
+    def _begun(self, parts: Split) -> LearningCurve:
         """The curve through the parts that are scored."""
-        points = self.parts.points(annotated)
+        points = self.parts.points(parts.annotated)
         scored = len(points) - 2  # without the base model and all tasks
         if not scored:
             return LearningCurve(message=f"{NOT_MEASURED}. {MADE_WAY}")
@@ -80,4 +100,11 @@ class Measuring:
     def _tell(self, share: float, detail: str) -> None:
         if self._is_unwanted() or self._reporter.run.id in self._reporter.runs.asked_again():
             raise MakesWay
-        self._reporter.within(share, detail)
+        self._share = max(self._share, share)  # the pace of a part may turn out to be slower
+        self._reporter.within(self._share, f"{self._share:.0%} of the curve, {detail}", self._left(self._share))
+
+    def _left(self, share: float) -> float | None:
+        """About how many seconds the measuring still takes when this share is done; None until that is known."""
+        if share < TELLING_SHARE:
+            return None if self._expected is None else (1 - share) * self._expected
+        return (time.monotonic() - self._began) * (1 / share - 1)

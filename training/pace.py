@@ -36,17 +36,28 @@ class Pace:
         self._first = 0
         self._evaluated = 0.0
         self._more = self._tunings = 0
+        self._evaluations = self._choices = 0
         self.choices = self.judging = 0.0
-        """Characters that models read after the tuning: to choose how texts are read and decided, and to judge."""
+        """Characters that models read after tunings to choose and, after the last one, to judge."""
+        self.curve_steps = 0
+        """Steps of the tunings by which the run measures its learning curve, after all else; 0 if it does not."""
 
     def read(self, characters: int, seconds: float) -> None:
         """A model has read texts with so many characters."""
         self._seconds_a_character = seconds / max(characters, 1)
 
+    @property
+    def has_read(self) -> bool:
+        """Whether it is known how long reading takes."""
+        return self._seconds_a_character > 0
+
     def begin(self, validation: int, choices: int, judging: int) -> None:
-        """The tuning begins. In characters: what an evaluation reads, and what is read after the tuning."""
+        """A learning begins. In characters: what an evaluation reads, and what is read after the tunings."""
         self._evaluation = validation * self._seconds_a_character
-        self.choices, self.judging = choices, judging
+        self._choices = self.choices = choices
+        self.judging = judging
+        self._more = self._tunings = self._evaluations = 0
+        self._progress = None
         self._began = self._last = self._clock()
 
     def tuning(self, more: int) -> None:
@@ -55,6 +66,7 @@ class Pace:
             self._progress, self._first = replace(self._progress, step=0), 0
         self._more = more
         self._tunings = max(self._tunings, more + 1)
+        self._unmeasured = max(self._unmeasured, 1)
         self._last = self._clock()
 
     def stepped(self, progress: TuningProgress) -> None:
@@ -69,14 +81,16 @@ class Pace:
         else:
             self._steps.append(took)
         self._progress, self._evaluated = progress, 0.0
+        self._evaluations = max(self._evaluations, progress.evaluations_left)
 
     def evaluating(self, share: float) -> None:
         """So much of the present evaluation is done."""
         self._evaluated = share
 
     def end(self) -> None:
-        """The tuning has ended, perhaps before its last step."""
-        self._progress = None
+        """A tuning has ended, perhaps before its last step."""
+        if self._progress:
+            self._progress = replace(self._progress, step=self._progress.steps, evaluations_left=0)
 
     @property
     def is_known(self) -> bool:
@@ -86,7 +100,18 @@ class Pace:
     @property
     def left(self) -> float | None:
         """About how many seconds the run still takes; None until that is known."""
-        return self._tuning_left + self._seconds_a_character * self.judging if self.is_known else None
+        if not self.is_known:
+            return None
+        return self._tuning_left + self._seconds_a_character * self.judging + (self.curve or 0.0)
+
+    @property
+    def curve(self) -> float | None:
+        """About how many seconds the measuring of the curve takes: for each step as long as this learning, with all
+        that it reads. None until that is known."""
+        if not self.is_known or not self._progress:
+            return None
+        reading = self._evaluations * self._evaluation + self._seconds_a_character * self._choices
+        return self.curve_steps * (mean(self._steps) + reading / self._progress.steps)
 
     @property
     def share(self) -> float:
@@ -96,11 +121,22 @@ class Pace:
         passed = self._clock() - self._began
         return passed / max(passed + self._tuning_left, 1e-9)
 
+    @property
+    def step(self) -> int:
+        """The steps of the present tuning that are done."""
+        return self._progress.step if self._progress else 0
+
     def steps(self, seconds: float) -> int:
-        """The step at which the tuning must end for the run to end in so many seconds. Call this once `is_known`."""
-        step = self._progress.step if self._progress else 0
+        """The steps that the present tuning and each that comes after it may have for the run to end in so many
+        seconds, in which models also read all that they are to read. Call this once `is_known`."""
         rest = self._evaluations_left + self._seconds_a_character * (self.choices + self.judging)
-        return int((step + (seconds - rest) / mean(self._steps)) / (1 + self._more))
+        return int((self.step + (seconds - rest) / mean(self._steps)) / (1 + self._more))
+
+    def portion(self, characters: int) -> float:
+        """The share of what is left of the tunings and the choices that the reading of so many characters takes."""
+        if self.is_known:
+            return self._seconds_a_character * characters / max(self._tuning_left, 1e-9)
+        return 0.0 if self._more else characters / max(self.choices, 1)
 
     @property
     def _steps_done(self) -> float:
@@ -111,7 +147,7 @@ class Pace:
 
     @property
     def _tuning_left(self) -> float:
-        steps_left = (1 + self._more) * self._progress.steps - self._progress.step if self._progress else 0
+        steps_left = (1 + self._more) * self._progress.steps - self.step if self._progress else 0
         return steps_left * mean(self._steps) + self._evaluations_left + self._seconds_a_character * self.choices
 
     @property

@@ -7,6 +7,7 @@ from the part. All are scored on the run's held-out documents. The parts are nes
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,48 +17,84 @@ from service.files import replace_text
 from service.model.model import Model
 from service.model.told import Told
 from service.runs.curve import LearningCurve
+from training import guard
+from training.course import PacedListener
 from training.curve import Point, estimate
-from training.dataset import Document, divide
-from training.judge import Count, Tally, predict, tally
+from training.dataset import Document, characters, divide
+from training.judge import Tally, predict, tally
 from training.learn import Learning
-from training.listener import Listener
+from training.pace import Pace
 from training.settings import TrainingSettings
 from training.split import Split
-from training.tune import TuningProgress
 
 SHARES = (0.25, 0.5, 0.75)
-"""The parts, as shares of the annotated tasks. Together they take 1.5 to 3 times as long as the run's own."""
+"""The parts, as shares of the annotated tasks. Their tunings take 1.5 to 3 times as long as the run's own: each has a
+fixed number of steps and more for each example, up to a maximum."""
 FEWEST_TASKS = 100
 """Of fewer annotated tasks a quarter teaches next to nothing, and a fifth is too few to score on."""
 FILE = "curve.json"
 
+BASE_SCORED = 0.02
+"""The share of all that is done when the base model is scored, if it is not yet; estimated."""
+REMEMBERED, LEARNT = 0.05, 0.95
+"""The shares of a part that are done when the base model has read the guard sentences, and when only the scoring is
+left; estimated."""
 
-class PartListener(Listener):
-    """Tells how far the learning from one of `parts` parts is, which begins at the share `begin` of all."""
+Tell = Callable[[float, str], None]
+"""Hears which share is done, 0 to 1, and what is going on."""
 
-    def __init__(self, tell: Callable[[float, str], None], detail: str, begin: float, parts: int) -> None:
+
+class PartListener(PacedListener):
+    """Tells how far the learning from one part is."""
+
+    def __init__(self, pace: Pace, tell: Tell) -> None:
+        super().__init__(pace)
         self._tell = tell
-        self._detail = detail
-        self._begin = begin
-        self._parts = parts
-        tell(begin, detail)
+        self._began = 0.0
 
-    def replaying(self) -> Told:
-        told = "the base model labels the texts for replay"
-        return lambda done: self._tell(self._begin, f"{self._detail}: {told} ({done:.0%})")
+    def remembering(self) -> Told:
+        self._began = time.monotonic()
+        detail = "the base model reads the sentences that tell what is forgotten"
+        return _told(_portion(self._tell, "", 0.0, REMEMBERED), detail)
 
-    def stepped(self, progress: TuningProgress) -> None:
-        share = self._begin + progress.step / progress.steps / self._parts
-        self._tell(share, f"{self._detail}: step {progress.step} of {progress.steps}")
+    def begin(self, tasks: int, replayed: int, validation: Sequence[Document], choices: Sequence[int]) -> None:
+        if not self.pace.has_read:  # a restarted run scores neither the base model nor a version again
+            self.pace.read(guard.size(), (1 - guard.FIRST_SHARE) * (time.monotonic() - self._began))
+        super().begin(tasks, replayed, validation, choices)
+
+    def within(self, share: float, detail: str) -> None:
+        self._tell(REMEMBERED + (LEARNT - REMEMBERED) * share, detail)
+
+    def part(self, detail: str, begin: float, end: float, left: Callable[[float], float | None]) -> Told:
+        def told(done: float) -> None:
+            left(done)
+            self.within(begin + done * (end - begin), f"{detail} ({done:.0%})")
+
+        self.within(begin, detail)
+        return told
+
+
+class Kept(msgspec.Struct):
+    """What a run's folder keeps of its scored parts: no text, only counts."""
+
+    identity: str
+    parts: Mapping[str, Sequence[Tally]]
+    """The counts of each held-out document, by the share of the tasks that was learnt from."""
 
 
 class Parts:
-    """The scored parts of one run, kept in its folder: a part that has been scored is not learnt again."""
+    """The scored parts of one run, kept in its folder: a part that has been scored is not learnt again.
 
-    def __init__(self, settings: TrainingSettings, folder: Path) -> None:
+    `identity` says what the run learns from and how: what was kept of anything else is not used. `pace` is how long a
+    learning takes here, as far as that is known.
+    """
+
+    def __init__(self, settings: TrainingSettings, folder: Path, identity: str, pace: Pace) -> None:
         self._settings = settings
         self._file = folder / FILE
-        self._known: dict[float, Sequence[Tally]] = _read(self._file)
+        self._identity = f"{identity} {settings.threshold}"
+        self._pace = pace
+        self._known = self._kept()
 
     @property
     def begun(self) -> bool:
@@ -67,7 +104,7 @@ class Parts:
     def keep(self, share: float, counted: Sequence[Tally]) -> None:
         """Keep what a model scores that has learnt from this share of the tasks; 0: the base model."""
         self._known[share] = counted
-        kept = {f"{one}": known for one, known in self._known.items()}
+        kept = Kept(self._identity, {f"{one}": known for one, known in self._known.items()})
         replace_text(self._file, msgspec.json.encode(kept).decode())
 
     def keep_run(self, counted: Mapping[str, Sequence[Tally]]) -> None:
@@ -75,9 +112,7 @@ class Parts:
         self.keep(0.0, counted["base"])
         self.keep(1.0, counted["new"])
 
-    def curve(
-        self, parts: Split, spare: Sequence[str], tell: Callable[[float, str], None], stopping: Callable[[], bool]
-    ) -> LearningCurve:
+    def curve(self, parts: Split, spare: Sequence[str], tell: Tell, stopping: Callable[[], bool]) -> LearningCurve:
         """The curve of a run that holds documents out, as `measure` measures it."""
         learnt = [*parts.training, *parts.validation]
         return estimate(self.measure(learnt, parts.held_out, spare, tell=tell, stopping=stopping))
@@ -88,23 +123,34 @@ class Parts:
         held_out: Sequence[Document],
         spare: Sequence[str],
         *,
-        tell: Callable[[float, str], None],
+        tell: Tell,
         stopping: Callable[[], bool],
     ) -> list[Point]:
         """Learn from each part of `documents` that is not kept yet. Returns all points, the base model's first.
 
-        `tell` hears of the share that is done, in [0, 1]. Raises Stopped if `stopping` returns true, Diverged.
+        `tell` hears of the share that is done, by the steps of the parts. Raises Stopped if `stopping` returns true,
+        Diverged.
         """
         order = nested(documents)
         missing = [share for share in (*SHARES, 1.0) if share not in self._known]
+        done = 0.0
         if 0.0 not in self._known:
-            self.keep(0.0, self._tallies(self._base(), held_out))
+            done = BASE_SCORED
+            told = _told(_portion(tell, "", 0.0, done), "scoring the base model")
+            self.keep(0.0, self._tallies(self._base(), held_out, told))
+        rest, sizes = 1.0 - done, list[int]()
         for place, share in enumerate(missing):
+            name = f"learning from {share:.0%} of the tasks"
+            tell(done, name)
             training, validation = divide(order[: round(share * len(order))])
-            listener = PartListener(tell, f"learning from {share:.0%} of the tasks", place / len(missing), len(missing))
             learning = Learning(self._settings, self._base(), training)
-            learning.learn(spare, validation, listener=listener, stopping=stopping)
-            self.keep(share, self._tallies(learning.model, held_out))
+            sizes = sizes or steps(self._settings, round(len(learning.dataset.examples) / share), missing)
+            end = done + rest * sizes[place] / sum(sizes)
+            of_part = _portion(tell, f"{name}: ", done, end)
+            learning.learn(spare, validation, listener=PartListener(self._pace, of_part), stopping=stopping)
+            told = _told(_portion(of_part, "", LEARNT, 1.0), "scoring it on the held-out tasks")
+            self.keep(share, self._tallies(learning.model, held_out, told))
+            done = end
         annotated = len({(one.project, one.task) for one in (*documents, *held_out)})
         return self.points(annotated)
 
@@ -112,11 +158,21 @@ class Parts:
         """The points of the parts that are scored, of so many annotated tasks; the base model's is the first."""
         return [Point(round(share * annotated), self._known[share]) for share in sorted(self._known)]
 
-    def _tallies(self, model: Model, held_out: Sequence[Document]) -> list[Tally]:
-        return [tally(one) for one in predict(model, held_out, self._settings.threshold)]
+    def _tallies(self, model: Model, held_out: Sequence[Document], told: Told) -> list[Tally]:
+        began = time.monotonic()
+        counted = [tally(one) for one in predict(model, held_out, self._settings.threshold, told)]
+        self._pace.read(characters(held_out), time.monotonic() - began)
+        return counted
 
     def _base(self) -> Model:
         return Model.load(self._settings.model, self._settings.device, self._settings.window_words)
+
+    def _kept(self) -> dict[float, Sequence[Tally]]:
+        try:
+            kept = msgspec.json.decode(self._file.read_bytes(), type=Kept)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return {}
+        return {float(share): of for share, of in kept.parts.items()} if kept.identity == self._identity else {}
 
 
 def nested(documents: Sequence[Document]) -> list[Document]:
@@ -124,14 +180,20 @@ def nested(documents: Sequence[Document]) -> list[Document]:
     return sorted(documents, key=lambda one: hashlib.sha256(one.text.encode("utf-8", "surrogatepass")).digest())
 
 
-def pays(settings: TrainingSettings, tasks: int) -> bool:
-    """Whether a run on so many annotated tasks measures the curve. A time budget leaves none for it."""
-    return settings.curve and not settings.minutes and tasks >= FEWEST_TASKS
+def pays(settings: TrainingSettings, parts: Split) -> bool:
+    """Whether a run measures the curve: it holds tasks out, and has enough. A time budget leaves none for it."""
+    return settings.curve and not settings.minutes and not parts.folds and parts.annotated >= FEWEST_TASKS
 
 
-def _read(file: Path) -> dict[float, Sequence[Tally]]:
-    try:
-        kept = msgspec.json.decode(file.read_bytes(), type=dict[str, list[dict[str, Count]]])
-    except FileNotFoundError:
-        return {}
-    return {float(share): counted for share, counted in kept.items()}
+def steps(settings: TrainingSettings, examples: int, shares: Sequence[float] = SHARES) -> list[int]:
+    """About how many steps the tuning on each share of so many examples has."""
+    return [settings.steps_of(round(share * examples)) for share in shares]
+
+
+def _portion(tell: Tell, name: str, begin: float, end: float) -> Tell:
+    """What a portion of the work is to tell that takes all of it from the share `begin` to `end`."""
+    return lambda share, detail: tell(begin + share * (end - begin), f"{name}{detail}")
+
+
+def _told(tell: Tell, detail: str) -> Told:
+    return lambda done: tell(done, f"{detail} ({done:.0%})")

@@ -43,8 +43,8 @@ class Recipe:
     bf16: bool = False
     """Whether the network computes in bfloat16 (weights, loss and optimizer stay fp32)."""
     minutes: float = 0
-    """The time budget of the whole run; 0: none. It may leave time for fewer steps. Then `steps` of a published version
-    are those."""
+    """The time budget of the whole run; 0: none. It may leave time for fewer steps: then `steps` of a published version
+    are those, and the warm-up is a share of them."""
     checkpoint_seconds: float = 60.0
     seed: int = 0
 

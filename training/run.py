@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from shutil import rmtree
 from types import FrameType
@@ -21,8 +21,10 @@ from service.versions import lineage as lineages
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
-from training import publish, replay, watch
+from training import guard, publish, replay, watch
 from training.account import Account, refuse_unlearnable
+from training.budget import FILE as BUDGET_FILE
+from training.budget import Budget
 from training.course import Course
 from training.dataset import Document
 from training.folds import CrossValidation
@@ -32,7 +34,7 @@ from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
 from training.parts import FILE as CURVE_FILE
-from training.progress import Reporter
+from training.progress import PERCENTS_OF_CURVE, Reporter
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
@@ -59,9 +61,9 @@ class TrainingRun:
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model, settings.window_words)
         self.account = Account()
-        self.course = Course(reporter, settings.minutes)
+        self.course = Course(reporter)
         self._stopping = False
-        self._measuring = Measuring(settings, reporter, lambda: self._stopping, is_curve_unwanted)
+        self._measuring = Measuring(settings, reporter, self.course.pace, lambda: self._stopping, is_curve_unwanted)
 
     def execute(self) -> None:
         """Go through all phases. Every error is raised, and the run's file says which phase it was in.
@@ -72,19 +74,15 @@ class TrainingRun:
         material = self._read()
         documents = material.documents
         parts = split(documents, self.settings.min_annotations, self.account.notes)
-        self.reporter.enter("dataset", "loading the base model")
-        model = self._load_base()
-        self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
-        learning = Learning(self.settings, model, parts.training)
+        learning, digest = self._prepare(documents, parts)
         self._tell(learning)
-        digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
         known = self.shelf.with_digest(digest)
         if known and self._is_settled(known, parts, material.spare):
             return
         self.account.notes += [parts.told] if parts.told else []
         judging = Judging(parts, self.settings.threshold, self.base, self.course)
-        judging.base(model)
-        self.course.judging = judging.characters
+        judging.base(learning.base)
+        self.course.judging = judging.characters + guard.size()
         if known is None:
             self._learn(learning, parts, material.spare, digest)
             model = learning.model
@@ -118,6 +116,8 @@ class TrainingRun:
                 f"in the fifth of them that is held out; {len(parts.training)} texts are annotated. Annotate more "
                 "tasks, then try again. Nothing was measured."
             )
+        self._prepare(material.documents, parts)
+        self.reporter.percents = PERCENTS_OF_CURVE
         return self._measuring.curve(parts, material.spare)
 
     def _read(self) -> Material:
@@ -126,8 +126,15 @@ class TrainingRun:
         material.read(self.account)
         return material
 
-    def _load_base(self) -> Model:
-        return Model.load(self.settings.model, self.settings.device, self.settings.window_words)
+    def _prepare(self, documents: Sequence[Document], parts: Split) -> tuple[Learning, str]:
+        """Load the base model and make examples. Returns what learns, and the digest of what comes of it."""
+        self.reporter.enter("dataset", "loading the base model")
+        model = Model.load(self.settings.model, self.settings.device, self.settings.window_words)
+        self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
+        learning = Learning(self.settings, model, parts.training)
+        digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
+        self._measuring.prepare(digest, parts, len(learning.dataset.examples))
+        return learning, digest
 
     def _tell(self, learning: Learning) -> None:
         """Write which annotated spans are left out and why. Raises Unlearnable."""
@@ -165,6 +172,8 @@ class TrainingRun:
         return CrossValidation(parts.folds, self.settings.threshold, self.folder / FOLDS_NAME, digest)
 
     def _learn(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
+        budget = Budget(self.settings.minutes, learning.recipe.steps, self.folder, digest)
+        self.course.budget = budget if self.settings.minutes else None
         learning.learn(
             spare,
             parts.validation,
@@ -173,14 +182,15 @@ class TrainingRun:
             stopping=lambda: self._stopping,
             folder=self.folder,
         )
-        self.account.notes += [*learning.shortened, *learning.windows]
+        self.account.notes += [*budget.notes, *learning.windows]
         self.account.notes += [learning.blend.told()] if learning.blend else []
         self.account.notes += [learning.calibrated.why] if learning.calibrated else []
 
     def _cross_validate_again(self, learning: Learning, parts: Split, spare: Sequence[str], known: Lineage) -> None:
-        """Find again what judges a version that was published before the run was killed."""
+        """Find again what judges a version that was published before the run was killed, by as many steps as it had."""
         folds = self._folds(parts, known.digest)
         if folds:
+            learning.recipe = replace(learning.recipe, steps=int(known.recipe["steps"]))
             learning.cross_validate(spare, folds, known.blend, self.course, lambda: self._stopping)
 
     def _judge(self, judging: Judging) -> tuple[str, Verdict]:
@@ -203,7 +213,7 @@ class TrainingRun:
     ) -> Lineage:
         self.reporter.enter("publish")
         labels = sorted({label for document in documents for label in document.labels})
-        told = self.reporter.part("the new version reads sentences by which a pod checks it", 0.0, 0.4)
+        told = self.course.reading("the new version reads sentences by which a pod checks it", guard.size(), 0.0, 0.4)
         sentences = replay.sentences("guard")
         canaries = publish.canaries(learning.model, sentences, labels, self.settings.threshold, told)
         lineage = Lineage(
@@ -283,8 +293,9 @@ class TrainingRun:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*"), *self.folder.glob(CURVE_FILE)]:
-            path.unlink()
+        for pattern in ("project-*", "checkpoint.*", BUDGET_FILE, CURVE_FILE):
+            for path in self.folder.glob(pattern):
+                path.unlink()
         rmtree(self.folder / FOLDS_NAME, ignore_errors=True)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

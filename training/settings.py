@@ -37,7 +37,8 @@ class TrainingSettings(
     steps: int = Field(0, ge=0)
     """Maximum of optimizer steps; 0: 300 and three more for every two examples, at most 6,000."""
     minutes: float = Field(0, ge=0)
-    """About how many minutes a run takes at most, by having fewer steps; 0: as many as all steps take."""
+    """About how many minutes a run takes at most, by having fewer steps; 0: as many as all steps take. A tuning has at
+    least 50 steps, and a run with a time budget measures no learning curve."""
     batch_size: int = Field(16, ge=2)
     """Examples per step, including replayed ones."""
     tuning_processes: int = Field(0, ge=0)
@@ -60,8 +61,12 @@ class TrainingSettings(
     towards the tuned ones. 1: no limit."""
     curve: bool = True
     """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
-    tunes on a quarter, a half and three quarters of the tasks: 1.5 to 3 times as long again. A run with a time
-    budget does not."""
+    tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the version's own
+    tuning. A run with a time budget does not."""
+
+    def steps_of(self, examples: int) -> int:
+        """The steps of a tuning on a number of training examples."""
+        return self.steps or min(STEPS_MIN + round(STEPS_PER_EXAMPLE * examples), STEPS_MAX)
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.
@@ -71,7 +76,7 @@ class TrainingSettings(
         """
         scale = (768 / width) ** 3
         return Recipe(
-            steps=self.steps or min(STEPS_MIN + round(STEPS_PER_EXAMPLE * examples), STEPS_MAX),
+            steps=self.steps_of(examples),
             minutes=self.minutes,
             batch_size=self.batch_size,
             encoder_rate=self.encoder_rate or 2e-5 * scale,

@@ -47,6 +47,11 @@ class Split(NamedTuple):
         return self.held_out + [document for fold in self.folds for document in fold]
 
     @property
+    def annotated(self) -> int:
+        """The number of annotated tasks."""
+        return len({(one.project, one.task) for one in (*self.training, *self.validation, *self.held_out)})
+
+    @property
     def told(self) -> str:
         """That no document is held out, or that few spans judge, as a sentence; else empty."""
         if not self.folds:

@@ -43,13 +43,6 @@ CHECKPOINT_PAUSE_FACTOR = 20
 Weights = dict[str, torch.Tensor]
 """A network's parameters and buffers by name."""
 
-FEWEST_STEPS = 50
-"""A time budget leaves a tuning at least so many steps: with fewer, nothing is learnt."""
-TOLERANCE = 0.1
-"""A tuning that was shortened is shortened again after a restart if it would have so much fewer steps."""
-LAST_STEPS = 20
-"""Steps after the one at which the budget is looked at, at least: the average of the weights needs some."""
-
 
 class Diverged(RuntimeError):
     """The loss was not finite several steps in a row: nothing of the tuning is worth keeping."""
@@ -79,8 +72,6 @@ class TuningState:
     """What a resumed tuning must know besides weights and optimizer."""
 
     step: int = 0
-    steps: int = 0
-    """The steps that the time budget leaves; 0: those of the recipe."""
     best: float = -1.0
     best_step: int = 0
     stale: int = 0
@@ -92,9 +83,9 @@ class Tuning:
 
     `base` is the network whose probabilities are learnt of replayed examples; without any it is not needed.
     `evaluate` scores the model on validation texts (higher is better); `report` hears of every step; `stopping` is
-    asked before every step. `last_step` is asked after each step, until it answers, at which step the tuning must
-    end to keep a time budget; its answer can only shorten the tuning. `folder` keeps the checkpoints (None: no
-    checkpoints). `ranks` are the processes that tune together: rank 0 calls `run`, the others `follow`.
+    asked before every step, and so is `last_step`: after which step the tuning ends to keep a time budget, None while
+    that is not decided. It can only shorten the tuning. `folder` keeps the checkpoints (None: no checkpoints). `ranks`
+    are the processes that tune together: rank 0 calls `run`, the others `follow`.
     """
 
     def __init__(
@@ -144,10 +135,10 @@ class Tuning:
     def _run(self, examples: Sequence[Example], replay: Sequence[Example]) -> TuningState:
         self._identity = self._identify(examples, replay)
         self._resume()
+        self._shorten()
         self._align()
         recipe, state = self.recipe, self.state  # `self.recipe` may get fewer steps
         new, old = self._batches(examples, replay)
-        is_fitted = False
         self._saved = time.monotonic()
         while state.step < self.recipe.steps and state.stale < recipe.patience:
             if self.stopping():
@@ -165,7 +156,7 @@ class Tuning:
             elif state.step == self.recipe.steps or self._wants_checkpoint():
                 self._save()
             self.report(TuningProgress(state.step, self.recipe.steps, loss, state.best, self._evaluations_left))
-            is_fitted = is_fitted or self._fit()
+            self._shorten()
         self.ranks.order()
         self.network.load_state_dict(self._best or self._average)
         self.model.gliner.eval()
@@ -197,20 +188,11 @@ class Tuning:
     def _evaluations_left(self) -> int:
         return sum(at > self.state.step for at in _evaluations(self.recipe)) if self.evaluate else 0
 
-    def _fit(self) -> bool:
-        """Let the tuning end earlier if its time budget needs that. Returns whether the answer is known.
-
-        A resumed tuning keeps the steps that its checkpoint has, and so its rates, unless it lost much time.
-        """
+    def _shorten(self) -> None:
+        """Let the tuning have fewer steps if its time budget needs that."""
         end = self.last_step()
-        if end is None:
-            return False
-        end = max(end, FEWEST_STEPS, self.state.step + LAST_STEPS)
-        if end < self.recipe.steps * (1 - TOLERANCE if self.state.steps else 1):
-            self.state.steps = end
+        if end is not None and end < self.recipe.steps:
             self.recipe = replace(self.recipe, steps=end)
-            log.info("the time budget leaves %d steps", end)
-        return True
 
     def _identify(self, *parts: Sequence[Example]) -> str:
         """What is tuned, how and on what: only a tuning of the same may go on from a checkpoint."""
@@ -337,7 +319,7 @@ class Tuning:
         tensors |= {f"best.{name}": tensor for name, tensor in (self._best or {}).items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{slot}": tensor for slot, tensor in slots.items()}
-        state = {**vars(self.state), "recipe": self._identity}
+        state = {**vars(self.state), "identity": self._identity}
         checkpoint.save(self.folder / CHECKPOINT, tensors, state)
         self._saved = time.monotonic()
         self._saving = self._saved - began
@@ -346,11 +328,10 @@ class Tuning:
         found = checkpoint.load(self.folder / CHECKPOINT) if self.folder else None
         if found is None:
             return
-        if found.state.pop("recipe") != self._identity:
+        if found.state.pop("identity", None) != self._identity:
             log.warning("the checkpoint is of another tuning (other examples, recipe or processor): it is not used")
             return
         self.state = TuningState(**found.state)
-        self.recipe = replace(self.recipe, steps=self.state.steps or self.recipe.steps)
         log.info("tuning goes on from step %d", self.state.step)
         self.network.load_state_dict(_named(found.tensors, "model."))
         self._average = _named(found.tensors, "average.")

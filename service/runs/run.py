@@ -75,7 +75,8 @@ class Run(BaseModel):
     worked: float = 0
     """Seconds that its processes have worked, without the time between them."""
     seconds_left: float | None = None
-    """About how many seconds it still takes, by its own pace so far; None until that is known, and at the end."""
+    """About how many seconds it still takes, by its own pace so far, with the measuring of its learning curve; None
+    until that is known, and at the end."""
     message: str = ""
     version: str = ""
     reference: str = ""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from shutil import rmtree
 
 import pytest
 
@@ -13,6 +14,7 @@ from training.course import Course
 from training.dataset import is_held_out
 from training.folds import CrossValidation
 from training.learn import Learning
+from training.pace import Pace
 from training.progress import Reporter
 from training.shelf import LocalShelf
 from training.split import FOLDS
@@ -71,6 +73,9 @@ def test_progress_says_which_fold_is_learnt(few, monkeypatch):
     left = [run.seconds_left for _, run in told if "step" in run.detail][19:]
     assert left[0] > left[-1] >= 0
     assert steps[0][1].startswith("fold 1 of 5: step 1 of 30")
+    of_fold = [(share, run.detail) for share, run in told if run.detail.startswith("fold 4 of 5")]
+    assert "reading the fold" in of_fold[-1][1]
+    assert of_fold[-1][0] > max(share for share, detail in of_fold if "step 30" in detail)
     assert any(detail.startswith("fold 5 of 5: step 30") for _, detail in steps)
     assert 0.5 < steps[-1][0] <= 1
     assert steps[-1][1].startswith("the version itself: step 30 of 30")
@@ -139,12 +144,67 @@ def test_a_later_run_judges_a_version_of_few_tasks_by_texts_that_it_has_not_lear
     assert BentoStore(few.settings.folder).get(run.version).learnt == ()
 
 
-def test_a_time_budget_is_shared_by_the_folds_and_the_version(bench, studio):
+@pytest.fixture
+def steps_of_tunings(monkeypatch):
+    """The steps that each tuning has had, in order."""
+    seen = []
+    tune = Learning.tune
+
+    def note(learning, *args, **facts):
+        tune(learning, *args, **facts)
+        seen.append(learning.recipe.steps)
+
+    monkeypatch.setattr(Learning, "tune", note)
+    return seen
+
+
+def test_a_time_budget_is_shared_by_the_folds_and_the_version(bench, studio, steps_of_tunings):
     studio.projects[1].export = annotated(FEW)
     one = bench(steps=80, minutes=0.001)
     run = one.execute()
     assert "Because of the time budget of 0.001 minutes the tuning had 50 of 80 steps." in run.message
+    assert "With at least 50 steps the run takes longer than the time budget of 0.001 minutes" in run.message
     assert one.store.get(run.version).recipe["steps"] == 50
+    assert steps_of_tunings == [50] * (FOLDS + 1)
+    assert not list(one.runs.work("run-1").glob("budget*"))
+
+
+def test_the_folds_and_the_version_have_the_steps_for_which_the_first_tuning_found_time_also_after_a_restart(
+    bench, studio, steps_of_tunings, monkeypatch
+):
+    studio.projects[1].export = annotated(FEW)
+    one, left = bench(steps=80, minutes=600), iter([70, 60, 55, 50, 65, 75, 52, 58])
+    monkeypatch.setattr(Pace, "steps", lambda pace, seconds: next(left))  # the machine becomes busier
+    with monkeypatch.context() as patched:
+        keep = CrossValidation._keep
+
+        def kill_in_third(folds, number, found):
+            if number == 2:
+                raise Killed
+            keep(folds, number, found)
+
+        patched.setattr(CrossValidation, "_keep", kill_in_third)
+        with pytest.raises(Killed):
+            one.execute()
+    run = one.execute()
+    assert steps_of_tunings == [70] * (3 + 4)
+    assert one.store.get(run.version).recipe["steps"] == 70
+    assert "Because of the time budget of 600 minutes the tuning had 70 of 80 steps." in run.message
+
+
+def test_folds_that_are_learnt_again_for_a_published_version_have_as_many_steps_as_it_had(
+    bench, studio, steps_of_tunings, monkeypatch
+):
+    studio.projects[1].export = annotated(FEW)
+    one = bench(steps=80, minutes=0.001)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalShelf, "hand_over", lambda *facts: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            one.execute()
+    rmtree(one.runs.work("run-1"))  # a pod that is started again may have lost it
+    steps_of_tunings.clear()
+    assert one.execute().outcome == "promoted"
+    assert steps_of_tunings == [50] * FOLDS
 
 
 def test_a_version_that_was_published_before_its_run_was_killed_is_judged_by_the_same_folds(few, learnt, monkeypatch):

@@ -18,6 +18,7 @@ from training import replay
 from training.__main__ import app
 from training.dataset import Document
 from training.learn import Learning
+from training.pace import Pace
 from training.parts import PartListener, Parts, nested
 from training.progress import Reporter
 from training.run import TrainingRun
@@ -78,7 +79,7 @@ def learnt_from(monkeypatch):
 @pytest.fixture
 def parts(tmp_path, model_folder):
     settings = TrainingSettings(model=str(model_folder), home=tmp_path / "home", **RATES)
-    return lambda: Parts(settings, tmp_path)
+    return lambda identity="these": Parts(settings, tmp_path, identity, Pace())
 
 
 def measure(parts, stopping=lambda: False):
@@ -100,8 +101,7 @@ def test_points_of_the_base_model_and_of_growing_parts_are_scored_on_the_same_do
     assert [point.tasks for point in points] == [0, 12, 25, 38, 50]
     assert {len(point.tallies) for point in points} == {10}
     assert learnt_from == [10, 20, 30, 40]
-    assert told == sorted(told)
-    assert {0, 0.25, 0.5, 0.75, 1} <= set(told)
+    assert (told[0], told[-1]) == (pytest.approx(0, abs=0.03), pytest.approx(1))
 
 
 def test_a_part_that_has_been_scored_is_not_learnt_again(parts, learnt_from):
@@ -110,6 +110,26 @@ def test_a_part_that_has_been_scored_is_not_learnt_again(parts, learnt_from):
     again, _ = measure(parts())
     assert learnt_from == [10, 20, 30, 30, 40]
     assert measure(parts()) == (again, [])
+
+
+def test_scored_parts_of_other_annotations_or_another_recipe_are_not_used_but_replaced(parts, learnt_from):
+    measure(parts("these"))
+    for identity in ("others", "these"):
+        learnt_from.clear()
+        measure(parts(identity))
+        assert learnt_from == [10, 20, 30, 40]
+
+
+def test_a_part_tells_its_progress_while_it_is_evaluated_chosen_and_scored_too(parts, monkeypatch):
+    monkeypatch.setattr("training.dataset.FEWEST_VALIDATION", 1)
+    monkeypatch.setattr("training.dataset.VALIDATION_OF", 2)
+    told = []
+    parts().measure(documents(40), documents(50)[40:], [], tell=lambda *one: told.append(one), stopping=lambda: False)
+    for share in ("25%", "50%", "75%", "100%"):
+        of_part = [(done, detail) for done, detail in told if f"learning from {share}" in detail]
+        for doing in ("scoring the validation tasks", "choosing what scores mean", "scoring it on the held-out tasks"):
+            places = [place for place, (_, detail) in enumerate(of_part) if doing in detail]
+            assert of_part[places[-1]][0] > of_part[places[0] - 1][0], (share, doing)
 
 
 class ARun:
@@ -165,6 +185,42 @@ def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_h
     assert run.curve.message in run.message
     assert len(learnt_from) == 4  # all tasks, then three parts, none of them twice
     assert not list(one.runs.work("run-1").glob("curve*"))
+
+
+def test_a_run_that_measures_its_curve_leaves_that_its_part_of_the_progress_and_tells_how_long_it_takes(
+    a_run, monkeypatch
+):
+    told, update = [], Reporter._update
+    monkeypatch.setattr(Reporter, "_update", lambda one, **facts: (update(one, **facts), told.append(one.run)))
+    a_run().execute()
+    percents = [run.percent for run in told]
+    assert percents == sorted(percents)
+    before = [run.percent for run in told if run.phase not in ("curve", "done")]
+    during = [run for run in told if run.phase == "curve" and run.outcome is None]
+    assert before[-1] < 50
+    assert during[0].percent < 50
+    assert len({run.percent for run in during}) > 50
+    shares = [int(run.detail.split("% of the curve")[0]) for run in during[1:-1]]
+    assert shares == sorted(shares)
+    assert "% of the curve, learning from 50% of the tasks: step 3 of 30" in " ".join(run.detail for run in during)
+    assert all(run.seconds_left is not None for run in during)
+    assert during[0].seconds_left > during[-2].seconds_left >= 0
+
+
+def test_by_hand_no_part_of_other_annotations_is_used_after_a_restart(a_run, monkeypatch, learnt_from, studio):
+    one = a_run()
+    with monkeypatch.context() as patched:
+        ask_in_part(patched, 3, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            one.prepare().curve()
+    assert len(learnt_from) == 3
+    one.prepare().curve()
+    assert len(learnt_from) == 3 + 2, "the third part and all tasks"
+    for exported in one.runs.work("run-1").glob("project-*"):
+        exported.unlink()
+    studio.projects[1].export[0]["annotations"][0]["result"] = []
+    one.prepare().curve()
+    assert len(learnt_from) == 3 + 2 + 4
 
 
 def ask_in_part(monkeypatch, number, ask):

@@ -7,7 +7,7 @@ import pytest
 
 from service.runs.files import Runs
 from service.runs.run import PHASES, Run
-from training.progress import PHASE_PERCENTS, Reporter
+from training.progress import PERCENTS_OF_CURVE, PERCENTS_WITH_CURVE, PHASE_PERCENTS, Reporter
 
 
 @pytest.fixture
@@ -21,13 +21,22 @@ def saved(reporter):
     return reporter.runs.get("run-1")
 
 
-def test_the_phases_cover_a_run_without_gaps_or_steps_back():
-    assert tuple(PHASE_PERCENTS) == PHASES
-    spans = list(PHASE_PERCENTS.values())
+@pytest.mark.parametrize("percents", [PHASE_PERCENTS, PERCENTS_WITH_CURVE, PERCENTS_OF_CURVE])
+def test_the_phases_cover_a_run_without_gaps_or_steps_back(percents):
+    assert [phase for phase in PHASES if phase in percents] == list(percents)
+    spans = list(percents.values())
     assert spans[0][0] == 0
     assert spans[-1][1] == 100
     assert all(begin <= end for begin, end in spans)
     assert all(one[1] <= other[0] for one, other in pairwise(spans))
+
+
+def test_a_run_may_come_to_know_in_its_second_phase_that_it_measures_a_curve():
+    assert tuple(PHASE_PERCENTS) == tuple(PERCENTS_WITH_CURVE) == PHASES
+    for phase in PHASES[: PHASES.index("replay")]:
+        assert PHASE_PERCENTS[phase] == PERCENTS_WITH_CURVE[phase]
+    begin, end = PERCENTS_WITH_CURVE["curve"]
+    assert end - begin > 50, "it takes longer than all before it"
 
 
 def test_a_phase_is_in_the_file_as_soon_as_it_begins(reporter):

@@ -133,11 +133,11 @@ def test_every_phase_of_a_run_tells_how_much_of_it_is_done_and_its_time_left_is_
     one.execute()
     percents = [run.percent for run in told]
     assert percents == sorted(percents)
-    for phase in ("dataset", "replay", "tune", "judge", "publish"):
+    for phase in ("dataset", "replay", "tune", "judge", "publish", "curve"):
         assert len({run.percent for run in told if run.phase == phase}) >= 2, phase
     left = [run.seconds_left for run in told if run.seconds_left is not None]
     assert min(left) >= 0
-    assert {run.phase for run in told if run.seconds_left is not None} == {"tune", "judge"}
+    assert {run.phase for run in told if run.seconds_left is not None} == {"tune", "judge", "publish", "curve"}
     assert told[-1].seconds_left is None
     assert any("(smoothed)" in run.detail for run in told)
 

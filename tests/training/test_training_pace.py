@@ -120,6 +120,36 @@ def test_of_several_tunings_the_time_left_counts_those_to_come_and_a_budget_is_s
         assert work.pace.left == pytest.approx(more * STEPS * 2 + 5 + 20)
 
 
+def test_what_models_read_between_several_tunings_counts_for_the_time_left_and_for_the_steps_of_a_budget():
+    work = Worked()
+    work.pace.begin(validation=0, choices=900, judging=2000)  # 300 after each tuning
+    for more in (2, 1, 0):
+        work.pace.tuning(more)
+        for step in range(1, STEPS + 1):
+            work.now += 2
+            work.pace.stepped(TuningProgress(step, STEPS, 1.0, -1.0, 0))
+            if (more, step) == (2, 40):
+                assert work.pace.steps(9 + 20 + 260 * 2) == STEPS
+        work.pace.end()
+        assert work.pace.left == pytest.approx(more * STEPS * 2 + (more + 1) * 3 + 20)
+        assert work.pace.portion(300) == pytest.approx(3 / (more * STEPS * 2 + (more + 1) * 3))
+        work.now += 3
+        work.pace.choices -= 300
+        assert work.pace.left == pytest.approx(more * STEPS * 2 + more * 3 + 20)
+
+
+def test_a_curve_takes_for_each_of_its_steps_as_long_as_the_tuning_with_all_that_it_reads():
+    work = Worked()
+    assert work.pace.curve is None
+    work.pace.curve_steps = 150
+    for step in range(1, STEPS + 1):
+        work.step(step)
+    work.pace.end()
+    curve = 150 / STEPS * (STEPS * 2 + 3 * 10 + 5)
+    assert work.pace.curve == pytest.approx(curve)
+    assert work.pace.left == pytest.approx(5 + 20 + curve)
+
+
 def test_before_the_pace_is_known_each_of_several_tunings_fills_its_part_of_the_share():
     work = Worked()
     shares = []
