@@ -1,7 +1,8 @@
 """Models that learn from parts of a run's annotated tasks, for the learning curve.
 
 Each part is learnt from as the run learns from all tasks: validation, replay, recipe, windows and calibration follow
-from the part. All are scored on the run's held-out documents. The parts are nested: a larger one only adds tasks.
+from the part. All are scored on the run's held-out documents, which tell what the scores of a part without validation
+documents mean. The parts are nested: a larger one only adds tasks.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class Parts:
             training, validation = divide(order[: round(share * len(order))])
             listener = PartListener(tell, f"learning from {share:.0%} of the tasks", place / len(missing), len(missing))
             learning = Learning(self._settings, self._base(), training)
-            learning.learn(spare, validation, listener=listener, stopping=stopping)
+            learning.learn(spare, validation, held_out=held_out, listener=listener, stopping=stopping)
             self.keep(share, self._tallies(learning.model, held_out))
         annotated = len({(one.project, one.task) for one in (*documents, *held_out)})
         return self.points(annotated)
