@@ -41,19 +41,6 @@ def find(model: Model, documents: Sequence[Document], told: Told = untold) -> li
     return list(predict(model.with_calibration(Calibration()), documents, SCORE_FLOOR, told))
 
 
-def choose(
-    model: Model, found: Iterable[Prediction], labels: Iterable[str], way: Fit, told: Told = untold
-) -> Calibrated:
-    """The calibration of a model that has learnt `labels`, fitted in one of the ways.
-
-    `found` is what was found in documents by models that did not learn from them: by this one or, in a
-    cross-validation, by those of the folds, which have learnt alike.
-    """
-    if getattr(model.gliner.config, "span_mode", "") == "token_level":  # the spans that it finds hang on the threshold
-        return _none(Candidates.of([], []), "the model labels words instead of spans")
-    return way(answered(found), labels, told)
-
-
 def answered(predictions: Iterable[Prediction]) -> list[Answered]:
     """The candidates and the annotated spans of each text."""
     found = []
@@ -119,6 +106,19 @@ def fit_map(texts: Sequence[Answered], labels: Iterable[str], told: Told = untol
         f"judge the version, so they chose no threshold: the spans with a score above {DEFAULT_THRESHOLD} are taken."
     )
     return _calibrated(candidates, scaling, scaling.default, errors, f1, why)
+
+
+def choose(
+    model: Model, found: Iterable[Prediction], labels: Iterable[str], way: Fit = fit, told: Told = untold
+) -> Calibrated:
+    """The calibration of a model that has learnt `labels`, in one of the ways.
+
+    `found` is what was found in documents by models that did not learn from them: by this one or, in a
+    cross-validation, by those of the folds, which have learnt alike.
+    """
+    if getattr(model.gliner.config, "span_mode", "") == "token_level":  # the spans that it finds hang on the threshold
+        return _none(Candidates.of([], []), "the model labels words instead of spans")
+    return way(answered(found), labels, told)
 
 
 def error(texts: Iterable[Answered], calibration: Calibration) -> float:

@@ -209,7 +209,7 @@ def test_what_a_model_finds_is_compared_with_what_is_annotated(shared_model):
 
 
 def test_a_model_is_calibrated_by_documents(shared_model):
-    fitted = choose(shared_model, find(shared_model, documents(100)), ["company", "person", "city"], fit)
+    fitted = choose(shared_model, find(shared_model, documents(100)), ["company", "person", "city"])
     score = max(c.score for c in answered(find(shared_model, documents(1)))[0].candidates if c.label == "company")
     assert fitted.calibration.probability("company", score) == pytest.approx(0.5, abs=0.1)
     assert set(fitted.calibration.thresholds) == {"company", "person", "city"}
