@@ -5,10 +5,11 @@
     python -m benchmarks.learning show figures.jsonl
     python -m benchmarks.learning backtest figures.jsonl
 
-A model learns exactly as a training run does, and the code that serves scores it before and after. With --folds the
-files of --train and --test are cross-validated together. Each case has a process of its own with one thread, and as
-many go at the same time as there are processors. What the file holds is not measured again: use a new file after a
-change of the code.
+A model learns exactly as a training run does, and the code that serves scores it before and after. A case that learns
+from N tasks gives the run up to N/4 further tasks of its pool as held-out texts: where there are neither validation
+texts nor folds, they tell what scores mean, as in a run. With --folds the files of --train and --test are
+cross-validated together. Each case has a process of its own with one thread, and as many go at the same time as there
+are processors. What the file holds is not measured again: use a new file after a change of the code.
 """
 
 from __future__ import annotations

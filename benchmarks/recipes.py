@@ -35,6 +35,8 @@ class Task:
     documents: Sequence[Document]
     minutes: float
     """CPU-minutes that `train_model` may take."""
+    held_out: Sequence[Document] = ()
+    """Further documents, which only tell what scores mean, where a run has nothing else that tells it."""
 
     def model(self) -> Model:
         """The base model, loaded anew."""
@@ -73,7 +75,7 @@ def as_a_run(**overrides: Any) -> Callable[[Task], Learnt]:
         learning.recipe = replace(learning.recipe, **overrides)
         folds = CrossValidation(parts.folds, task.settings.threshold) if parts.folds else None
         steps = Steps()
-        learning.learn([], parts.validation, folds=folds, listener=steps)
+        learning.learn([], parts.validation, folds=folds, held_out=task.held_out, listener=steps)
         return Learnt(
             learning.model,
             asdict(learning.recipe),

@@ -1,88 +1,44 @@
 """What a new version's scores mean, and from which probability on its spans are taken.
 
 Both are fitted on what models find in texts that they did not learn from: they are too sure of those that they learnt.
-
-With calibrated probabilities the threshold of the best F1 is half of that F1 (Lipton, Elkan, Naryanaswamy: Optimal
-Thresholding of Classifiers to Maximize F1 Measure, 2014). The F1 is the one that the probabilities promise. Thresholds
-chosen by what was right in the texts were worse in trials: too few spans are near a threshold.
+Texts that are kept apart for it tell both. Texts that judge the version tell only the map, which changes no answer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise
-from math import log
-from statistics import fmean, stdev
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from service.model.calibration import DEFAULT_THRESHOLD, Calibration, logit, sigmoid
 from service.model.model import SCORE_FLOOR, Model
-from service.model.told import Told, untold
+from service.model.told import Told, part_of, untold
 from service.versions.lineage import Calibrated
+from training import thresholds
+from training.candidates import FOLDS, Answered, Candidate, Candidates
 from training.dataset import Document, without_blanks
 from training.judge import Prediction, predict
+from training.scaling import Scaling, scale
 
 FEWEST = 20
 """Candidates that are right, and as many that are wrong, without which nothing is fitted."""
-SLOPE_DEVIATION = 1.0
-"""The standard deviation of the prior of the slope's logarithm, which is normal around 0."""
-OFFSET_DEVIATION = 10.0
-"""The same of the offset that the labels have in common."""
-LABEL_DEVIATION = 0.5
-"""The same of what a label's offset is beside that. Trials could not tell 0.25 from 2."""
 SURE = 2.0
 """Labels have offsets of their own if the cross-validated log loss falls by more than so many times the standard error
 of its fall: such offsets change which of two overlapping candidates is the better one. Without need that costs F1."""
 GAIN = 0.01
 """A label has a threshold of its own if that raises its cross-validated F1 by more than this: less may be chance."""
-MOST_STEPS = 200
-"""Steps of L-BFGS, which needs some twenty."""
-PRIOR_SPANS = 100
-"""The threshold of all labels is between the default one and the best: in the middle for so many annotated spans."""
-PRIOR_SPANS_OF_LABEL = 300
-"""The threshold of a label is between that of all labels and its own best one: in the middle for so many spans."""
-FURTHEST = 0.01
-"""No threshold is nearer to 0 or 1."""
-FOLDS = 5
 BINS = 10
 """Groups of equally many candidates by score, over which the calibration error is computed."""
-
-
-class Candidate(NamedTuple):
-    """A span that a model may answer, with the network's score."""
-
-    label: str
-    score: float
-    is_right: bool
-
-
-class Answered(NamedTuple):
-    """What a model that did not learn from a text finds in it."""
-
-    candidates: tuple[Candidate, ...]
-    """The spans that may stand beside each other, also those with a low score."""
-    annotated: Counter[str]
-    """Number of annotated spans by label."""
+Fit = Callable[[Sequence[Answered], Iterable[str], Told], Calibrated]
+"""The ways to calibrate a version that has learnt some labels by what is found in texts: `fit` and `fit_map`."""
 
 
 def find(model: Model, documents: Sequence[Document], told: Told = untold) -> list[Prediction]:
     """What a model may answer in documents, with the network's scores."""
     return list(predict(model.with_calibration(Calibration()), documents, SCORE_FLOOR, told))
-
-
-def choose(model: Model, found: Iterable[Prediction], labels: Iterable[str]) -> Calibrated:
-    """The calibration of a model that has learnt `labels`.
-
-    `found` is what was found in documents by models that did not learn from them: by this one or, in a
-    cross-validation, by those of the folds, which have learnt alike.
-    """
-    if getattr(model.gliner.config, "span_mode", "") == "token_level":  # the spans that it finds hang on the threshold
-        return _none([], "the model labels words instead of spans")
-    return fit(answered(found), labels)
 
 
 def answered(predictions: Iterable[Prediction]) -> list[Answered]:
@@ -95,38 +51,140 @@ def answered(predictions: Iterable[Prediction]) -> list[Answered]:
     return found
 
 
-def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
-    """The map and the thresholds of a version that has learnt `labels`, by what it finds in texts.
+def fit(texts: Sequence[Answered], labels: Iterable[str], told: Told = untold) -> Calibrated:
+    """The map and the thresholds of a version that has learnt `labels`, by what is found in texts that do not judge it.
 
-    The errors and the F1 that it tells are cross-validated: each text's by what the other texts give.
+    The errors and the F1 that it tells are cross-validated: each text's by what the other texts give. `told` is told
+    which share of the work is done.
     """
-    if not texts:
-        return _none(texts, "no texts are kept apart that could tell what scores mean")
-    candidates = [candidate for text in texts for candidate in text.candidates]
-    right = sum(candidate.is_right for candidate in candidates)
-    if min(right, len(candidates) - right) < FEWEST:
-        return _none(
-            texts,
-            f"of the {len(candidates)} spans found in texts by a model that did not learn from them {right} are right, "
-            f"and {FEWEST} right and {FEWEST} wrong ones are needed",
+    candidates = Candidates.of(texts, labels)
+    missing = _missing(candidates)
+    if missing:
+        return _none(candidates, missing)
+    groups, scalings = _grouped(candidates, part_of(told, 0.0, 0.8))
+    mapped = _mapped(candidates, scalings)
+    default = _by_fold(candidates, (one.default for one in scalings))
+    best = _by_fold(candidates, (thresholds.best(candidates.without(at), one) for at, one in enumerate(scalings)))
+    moves = candidates.f1(mapped > best) > candidates.f1(mapped > default) + GAIN
+    errors = _errors(candidates, mapped)
+    f1 = _f1s(candidates, mapped > torch.where(moves[candidates.label], best, default))
+    told(0.9)
+    scaling = scale(candidates, groups)
+    chosen = torch.where(moves, thresholds.best(candidates, scaling), scaling.default)
+    told(1.0)
+    moved = [candidates.labels[at] for at in moves.nonzero().flatten().tolist()]
+    why = (
+        f"on {candidates.texts} texts, each read by a model that did not learn from it, {_fell(errors)}. "
+        f"{_moved(moved, f1)}"
+    )
+    return _calibrated(candidates, scaling, chosen, errors, f1, why)
+
+
+def fit_map(texts: Sequence[Answered], labels: Iterable[str], told: Told = untold) -> Calibrated:
+    """The map alone, by what is found in the texts that judge the version: so they judge the same answers.
+
+    All labels share one slope and one offset, and a span is taken if its score passes the default threshold. The order
+    of the spans stays, too, but for scores so near to 1 that their probabilities are rounded to the same.
+
+    A threshold that is set is a probability, so with one the map does change answers, and the texts favour the version
+    a little. They tell it two numbers, fitted to what is right and not to F1. In simulations that was worth a tenth of
+    the standard error of the F1 on so few texts: too little to judge each text by the map that the others tell.
+    """
+    candidates = Candidates.of(texts, labels)
+    missing = _missing(candidates)
+    if missing:
+        return _none(candidates, missing)
+    shared = _shared(candidates)
+    scalings = _cross_validated(candidates, shared, part_of(told, 0.0, 0.8))
+    mapped = _mapped(candidates, scalings)
+    errors = _errors(candidates, mapped)
+    f1 = _f1s(candidates, mapped > _by_fold(candidates, (one.default for one in scalings)))
+    scaling = scale(candidates, shared)
+    told(1.0)
+    why = (
+        f"on the {candidates.texts} held-out texts, which the version did not learn from, {_fell(errors)}. These texts "
+        f"judge the version, so they chose no threshold: the spans with a score above {DEFAULT_THRESHOLD} are taken."
+    )
+    return _calibrated(candidates, scaling, scaling.default, errors, f1, why)
+
+
+def choose(
+    model: Model, found: Iterable[Prediction], labels: Iterable[str], way: Fit = fit, told: Told = untold
+) -> Calibrated:
+    """The calibration of a model that has learnt `labels`, in one of the ways.
+
+    `found` is what was found in documents by models that did not learn from them: by this one or, in a
+    cross-validation, by those of the folds, which have learnt alike.
+    """
+    if getattr(model.gliner.config, "span_mode", "") == "token_level":  # the spans that it finds hang on the threshold
+        return _none(Candidates.of([], []), "the model labels words instead of spans")
+    return way(answered(found), labels, told)
+
+
+def error(texts: Iterable[Answered], calibration: Calibration) -> float:
+    """The expected calibration error of the spans that a model answers with a calibration, in texts that it has not
+    learnt from."""
+    found = [candidate for text in texts for candidate in text.candidates]
+    chances = torch.tensor([calibration.probability(one.label, one.score) for one in found], dtype=torch.float64)
+    is_right = torch.tensor([one.is_right for one in found], dtype=torch.bool)
+    return round(expected_error(chances[chances > 0.5], is_right[chances > 0.5]), 4)
+
+
+def expected_error(chances: torch.Tensor, is_right: torch.Tensor) -> float:
+    """The expected calibration error of probabilities, in [0, 1] (Guo et al. 2017, section 2).
+
+    That is the mean distance of the mean probability from the share that is right, over BINS groups of equally many.
+    0.0 without probabilities.
+    """
+    count = len(chances)
+    over = (chances - is_right.double())[chances.argsort(stable=True)]
+    edges = [count * at // BINS for at in range(BINS + 1)]
+    return sum(abs(float(over[start:end].sum())) for start, end in pairwise(edges)) / count if count else 0.0
+
+
+def _missing(candidates: Candidates) -> str:
+    """Why the texts do not tell what scores mean; empty if they do."""
+    is_right, fold = candidates.is_right, candidates.fold
+    right, wrong = int(is_right.sum()), int((~is_right).sum())
+    if not candidates.texts:
+        return "no texts are kept apart that could tell what scores mean"
+    if min(right, wrong) < FEWEST:
+        return (
+            f"of the {right + wrong} spans found in texts by a model that did not learn from them {right} are right, "
+            f"and {FEWEST} right and {FEWEST} wrong ones are needed"
         )
-    if min(_folds_with(texts, is_right=True), _folds_with(texts, is_right=False)) < 2:
-        return _none(texts, "too few texts hold the right spans or the wrong ones to cross-validate what scores mean")
-    learnt = sorted({*labels, *_support(texts), *(candidate.label for candidate in candidates)})
-    before = [(text, Calibration()) for text in texts]
-    groups, unseen = _grouped(texts, learnt)
-    unmoved = [(text, _at_default(calibration)) for text, calibration in unseen]
-    moved = [label for label in learnt if _f1(unseen, label) > _f1(unmoved, label) + GAIN]
-    after = [(text, _at_default(calibration, but=moved)) for text, calibration in unseen]
-    errors = [round(expected_error(_outcomes(each)), 4) for each in (before, after)]
-    f1 = [round(_f1(each), 4) for each in (before, after)]
+    if min(int(fold[some].bincount().count_nonzero()) for some in (is_right, ~is_right)) < 2:
+        return "too few texts hold the right spans or the wrong ones to cross-validate what scores mean"
+    return ""
+
+
+def _none(candidates: Candidates, why: str) -> Calibrated:
     return Calibrated(
-        calibration=_at_default(_fitted(texts, groups), but=moved),
-        why=f"Scores are probabilities: on {len(texts)} texts, each read by a model that did not learn from it, the "
-        f"calibration error went from {errors[0]:.3f} to {errors[1]:.3f}. {_moved(moved, f1)}",
-        texts=len(texts),
-        candidates=len(candidates),
-        support=_support(texts),
+        calibration=Calibration(),
+        why=f"Scores are the network's own, and the threshold is {DEFAULT_THRESHOLD}: {why}.",
+        texts=candidates.texts,
+        candidates=len(candidates.logits),
+        support=_support(candidates),
+    )
+
+
+def _calibrated(
+    candidates: Candidates,
+    scaling: Scaling,
+    chosen: torch.Tensor,
+    errors: tuple[float, float],
+    f1: tuple[float, float],
+    why: str,
+) -> Calibrated:
+    """`chosen` are the thresholds of the labels, in logits; `errors` and `f1` those before and after."""
+    offsets = dict(zip(candidates.labels, scaling.offsets.tolist(), strict=True))
+    probabilities = dict(zip(candidates.labels, map(sigmoid, chosen.tolist()), strict=True))
+    return Calibrated(
+        calibration=Calibration(slope=scaling.slope, offsets=offsets, thresholds=probabilities),
+        why=f"Scores are probabilities: {why}",
+        texts=candidates.texts,
+        candidates=len(candidates.logits),
+        support=_support(candidates),
         error_before=errors[0],
         error_after=errors[1],
         f1_before=f1[0],
@@ -134,166 +192,77 @@ def fit(texts: Sequence[Answered], labels: Iterable[str]) -> Calibrated:
     )
 
 
-def _moved(labels: Sequence[str], f1: Sequence[float]) -> str:
+def _fell(errors: tuple[float, float]) -> str:
+    return f"the calibration error went from {errors[0]:.3f} to {errors[1]:.3f}"
+
+
+def _moved(labels: Sequence[str], f1: tuple[float, float]) -> str:
     if not labels:
         return f"No other threshold than {DEFAULT_THRESHOLD} of the scores was better by enough."
     change = f"F1 from {f1[0]:.3f} to {f1[1]:.3f}"
     return f"Other thresholds than {DEFAULT_THRESHOLD} of the scores took {change}: those of {', '.join(labels)}."
 
 
-def expected_error(outcomes: Iterable[tuple[float, bool]]) -> float:
-    """The expected calibration error of (probability, whether it was right), in [0, 1] (Guo et al. 2017, section 2).
-
-    That is the mean distance of the mean probability from the share that is right, over BINS groups of equally many.
-    0.0 without outcomes.
-    """
-    ordered = sorted(outcomes, key=lambda outcome: outcome[0])
-    edges = [len(ordered) * at // BINS for at in range(BINS + 1)]
-    groups = [ordered[start:end] for start, end in pairwise(edges)]
-    distances = (abs(sum(probability - is_right for probability, is_right in group)) for group in groups)
-    return sum(distances) / len(ordered) if ordered else 0.0
+def _support(candidates: Candidates) -> dict[str, int]:
+    counts = zip(candidates.labels, candidates.support.tolist(), strict=True)
+    return {label: int(count) for label, count in counts if count}
 
 
-def error(texts: Iterable[Answered], calibration: Calibration) -> float:
-    """The expected calibration error of the spans that a model answers with a calibration, in texts that it has not
-    learnt from."""
-    return round(expected_error(one for one in _outcomes((text, calibration) for text in texts) if one[0] > 0.5), 4)
+def _errors(candidates: Candidates, mapped: torch.Tensor) -> tuple[float, float]:
+    """The calibration errors of the scores and of the probabilities, whose logits `mapped` are."""
+    before, after = (expected_error(logits.sigmoid(), candidates.is_right) for logits in (candidates.logits, mapped))
+    return round(before, 4), round(after, 4)
 
 
-def _none(texts: Sequence[Answered], why: str) -> Calibrated:
-    return Calibrated(
-        calibration=Calibration(),
-        why=f"Scores are the network's own, and the threshold is {DEFAULT_THRESHOLD}: {why}.",
-        texts=len(texts),
-        candidates=sum(len(text.candidates) for text in texts),
-        support=_support(texts),
-    )
+def _f1s(candidates: Candidates, is_taken: torch.Tensor) -> tuple[float, float]:
+    """The F1 of the candidates above the default threshold, and of those that are taken."""
+    before = candidates.logits > logit(DEFAULT_THRESHOLD)
+    return round(candidates.micro_f1(before), 4), round(candidates.micro_f1(is_taken), 4)
 
 
-def _support(texts: Iterable[Answered]) -> dict[str, int]:
-    support = sum((text.annotated for text in texts), Counter[str]())
-    return dict(sorted(support.items()))
+def _shared(candidates: Candidates) -> torch.Tensor:
+    """One group of all labels."""
+    return torch.zeros(len(candidates.labels), dtype=torch.long)
 
 
-def _folds_with(texts: Sequence[Answered], *, is_right: bool) -> int:
-    """In how many folds candidates are right, or wrong."""
-    return sum(
-        any(one.is_right == is_right for text in texts[at::FOLDS] for one in text.candidates) for at in range(FOLDS)
-    )
-
-
-def _grouped(
-    texts: Sequence[Answered], labels: Sequence[str]
-) -> tuple[Mapping[str, str], list[tuple[Answered, Calibration]]]:
+def _grouped(candidates: Candidates, told: Told) -> tuple[torch.Tensor, list[Scaling]]:
     """The group of each label: the labels of a group share an offset. Either all labels share one, or none does.
 
-    The way that does better on unseen texts is taken. Returns also each text with the calibration that the texts of the
-    other folds give.
+    The way that does better on unseen texts is taken. Returns also its scalings for each fold.
     """
-    shared, apart = ({label: group or label for label in labels} for group in ("all", ""))
-    of_shared, of_apart = (list(_unseen(texts, groups)) for groups in (shared, apart))
-    gains = [lost - kept for lost, kept in zip(_log_losses(of_shared), _log_losses(of_apart), strict=True)]
-    return (apart, of_apart) if sum(gains) > SURE * stdev(gains) * len(gains) ** 0.5 else (shared, of_shared)
+    shared, apart = _shared(candidates), torch.arange(len(candidates.labels))
+    of_shared = _cross_validated(candidates, shared, part_of(told, 0.0, 0.5))
+    of_apart = _cross_validated(candidates, apart, part_of(told, 0.5, 1.0))
+    gains = _log_losses(candidates, of_shared) - _log_losses(candidates, of_apart)
+    is_sure = gains.sum() > SURE * gains.std() * len(gains) ** 0.5
+    return (apart, of_apart) if is_sure else (shared, of_shared)
 
 
-def _unseen(texts: Sequence[Answered], groups: Mapping[str, str]) -> Iterator[tuple[Answered, Calibration]]:
-    """Each text with the calibration that the texts of the other folds give."""
-    for at in range(FOLDS):
-        calibration = _fitted([text for index, text in enumerate(texts) if index % FOLDS != at], groups)
-        yield from ((text, calibration) for text in texts[at::FOLDS])
+def _cross_validated(candidates: Candidates, groups: torch.Tensor, told: Told) -> list[Scaling]:
+    """For each fold what the texts of the other folds give."""
+    scalings = []
+    for fold in range(FOLDS):
+        scalings.append(scale(candidates.without(fold), groups))
+        told((fold + 1) / FOLDS)
+    return scalings
 
 
-def _log_losses(texts: Iterable[tuple[Answered, Calibration]]) -> list[float]:
+def _mapped(candidates: Candidates, scalings: Sequence[Scaling]) -> torch.Tensor:
+    """The logits of the candidates' probabilities, each by the scaling of its fold."""
+    mapped = torch.empty_like(candidates.logits)
+    for fold, scaling in enumerate(scalings):
+        its = candidates.fold == fold
+        mapped[its] = scaling.mapped(candidates.logits[its], candidates.label[its])
+    return mapped
+
+
+def _by_fold(candidates: Candidates, of_folds: Iterable[torch.Tensor]) -> torch.Tensor:
+    """For each candidate what its fold has for its label. `of_folds` has a value for each label, fold by fold."""
+    return torch.stack(list(of_folds))[candidates.fold, candidates.label]
+
+
+def _log_losses(candidates: Candidates, scalings: Sequence[Scaling]) -> torch.Tensor:
     """By text."""
-    return [-sum(log(chance if is_right else 1 - chance) for chance, is_right in _outcomes([one])) for one in texts]
-
-
-def _at_default(calibration: Calibration, but: Collection[str] = ()) -> Calibration:
-    """The calibration with thresholds that take the spans whose score passes the default one, but for some labels."""
-    own = calibration.thresholds
-    default = {label: _rounded(calibration.probability(label, DEFAULT_THRESHOLD)) for label in own}
-    return calibration.model_copy(update={"thresholds": {**default, **{label: own[label] for label in but}}})
-
-
-def _fitted(texts: Sequence[Answered], groups: Mapping[str, str]) -> Calibration:
-    """The map and the thresholds of the labels in `groups`. Those without evidence have what all have in common."""
-    candidates = [candidate for text in texts for candidate in text.candidates]
-    mapped = _map(candidates, groups)
-    chances: dict[str, list[float]] = {label: [] for label in groups}
-    for candidate in candidates:
-        chances[candidate.label].append(mapped.probability(candidate.label, candidate.score))
-    support = Counter(_support(texts))
-    default = sigmoid(fmean(mapped.offsets.values()))  # what the default threshold, whose logit is 0, is mapped to
-    best = _best([chance for each in chances.values() for chance in each], support.total())
-    of_all = _between(default, best, support.total(), PRIOR_SPANS)
-    thresholds = {
-        label: _rounded(_between(of_all, _best(each, support[label]), support[label], PRIOR_SPANS_OF_LABEL))
-        for label, each in chances.items()
-    }
-    return mapped.model_copy(update={"thresholds": thresholds})
-
-
-def _best(chances: Iterable[float], annotated: int) -> float:
-    """The threshold of the best F1 that these probabilities promise: half of it, so that the 2 of 2 · right / (found +
-    annotated) falls away."""
-    right = accumulate(sorted(chances, reverse=True))
-    return max((promised / (found + annotated) for found, promised in enumerate(right, 1)), default=0.0)
-
-
-def _between(prior: float, best: float, spans: int, prior_spans: int) -> float:
-    """Between two probabilities, in their logits: the nearer to `best`, the more spans it is chosen by."""
-    share = spans / (spans + prior_spans)
-    kept = min(max(best, FURTHEST), 1 - FURTHEST)
-    return sigmoid((1 - share) * logit(prior) + share * logit(kept))
-
-
-def _rounded(probability: float) -> float:
-    """Rounded in its logit, so that it is neither 0 nor 1."""
-    return sigmoid(round(logit(probability), 4))
-
-
-def _map(candidates: Sequence[Candidate], groups: Mapping[str, str]) -> Calibration:
-    """The most probable slope and offsets: a logistic regression whose priors are normal."""
-    place = {group: index for index, group in enumerate(sorted(set(groups.values())))}
-    scores = torch.tensor([logit(candidate.score) for candidate in candidates], dtype=torch.float64)
-    is_right = torch.tensor([candidate.is_right for candidate in candidates], dtype=torch.float64)
-    group = torch.tensor([place[groups[candidate.label]] for candidate in candidates], dtype=torch.long)
-    slope = torch.zeros((), dtype=torch.float64, requires_grad=True)  # its logarithm: the map is monotone
-    offset = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    apart = torch.zeros(len(place), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([slope, offset, apart], max_iter=MOST_STEPS, line_search_fn="strong_wolfe")
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        mapped = slope.exp() * scores + offset + apart[group]
-        unlikely = binary_cross_entropy_with_logits(mapped, is_right, reduction="sum")
-        far = (slope / SLOPE_DEVIATION) ** 2 + (offset / OFFSET_DEVIATION) ** 2
-        total: torch.Tensor = unlikely + (far + ((apart / LABEL_DEVIATION) ** 2).sum()) / 2
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    of_group: list[float] = (offset + apart).tolist()
-    offsets = {label: round(of_group[place[groups[label]]], 4) for label in groups}
-    return Calibration(slope=round(slope.exp().item(), 4), offsets=offsets)
-
-
-def _outcomes(texts: Iterable[tuple[Answered, Calibration]]) -> Iterator[tuple[float, bool]]:
-    """The probability of each candidate by its text's calibration, and whether it is right."""
-    for text, calibration in texts:
-        for candidate in text.candidates:
-            yield calibration.probability(candidate.label, candidate.score), candidate.is_right
-
-
-def _f1(texts: Sequence[tuple[Answered, Calibration]], of_label: str | None = None) -> float:
-    """Strict micro F1 of the candidates above the thresholds of their text's calibration, of all labels or one."""
-    right = found = annotated = 0
-    for text, calibration in texts:
-        of_all, of_labels = calibration.decision(None)
-        annotated += text.annotated.total() if of_label is None else text.annotated[of_label]
-        for label, score, is_right in text.candidates:
-            is_asked = of_label in (None, label)
-            if is_asked and calibration.probability(label, score) > of_labels.get(label, of_all):
-                found += 1
-                right += is_right
-    return 2 * right / (found + annotated) if found + annotated else 0.0
+    mapped, is_right = _mapped(candidates, scalings), candidates.is_right.double()
+    losses = binary_cross_entropy_with_logits(mapped, is_right, reduction="none")
+    return torch.bincount(candidates.text, losses, minlength=candidates.texts)

@@ -15,7 +15,7 @@ from service.model.learnt import Learnt
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.splitter import default_rung
-from service.model.told import Told, untold
+from service.model.told import Told, part_of, untold
 from service.versions.lineage import Blend, Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
 from training.blend import SHARES, blend, moved
@@ -111,6 +111,7 @@ class Learning:
         validation: Sequence[Document],
         *,
         folds: CrossValidation | None = None,
+        held_out: Sequence[Document] = (),
         listener: Listener = UNHEARD,
         stopping: Callable[[], bool] = lambda: False,
         folder: Path | None = None,
@@ -118,13 +119,15 @@ class Learning:
         """Take all steps from the base model to the version's model, which is `model` afterwards.
 
         A run, the learning curve and the benchmarks learn by this one method. What the scores mean is told by the
-        folds or, without any, by the validation documents. Raises Stopped if `stopping` returns true, Diverged if the
-        loss stays not finite.
+        folds or, without any, by the validation documents. Where there are neither, the held-out documents tell it, in
+        a way that changes no answer, and they are used for nothing else. Raises Stopped if `stopping` returns true,
+        Diverged if the loss stays not finite.
         """
         self.remember(listener.remembering())
         replayed = self.replay(spare)
         reads = [len(SHARES) * (guard.size() + characters(validation)), lengths.characters(self.model, validation)]
-        reads = [*_read_by(folds), *reads, characters(validation)]
+        telling = validation or ([] if folds else held_out)
+        reads = [*_read_by(folds), *reads, characters(telling)]
         listener.begin(self.documents, _texts(replayed), validation, reads)
         if folds:
             self._tune_folds(folds, replayed, 1, listener, stopping)
@@ -133,7 +136,9 @@ class Learning:
         self.move(validation, listener.choosing("choosing how far the weights move from the base model's"))
         self.fit_windows(validation, listener.choosing("choosing how long the windows over long texts are"))
         told = listener.choosing("choosing what scores mean and from which probability on spans are taken")
-        self.fit_calibration(self.evidence.uncalibrated or calibration.find(self.model, validation, told))
+        found = self.evidence.uncalibrated or calibration.find(self.model, telling, part_of(told, 0.0, 0.9))
+        way = calibration.fit if folds or validation else calibration.fit_map
+        self.fit_calibration(found, way, part_of(told, 0.9, 1.0))
 
     def cross_validate(
         self,
@@ -216,12 +221,12 @@ class Learning:
         if self.window_scores:
             self.model = lengths.with_length(self.model, lengths.choose(self.window_scores))
 
-    def fit_calibration(self, found: Sequence[Prediction]) -> None:
+    def fit_calibration(self, found: Sequence[Prediction], way: calibration.Fit, told: Told = untold) -> None:
         """Choose what the tuned model's scores mean, and from which probability on its spans are taken.
 
         `found` is what was found, with the network's scores, in documents that were not learnt from.
         """
-        self.calibrated = calibration.choose(self.model, found, self.model.learnt.labels)
+        self.calibrated = calibration.choose(self.model, found, self.model.learnt.labels, way, told)
         self.model = self.model.with_calibration(self.calibrated.calibration)
 
     def _tune_folds(

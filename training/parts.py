@@ -1,7 +1,8 @@
 """Models that learn from parts of a run's annotated tasks, for the learning curve.
 
 Each part is learnt from as the run learns from all tasks: validation, replay, recipe, windows and calibration follow
-from the part. All are scored on the run's held-out documents. The parts are nested: a larger one only adds tasks.
+from the part. All are scored on the run's held-out documents, which tell what the scores of a part without validation
+documents mean. The parts are nested: a larger one only adds tasks.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ class Parts:
             sizes = sizes or steps(self._settings, round(len(learning.dataset.examples) / share), missing)
             end = done + rest * sizes[place] / sum(sizes)
             of_part = _portion(tell, f"{name}: ", done, end)
-            learning.learn(spare, validation, listener=PartListener(self._pace, of_part), stopping=stopping)
+            listener = PartListener(self._pace, of_part)
+            learning.learn(spare, validation, held_out=held_out, listener=listener, stopping=stopping)
             told = _told(_portion(of_part, "", LEARNT, 1.0), "scoring it on the held-out tasks")
             self.keep(share, self._tallies(learning.model, held_out, told))
             done = end

@@ -178,6 +178,7 @@ class TrainingRun:
             spare,
             parts.validation,
             folds=self._folds(parts, digest),
+            held_out=parts.held_out,
             listener=self.course,
             stopping=lambda: self._stopping,
             folder=self.folder,

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import backtests, gains, recipes
-from benchmarks.cases import Case, at_random, by_certainty, lines, run
+from benchmarks.cases import Case, at_random, by_certainty, dealt, lines, run
 from benchmarks.datasets import divided, read
 from benchmarks.learning import app
 from service.model.model import Model
 from service.model.spans import Span
-from training import replay
+from training import calibration, replay
 from training.dataset import Document
 from training.settings import TrainingSettings
 
@@ -113,6 +113,34 @@ def test_a_recipe_learns_as_a_run_does_and_tells_what_it_left_out(fresh_model, m
     learnt = recipes.as_a_run(steps=3, replay_share=0.25)(task)
     assert (learnt.steps, learnt.examples, learnt.recipe["replay_share"]) == (3, 9, 0.25)
     assert learnt.left_out == {"is longer than the model's 12 words": 1}
+
+
+def test_a_case_holds_out_a_quarter_as_many_further_tasks_as_it_learns_from(data, case):
+    pool = read(data / "train.jsonl")
+    task = dealt(pool, case, TrainingSettings())
+    assert (task.documents, task.held_out) == (pool[:8], pool[8:10])
+    short = dealt(pool, replace(case, tasks=11), TrainingSettings())
+    assert (short.documents, short.held_out) == (pool[:11], pool[11:])
+    assert dealt(pool, replace(case, tasks=100), TrainingSettings()).held_out == []
+
+
+def people(count, word):
+    """Texts in every second of which the person is not marked."""
+    texts = [f"{word} {number} {NAMES[number % 6]} met Bob" for number in range(count)]
+    spans = [(Span(text.index(" met") - 3, text.index(" met"), "person", 1.0),) for text in texts]
+    return [Document(text, ("person",), of[at % 2 :]) for at, (text, of) in enumerate(zip(texts, spans, strict=True))]
+
+
+@pytest.mark.parametrize(("tasks", "told_by"), [(104, 30), (20, 20)])
+def test_held_out_tasks_tell_what_scores_mean_where_there_are_no_folds(
+    fresh_model, monkeypatch, model_folder, tasks, told_by
+):
+    monkeypatch.setattr(replay, "sentences", lambda part: ["Alice met Bob", "Carol met Acme", "Acme and Globex"])
+    monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "company"])
+    monkeypatch.setattr(calibration, "FEWEST", 1)
+    task = recipes.Task(TrainingSettings(model=str(model_folder)), people(tasks, "old"), 0, people(30, "new"))
+    learnt = recipes.as_a_run(steps=2)(task)
+    assert learnt.version["calibrated"]["texts"] == told_by
 
 
 def test_the_seeds_of_a_fold_count_as_one_observation():

@@ -6,10 +6,12 @@ from collections import Counter
 from random import Random
 
 import pytest
+import torch
 
 from service.model.calibration import Calibration, logit, read, sigmoid, write
 from service.model.spans import Span
-from training.calibration import FEWEST, Answered, Candidate, answered, choose, expected_error, find, fit
+from training.calibration import FEWEST, answered, choose, expected_error, find, fit, fit_map
+from training.candidates import Answered, Candidate
 from training.dataset import Document
 
 
@@ -74,6 +76,62 @@ def test_a_label_that_the_texts_do_not_show_has_what_all_have_in_common():
     assert min(calibration.thresholds.values()) - 0.05 < calibration.thresholds["rare"] < 0.5
 
 
+def f1(given, calibration):
+    """Strict micro F1 of the candidates that are answered."""
+    taken = [
+        one
+        for text in given
+        for one in text.candidates
+        if calibration.probability(one.label, one.score) > calibration.thresholds.get(one.label, 0.5)
+    ]
+    wanted = sum(text.annotated.total() for text in given)
+    return 2 * sum(one.is_right for one in taken) / (len(taken) + wanted)
+
+
+def test_the_f1_that_it_tells_is_that_of_the_answers():
+    given = texts(400, unsure)
+    fitted = fit(given, [])
+    assert fitted.f1_before == pytest.approx(f1(given, Calibration()), abs=1e-4)
+    assert fitted.f1_after == pytest.approx(f1(given, fitted.calibration), abs=0.01), "this one is cross-validated"
+    assert fitted.candidates == 400 * 4
+
+
+def test_a_label_that_loses_nothing_keeps_its_threshold_beside_one_that_gets_another():
+    given = texts(600, lambda label, score: unsure(label, score) if label == "city" else score, missed=0)
+    calibration = fit(given, []).calibration
+    kept = {label: calibration.probability(label, 0.5) for label in ("person", "city")}
+    assert calibration.thresholds["person"] == pytest.approx(kept["person"], abs=1e-3)
+    assert calibration.thresholds["city"] < kept["city"] - 0.1
+
+
+def test_progress_rises_to_the_whole_while_a_calibration_is_fitted():
+    for way in (fit, fit_map):
+        told = []
+        way(texts(60, overconfident), [], told.append)
+        assert len(told) > 5
+        assert told == sorted(told)
+        assert told[-1] == 1
+
+
+@pytest.mark.parametrize("chance", [overconfident, unsure])
+def test_texts_that_judge_tell_what_scores_mean_and_no_answer_changes(chance):
+    given = texts(50, lambda label, score: chance(label, score) if label == "city" else score)
+    fitted = fit_map(given, ["person", "city", "rare"])
+    calibration = fitted.calibration
+    assert calibration.offsets["city"] == calibration.offsets["person"] == calibration.offsets["rare"]
+    assert fitted.error_after < fitted.error_before
+    assert fitted.f1_after == fitted.f1_before
+    assert f1(given, calibration) == f1(given, Calibration())
+    ordered = sorted((one for text in given for one in text.candidates), key=lambda one: one.score)
+    mapped = [calibration.probability(one.label, one.score) for one in ordered]
+    assert mapped == sorted(mapped)
+    for score in (0.5, 0.4999, 0.5001):
+        for label, threshold in calibration.thresholds.items():
+            assert (calibration.probability(label, score) > threshold) == (score > 0.5)
+    assert "on the 50 held-out texts" in fitted.why
+    assert "they chose no threshold" in fitted.why
+
+
 @pytest.mark.parametrize("middle", [2.0, -2.0])
 def test_where_scores_of_one_half_are_hardly_ever_or_nearly_always_right_the_calibration_can_be_kept(tmp_path, middle):
     steep = fit(texts(300, lambda label, score: sigmoid(60 * (logit(score) - middle))), ["rare"]).calibration
@@ -92,13 +150,14 @@ def test_few_annotated_spans_move_the_threshold_little():
 
 
 @pytest.mark.parametrize("chance", [0.0, 1.0])
-def test_where_too_little_is_right_or_wrong_scores_and_threshold_stay(chance):
-    fitted = fit(texts(100, lambda label, score: chance), ["person"])
+@pytest.mark.parametrize("way", [fit, fit_map])
+def test_where_too_little_is_right_or_wrong_scores_and_threshold_stay(chance, way):
+    fitted = way(texts(100, lambda label, score: chance), ["person"])
     assert fitted.calibration == Calibration()
     assert not fitted.calibration.changes
     assert f"{FEWEST} right and {FEWEST} wrong ones are needed" in fitted.why
     assert (fitted.error_before, fitted.f1_after) == (None, None)
-    assert fit([], ["person"]).calibration == Calibration()
+    assert way([], ["person"]).calibration == Calibration()
 
 
 @pytest.mark.parametrize("is_right", [True, False])
@@ -119,12 +178,16 @@ def test_a_fold_without_candidates_is_calibrated_by_the_others_and_the_others_wi
     assert fit([some, some, *[empty] * 8], ["a"]).calibration.offsets
 
 
+def error_of(outcomes):
+    chances = torch.tensor([chance for chance, _ in outcomes])
+    return expected_error(chances, torch.tensor([is_right for _, is_right in outcomes], dtype=torch.bool))
+
+
 def test_the_expected_error_is_that_computed_by_hand():
     # Ten groups of two: nine that are right as often as they say, and one that says 0.9 and is never right.
-    outcomes = [(0.5, True), (0.5, False)] * 9 + [(0.9, False)] * 2
-    assert expected_error(outcomes) == pytest.approx(0.9 * 2 / 20)
-    assert expected_error([(1.0, True), (0.0, False)]) == 0
-    assert expected_error([]) == 0
+    assert error_of([(0.5, True), (0.5, False)] * 9 + [(0.9, False)] * 2) == pytest.approx(0.9 * 2 / 20)
+    assert error_of([(1.0, True), (0.0, False)]) == 0
+    assert error_of([]) == 0
 
 
 def documents(count):
