@@ -24,7 +24,7 @@ from service.model.model import SCORE_FLOOR, Model
 from service.model.told import Told, untold
 from service.versions.lineage import Calibrated
 from training.dataset import Document, without_blanks
-from training.judge import Prediction, predict
+from training.judge.prediction import Prediction, predict
 
 FEWEST = 20
 """Candidates that are right, and as many that are wrong, without which nothing is fitted."""

@@ -23,7 +23,7 @@ from service.model.reading import Overlap
 from service.model.spans import Span, decide
 from training import calibration
 from training.dataset import Document
-from training.judge import BLOCK_DOCUMENTS, Prediction
+from training.judge.prediction import BLOCK_DOCUMENTS, Prediction
 from training.tune import CHECKPOINT
 
 

@@ -22,7 +22,8 @@ from training.blend import SHARES, blend
 from training.dataset import Document, Example, build, characters
 from training.folds import CrossValidation, Fold, OutOfFold
 from training.guard import Guard
-from training.judge import Prediction, score
+from training.judge.prediction import Prediction
+from training.judge.scores import score
 from training.listener import Listener
 from training.omissions import Omission
 from training.ranks import Ranks, how_many, together

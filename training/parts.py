@@ -18,7 +18,8 @@ from service.model.told import Told
 from service.runs.curve import LearningCurve
 from training.curve import Point, estimate
 from training.dataset import Document, divide
-from training.judge import Count, Tally, predict, tally
+from training.judge.prediction import predict
+from training.judge.scores import Count, Tally, tally
 from training.learn import Learning
 from training.listener import Listener
 from training.settings import TrainingSettings

@@ -10,6 +10,8 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from shutil import rmtree
 from types import FrameType
 from typing import Any
@@ -26,8 +28,9 @@ from training.account import Account, refuse_unlearnable
 from training.course import Course
 from training.dataset import Document
 from training.folds import CrossValidation
-from training.judge import Verdict
-from training.judging import Champion, Judging
+from training.judge.sequential import tries
+from training.judge.verdict import Verdict
+from training.judging import Judging, Version
 from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
@@ -82,7 +85,9 @@ class TrainingRun:
         if known and self._is_settled(known, parts, material.spare):
             return
         self.account.notes += [parts.told] if parts.told else []
-        judging = Judging(parts, self.settings.threshold, self.base, self.course)
+        judging = Judging(
+            parts, self.settings.threshold, self.base, self.course, self.settings.rules, self._others(digest)
+        )
         judging.base(model)
         self.course.judging = judging.characters
         if known is None:
@@ -99,7 +104,7 @@ class TrainingRun:
         if not parts.folds:
             self._measuring.parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
-        champion, judged = self._judge(judging)
+        champion, judged = self._judge(judging, digest)
         if known is None:
             known = self._publish(learning, documents, parts, digest, judging, champion, judged)
         outcome, message = self._hand_over(known, judging, champion, judged)
@@ -183,13 +188,24 @@ class TrainingRun:
         if folds:
             learning.cross_validate(spare, folds, self.course, lambda: self._stopping)
 
-    def _judge(self, judging: Judging) -> tuple[str, Verdict]:
-        """Compare the new version with the live one. Returns that one's version or reference, and the verdict."""
+    def _others(self, digest: str) -> list[Version]:
+        """The latest versions beside the live one and the run's own, which are scored on the same tasks."""
+        none = {version_of(self.shelf.champion()), publish.name(self.reporter.run.started, digest)}
+        others = [lineage for lineage in self.shelf.versions() if lineage.version not in none]
+        return [
+            Version(lineage, partial(self._load, lineage.version))
+            for lineage in others[: self.settings.judged_versions]
+        ]
+
+    def _judge(self, judging: Judging, digest: str) -> tuple[str, Verdict]:
+        """Judge the new version against the live one. Returns that one's version or reference, and the verdict."""
         live = self.shelf.champion()
+        own = publish.name(self.reporter.run.started, digest)
+        tried = tries(self.shelf.versions(), version_of(live) or self.base, own)
         if live == INITIAL:
-            return live, judging.judge(live, None)
+            return live, judging.judge(live, None, tried)
         lineage = lineages.read(self.shelf.fetch(live))
-        return live, judging.judge(live, Champion(lineage, lambda: self._load(live)))
+        return live, judging.judge(live, Version(lineage, partial(self._load, live)), tried)
 
     def _publish(
         self,
@@ -230,10 +246,16 @@ class TrainingRun:
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
+            verdict=judged.judgement,
             canaries=canaries,
         )
         self.reporter.part("writing the new version into the store", 0.4, 1.0)
-        self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
+
+        def save(folder: Path) -> None:
+            publish.save_model(learning.model, folder)
+            publish.save_verdict(folder, judged, judging.sheet)
+
+        self.shelf.publish(lineage, save)
         return lineage
 
     def _hand_over(
@@ -250,7 +272,7 @@ class TrainingRun:
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
-                champion, judged = self._judge(judging)
+                champion, judged = self._judge(judging, lineage.digest)
                 continue
             if is_live:
                 return "promoted", f"Version {lineage.version} serves. {judged.reason}"
