@@ -3,9 +3,9 @@ from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from service.model.errors import ModelError
 from service.model.model import Model
 from service.versions.lineage import Forgetting, FormatError, Lineage, Score
 from service.versions.oci.errors import RegistryError
@@ -21,6 +21,7 @@ from training.judge.rules import Rules
 from training.judge.scores import Tally, annotated, count, tally, total
 from training.judge.sheet import Judged, Sheet, Spans
 from training.judge.verdict import Verdict, judge
+from training.rivals import Champion, Version
 from training.split import FEWEST_JUDGED, Split, mark, spans, unseen
 
 HELD_OUT = "the held-out tasks"
@@ -28,13 +29,6 @@ EXPECTED = (
     "the live version has learnt from too many of them, so it counts as far above its base model as its own run "
     "measured"
 )
-
-
-class Version(NamedTuple):
-    """A published version: its lineage, and how its model is loaded."""
-
-    lineage: Lineage
-    load: Callable[[], Model]
 
 
 class Judging:
@@ -110,19 +104,15 @@ class Judging:
         told = self._course.reading("measuring what the new version has forgotten", guard.size(), 0.4, 0.5)
         self.forgetting = remembered.measure(model, told)
 
-    def judge(self, name: str, champion: Version | None, tries: int) -> Verdict:
-        """Judge the new version against the champion of this name or reference; None: the base model is live.
-
-        `tries` is how many versions were judged against it, with this one.
-        """
-        self._read_others(champion)
-        expected = self._score_champion(champion) if champion else None
-        if champion is None:
-            self.scores[CHAMPION] = self.scores[BASE]
-        self.sheet = self._sheet(champion if expected is None else None)
-        verdict = judge(self.sheet, self._facts(champion, expected, tries), self._rules)
+    def judge(self, champion: Champion) -> Verdict:
+        """Judge the new version against the champion."""
+        live = champion.version
+        expected = self._score_champion(live)
+        self._read_others(live)
+        self.sheet = self._sheet(live if expected is None else None)
+        verdict = judge(self.sheet, self._facts(live, expected, champion.tries), self._rules)
         guard = {"guard": self.forgetting.score} if self.forgetting else {}
-        self._course.reporter.record(scores={**self.scores, **guard}, champion=name)
+        self._course.reporter.record(scores={**self.scores, **guard}, champion=champion.name)
         return verdict
 
     def _predict(
@@ -155,7 +145,7 @@ class Judging:
         try:
             if not self._read(other, begin, end):
                 self._unread[other.lineage.version] = "it has learnt from too many of the texts"
-        except (UnknownVersion, FormatError, RegistryError, OSError, ValueError) as error:
+        except (UnknownVersion, FormatError, ModelError, RegistryError, OSError, ValueError) as error:
             self._unread[other.lineage.version] = f"it cannot be loaded: {type(error).__name__}"
 
     def _read(self, version: Version, begin: float, end: float) -> bool:
@@ -168,8 +158,11 @@ class Judging:
             self._answers[name] = _answers(self._predict(f"version {name}", version.load(), fresh, begin, end))
         return True
 
-    def _score_champion(self, champion: Version) -> Expected | None:
+    def _score_champion(self, champion: Version | None) -> Expected | None:
         """Score the champion. If it has learnt from too many of the documents, say what it can be expected to score."""
+        if champion is None:
+            self.scores[CHAMPION] = self.scores[BASE]
+            return None
         if not self._read(champion, 0.5, 0.75):
             self.scores[CHAMPION] = self._expected(champion.lineage)
             return self._expectation(champion.lineage)
@@ -223,7 +216,7 @@ class Judging:
         """The annotated spans of each label that the champion's run lets one expect among the documents that judge;
         none where it had other projects."""
         then = champion.scores["new"]
-        if not then.texts or {document.project for document in self._parts.judged} < set(champion.projects):
+        if not then.texts or not {document.project for document in self._parts.judged} >= set(champion.projects):
             return {}
         share = len(self._parts.judged) / then.texts
         return {label: round(share * support, 6) for label, support in then.support.items()}

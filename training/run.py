@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from types import FrameType
@@ -19,8 +18,7 @@ from typing import Any
 from service.model.model import Model
 from service.runs.curve import LearningCurve
 from service.runs.run import Outcome
-from service.versions import lineage as lineages
-from service.versions.history import INITIAL, Conflict
+from service.versions.history import Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
 from training import publish, replay, watch
@@ -28,14 +26,14 @@ from training.account import Account, refuse_unlearnable
 from training.course import Course
 from training.dataset import Document
 from training.folds import CrossValidation
-from training.judge.sequential import tries
 from training.judge.verdict import Verdict
-from training.judging import Judging, Version
+from training.judging import Judging
 from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
 from training.parts import FILE as CURVE_FILE
 from training.progress import Reporter
+from training.rivals import Rivals
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
@@ -85,9 +83,9 @@ class TrainingRun:
         if known and self._is_settled(known, parts, material.spare):
             return
         self.account.notes += [parts.told] if parts.told else []
-        judging = Judging(
-            parts, self.settings.threshold, self.base, self.course, self.settings.rules, self._others(digest)
-        )
+        rivals = Rivals(self.shelf, self.base, publish.name(self.reporter.run.started, digest), self._load)
+        others = rivals.others(self.settings.judged_versions)
+        judging = Judging(parts, self.settings.threshold, self.base, self.course, self.settings.rules, others)
         judging.base(model)
         self.course.judging = judging.characters
         if known is None:
@@ -104,10 +102,11 @@ class TrainingRun:
         if not parts.folds:
             self._measuring.parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
-        champion, judged = self._judge(judging, digest)
+        champion = rivals.champion()
+        judged = judging.judge(champion)
         if known is None:
-            known = self._publish(learning, documents, parts, digest, judging, champion, judged)
-        outcome, message = self._hand_over(known, judging, champion, judged)
+            known = self._publish(learning, documents, parts, digest, judging, champion.name, judged)
+        outcome, message = self._hand_over(known, judging, rivals, champion.name, judged)
         del model, learning  # the curve loads models of its own
         self._measure_curve(parts, material.spare)
         self._finish(outcome, message, version=known.version)
@@ -188,25 +187,6 @@ class TrainingRun:
         if folds:
             learning.cross_validate(spare, folds, self.course, lambda: self._stopping)
 
-    def _others(self, digest: str) -> list[Version]:
-        """The latest versions beside the live one and the run's own, which are scored on the same tasks."""
-        none = {version_of(self.shelf.champion()), publish.name(self.reporter.run.started, digest)}
-        others = [lineage for lineage in self.shelf.versions() if lineage.version not in none]
-        return [
-            Version(lineage, partial(self._load, lineage.version))
-            for lineage in others[: self.settings.judged_versions]
-        ]
-
-    def _judge(self, judging: Judging, digest: str) -> tuple[str, Verdict]:
-        """Judge the new version against the live one. Returns that one's version or reference, and the verdict."""
-        live = self.shelf.champion()
-        own = publish.name(self.reporter.run.started, digest)
-        tried = tries(self.shelf.versions(), version_of(live) or self.base, own)
-        if live == INITIAL:
-            return live, judging.judge(live, None, tried)
-        lineage = lineages.read(self.shelf.fetch(live))
-        return live, judging.judge(live, Version(lineage, partial(self._load, live)), tried)
-
     def _publish(
         self,
         learning: Learning,
@@ -259,7 +239,7 @@ class TrainingRun:
         return lineage
 
     def _hand_over(
-        self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict
+        self, lineage: Lineage, judging: Judging, rivals: Rivals, champion: str, judged: Verdict
     ) -> tuple[Outcome | None, str]:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
 
@@ -272,7 +252,8 @@ class TrainingRun:
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
-                champion, judged = self._judge(judging, lineage.digest)
+                live = rivals.champion()
+                champion, judged = live.name, judging.judge(live)
                 continue
             if is_live:
                 return "promoted", f"Version {lineage.version} serves. {judged.reason}"
