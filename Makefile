@@ -12,6 +12,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 PORT ?= 9090
 HOST ?= 127.0.0.1
 DATA ?= ../shared/data
+PREDICTIONS ?= /tmp/spanloop-predictions
 RELEASE := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/__init__.py)
 IMAGE ?= spanloop:$(RELEASE)
 ENGINE ?= $(or $(shell command -v docker),$(shell command -v podman),$(shell command -v buildah))
@@ -93,6 +94,8 @@ bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and
 
 study: $(BIN)/.bench ## measure how much a model learns and write docs/learning.md (DATA; STUDY=medical: one part)
 	$(BIN)/python -m benchmarks.study --data $(DATA) $(foreach part,$(STUDY),--part $(part))
+	$(if $(STUDY),,$(BIN)/python -m benchmarks.stored --data $(DATA) --out $(PREDICTIONS))
+	$(if $(STUDY),,$(BIN)/python -m benchmarks.verdicts --stored $(PREDICTIONS))
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah, which build the image."; exit 2; }

@@ -24,7 +24,7 @@ from service.versions.names import initial_version
 from training import calibration, kernels
 from training.dataset import Document
 from training.guard import Guard
-from training.judge import score
+from training.judge.scores import score
 from training.publish import code_version
 from training.settings import TrainingSettings
 

@@ -27,7 +27,7 @@ from service.model.model import Model
 from service.model.spans import Span
 from service.settings import STARTER
 from training.dataset import Document
-from training.judge import score
+from training.judge.scores import score
 from training.lengths import with_length
 
 SENTENCES = 600

@@ -19,7 +19,7 @@ from benchmarks.datasets import read
 from service.model.computing import use_threads
 from service.model.model import Model
 from service.settings import STARTER
-from training.judge import score
+from training.judge.scores import score
 from training.overlap import WAYS
 
 SETS = ("bc5cdr/dev", "multiconer_v2_en_medical/train", "wnut17/dev")

@@ -37,7 +37,7 @@ from service.model.gliner import GLiNER
 from service.model.model import Model
 from service.settings import STARTER
 from training.dataset import Document, Example, build, is_held_out
-from training.judge import score
+from training.judge.scores import score
 from training.recipe import Recipe
 from training.settings import TrainingSettings
 from training.tune import Tuning

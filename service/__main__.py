@@ -19,7 +19,7 @@ from rich.table import Table
 from service import logs
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.settings import ReleaseSettings
-from service.backend.line import ChangeRefused, VersionLine
+from service.backend.line import BY_HAND, ChangeRefused, VersionLine, forced, not_against_verdict
 from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
@@ -67,7 +67,7 @@ def versions() -> None:
             str(lineage.tasks["training"]),
             f"{lineage.scores['new'].f1:.3f}",
             f"{lineage.scores['base'].f1:.3f}",
-            "better" if lineage.better else "held",
+            lineage.verdict.decision if lineage.verdict else "better" if lineage.better else "held",
         )
     screen.print(table)
     if live == INITIAL:
@@ -88,13 +88,20 @@ def show(version: str) -> None:
 
 
 @app.command()
-def promote(version: str) -> None:
-    """Make a version live, regardless of its verdict.
+def promote(
+    version: str,
+    force: Annotated[bool, typer.Option("--force", help="Also if its verdict is HOLD or REJECT.")] = False,
+) -> None:
+    """Make a version live.
 
     A running backend rolls it out, and takes it back if it does not work.
     """
     with _refusing():
-        _line().promote(version)
+        line = _line()
+        lineage = line.get(version)
+        if not force:
+            not_against_verdict(lineage)
+        line.promote(version, BY_HAND if lineage.better else forced(lineage))
     screen.print(f"{version} is live.")
 
 

@@ -32,7 +32,7 @@ from starter import encoder
 from starter.wordings import FOREIGN_SHARE, WORDINGS, asked, draw, names
 from training import lengths
 from training.dataset import Document, Example, build
-from training.judge import score
+from training.judge.scores import score
 from training.publish import save_model
 from training.recipe import Recipe
 from training.replay import OWN_LABELS

@@ -20,7 +20,7 @@ from service.versions.lineage import Calibrated
 from training import thresholds
 from training.candidates import FOLDS, Answered, Candidate, Candidates
 from training.dataset import Document, without_blanks
-from training.judge import Prediction, predict
+from training.judge.prediction import Prediction, predict
 from training.scaling import Scaling, scale
 
 FEWEST = 20

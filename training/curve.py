@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.runs.curve import CurvePoint, Gain, LearningCurve
-from training.judge import Tally, total
+from training.judge.scores import Tally, total
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,8 @@ from service.versions.lineage import Blend
 from training import calibration
 from training.blend import SHARES, choose
 from training.dataset import Document
-from training.judge import BLOCK_DOCUMENTS, Prediction, tally, total
+from training.judge.prediction import BLOCK_DOCUMENTS, Prediction
+from training.judge.scores import tally, total
 from training.tune import CHECKPOINT
 
 
@@ -49,7 +50,7 @@ class OutOfFold(NamedTuple):
         return Prediction(self.document, decide(candidates, *decisive, self.overlap))
 
 
-class Evidence(NamedTuple):
+class CrossValidated(NamedTuple):
     """What the models of all folds find, and how the version's share of the way is chosen by it."""
 
     found: Sequence[OutOfFold]

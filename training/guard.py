@@ -16,7 +16,8 @@ from service.model.told import Told, part_of, untold
 from service.versions.lineage import Forgetting
 from training import replay
 from training.dataset import Document
-from training.judge import Prediction, tally, total
+from training.judge.prediction import Prediction
+from training.judge.scores import tally, total
 
 FIRST_SHARE = 0.8
 """Of the time, what it takes to ask each sentence for all labels; then it is asked for those that are known."""

@@ -3,29 +3,36 @@ from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from service.model.errors import ModelError
 from service.model.model import Model
-from service.versions.lineage import Forgetting, Lineage, Score
+from service.versions.lineage import Forgetting, FormatError, Lineage, Score
+from service.versions.oci.errors import RegistryError
+from service.versions.store import UnknownVersion
 from training import guard
 from training.course import Course
 from training.dataset import Document, characters
-from training.folds import Evidence
+from training.folds import CrossValidated
 from training.guard import Guard
-from training.judge import HELD_OUT, Prediction, Tally, Verdict, predict, tally, total, verdict
-from training.split import FEWEST_JUDGED, Split, spans, unseen
+from training.judge.evidence import BASE, CHAMPION, NEW, Expected, Facts
+from training.judge.prediction import Prediction, predict
+from training.judge.rules import Rules
+from training.judge.scores import Tally, annotated, count, tally, total
+from training.judge.sheet import Judged, Sheet, Spans
+from training.judge.verdict import Verdict, judge
+from training.rivals import Champion, Version
+from training.split import FEWEST_JUDGED, Split, mark, spans, unseen
 
-
-class Champion(NamedTuple):
-    """The live version, if that is no base model: its lineage, and how its model is loaded."""
-
-    lineage: Lineage
-    load: Callable[[], Model]
+HELD_OUT = "the held-out tasks"
+EXPECTED = (
+    "the live version has learnt from too many of them, so it counts as far above its base model as its own run "
+    "measured"
+)
 
 
 class Judging:
-    """Scores models by name, and compares the new version with the champion.
+    """Scores models by name, and judges the new version against the champion, the live version.
 
     Where documents are held out, they judge. Otherwise all documents judge, by what models found in them that had not
     learnt from them (see `folds`). A champion judges by documents that it has not learnt from, too: a version that
@@ -33,14 +40,24 @@ class Judging:
     two ways:
 
     - The documents that the champion has not learnt from have at least FEWEST_JUDGED annotated spans, or all that there
-      are. Then both are scored on these. In a cross-validation this is hardest on the new version, since its models
+      are. Then both are compared on these. In a cross-validation this is hardest on the new version, since its models
       have learnt from four fifths of what it has.
     - They have fewer. Then the champion is taken to be as far above the base model as it was on the documents of its
-      own run, by scores that are as honest: held out or out of fold. This does not favour either, but the two
-      differences are of different documents, so small ones are chance.
+      own run, by scores that are as honest: held out or out of fold. This does not favour either. The two differences
+      are of different documents, so the interval has the chance of both.
+
+    The other versions are scored on the same documents, each on those that it has not learnt from. They decide nothing.
     """
 
-    def __init__(self, parts: Split, threshold: float | None, base: str, course: Course) -> None:
+    def __init__(
+        self,
+        parts: Split,
+        threshold: float | None,
+        base: str,
+        course: Course,
+        rules: Rules,
+        others: Sequence[Version] = (),
+    ) -> None:
         """`base` is the name of the base model's version."""
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
@@ -48,35 +65,55 @@ class Judging:
         """Of base and new: the counts of each document that judges; in the same order where documents are held out."""
         self.forgetting: Forgetting | None = None
         """None before `new`, and where the base model finds nothing in the guard sentences."""
+        self.sheet = Sheet((), (), {})
+        """What the last verdict was made from."""
         self._parts = parts
         self._threshold = threshold
         self._name = base
         self._course = course
-        self._found: list[Prediction] = []
+        self._rules = rules
+        self._others = others
+        self._answers: dict[str, dict[int, Spans]] = {}
+        """By model: the spans found, by the document's id. Versions have their own names here."""
+        self._unread: dict[str, str] = {}
+        """Why other versions were not scored."""
 
     def base(self, model: Model) -> None:
         """Score the base model. Call this before it is tuned in place."""
-        self._count("base", self._predict("the base model", model, self._parts.judged, 0.5, 1.0))
+        self._count(BASE, self._predict("the base model", model, self._parts.judged, 0.5, 1.0))
 
     @property
     def characters(self) -> int:
-        """How much models read after the tuning, to judge: the new version, and the champion if there is one."""
-        return characters(self._parts.held_out) + guard.size() + characters(self._parts.judged)
+        """How much models read after the tuning, to judge: the new version, the champion if there is one, and
+        others."""
+        judged = (1 + len(self._others)) * characters(self._parts.judged)
+        return characters(self._parts.held_out) + guard.size() + judged
 
-    def new(self, model: Model, evidence: Evidence, remembered: Guard) -> None:
+    def new(self, model: Model, cross_validated: CrossValidated, remembered: Guard) -> None:
         """Score the new version, and measure what it has forgotten of what the base model knows.
 
-        `evidence` is what was found in the documents where none is held out, and `remembered` what the base model finds
-        in the guard sentences.
+        `cross_validated` is what was found in the documents where none is held out, and `remembered` what the base
+        model finds in the guard sentences.
         """
-        self._found = (
-            evidence.answers(model, self._threshold)
+        found = (
+            cross_validated.answers(model, self._threshold)
             if self._parts.folds
             else self._predict("the new version", model, self._parts.held_out, 0.0, 0.4)
         )
-        self._count("new", self._found)
+        self._count(NEW, found)
         told = self._course.reading("measuring what the new version has forgotten", guard.size(), 0.4, 0.5)
         self.forgetting = remembered.measure(model, told)
+
+    def judge(self, champion: Champion) -> Verdict:
+        """Judge the new version against the champion."""
+        live = champion.version
+        expected = self._score_champion(live)
+        self._read_others(live)
+        self.sheet = self._sheet(live if expected is None else None)
+        verdict = judge(self.sheet, self._facts(live, expected, champion.tries), self._rules)
+        guard = {"guard": self.forgetting.score} if self.forgetting else {}
+        self._course.reporter.record(scores={**self.scores, **guard}, champion=champion.name)
+        return verdict
 
     def _predict(
         self, name: str, model: Model, documents: Sequence[Document], begin: float, end: float
@@ -88,33 +125,45 @@ class Judging:
     def _count(self, name: str, found: Sequence[Prediction]) -> None:
         self.tallies[name] = [tally(one) for one in found]
         self.scores[name] = self._on(total(self.tallies[name]))
+        self._answers[name] = _answers(found)
 
-    def judge(self, name: str, champion: Champion | None) -> Verdict:
-        """Compare the new version with the champion of this name or reference; None: the base model is live."""
-        judged = self._against(champion) if champion else self._against_base()
-        guard = {"guard": self.forgetting.score} if self.forgetting else {}
-        self._course.reporter.record(scores={**self.scores, **guard}, champion=name)
-        return judged
+    def _read_others(self, champion: Version | None) -> None:
+        """Score the other versions that have not been scored yet."""
+        for place, other in enumerate(self._others):
+            if champion is None or other.lineage.version != champion.lineage.version:
+                begin, share = 0.75, 0.25 / len(self._others)
+                self._read_other(other, begin + place * share, begin + (place + 1) * share)
 
-    def _against_base(self) -> Verdict:
-        self.scores["champion"] = self.scores["base"]
-        return verdict(self.scores["base"], self.scores["new"], self._told(self._parts.judged))
+    def _read_other(self, other: Version, begin: float, end: float) -> None:
+        """Score a version, or note why not: no verdict waits for it."""
+        try:
+            if not self._read(other, begin, end):
+                self._unread[other.lineage.version] = "it has learnt from too many of the texts"
+        except (UnknownVersion, FormatError, ModelError, RegistryError, OSError, ValueError) as error:
+            self._unread[other.lineage.version] = f"it cannot be loaded: {type(error).__name__}"
 
-    def _against(self, champion: Champion) -> Verdict:
-        fresh = unseen(champion.lineage, self._parts.judged)
+    def _read(self, version: Version, begin: float, end: float) -> bool:
+        """Read the documents that a version has not learnt from. Returns False if they are too few to judge by."""
+        fresh = unseen(version.lineage, self._parts.judged)
         if spans(fresh) < min(FEWEST_JUDGED, spans(self._parts.judged)):
-            self.scores["champion"] = self._expected(champion.lineage)
-            on = (
-                f"{self._told(self._parts.judged)} (the live version has learnt from too many of them, so it counts as "
-                "far above its base model as its own run measured)"
-            )
-            return verdict(self.scores["champion"], self.scores["new"], on)
-        name = f"the champion {champion.lineage.version}"
-        found = self._predict(name, champion.load(), fresh, 0.5, 1.0)
-        self.scores["champion"] = self._on(total(map(tally, found)))
-        kept = {id(document) for document in fresh}
-        new = total(tally(one) for one in self._found if id(one.document) in kept)
-        return verdict(self.scores["champion"], new, self._told(fresh))
+            return False
+        name = version.lineage.version
+        if name not in self._answers:
+            self._answers[name] = _answers(self._predict(f"version {name}", version.load(), fresh, begin, end))
+        return True
+
+    def _score_champion(self, champion: Version | None) -> Expected | None:
+        """Score the champion. If it has learnt from too many of the documents, say what it can be expected to score."""
+        if champion is None:
+            self.scores[CHAMPION] = self.scores[BASE]
+            return None
+        if not self._read(champion, 0.5, 0.75):
+            self.scores[CHAMPION] = self._expected(champion.lineage)
+            return self._expectation(champion.lineage)
+        answers = self._answers[champion.lineage.version]
+        found = [(document, answers[id(document)]) for document in self._parts.judged if id(document) in answers]
+        self.scores[CHAMPION] = self._on(total(count(annotated(document), of) for document, of in found))
+        return None
 
     def _expected(self, champion: Lineage) -> Score:
         """The champion's score as its own run measured it, moved by what the base model's differs from then to now.
@@ -122,8 +171,49 @@ class Judging:
         With another base model it is taken as it is.
         """
         then = champion.scores
-        moved = self.scores["base"].f1 - then["base"].f1 if champion.base == self._name else 0.0
+        moved = self.scores[BASE].f1 - then["base"].f1 if champion.base == self._name else 0.0
         return then["new"].model_copy(update={"f1": round(min(max(then["new"].f1 + moved, 0.0), 1.0), 6)})
+
+    def _expectation(self, champion: Lineage) -> Expected:
+        deviation = champion.verdict.deviation if champion.verdict else None
+        return Expected(self.scores[CHAMPION].f1, deviation)
+
+    def _sheet(self, champion: Version | None) -> Sheet:
+        """What is known of the documents that judge; `champion` if it has read them."""
+        judged = self._parts.judged
+        known = set(champion.lineage.annotations) if champion else set()
+        named = {CHAMPION: champion.lineage.version} if champion else {}
+        others = {other.lineage.version for other in self._others} & set(self._answers) - set(named.values())
+        models = {BASE: BASE, NEW: NEW, **named, **{other: other for other in sorted(others)}}
+        return Sheet(
+            tuple(sorted({label for document in judged for label in document.labels})),
+            tuple(Judged(mark(one.text), annotated(one), one.annotation in known) for one in judged),
+            {model: tuple(self._answers[key].get(id(one)) for one in judged) for model, key in models.items()},
+        )
+
+    def _facts(self, champion: Version | None, expected: Expected | None, tries: int) -> Facts:
+        live = {CHAMPION: champion.lineage.version} if champion else {}
+        compared = unseen(champion.lineage, self._parts.judged) if champion and not expected else self._parts.judged
+        told = self._told(compared) + (f" ({EXPECTED})" if expected else "")
+        return Facts(
+            on="out_of_fold" if self._parts.folds else "held_out",
+            told=told,
+            versions={BASE: self._name, **live},
+            tries=tries,
+            forgotten=self.forgetting.expected if self.forgetting else None,
+            expected=expected,
+            unread=dict(self._unread),
+            supports=self._supports(champion.lineage) if champion else {},
+        )
+
+    def _supports(self, champion: Lineage) -> dict[str, float]:
+        """The annotated spans of each label that the champion's run lets one expect among the documents that judge;
+        none where it had other projects."""
+        then = champion.scores["new"]
+        if not then.texts or not {document.project for document in self._parts.judged} >= set(champion.projects):
+            return {}
+        share = len(self._parts.judged) / then.texts
+        return {label: round(share * support, 6) for label, support in then.support.items()}
 
     def _told(self, documents: Sequence[Document]) -> str:
         """What two models are compared on, in words."""
@@ -135,3 +225,8 @@ class Judging:
 
     def _on(self, found: Score) -> Score:
         return found.model_copy(update={"on": "out_of_fold" if self._parts.folds else "held_out"})
+
+
+def _answers(found: Sequence[Prediction]) -> dict[int, Spans]:
+    """The spans that are found, by the document's id."""
+    return {id(one.document): tuple(span[:3] for span in one.extraction.spans) for one in found}

@@ -20,9 +20,10 @@ from service.versions.lineage import Blend, Calibrated
 from training import calibration, guard, ladder, lengths, overlap, replay
 from training.blend import SHARES, blend, moved
 from training.dataset import Document, Example, build, characters
-from training.folds import CrossValidation, Evidence, Fold
+from training.folds import CrossValidated, CrossValidation, Fold
 from training.guard import Guard
-from training.judge import Prediction, score
+from training.judge.prediction import Prediction
+from training.judge.scores import score
 from training.listener import Listener
 from training.omissions import Omission
 from training.ranks import Ranks, how_many, together
@@ -74,7 +75,7 @@ class Learning:
         """How far the weights have moved; None before `move`, and where the base model knows nothing to forget."""
         self.calibrated: Calibrated | None = None
         """What the tuned model's scores mean; None before `fit_calibration`."""
-        self.evidence = Evidence([])
+        self.cross_validated = CrossValidated([])
         """What models that did not learn from a document find in it; empty without a cross-validation."""
         self.recipe: Recipe = settings.recipe(len(self.dataset.examples), width, bf16_is_native(model.gliner.device))
 
@@ -136,7 +137,7 @@ class Learning:
         self.move(validation, listener.choosing("choosing how far the weights move from the base model's"))
         self.fit_windows(validation, listener.choosing("choosing how long the windows over long texts are"))
         told = listener.choosing("choosing what scores mean and from which probability on spans are taken")
-        found = self.evidence.uncalibrated or calibration.find(self.model, telling, part_of(told, 0.0, 0.9))
+        found = self.cross_validated.uncalibrated or calibration.find(self.model, telling, part_of(told, 0.0, 0.9))
         way = calibration.fit if folds or validation else calibration.fit_map
         self.fit_calibration(found, way, part_of(told, 0.9, 1.0))
 
@@ -148,14 +149,14 @@ class Learning:
         listener: Listener,
         stopping: Callable[[], bool],
     ) -> None:
-        """Fill `evidence` alone, for a version that is learnt already and whose weights have moved by `blend`.
+        """Fill `cross_validated` alone, for a version that is learnt already and whose weights have moved by `blend`.
 
         Raises what `learn` raises.
         """
         replayed = self.replay(spare) if folds.missing else []
         listener.begin(self.documents, _texts(replayed), [], _read_by(folds))
         self._tune_folds(folds, replayed, 0, listener, stopping)
-        self.evidence = self.evidence._replace(blend=blend)
+        self.cross_validated = self.cross_validated._replace(blend=blend)
 
     def remember(self, told: Told = untold) -> Guard:
         """What the base model finds in the guard sentences."""
@@ -213,7 +214,7 @@ class Learning:
                 self.recipe.forgetting_limit,
                 told,
             )
-        self.evidence = self.evidence._replace(blend=self.blend)
+        self.cross_validated = self.cross_validated._replace(blend=self.blend)
 
     def fit_windows(self, validation: Sequence[Document], told: Told = untold) -> None:
         """Choose how long the tuned model's windows are, if the validation documents tell."""
@@ -257,7 +258,7 @@ class Learning:
                 yield learning.model
                 told(tried / len(SHARES))
 
-        self.evidence = Evidence(folds.run(learn))
+        self.cross_validated = CrossValidated(folds.run(learn))
 
     @property
     def _processes(self) -> int:
@@ -268,8 +269,8 @@ class Learning:
 
     def _apart(self, validation: Sequence[Document]) -> Callable[[float], float] | None:
         """The F1 at a share of the way on texts that were not learnt from; None if there are none."""
-        if self.evidence.found:
-            return self.evidence.f1
+        if self.cross_validated.found:
+            return self.cross_validated.f1
         if not any(document.spans for document in validation):
             return None
         of_model = self._scorer(validation, untold)

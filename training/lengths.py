@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from service.model.model import Model
 from service.model.told import Told, part_of, untold
 from training.dataset import Document
-from training.judge import score
+from training.judge.scores import score
 
 LENGTHS = (32, 48, 64, 96, 128, 192, 384)
 """The lengths that are tried, in words, and the model's own limit."""

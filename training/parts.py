@@ -22,7 +22,8 @@ from training import guard
 from training.course import PacedListener
 from training.curve import Point, estimate
 from training.dataset import Document, characters, divide
-from training.judge import Tally, predict, tally
+from training.judge.prediction import predict
+from training.judge.scores import Tally, tally
 from training.learn import Learning
 from training.pace import Pace
 from training.settings import TrainingSettings

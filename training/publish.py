@@ -11,14 +11,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import msgspec
+
 from service import __version__
 from service.model import base_model, calibration, learnt, reading
 from service.model.model import Model
 from service.model.reading import Reading
 from service.model.told import Told, untold
 from service.settings import ROOT
+from service.versions import judgement
 from service.versions.lineage import Canary
 from training.dataset import Document
+from training.judge.sheet import Sheet
+from training.judge.verdict import Verdict
 from training.recipe import Recipe
 
 CANARIES_MAX = 3
@@ -82,6 +87,12 @@ def save_model(model: Model, folder: Path) -> None:
     if model.base is not None:
         learnt.write(folder, model.learnt)
         base_model.write(folder, model.base)
+
+
+def save_verdict(folder: Path, verdict: Verdict, sheet: Sheet) -> None:
+    """Write a verdict, and the predictions that it was made from, into a version's model directory."""
+    (folder / judgement.FILE).write_text(verdict.json(), encoding="utf-8")
+    (folder / judgement.PREDICTIONS_FILE).write_bytes(msgspec.json.encode(sheet, order="deterministic") + b"\n")
 
 
 def code_version() -> str:

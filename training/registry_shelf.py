@@ -49,7 +49,10 @@ class RegistryShelf:
         self._champions = settings.folder / "champions"
 
     def with_digest(self, digest: str) -> Lineage | None:
-        return next((p.lineage for p in self._bentos.versions() if p.lineage.digest == digest), None)
+        return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
+
+    def versions(self) -> list[Lineage]:
+        return [published.lineage for published in self._bentos.versions()]
 
     def champion(self) -> str:
         """Raises BackendSilent."""

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from shutil import rmtree
 from types import FrameType
 from typing import Any
@@ -17,8 +18,7 @@ from typing import Any
 from service.model.model import Model
 from service.runs.curve import LearningCurve
 from service.runs.run import Outcome
-from service.versions import lineage as lineages
-from service.versions.history import INITIAL, Conflict
+from service.versions.history import Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
 from training import guard, publish, replay, watch
@@ -28,13 +28,14 @@ from training.budget import Budget
 from training.course import Course
 from training.dataset import Document
 from training.folds import CrossValidation
-from training.judge import Verdict
-from training.judging import Champion, Judging
+from training.judge.verdict import Verdict
+from training.judging import Judging
 from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
 from training.parts import FILE as CURVE_FILE
 from training.progress import PERCENTS_OF_CURVE, Reporter
+from training.rivals import Rivals
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
@@ -80,7 +81,9 @@ class TrainingRun:
         if known and self._is_settled(known, parts, material.spare):
             return
         self.account.notes += [parts.told] if parts.told else []
-        judging = Judging(parts, self.settings.threshold, self.base, self.course)
+        rivals = Rivals(self.shelf, self.base, publish.name(self.reporter.run.started, digest), self._load)
+        others = rivals.others(self.settings.judged_versions)
+        judging = Judging(parts, self.settings.threshold, self.base, self.course, self.settings.rules, others)
         judging.base(learning.base)
         self.course.judging = judging.characters + guard.size()
         if known is None:
@@ -93,14 +96,15 @@ class TrainingRun:
         self.reporter.enter("judge", seconds_left=self.course.pace.left)
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
-        judging.new(model, learning.evidence, learning.remember())
+        judging.new(model, learning.cross_validated, learning.remember())
         if not parts.folds:
             self._measuring.parts.keep_run(judging.tallies)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
-        champion, judged = self._judge(judging)
+        champion = rivals.champion()
+        judged = judging.judge(champion)
         if known is None:
-            known = self._publish(learning, documents, parts, digest, judging, champion, judged)
-        outcome, message = self._hand_over(known, judging, champion, judged)
+            known = self._publish(learning, documents, parts, digest, judging, champion.name, judged)
+        outcome, message = self._hand_over(known, judging, rivals, champion.name, judged)
         del model, learning  # the curve loads models of its own
         self._measure_curve(parts, material.spare)
         self._finish(outcome, message, version=known.version)
@@ -194,14 +198,6 @@ class TrainingRun:
             learning.recipe = replace(learning.recipe, steps=int(known.recipe["steps"]))
             learning.cross_validate(spare, folds, known.blend, self.course, lambda: self._stopping)
 
-    def _judge(self, judging: Judging) -> tuple[str, Verdict]:
-        """Compare the new version with the live one. Returns that one's version or reference, and the verdict."""
-        live = self.shelf.champion()
-        if live == INITIAL:
-            return live, judging.judge(live, None)
-        lineage = lineages.read(self.shelf.fetch(live))
-        return live, judging.judge(live, Champion(lineage, lambda: self._load(live)))
-
     def _publish(
         self,
         learning: Learning,
@@ -241,14 +237,20 @@ class TrainingRun:
             champion=version_of(champion) or self.base,
             better=judged.better,
             reason=judged.reason,
+            verdict=judged.judgement,
             canaries=canaries,
         )
         self.reporter.part("writing the new version into the store", 0.4, 1.0)
-        self.shelf.publish(lineage, lambda folder: publish.save_model(learning.model, folder))
+
+        def save(folder: Path) -> None:
+            publish.save_model(learning.model, folder)
+            publish.save_verdict(folder, judged, judging.sheet)
+
+        self.shelf.publish(lineage, save)
         return lineage
 
     def _hand_over(
-        self, lineage: Lineage, judging: Judging, champion: str, judged: Verdict
+        self, lineage: Lineage, judging: Judging, rivals: Rivals, champion: str, judged: Verdict
     ) -> tuple[Outcome | None, str]:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
 
@@ -261,7 +263,8 @@ class TrainingRun:
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)
             except Conflict:
-                champion, judged = self._judge(judging)
+                live = rivals.champion()
+                champion, judged = live.name, judging.judge(live)
                 continue
             if is_live:
                 return "promoted", f"Version {lineage.version} serves. {judged.reason}"

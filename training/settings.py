@@ -14,6 +14,7 @@ from service.settings import (
     RegistrySettings,
     TextSettings,
 )
+from training.judge.rules import Rules
 from training.recipe import Recipe
 
 STEPS_MIN, STEPS_PER_EXAMPLE, STEPS_MAX = 300, 1.5, 6_000
@@ -58,7 +59,16 @@ class TrainingSettings(
     """Maximum of unannotated tasks per project that are replayed in addition to the general sentences."""
     forgetting_limit: float = Field(0.05, ge=0)
     """F1 that a version may lose on general sentences, by the base model's probabilities. Its weights move so far
-    towards the tuned ones. 1: no limit."""
+    towards the tuned ones. One that loses twice as much is rejected. 1: no limit."""
+    promotion_risk: float = Field(0.1, gt=0, le=1)
+    """Probability that a version that is no better replaces a live version, over all tries against it. The first try
+    may spend half of it: by default a version must be better with a probability of 0.95."""
+    label_margin: float = Field(0.05, ge=0)
+    """F1 that a label may lose; a version that loses more for certain is rejected."""
+    label_support: int = Field(10, ge=1)
+    """Annotated spans from which on a label counts for itself in a verdict."""
+    judged_versions: int = Field(2, ge=0)
+    """How many of the latest other versions are scored beside the live one, on the same tasks."""
     curve: bool = True
     """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
     tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the version's own
@@ -67,6 +77,11 @@ class TrainingSettings(
     def steps_of(self, examples: int) -> int:
         """The steps of a tuning on a number of training examples."""
         return self.steps or min(STEPS_MIN + round(STEPS_PER_EXAMPLE * examples), STEPS_MAX)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the judge."""
+        return Rules(self.promotion_risk, self.label_margin, self.label_support, 2 * self.forgetting_limit)
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.

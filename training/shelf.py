@@ -18,6 +18,10 @@ class Shelf(Protocol):
         """The lineage of the version with this digest; None if there is none."""
         ...
 
+    def versions(self) -> list[Lineage]:
+        """The lineages of all published versions that can be read, the newest first."""
+        ...
+
     def champion(self) -> str:
         """The live version, or its reference in a registry; empty for the initial model."""
         ...
@@ -55,6 +59,9 @@ class LocalShelf:
 
     def with_digest(self, digest: str) -> Lineage | None:
         return self._store.with_digest(digest)
+
+    def versions(self) -> list[Lineage]:
+        return self._store.versions()
 
     def champion(self) -> str:
         return self._live.read().live

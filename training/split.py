@@ -93,8 +93,8 @@ def spans(documents: Iterable[Document]) -> int:
 
 
 def marks(documents: Iterable[Document]) -> tuple[str, ...]:
-    """A mark of each text, sorted: 12 hex digits of its SHA-256."""
-    return tuple(sorted({_mark(text) for text in _texts(documents)}))
+    """The mark of each text, sorted (see `mark`)."""
+    return tuple(sorted({mark(text) for text in _texts(documents)}))
 
 
 def unseen(version: Lineage, documents: Sequence[Document]) -> list[Document]:
@@ -107,7 +107,7 @@ def unseen(version: Lineage, documents: Sequence[Document]) -> list[Document]:
     if not version.learnt:
         return [document for document in documents if is_held_out(document.text)]
     learnt = set(version.learnt)
-    return [document for document in documents if _mark(document.text) not in learnt]
+    return [document for document in documents if mark(document.text) not in learnt]
 
 
 def _few_judge(annotated: int) -> str:
@@ -122,8 +122,8 @@ def _few_judge(annotated: int) -> str:
 def _folds(documents: Sequence[Document]) -> list[list[Document]]:
     """The documents in FOLDS parts with as many texts each. Documents of the same text are in the same part."""
     order = {mark: place for place, mark in enumerate(marks(documents))}
-    ordered = sorted(documents, key=lambda d: (order[_mark(d.text)], d.project, d.task, d.labels))
-    return [[d for d in ordered if order[_mark(d.text)] % FOLDS == number] for number in range(FOLDS)]
+    ordered = sorted(documents, key=lambda d: (order[mark(d.text)], d.project, d.task, d.labels))
+    return [[d for d in ordered if order[mark(d.text)] % FOLDS == number] for number in range(FOLDS)]
 
 
 def _refuse_too_few(documents: Sequence[Document], wanted: int, notes: Sequence[str]) -> None:
@@ -145,5 +145,6 @@ def _texts(documents: Iterable[Document]) -> set[str]:
     return {document.text for document in documents}
 
 
-def _mark(text: str) -> str:
+def mark(text: str) -> str:
+    """The mark of a text: 12 hex digits of its SHA-256."""
     return hashlib.sha256(f"learnt\n{text}".encode("utf-8", "surrogatepass")).hexdigest()[:12]

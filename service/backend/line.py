@@ -8,6 +8,8 @@ from typing import Protocol
 from service.versions.history import INITIAL
 from service.versions.lineage import Lineage
 
+BY_HAND = "Promoted by hand."
+
 
 class ChangeRefused(RuntimeError):
     """The change makes no sense at present; nothing was done. The message says why."""
@@ -28,8 +30,11 @@ class VersionLine(Protocol):
         """The live version's name; empty for the initial model."""
         ...
 
-    def promote(self, version: str) -> None:
-        """Make a version live, regardless of its verdict. Raises UnknownVersion, Conflict or ChangeRefused."""
+    def promote(self, version: str, why: str = BY_HAND) -> None:
+        """Make a version live, regardless of its verdict. `why` stays in the history.
+
+        Raises UnknownVersion, Conflict or ChangeRefused.
+        """
         ...
 
     def rollback(self) -> str:
@@ -54,3 +59,22 @@ def not_initial(live: str) -> None:
     """Raises ChangeRefused if the initial model is live."""
     if live == INITIAL:
         raise ChangeRefused("The initial model is live; there is nothing before it.")
+
+
+def forced(lineage: Lineage) -> str:
+    """Why a version serves that a person makes live in spite of its verdict, for the history."""
+    return f"Promoted by hand with --force, although its verdict is {_decision(lineage)}."
+
+
+def not_against_verdict(lineage: Lineage) -> None:
+    """Raises ChangeRefused if the version's verdict is against it."""
+    if not lineage.better:
+        raise ChangeRefused(
+            f"The verdict on {lineage.version} is {_decision(lineage)}: {lineage.reason} Nothing was changed. "
+            f"`python -m service promote --force {lineage.version}` makes it live nevertheless."
+        )
+
+
+def _decision(lineage: Lineage) -> str:
+    """The verdict in one word; older versions were held or not."""
+    return lineage.verdict.decision if lineage.verdict else "better" if lineage.better else "held"

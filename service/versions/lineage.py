@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from service.model.calibration import Calibration
 from service.model.reading import Overlap
+from service.versions.judgement import Judgement
 
 FORMAT = 3
 """Raised when an older release would predict otherwise with a version's files: it refuses a newer format.
@@ -31,6 +32,8 @@ class Score(BaseModel):
     """F1 of each label that was annotated or predicted."""
     support: dict[str, int]
     """Number of annotated spans of each label."""
+    texts: int = 0
+    """Number of texts; 0 in scores from before it was kept."""
     on: Literal["held_out", "out_of_fold", "guard"] = "held_out"
     """What the score is on: tasks held out, all tasks by models that had not learnt them, or the guard sentences, where
     the base model's spans stand for annotated ones."""
@@ -181,6 +184,8 @@ class Lineage(BaseModel):
     champion: str
     better: bool
     reason: str
+    verdict: Judgement | None = None
+    """None in versions from before verdicts had an interval."""
     canaries: tuple[Canary, ...] = ()
 
 

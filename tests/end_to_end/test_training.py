@@ -144,7 +144,7 @@ def test_the_personal_access_token_is_nowhere_in_logs_or_files(trained: Trained,
 def test_a_version_can_be_rolled_back_and_promoted_by_hand(trained: Trained):
     backend, version = trained.backend, trained.run["version"]
     listed = backend.program("service", "versions")
-    assert re.search(rf"live.*{version}.*better", listed.stdout), listed.stdout + listed.stderr
+    assert re.search(rf"live.*{version}.*PROMOTE", listed.stdout), listed.stdout + listed.stderr
 
     done = backend.program("service", "rollback")
     assert done.returncode == 0, done.stderr

@@ -106,6 +106,18 @@ def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
     assert LiveFile(home).read().live == "v1"
 
 
+def test_a_version_with_a_verdict_against_it_is_promoted_by_force_alone_and_that_leaves_its_mark(home, publish):
+    publish(BentoStore(home), "v1", better=False, reason="The difference may be chance.")
+    status, output = call("promote", "v1")
+    assert status == 1
+    assert "held: The difference may be chance. Nothing was changed." in output
+    assert "promote --force v1" in output
+    assert LiveFile(home).read().live == INITIAL
+    assert call("promote", "--force", "v1")[0] == 0
+    assert LiveFile(home).read().live == "v1"
+    assert "with --force, although its verdict is held" in LiveFile(home).read().why
+
+
 def test_there_is_nothing_before_the_initial_model(home):
     status, output = call("rollback")
     assert status == 1

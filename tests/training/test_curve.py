@@ -8,7 +8,7 @@ import pytest
 
 from training import curve
 from training.curve import Point, estimate, predict
-from training.judge import Count
+from training.judge.scores import Count
 
 
 def counted(documents, **recalls):

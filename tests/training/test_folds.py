@@ -11,7 +11,7 @@ from service.model.spans import Span
 from service.versions.lineage import Blend, Tried
 from training.blend import SHARES
 from training.dataset import Document
-from training.folds import CrossValidation, Evidence, OutOfFold
+from training.folds import CrossValidated, CrossValidation, OutOfFold
 
 
 def documents(count):
@@ -32,7 +32,8 @@ def test_a_fold_is_judged_by_scores_that_mean_what_the_other_folds_tell(shared_m
     found = out_of_fold(120)
     surer = [one._replace(document=replace(one.document, spans=())) if one.fold == 1 else one for one in found]
     answers, changed = (
-        {p.document.task: p.extraction for p in Evidence(given).answers(shared_model, 0.1)} for given in (found, surer)
+        {p.document.task: p.extraction for p in CrossValidated(given).answers(shared_model, 0.1)}
+        for given in (found, surer)
     )
     probability = {at: extraction.spans[0].score for at, extraction in answers.items()}
     assert probability[0] == pytest.approx(0.5, abs=0.05)
@@ -56,17 +57,17 @@ def forgotten(*lost):
 
 def test_the_folds_choose_the_share_of_the_way_among_those_that_forget_little():
     found = at_shares(30, lambda fold, share: share in (0.85, 0.7) or (share == 0.55 and fold == 0))
-    assert Evidence(found, forgotten(0.0, 0.0, 0.0, 0.0, 0.0)).share == 0.85
-    assert Evidence(found, forgotten(0.1, 0.1, 0.02, 0.0, 0.0)).share == 0.7
-    assert Evidence(found, forgotten(0.1, 0.1, 0.1, 0.04, 0.0)).share == 0.55
-    assert Evidence(found).share == 1.0, "nothing tells what a share forgets"
+    assert CrossValidated(found, forgotten(0.0, 0.0, 0.0, 0.0, 0.0)).share == 0.85
+    assert CrossValidated(found, forgotten(0.1, 0.1, 0.02, 0.0, 0.0)).share == 0.7
+    assert CrossValidated(found, forgotten(0.1, 0.1, 0.1, 0.04, 0.0)).share == 0.55
+    assert CrossValidated(found).share == 1.0, "nothing tells what a share forgets"
 
 
 def test_a_fold_is_judged_at_the_share_that_the_other_folds_choose(shared_model):
     found = at_shares(30, lambda fold, share: share == (0.55 if fold == 0 else 1.0))
-    evidence = Evidence(found, forgotten(0.0, 0.0, 0.0, 0.0, 0.0))
-    assert evidence.share == 1.0
-    answers = evidence.answers(shared_model, None)
+    cross_validated = CrossValidated(found, forgotten(0.0, 0.0, 0.0, 0.0, 0.0))
+    assert cross_validated.share == 1.0
+    answers = cross_validated.answers(shared_model, None)
     right = {fold: sum(bool(p.extraction.spans) for p in answers if p.document.task % 3 == fold) for fold in range(3)}
     assert right == {0: 0, 1: 10, 2: 10}, "fold 0 may not choose the share that is best for itself"
 
@@ -88,6 +89,6 @@ def test_a_fold_is_read_in_blocks(shared_model, monkeypatch):
 def test_the_spans_that_folds_answer_are_above_one_threshold_of_all_probabilities_if_one_is_set(
     shared_model,
 ):
-    found = Evidence(out_of_fold(120))
+    found = CrossValidated(out_of_fold(120))
     assert not any(answer.extraction.spans for answer in found.answers(shared_model, 0.8))
     assert all(answer.extraction.spans for answer in found.answers(shared_model, 0.3))

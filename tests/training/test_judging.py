@@ -11,13 +11,16 @@ from service.model.spans import Extraction, Span, decide
 from service.model.told import untold
 from service.runs.files import Runs
 from service.runs.run import Run
+from service.versions.lineage import Score
 from training import replay
 from training.course import Course
 from training.dataset import Document, is_held_out
-from training.folds import Evidence, OutOfFold
+from training.folds import CrossValidated, OutOfFold
 from training.guard import Guard
-from training.judging import Champion, Judging
+from training.judge.rules import Rules
+from training.judging import Judging
 from training.progress import Reporter
+from training.rivals import Champion, Version
 from training.split import marks, split
 
 
@@ -49,16 +52,16 @@ def documents(count):
 def judging(tmp_path, monkeypatch):
     monkeypatch.setattr(replay, "sentences", {"guard": []}.__getitem__)
 
-    def make(count, base, new):
+    def make(count, base, new, others=()):
         parts = split(documents(count), 10)
         reporter = Reporter(Runs(tmp_path), Run(id="run-1", projects=(1,), phase="judge"), bar=False)
-        made = Judging(parts, 0.5, "tiny-123456", Course(reporter, 0))
+        made = Judging(parts, 0.5, "tiny-123456", Course(reporter, 0), Rules(), others)
         made.base(Knows(base))
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
         found = zip(parts.judged, model.candidates(asked, 0.5, True), strict=False)  # nothing, where some are held out
         answers = [OutOfFold(document, {1.0: candidates}, "flat", 0) for document, candidates in found]
-        made.new(model, Evidence(answers), Guard.of(Knows(base), 0.5))
+        made.new(model, CrossValidated(answers), Guard.of(Knows(base), 0.5))
         return made
 
     return make
@@ -75,7 +78,7 @@ def recall(count, known):
 
 def test_few_texts_all_judge_by_what_was_found_out_of_fold(judging):
     one = judging(50, base=10, new=20)
-    verdict = one.judge("", None)
+    verdict = one.judge(Champion("", None, 1))
     assert verdict.better
     assert (one.scores["base"].f1, one.scores["new"].f1) == (recall(50, 10), recall(50, 20))
     assert {score.on for score in one.scores.values()} == {"out_of_fold"}
@@ -84,19 +87,20 @@ def test_few_texts_all_judge_by_what_was_found_out_of_fold(judging):
 
 def test_a_champion_is_scored_on_the_texts_that_it_has_not_learnt_from(judging, lineage):
     one = judging(80, base=0, new=70)
-    champion = Champion(lineage(learnt=marks(documents(40))), lambda: Knows(60))
-    verdict = one.judge("v1", champion)
+    champion = Version(lineage(learnt=marks(documents(40))), lambda: Knows(60))
+    verdict = one.judge(Champion("v1", champion, 1))
     assert one.scores["champion"].f1 == recall(40, 20), "of the texts 40 to 79 it knows 20"
     assert one.scores["new"].f1 == recall(80, 70)
     assert "F1 on 40 texts that the live version has not learnt from, each read" in verdict.reason
-    assert verdict.reason.endswith("0.667 → 0.857.")
+    assert "0.667 → 0.857 (" in verdict.reason
+    assert "; 40 texts)" in verdict.reason
 
 
 def test_a_champion_that_has_learnt_from_most_texts_is_not_scored_on_them(judging, lineage):
     """Its own run measured .25 over the base model; so it is taken to be .25 over what the base model has now."""
     version = lineage(learnt=marks(documents(40)))
     one = judging(50, base=10, new=20)
-    verdict = one.judge("v1", Champion(version, never))
+    verdict = one.judge(Champion("v1", Version(version, never), 1))
     assert one.scores["champion"].f1 == pytest.approx(one.scores["base"].f1 + 0.25, abs=1e-6)
     assert not verdict.better or one.scores["new"].f1 > one.scores["champion"].f1
     assert "has learnt from too many of them" in verdict.reason
@@ -106,7 +110,7 @@ def test_a_champion_that_has_learnt_from_most_texts_is_not_scored_on_them(judgin
 def test_a_champion_of_another_base_model_counts_as_its_own_run_measured_it(judging, lineage):
     version = lineage(learnt=marks(documents(40)), base="other-654321")
     one = judging(50, base=10, new=20)
-    one.judge("v1", Champion(version, never))
+    one.judge(Champion("v1", Version(version, never), 1))
     assert one.scores["champion"].f1 == 0.75
 
 
@@ -114,7 +118,7 @@ def test_later_a_champion_of_few_texts_is_not_judged_by_held_out_texts_that_it_h
     one = judging(400, base=0, new=300)
     held_out = [int(d.text.split()[-1]) for d in documents(400) if is_held_out(d.text)]
     later = [number for number in held_out if number >= 90]
-    verdict = one.judge("v1", Champion(lineage(learnt=marks(documents(90))), lambda: Knows(200)))
+    verdict = one.judge(Champion("v1", Version(lineage(learnt=marks(documents(90))), lambda: Knows(200)), 1))
     assert one.scores["champion"].f1 == recall(len(later), sum(number < 200 for number in later))
     assert one.scores["new"].f1 == recall(len(held_out), sum(number < 300 for number in held_out))
     assert f"F1 on the {len(later)} held-out texts that the live version has not learnt from" in verdict.reason
@@ -122,7 +126,7 @@ def test_later_a_champion_of_few_texts_is_not_judged_by_held_out_texts_that_it_h
 
 def test_versions_that_held_texts_out_are_judged_by_all_of_them(judging, lineage):
     one = judging(400, base=0, new=300)
-    verdict = one.judge("v1", Champion(lineage(), lambda: Knows(200)))
+    verdict = one.judge(Champion("v1", Version(lineage(), lambda: Knows(200)), 1))
     assert verdict.reason.startswith("F1 on the held-out tasks: ")
     assert {score.on for score in one.scores.values()} == {"held_out"}
 
@@ -131,4 +135,35 @@ def test_candidates_are_decided_at_the_threshold_that_is_asked():
     spans = [Span(0, 4, "a", 0.9), Span(2, 6, "a", 0.6), Span(7, 9, "a", 0.1)]
     found = OutOfFold(documents(1)[0], {1.0: spans}, "flat", 0)
     assert found.at(1.0, 0.5, Calibration()).extraction == Extraction((spans[0],), pytest.approx(0.8))
-    assert Evidence([found]).uncalibrated[0].extraction.spans == (spans[0], spans[2])
+    assert CrossValidated([found]).uncalibrated[0].extraction.spans == (spans[0], spans[2])
+
+
+def test_other_versions_are_scored_on_the_texts_that_they_have_not_learnt_from(judging, lineage):
+    kept = Version(lineage("v2", learnt=marks(documents(40))), lambda: Knows(70))
+    seen = Version(lineage("v3", learnt=marks(documents(79))), never)
+    one = judging(80, base=0, new=70, others=[kept, seen])
+    verdict = one.judge(Champion("", None, 1))
+    assert set(verdict.scores) == {"base", "new", "v2"}
+    assert verdict.scores["v2"].texts == 40
+    assert verdict.scores["v2"].micro.strict.f1 == recall(40, 30)
+    assert verdict.over["v2"].differences["micro"].value == 0
+    assert "learnt from too many" in verdict.unread["v3"]
+
+
+def test_a_live_version_is_loaded_once_though_it_is_among_the_others(judging, lineage):
+    loads = []
+    live = Version(lineage("v1"), lambda: loads.append("v1") or Knows(200))
+    one = judging(400, base=0, new=300, others=[live])
+    verdict = one.judge(Champion("v1", live, 1))
+    assert loads == ["v1"]
+    assert set(verdict.scores) == {"base", "champion", "new"}
+    again = one.judge(Champion("", None, 1))
+    assert loads == ["v1"], "what it finds is known when it is no longer live"
+    assert set(again.scores) == {"base", "new", "v1"}
+
+
+def test_a_label_that_the_live_versions_run_had_annotations_of_is_missed(judging, lineage):
+    score = Score(precision=1, recall=1, f1=0.5, per_label={}, support={"a": 80, "b": 80}, texts=80)
+    documents_of_two = lineage("v1", scores=dict.fromkeys(("base", "champion", "new"), score))
+    one = judging(400, base=0, new=300)
+    assert one.judge(Champion("v1", Version(documents_of_two, lambda: Knows(200)), 1)).better, "b is asked no longer"

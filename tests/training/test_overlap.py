@@ -14,7 +14,7 @@ from tests.support.networks import random_gliner
 from tests.support.toys import Toy, build
 from training import publish, replay
 from training.dataset import Document
-from training.judge import score
+from training.judge.scores import score
 from training.learn import Learning
 from training.masking import mask
 from training.overlap import choose

@@ -5,12 +5,14 @@ import os
 import random
 import signal
 
+import msgspec
 import pytest
 
 from service.backend.local.line import LocalLine
 from service.model.model import Model
 from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
+from service.versions.judgement import FILE, PREDICTIONS_FILE, Decision
 from tests.support import text_server, tiny
 from tests.support.studio import StudioProject
 from tests.support.training_bench import CONFIG, TASKS, Killed, annotated
@@ -18,6 +20,9 @@ from training.account import Unlearnable
 from training.annotations import ExportFailed
 from training.course import Course
 from training.dataset import is_for_validation, is_held_out
+from training.judge.evidence import Facts
+from training.judge.sheet import Sheet
+from training.judge.verdict import judge
 from training.learn import Learning
 from training.lengths import choose
 from training.progress import Reporter
@@ -67,9 +72,49 @@ def test_a_version_that_is_not_better_is_published_and_held_with_the_reason(benc
     run = one.execute()
     assert run.outcome == "held"
     assert "does not serve" in run.message
-    assert "not better" in run.message
+    assert "HOLD, the live version stays" in run.message
+    assert "It finds the same spans as the live version." in run.message
     assert one.live.read().live == INITIAL
     assert not one.store.get(run.version).better
+
+
+def test_a_version_carries_its_verdict_and_the_predictions_that_it_was_made_from_without_a_text(bench):
+    one = bench()
+    run = one.execute()
+    folder, lineage = one.store.fetch(run.version), one.store.get(run.version)
+    verdict = json.loads((folder / FILE).read_text())
+    assert verdict["decision"] == lineage.verdict.decision == "PROMOTE"
+    assert verdict["reason"] == lineage.reason
+    assert verdict["scores"]["new"]["micro"]["strict"]["f1"] == lineage.scores["new"].f1
+    assert lineage.verdict.texts == lineage.tasks["held_out"] == lineage.scores["new"].texts
+    sheet = msgspec.json.decode((folder / PREDICTIONS_FILE).read_bytes(), type=Sheet)
+    facts = Facts("held_out", "the held-out tasks", verdict["versions"], tries=1, forgotten=lineage.forgetting.expected)
+    assert judge(sheet, facts, one.settings.rules).json() == (folder / FILE).read_text()
+    assert "house where" not in (folder / PREDICTIONS_FILE).read_text()
+
+
+def test_the_latest_other_versions_are_scored_on_the_same_tasks_and_tries_are_counted(bench):
+    one = bench(judged_versions=1, steps=4)
+    published = []
+    for number in range(4):
+        one.studio.projects[1].export = annotated(TASKS + number)
+        published.append(one.execute(f"run-{number}").version)
+        one.live.swap(one.live.read().live, INITIAL, "by hand")
+    verdict = json.loads((one.store.fetch(published[-1]) / FILE).read_text())
+    assert set(verdict["scores"]) == {"base", "new", published[-2]}
+    assert verdict["scores"][published[-2]]["texts"] == verdict["texts"]
+    assert [one.store.get(version).verdict.tries for version in published] == [1, 2, 3, 4]
+
+
+def test_a_version_that_cannot_be_loaded_is_not_scored_and_the_verdict_does_not_wait_for_it(bench):
+    one = bench(steps=4)
+    first = one.execute("run-1").version
+    one.live.swap(one.live.read().live, INITIAL, "by hand")
+    (one.store.fetch(first) / "gliner_config.json").unlink()
+    one.studio.projects[1].export = annotated(TASKS + 1)
+    verdict = json.loads((one.store.fetch(one.execute("run-2").version) / FILE).read_text())
+    assert first in verdict["unread"]
+    assert first not in verdict["scores"]
 
 
 @pytest.mark.parametrize("labels", ["person", "gone"])
@@ -194,9 +239,7 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
             swap(self, expected, INITIAL, "rolled back by hand")
         return swap(self, expected, version, why)
 
-    monkeypatch.setattr(
-        "training.judging.verdict", lambda *facts: __import__("training.judge").judge.Verdict(True, "x")
-    )
+    monkeypatch.setattr("training.judge.verdict.decide", lambda *facts: Decision.PROMOTE)
     monkeypatch.setattr(LiveFile, "swap", meanwhile)
     run = one.execute("run-2")
     assert seen == [first.version]

@@ -9,7 +9,7 @@ from service.model.model import Model
 from service.settings import STARTER
 from tests.support.toys import LABELS, TOYS, build, documents
 from training import publish, replay
-from training.judge import score
+from training.judge.scores import score
 from training.learn import Learning
 from training.settings import TrainingSettings
 

@@ -8,7 +8,7 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.settings import ReleaseSettings
-from service.backend.line import ChangeRefused, not_initial, not_live_already
+from service.backend.line import BY_HAND, ChangeRefused, not_initial, not_live_already
 from service.versions.history import INITIAL
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
@@ -35,10 +35,10 @@ class ClusterLine:
         self._rollout.look()
         return version_of(self._rollout.target)
 
-    def promote(self, version: str) -> None:
+    def promote(self, version: str, why: str = BY_HAND) -> None:
         reference = str(self._bentos.get(version).reference)
         not_live_already(version, self.live())
-        self._rollout.promote(self._rollout.target, reference, "Promoted by hand.")
+        self._rollout.promote(self._rollout.target, reference, why)
 
     def rollback(self) -> str:
         live = self.live()

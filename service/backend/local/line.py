@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.backend.line import not_initial, not_live_already
+from service.backend.line import BY_HAND, not_initial, not_live_already
 from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
 from service.versions.reference import Reference
@@ -29,11 +29,11 @@ class LocalLine:
     def live(self) -> str:
         return self._file.read().live
 
-    def promote(self, version: str) -> None:
+    def promote(self, version: str, why: str = BY_HAND) -> None:
         self._store.fetch(version)
         live = self.live()
         not_live_already(version, live)
-        self._file.swap(live, version, "Promoted by hand.")
+        self._file.swap(live, version, why)
 
     def rollback(self) -> str:
         live = self.live()

@@ -24,4 +24,14 @@
   value: {{ int .Values.training.minAnnotations | quote }}
 - name: SPANLOOP_SEED
   value: {{ int .Values.training.seed | quote }}
+{{- with .Values.training.judge }}
+- name: SPANLOOP_PROMOTION_RISK
+  value: {{ .risk | quote }}
+- name: SPANLOOP_LABEL_MARGIN
+  value: {{ .labelMargin | quote }}
+- name: SPANLOOP_LABEL_SUPPORT
+  value: {{ int .labelSupport | quote }}
+- name: SPANLOOP_JUDGED_VERSIONS
+  value: {{ int .versions | quote }}
+{{- end }}
 {{- end }}

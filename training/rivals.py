@@ -1,0 +1,61 @@
+"""The published versions that a run's version is judged against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from service.model.model import Model
+from service.versions import lineage as lineages
+from service.versions.history import INITIAL
+from service.versions.lineage import Lineage
+from service.versions.names import version_of
+from training.judge.sequential import tries
+from training.shelf import Shelf
+
+
+class Version(NamedTuple):
+    """A published version: its lineage, and how its model is loaded."""
+
+    lineage: Lineage
+    load: Callable[[], Model]
+
+
+class Champion(NamedTuple):
+    """The live version."""
+
+    name: str
+    """Its version, or its reference in a registry; empty for the initial model."""
+    version: Version | None
+    """None if the initial model is live, the base model."""
+    tries: int
+    """How many versions were judged against it, with the run's own."""
+
+
+class Rivals:
+    """The rivals of the version `own`, which may be published already.
+
+    `base` is the name of the base model's version. `load` loads a published version by its name or reference.
+    """
+
+    def __init__(self, shelf: Shelf, base: str, own: str, load: Callable[[str], Model]) -> None:
+        self._shelf = shelf
+        self._base = base
+        self._own = own
+        self._load = load
+
+    def champion(self) -> Champion:
+        """The version that is live now. Raises what the shelf raises."""
+        live = self._shelf.champion()
+        tried = tries(self._shelf.versions(), version_of(live) or self._base, self._own)
+        if live == INITIAL:
+            return Champion(live, None, tried)
+        lineage = lineages.read(self._shelf.fetch(live))
+        return Champion(live, Version(lineage, partial(self._load, live)), tried)
+
+    def others(self, most: int) -> list[Version]:
+        """At most so many of the latest versions beside the live one."""
+        known = {version_of(self._shelf.champion()), self._own}
+        others = [lineage for lineage in self._shelf.versions() if lineage.version not in known]
+        return [Version(lineage, partial(self._load, lineage.version)) for lineage in others[:most]]
