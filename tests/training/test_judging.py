@@ -55,7 +55,7 @@ def judging(tmp_path, monkeypatch):
     def make(count, base, new, others=()):
         parts = split(documents(count), 10)
         reporter = Reporter(Runs(tmp_path), Run(id="run-1", projects=(1,), phase="judge"), bar=False)
-        made = Judging(parts, 0.5, "tiny-123456", Course(reporter, 0), Rules(), others)
+        made = Judging(parts, 0.5, "tiny-123456", Course(reporter), Rules(), others)
         made.base(Knows(base))
         model = Knows(new)
         asked = [(d.text, d.labels) for d in parts.judged] if parts.folds else []
