@@ -21,6 +21,7 @@ from training.judge.sheet import Sheet
 from training.judge.wording import words
 
 FORMAT = 1
+CONTRADICTS = "it is worse on the annotations that the live version's run had."
 MOST_TOLD = 3
 """Causes in the reason; the document has all."""
 
@@ -189,7 +190,10 @@ def _reason(
     credible = f"better with a probability of {gain.higher:.3f}, and {needed(found, rules):.3f} is needed."
     if decision is Decision.PROMOTE:
         return f"{figures} PROMOTE: {credible}"
-    rule = f"{', '.join(_broken(found, rules))}." if decision is Decision.REJECT else credible
+    if decision is Decision.REJECT:
+        rule = f"{', '.join(_broken(found, rules))}."
+    else:
+        rule = CONTRADICTS if found.contradicts else credible
     why = " ".join(f"{one.reason} {one.suggestion}" for one in told[:MOST_TOLD])
     return f"{figures} {decision}, the live version stays: {rule} {why}"
 

@@ -5,12 +5,26 @@ import json
 import pytest
 
 from service.versions import lineage as lineages
+from service.versions.judgement import Decision, Judgement
 from service.versions.lineage import FORMAT, Canary, FormatError
 
 
 def test_a_lineage_comes_back_as_it_was_written(tmp_path, lineage):
     canary = Canary(text="Alice ☃", labels=("person",), threshold=0.5, spans=((0, 5, "person"),))
-    written = lineage(canaries=(canary,), left_out={"is longer than the model's 12 words": 3})
+    verdict = Judgement(
+        decision=Decision.REJECT,
+        difference=-0.1,
+        low=-0.2,
+        high=-0.01,
+        probability=0.01,
+        needed=0.95,
+        tries=1,
+        texts=40,
+        spans=60,
+        deviation=0.03,
+        causes=("labels confused",),
+    )
+    written = lineage(canaries=(canary,), verdict=verdict, left_out={"is longer than the model's 12 words": 3})
     lineages.write(tmp_path, written)
     assert lineages.read(tmp_path) == written
 
