@@ -49,6 +49,11 @@ class Acceptance:
         return list(dict.fromkeys([self._rollout.version, *changes, self._initial]))[:VERSIONS_TOLD]
 
     @property
+    def standings(self) -> list[Standing]:
+        """Those of `versions` that people have worked with."""
+        return [standing for version in self.versions if (standing := self._standing(version))]
+
+    @property
     def live(self) -> Standing | None:
         """The version that answers; None while nobody has worked with its predictions."""
         return self._standing(self._rollout.version)

@@ -209,13 +209,17 @@ def test_a_task_that_changes_while_pages_are_read_is_read_at_the_next_look(studi
     for annotation in annotations:
         studio.edit(annotation, [])
 
-    def first_page_was_read():
-        studio.while_listing = lambda: studio.edit(annotations[0], [ALICE])
+    def tasks_of_both_pages_change():
+        studio.edit(annotations[0], [ALICE])
         studio.seconds += 1000
+        studio.edit(annotations[-1], [ALICE])
+
+    def first_page_was_read():
+        studio.while_listing = tasks_of_both_pages_change
 
     studio.while_listing = first_page_was_read
-    assert spans() == {("person", "removed"): 250}
     assert spans() == {("person", "removed"): 249, ("person", "accepted"): 1}
+    assert spans() == {("person", "removed"): 248, ("person", "accepted"): 2}
 
 
 def test_another_label_config_counts_all_anew(studio, spans):
