@@ -14,12 +14,14 @@ import msgspec
 
 from service.labelstudio.client import LabelStudio, ProjectState
 from service.labelstudio.connection import explained, no_api
-from service.labelstudio.pages import ANNOTATED, TASKS_MAX, Filter, TaskPages
+from service.labelstudio.pages import ANNOTATED, TASKS_MAX, Filter, Params, TaskPages
 from service.labelstudio.predictions import IDS
 from service.labelstudio.work import StoredTask
 
 OVERLAP = timedelta(seconds=60)
 """Tasks are read once more for so long: a change gets its time before it can be read, and changes may take a while."""
+WORK: Params = {"fields": "all", "include": "id,data,annotations,predictions", "resolve_uri": "false"}
+"""Tasks come with nothing else, which takes Label Studio a third of the time (1.23.2)."""
 
 
 class Changes:
@@ -47,7 +49,7 @@ class Changes:
         `latest` is what a state said, and comes from Label Studio's clock: no other is compared with it.
         """
         filters = [ANNOTATED, *([_updated_after(datetime.fromisoformat(latest) - OVERLAP)] if latest else [])]
-        for page in TaskPages(self._connection, self._label_studio.url, self._project).read(filters):
+        for page in TaskPages(self._connection, self._label_studio.url, self._project).read(filters, params=WORK):
             for task in page.tasks:
                 try:
                     yield msgspec.convert(task, StoredTask)

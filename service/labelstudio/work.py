@@ -60,9 +60,9 @@ class StoredTask(msgspec.Struct):
     """A task as `service.labelstudio.pages` reads it."""
 
     id: int
+    annotations: list[StoredAnnotation]
+    predictions: list[StoredPrediction]
     data: Any = None
-    annotations: list[StoredAnnotation] = []
-    predictions: list[StoredPrediction] = []
 
 
 def work_of(task: StoredTask, controls: Sequence[Control]) -> Iterator[Work | str]:

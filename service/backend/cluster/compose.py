@@ -25,7 +25,7 @@ from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.backend.truth.acceptance import Acceptance
-from service.backend.truth.reconciliation import Reconciliation
+from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
 from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
 from service.versions.names import initial_version, with_suffix
@@ -73,7 +73,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     def give_up(version: str, why: str) -> str:
         return ClusterLine(settings).give_up(version, why)
 
-    reconciliation = Reconciliation(projects, label_studio)
+    reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
     acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
     prelabeller = JobPrelabeller(cluster, settings, version_of)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))

@@ -14,7 +14,7 @@ from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
 from service.backend.truth.acceptance import Acceptance
-from service.backend.truth.reconciliation import Reconciliation
+from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
 from service.extractor.engine import Engine
 from service.labelstudio.client import LabelStudio
 from service.runs.files import Runs
@@ -36,7 +36,7 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     prelabeller = LocalPrelabeller(settings.folder)
     initial = initial_version(settings.model, settings.window_words)
     give_up = LocalLine(settings.folder).give_up
-    reconciliation = Reconciliation(projects, label_studio)
+    reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
     acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
     loops = [
         Loop([rollout.tick]),

@@ -24,9 +24,9 @@ def families(acceptance: Acceptance) -> Iterator[Metric]:
     """The gauges of the versions that were live last, as of the last look."""
     totals, told = acceptance.reconciliation.totals, acceptance.versions
     spans: Counter[tuple[str, str, str, str]] = Counter()
-    for where, counts in totals.spans.items():
+    for where, tally in totals.tallies.items():
         if where.version in told:
-            for (label, outcome), number in _named(counts).items():
+            for (label, outcome), number in _named(+tally.spans).items():
                 spans[str(where.project), legible(where.version), label, outcome] += number
     yield gauge(
         "spanloop_annotated_spans",
@@ -40,7 +40,11 @@ def families(acceptance: Acceptance) -> Iterator[Metric]:
     yield gauge(
         "spanloop_annotated_tasks",
         "Tasks whose annotations began with a version's predictions.",
-        {(str(one.project), legible(one.version)): n for one, n in totals.tasks.items() if one.version in told},
+        {
+            (str(one.project), legible(one.version)): of.tasks
+            for one, of in totals.tallies.items()
+            if one.version in told
+        },
         "project",
         "version",
     )

@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from service.backend.projects import Projects
 from service.backend.truth.ledger import Ledger
-from service.backend.truth.outcomes import Place
-from service.backend.truth.standing import Standing, standings
+from service.backend.truth.standing import Standing, standing
+from service.backend.truth.tally import Tally, added
 from service.labelstudio.changes import OVERLAP, Changes
 from service.labelstudio.client import LabelStudio, ProjectState
 from service.labelstudio.controls import Control
@@ -30,6 +30,8 @@ from service.labelstudio.work import work_of
 
 log = logging.getLogger(__name__)
 
+ANSWER_SECONDS = 60.0
+"""So long Label Studio has for a page of tasks with their annotations and predictions."""
 LOOK_SECONDS = 60.0
 """Seconds between two looks: two light requests for each project in which nothing has changed."""
 HINTED_SECONDS = 10.0
@@ -49,8 +51,7 @@ class Where(NamedTuple):
 class Totals:
     """What people's work says, as of one look."""
 
-    spans: Mapping[Where, Mapping[Place, int]] = field(default_factory=dict)
-    tasks: Mapping[Where, int] = field(default_factory=dict)
+    tallies: Mapping[Where, Tally] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     """Of each version by its name, over all projects."""
     left_out: Mapping[int, Counter[str]] = field(default_factory=dict)
@@ -157,16 +158,19 @@ class Reconciliation:
         return True
 
     def _totals(self) -> Totals:
-        spans: dict[Where, Counter[Place]] = {}
-        tasks: Counter[Where] = Counter()
-        for project, counted in self._counted.items():
-            for contributions in counted.ledger.contributions():
-                tasks.update({Where(project, one.version) for one in contributions})
-                for one in contributions:
-                    spans.setdefault(Where(project, one.version), Counter()).update(dict(one.counts))
-        of_each = (of for counted in self._counted.values() for of in counted.ledger.contributions())
+        """What all ledgers say, from sums that they hold: it takes no longer for more tasks."""
+        tallies = {
+            Where(project, version): tally
+            for project, counted in self._counted.items()
+            for version, tally in counted.ledger.tallies().items()
+        }
+        versions = {where.version for where in tallies}
+        standings = {
+            version: standing(version, added(tally for where, tally in tallies.items() if where.version == version))
+            for version in versions
+        }
         left_out = {project: counted.ledger.left_out() for project, counted in self._counted.items()}
-        return Totals(spans, tasks, standings(of_each), left_out, self.totals.at)
+        return Totals(tallies, standings, left_out, self.totals.at)
 
 
 def _read(counted: Counted, changes: Changes, latest: str) -> None:

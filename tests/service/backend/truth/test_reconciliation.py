@@ -16,6 +16,8 @@ from service.backend.truth.reconciliation import (
     Reconciliation,
     Where,
 )
+from service.backend.truth.standing import standing
+from service.backend.truth.tally import Tally
 from service.labelstudio.client import LabelStudio
 from tests.support.annotated import AnnotatedStudio
 from tests.support.annotator import Annotator, region, sums, text_of
@@ -60,13 +62,18 @@ def reconciliation(make):
     return make()
 
 
+def _spans(reconciliation, version, project):
+    tally = reconciliation.totals.tallies.get(Where(project, version), Tally())
+    return sums([tally.spans])
+
+
 @pytest.fixture
 def spans(reconciliation):
     """The spans of a version in project 1 by label and outcome, after a look."""
 
     def found(version="v1", project=1):
         reconciliation.look()
-        return sums([reconciliation.totals.spans.get(Where(project, version), {})])
+        return _spans(reconciliation, version, project)
 
     return found
 
@@ -103,18 +110,12 @@ def test_a_scripted_annotators_edits_are_counted_exactly_in_any_order_of_work_an
     reconciliation.look()
     for version in ("v1", "v2"):
         of_version = [counts for known, counts in truth.values() if known == version]
-        assert sums([reconciliation.totals.spans[Where(1, version)]]) == sums(of_version)
-        assert reconciliation.totals.tasks[Where(1, version)] == len(of_version)
-        standing = reconciliation.totals.standings[version]
-        assert standing.tasks == len(of_version)
-        assert dict(+Counter(standing.spans)) == _by_outcome(sums(of_version))
-
-
-def _by_outcome(counts):
-    found = Counter()
-    for place, number in counts.items():
-        found[place.outcome] += number
-    return dict(found)
+        assert _spans(reconciliation, version, 1) == sums(of_version)
+        assert reconciliation.totals.tallies[Where(1, version)].tasks == len(of_version)
+        fresh = Tally()
+        for counts in of_version:
+            fresh.add(counts)
+        assert reconciliation.totals.standings[version] == standing(version, fresh)
 
 
 def test_an_annotation_that_is_edited_counts_once_by_its_latest_state(studio, spans):
@@ -150,7 +151,7 @@ def test_the_annotations_of_several_people_count_each_and_skipped_tasks_do_not(s
     studio.annotate(task, [], was_cancelled=True)
     studio.annotate(skipped, [], was_cancelled=True)
     assert spans() == {("person", "accepted"): 1, ("person", "removed"): 1}
-    assert reconciliation.totals.tasks == {Where(1, "v1"): 1}
+    assert reconciliation.totals.standings["v1"].tasks == 1
     assert not reconciliation.totals.left_out[1]
 
 
@@ -326,5 +327,5 @@ def test_a_backend_that_starts_counts_the_same(studio, make):
         first.look()
     second = make()
     second.look()
-    assert first.totals.spans == second.totals.spans
+    assert first.totals.tallies == second.totals.tallies
     assert first.totals.standings == second.totals.standings
