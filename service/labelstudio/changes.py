@@ -20,8 +20,13 @@ from service.labelstudio.work import StoredTask
 
 OVERLAP = timedelta(seconds=60)
 """Tasks are read once more for so long: a change gets its time before it can be read, and changes may take a while."""
-WORK: Params = {"fields": "all", "include": "id,data,annotations,predictions", "resolve_uri": "false"}
-"""Tasks come with nothing else, which takes Label Studio a third of the time (1.23.2)."""
+FIELDS = (
+    *("id", "data", "annotations", "predictions"),
+    *("result", "created_at", "draft_created_at", "parent_prediction", "updated_by", "was_cancelled"),
+)
+"""What is read of tasks and of their annotations. Label Studio leaves out whatever is not named, in both (1.23.2)."""
+WORK: Params = {"fields": "all", "include": ",".join(FIELDS), "resolve_uri": "false"}
+"""Tasks come with nothing else, which takes Label Studio half the time."""
 
 
 class Changes:

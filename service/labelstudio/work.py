@@ -35,21 +35,23 @@ class Work(NamedTuple):
 
 
 class StoredPrediction(msgspec.Struct):
+    """Every field that decides what is counted must be there: an answer without one is an error."""
+
     id: int
     created_at: datetime
-    result: Any = None
-    model_version: str | None = ""
+    result: Any
+    model_version: str | None
 
 
 class StoredAnnotation(msgspec.Struct):
     id: int
     created_at: datetime
-    result: Any = None
-    was_cancelled: bool | None = False
+    result: Any
+    was_cancelled: bool | None
+    parent_prediction: int | None
+    updated_by: Any
+    """Who saved it last; null where Label Studio copied predictions in bulk or imported annotations (1.23.2)."""
     draft_created_at: datetime | None = None
-    parent_prediction: int | None = None
-    updated_by: Any = None
-    """Who saved it last. Label Studio leaves it out where it copies predictions in bulk, and of imports (1.23.2)."""
 
     @property
     def begun(self) -> datetime:

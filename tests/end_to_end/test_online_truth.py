@@ -12,10 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
-from tests.support.annotator import Annotator, Region, sums, text_of
+from tests.support.annotator import Annotator, Region, region, sums, text_of
 from tests.support.samples import Scrape
 
+from . import browsing
 from .backend import Backend, until
 from .conftest import MakeBackend
 from .studio import Studio
@@ -192,4 +194,26 @@ def test_copies_of_predictions_are_nobodys_work(studio: Studio, own: Backend) ->
     until(lambda: told in own.page, "the copies on the page", 90)
     assert counted(own, project) == {}
     assert not person.truth
+    studio.delete(project)
+
+
+def test_what_a_person_submits_in_the_editor_began_with_the_prediction_that_it_showed(
+    page: Page, studio: Studio, own: Backend
+) -> None:
+    """The person deletes one of the regions and submits the rest, while a newer prediction is stored meanwhile."""
+    project = studio.project([text_of(0)], title="Online truth")
+    studio.connect(project, own.url)
+    (task,) = studio.tasks(project)
+    text = task["data"]["text"]
+    regions = [region(text, text.index(f"Aaaa{place}"), text.index(f" Bbbb{place}"), "person") for place in range(3)]
+    studio.predict(task["id"], own.version + SUFFIX, regions)
+    browsing.open_task(page, studio.url, project, task["id"])
+    assert browsing.shown_highlights(page, 3) == ["Aaaa0", "Aaaa1", "Aaaa2"]
+    page.wait_for_load_state("networkidle")
+    studio.predict(task["id"], "later" + SUFFIX, [])
+    page.locator(".htx-highlight").nth(1).click()
+    page.keyboard.press("Backspace")
+    assert browsing.shown_highlights(page, 2) == ["Aaaa0", "Aaaa2"]
+    page.get_by_role("button", name="Submit").first.click()
+    until(lambda: counted(own, project) == {("person", "accepted"): 2, ("person", "removed"): 1}, "the work", 90)
     studio.delete(project)
