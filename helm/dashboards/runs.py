@@ -96,7 +96,7 @@ VERSIONS = [
     Panel(
         "F1 of what serves",
         "Strict micro F1 of the version that serves, as its run measured it; guard: against its base model, on general"
-        " sentences. The initial model has none.",
+        " sentences; annotators: by what people made of its predictions. The initial model has the last alone.",
         "none",
         {
             "{{on}}": "max by (version, on) (spanloop_version_f1{backend})"
@@ -109,7 +109,7 @@ VERSIONS = [
     Panel(
         "F1 of all versions",
         "Strict micro F1 as each run measured it. Held-out tasks stay held out, so versions can be compared; guard:"
-        " against the base model, on general sentences.",
+        " against the base model, on general sentences; annotators: by what people made of the predictions.",
         "none",
         {"{{version}}, {{on}}": "max by (version, on) (spanloop_version_f1{backend})"},
         better_from(0.5, 0.7),
@@ -129,8 +129,35 @@ VERSIONS = [
     ROLLOUTS,
 ]
 
+WORK = [
+    Panel(
+        "Spans that people keep",
+        "Share of each version's spans that people kept as they were. If it falls with a new version on tasks of the"
+        " same kind, roll that back.",
+        "percentunit",
+        {"{{version}}": "max by (version) (spanloop_version_acceptance_ratio{backend})"},
+        top=1,
+    ),
+    Panel(
+        "Spans that people make",
+        "Share of the annotated spans that people had to make themselves, by version.",
+        "percentunit",
+        {
+            "{{version}}": 'sum by (version) (spanloop_annotated_spans{backend,outcome="missed"})'
+            ' / sum by (version) (spanloop_annotated_spans{backend,outcome!="removed"})'
+        },
+        top=1,
+    ),
+    Panel(
+        "What becomes of spans",
+        "Spans in annotated tasks by what people made of them, all versions together.",
+        "short",
+        {"{{outcome}}": "sum by (outcome) (spanloop_annotated_spans{backend})"},
+    ),
+]
+
 TRAINING = Board(
     "Spanloop / Training",
-    "Training runs: their progress, their outcomes, and the scores of the versions that they make.",
-    {"Runs": RUNS, "The active run": ACTIVE, "Versions": VERSIONS},
+    "Training runs: their progress, their outcomes, the scores of the versions that they make, and people's work.",
+    {"Runs": RUNS, "The active run": ACTIVE, "Versions": VERSIONS, "People's work": WORK},
 )

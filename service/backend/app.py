@@ -113,7 +113,9 @@ async def webhook(request: Request) -> Response:
         request.app.state.login.require(request)
         return await _start(request, body)
     if body.action.startswith("ANNOTATION"):
-        _supervisor(request).retraining.hint()
+        supervisor = _supervisor(request)
+        supervisor.retraining.hint()
+        supervisor.acceptance.hint()
     return JSONResponse({"status": "ok"}, 201)
 
 

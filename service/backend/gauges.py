@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 from prometheus_client.metrics_core import Metric
 
+from service.backend.truth import gauges as truth
+from service.backend.truth.standing import Standing
 from service.metrics.gauges import gauge, live_version, single
 from service.metrics.labels import legible
 from service.metrics.requests import running
@@ -50,7 +52,12 @@ class Gauges:
         yield _last_failure(runs)
         yield _prelabelled(self._supervisor.prelabeller.all())
         yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
-        yield _scores(runs, [known for known in self._supervisor.published if known.version == version])
+        yield _scores(
+            runs,
+            [known for known in self._supervisor.published if known.version == version],
+            self._supervisor.acceptance.standings,
+        )
+        yield from truth.families(self._supervisor.acceptance)
 
     def _active(self, run: Run | None) -> Iterator[Metric]:
         yield single(
@@ -129,14 +136,18 @@ def _last_failure(runs: Iterable[Run]) -> Metric:
     )
 
 
-def _scores(runs: Iterable[Run], live: Iterable[Lineage]) -> Metric:
-    """The F1 of each version by its newest run, which may have judged it again; by its lineage if no run is left."""
+def _scores(runs: Iterable[Run], live: Iterable[Lineage], standings: Iterable[Standing]) -> Metric:
+    """The F1 of each version by its newest run, which may have judged it again; by its lineage if no run is left.
+
+    And that by people's own work.
+    """
     lineages = [(lineage.version, _measured(lineage)) for lineage in live]
     f1: dict[tuple[str, str], float] = {}
     for version, scores in [*((run.version, run.scores) for run in runs), *lineages]:
         for name in OF_VERSIONS:
             if version and name in scores:
                 f1.setdefault((legible(version), scores[name].on), scores[name].f1)
+    f1 |= {(legible(one.version), "annotators"): one.f1.value for one in standings if one.f1}
     return gauge("spanloop_version_f1", "Strict micro F1 of versions, by what it is on.", f1, "version", "on")
 
 

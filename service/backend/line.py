@@ -44,6 +44,14 @@ class VersionLine(Protocol):
         """
         ...
 
+    def give_up(self, version: str, why: str) -> str:
+        """Make the version before `version` live again, if `version` is live. Returns its name as `rollback` does.
+
+        `why` is kept in the history. Raises Conflict if another version is live, and ChangeRefused if there is none
+        before it.
+        """
+        ...
+
     def prune(self, keep: int) -> list[str]:
         """Delete all but the `keep` newest versions, the live one and the one before it. Returns the deleted names."""
         ...

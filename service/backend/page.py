@@ -58,6 +58,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
         "prelabellings": [
             (one, supervisor.prelabeller.is_alive(one)) for one in supervisor.prelabeller.all()[:PRELABELLINGS_SHOWN]
         ],
+        "acceptance": supervisor.acceptance,
         "threshold": supervisor.settings.threshold,
     }
 

@@ -26,5 +26,8 @@ class BackendSettings(PredictionSettings, TextSettings, LabelStudioSettings, Bas
     """Label Studio's Data Manager can sort by prediction score: a project's `model_version` is kept on the version that
     answers, while it holds the model's title or a version of this release, and once most tasks have a prediction of
     that version. Wants an API key."""
+    rollback_by_acceptance: bool = False
+    """Roll the live version back once people keep credibly fewer of its spans than of those of the version before it.
+    Otherwise a rollback is only proposed. Wants an API key."""
     run_attempts: int = Field(3, ge=1)
     """Most attempts of a run whose process dies, including the first; each continues from the last checkpoint."""

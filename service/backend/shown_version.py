@@ -7,7 +7,6 @@ says why).
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Collection
 
@@ -20,14 +19,13 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.label_config import LabelConfigError
 from service.labelstudio.model_version import ModelVersionField, Title
+from service.labelstudio.work import SEEN
 from service.versions.names import initial_version
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
 """Seconds between two looks at what the projects show: a light request for each of them."""
-SEEN = re.compile(r"(.+)\.[0-9a-f]{6}")
-"""A version as Label Studio sees it; see `service.versions.names.seen_version`."""
 
 
 class ShownVersion:

@@ -12,6 +12,7 @@ from service.backend.projects import Projects
 from service.backend.protocols import Prelabeller, Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
+from service.backend.truth.acceptance import Acceptance
 from service.backend.wordings import Wordings
 from service.errors import cause_of
 from service.extractor.questions import Extractor
@@ -36,6 +37,7 @@ class Supervisor:
         projects: Projects,
         retraining: Retraining,
         prelabeller: Prelabeller,
+        acceptance: Acceptance,
         loops: Sequence[Loop],
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
@@ -51,6 +53,7 @@ class Supervisor:
         self.wordings = Wordings()
         self.retraining = retraining
         self.prelabeller = prelabeller
+        self.acceptance = acceptance
         self.admission = Admission()
         self.leads = leads
         self.published: list[Lineage] = []

@@ -37,6 +37,18 @@ ANNOTATED_LATEST_FIRST = json.dumps(
 )
 
 
+class ProjectState(NamedTuple):
+    """The state of one project's annotations."""
+
+    label_config: str
+    tasks: int
+    """Number of tasks that have annotations."""
+    annotations: int
+    """Number of their annotations; skipped tasks (cancelled annotations) are not among them."""
+    latest: str
+    """When one of these tasks was last changed, as Label Studio writes it; empty where there are none."""
+
+
 class AnnotationState(NamedTuple):
     """The state of the annotations of some projects. It differs whenever they have changed."""
 
@@ -105,20 +117,29 @@ class LabelStudio:
             except (ValueError, KeyError, TypeError) as error:
                 raise no_api(self.url, "answered /api/ml/ with something other than a list of models") from error
 
-    def _project(self, connection: Connection, project: int) -> AnnotationState:
+    def state(self, connection: Connection, project: int) -> ProjectState:
+        """The state of one project, by two light requests. Raises LabelStudioError, ProjectGone among them."""
         response = connection.get(f"/api/projects/{project}/")
         if response.status_code == httpx.codes.NOT_FOUND:
             self._require_label_studio(connection)
-            return AnnotationState(f"{project}:gone", {project: 0})
+            raise ProjectGone(f"Label Studio has no project {project}.")
         try:
-            config = hashlib.sha256(str(self._json(response)["label_config"]).encode()).hexdigest()[:10]
+            config = str(self._json(response)["label_config"])
             query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
             body = self._json(connection.get("/api/tasks/", params=query))
-            latest = body["tasks"][0]["updated_at"] if body["tasks"] else ""
-            total = int(body["total_annotations"])
-            return AnnotationState(f"{project}:{config}:{body['total']}:{total}:{latest}", {project: total})
+            latest = str(body["tasks"][0]["updated_at"]) if body["tasks"] else ""
+            return ProjectState(config, int(body["total"]), int(body["total_annotations"]), latest)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise no_api(self.url, "answered with JSON of another shape") from error
+
+    def _project(self, connection: Connection, project: int) -> AnnotationState:
+        try:
+            state = self.state(connection, project)
+        except ProjectGone:
+            return AnnotationState(f"{project}:gone", {project: 0})
+        config = hashlib.sha256(state.label_config.encode()).hexdigest()[:10]
+        fingerprint = f"{project}:{config}:{state.tasks}:{state.annotations}:{state.latest}"
+        return AnnotationState(fingerprint, {project: state.annotations})
 
     def _require_label_studio(self, connection: Connection) -> None:
         """Raises LabelStudioError if another API answers at this address, which knows no project."""

@@ -105,6 +105,43 @@ class Studio(Client):
     def forget_prediction(self, prediction: int) -> None:
         self._http.delete(f"/api/predictions/{prediction}/").raise_for_status()
 
+    def annotate_from(self, task: int, prediction: int, regions: Sequence[Mapping[str, Any]]) -> int:
+        """Submit an annotation that began with a prediction, as the editor does. Returns its id."""
+        body = {"result": list(regions), "parent_prediction": prediction, "lead_time": 5.0}
+        return int(self._post(f"/api/tasks/{task}/annotations/", body)["id"])
+
+    def edit(self, annotation: int, regions: Sequence[Mapping[str, Any]]) -> None:
+        """Press Update."""
+        self._http.patch(f"/api/annotations/{annotation}/", json={"result": list(regions)}).raise_for_status()
+
+    def delete_annotation(self, annotation: int) -> None:
+        self._http.delete(f"/api/annotations/{annotation}/").raise_for_status()
+
+    def delete_task(self, task: int) -> None:
+        self._http.delete(f"/api/tasks/{task}/").raise_for_status()
+
+    def delete_annotations(self, project: int, tasks: Sequence[int]) -> None:
+        """Select tasks in the Data Manager, and choose Delete Annotations."""
+        selected = {"selectedItems": {"all": False, "included": list(tasks)}}
+        self._post("/api/dm/actions", selected, {"id": "delete_tasks_annotations", "project": project})
+
+    def copy_predictions(self, project: int) -> None:
+        """Select all tasks, and choose Create Annotations From Predictions."""
+        selected = {"selectedItems": {"all": True, "excluded": []}}
+        self._post("/api/dm/actions", selected, {"id": "predictions_to_annotations", "project": project})
+
+    def webhooks(self, project: int) -> list[int]:
+        response = self._http.get("/api/webhooks/", params={"project": project})
+        response.raise_for_status()
+        return [int(one["id"]) for one in response.json()]
+
+    def make_webhook(self, project: int, url: str) -> None:
+        """Send all events of a project to an address."""
+        self._post("/api/webhooks/", {"project": project, "url": url, "send_for_all_actions": True})
+
+    def delete_webhook(self, webhook: int) -> None:
+        self._http.delete(f"/api/webhooks/{webhook}/").raise_for_status()
+
     def make_personal_access_token(self) -> str:
         return str(self._post("/api/token/", {})["token"])
 

@@ -51,6 +51,8 @@ ASLEEP = {"scaleToZero__enabled": True}
 
 NONE_ANSWERS = "No version answers for spanloop; Label Studio gets no predictions."
 FAILED = "A training run of spanloop has failed."
+FALL = "spanloop_acceptance_fall_probability"
+FELL = "People keep fewer of the spans of spanloop's live version than of those of the version before it."
 ROLLED_BACK = "The rollout of a new version of spanloop was undone; the previous version serves."
 
 
@@ -230,6 +232,29 @@ CASES = [
             ("one is done", 20, {UNDONE: "0x90", 'spanloop_rollouts_total{backend,outcome="done"}': "0x10 1x80"}),
             ("others have", 20, {UNDONE.replace("backend", who): "0x10 1x80" for who in ("elsewhere", "neighbour")}),
             ("the backend was replaced", 40, {UNDONE: "2x20 stale", UNDONE.replace("backend", "second"): "_x20 0x70"}),
+        ]
+    ),
+    *(
+        Case("SpanloopAcceptanceFell", why, at, series, FELL, values)
+        for why, at, series, values in [
+            ("it is nearly certain", 40, {f"{FALL}{{backend}}": "0.5x9 0.995x90"}, {}),
+            ("the lead changes", 40, {f"{FALL}{{backend}}": "0.999x37 stale", f"{FALL}{{second}}": "_x40 0.999x9"}, {}),
+            (
+                "it is likely, which is enough here",
+                40,
+                {f"{FALL}{{backend}}": "0.96x90"},
+                {"monitoring__alerts__acceptanceFell__above": 0.95},
+            ),
+        ]
+    ),
+    *(
+        Case("SpanloopAcceptanceFell", why, 40, series)
+        for why, series in [
+            ("it is likely", {f"{FALL}{{backend}}": "0.96x90"}),
+            ("not for long yet", {f"{FALL}{{backend}}": "0.5x30 0.999x90"}),
+            ("the version was rolled back", {f"{FALL}{{backend}}": "0.999x30 stale"}),
+            ("too few tasks are annotated", BACKEND),
+            ("others keep less", {f"{FALL}{{{who}}}": "0.999x90" for who in ("elsewhere", "neighbour")}),
         ]
     ),
 ]

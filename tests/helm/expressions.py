@@ -28,6 +28,11 @@ class Expression:
         """Whether it has data only while a run is active."""
         return bool(re.search(r"spanloop_(training|run_active|run_progressed)_", self.text))
 
+    @property
+    def of_annotators(self) -> bool:
+        """Whether it has data only once people have annotated predicted tasks."""
+        return bool(re.search(r"spanloop_(annotated|acceptance|version_acceptance)_", self.text))
+
 
 def expressions(
     namespace: str, release: str, groups: Iterable[dict[str, Any]], window: str = "5m"

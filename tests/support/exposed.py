@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from starlette.testclient import TestClient
 
@@ -26,10 +27,25 @@ def machine() -> Iterator[str]:
         until(lambda: engine.version)
         body = {"tasks": [{"data": {"text": "Alice met Bob"}}], "label_config": CONFIG}
         assert client.post("/predict", json=body).is_success
+        reconciliation = client.app.state.supervisor.acceptance.reconciliation
+        reconciliation.totals = worked_with(engine.version)
         yield client.get("/metrics").text
         engine.swap(engine._current._replace(version="another"))
         assert client.post("/predict", json=body).is_success
         yield client.get("/metrics").text
+
+
+def worked_with(version: str) -> object:
+    """The totals of two tasks in which people worked with a version's predictions."""
+    from service.backend.truth.outcomes import Place
+    from service.backend.truth.reconciliation import Totals, Where
+    from service.backend.truth.standing import standing
+    from service.backend.truth.tally import Tally
+
+    tally = Tally()
+    for _ in range(2):
+        tally.add({Place("person", "accepted"): 1})
+    return Totals({Where(1, version): tally}, {version: standing(version, tally)}, at=datetime.now(UTC))
 
 
 def backend() -> Iterator[str]:

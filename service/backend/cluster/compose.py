@@ -9,6 +9,7 @@ from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
+from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
@@ -23,6 +24,8 @@ from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
+from service.backend.truth.acceptance import Acceptance
+from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
 from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
 from service.versions.names import initial_version, with_suffix
@@ -67,6 +70,11 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         known = projects.get(project)
         return with_suffix(rollout.version, known.suffix) if known and known.suffix else rollout.version
 
+    def give_up(version: str, why: str) -> str:
+        return ClusterLine(settings).give_up(version, why)
+
+    reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
+    acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
     prelabeller = JobPrelabeller(cluster, settings, version_of)
     leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
     only = leader.only
@@ -101,6 +109,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         projects=projects,
         retraining=retraining,
         prelabeller=prelabeller,
+        acceptance=acceptance,
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             pods,
@@ -108,6 +117,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
             Loop([prelabeller.refresh, only(prelabeller.mirror)], pace_of_prelabellings),
             Loop([only(census.tick), retraining.start_due, only(retraining.look_after)]),
             Loop([only(shown.tick)]),
+            Loop([only(acceptance.tick)]),
         ],
         leads=leader.leads,
         resign=leader.release,

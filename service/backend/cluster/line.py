@@ -9,7 +9,7 @@ from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import BY_HAND, ChangeRefused, not_initial, not_live_already
-from service.versions.history import INITIAL
+from service.versions.history import INITIAL, check_unchanged
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
@@ -42,10 +42,14 @@ class ClusterLine:
 
     def rollback(self) -> str:
         live = self.live()
-        not_initial(live)
+        return self.give_up(live, f"Rolled back by hand from {live}.")
+
+    def give_up(self, version: str, why: str) -> str:
+        check_unchanged(version, self.live())
+        not_initial(version)
         history = self._rollout.history
-        self._still_published(history.previous, live)
-        self._rollout.rollback(history.live, history.previous, f"Rolled back by hand from {live}.")
+        self._still_published(history.previous, version)
+        self._rollout.rollback(history.live, history.previous, why)
         return version_of(history.previous)
 
     def _still_published(self, previous: str, live: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from service.backend.census import Census
 from service.backend.local.launcher import LocalLauncher
+from service.backend.local.line import LocalLine
 from service.backend.local.prelabeller import LocalPrelabeller
 from service.backend.local.projects import FileProjects
 from service.backend.local.rollout import LocalRollout
@@ -12,10 +13,13 @@ from service.backend.loop import Loop
 from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
 from service.backend.supervisor import Supervisor
+from service.backend.truth.acceptance import Acceptance
+from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
 from service.extractor.engine import Engine
 from service.labelstudio.client import LabelStudio
 from service.runs.files import Runs
 from service.versions.history import LiveFile
+from service.versions.names import initial_version
 from service.versions.store import BentoStore
 
 
@@ -30,9 +34,14 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), label_studio, census)
     prelabeller = LocalPrelabeller(settings.folder)
+    initial = initial_version(settings.model, settings.window_words)
+    give_up = LocalLine(settings.folder).give_up
+    reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
+    acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
     loops = [
         Loop([rollout.tick]),
         Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due]),
         Loop([shown_version(settings, projects, label_studio, rollout, engine, store).tick]),
+        Loop([acceptance.tick]),
     ]
-    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, prelabeller, loops)
+    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, prelabeller, acceptance, loops)

@@ -37,8 +37,11 @@ class LocalLine:
 
     def rollback(self) -> str:
         live = self.live()
-        not_initial(live)
-        return self._file.back(live, f"Rolled back by hand from {live}.").live
+        return self.give_up(live, f"Rolled back by hand from {live}.")
+
+    def give_up(self, version: str, why: str) -> str:
+        not_initial(version)
+        return self._file.back(version, why).live
 
     def prune(self, keep: int) -> list[str]:
         published = [lineage.version for lineage in self._store.versions()]

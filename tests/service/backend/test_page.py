@@ -111,7 +111,7 @@ def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
     forgotten = FileProjects(folder)
     forgotten.forget(99, "forgotten by hand")
     forgotten.flush()
-    until(lambda: "99" not in client.get("/?fragment").text, what="a page without project 99")
+    until(lambda: "<td>99</td>" not in client.get("/?fragment").text, what="a page without project 99")
 
 
 def test_the_page_counts_the_tasks_that_were_not_read_each_once(client):

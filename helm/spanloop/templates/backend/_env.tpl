@@ -39,6 +39,8 @@
   value: {{ .Values.backend.retrain.quiet | int | quote }}
 - name: SPANLOOP_SET_MODEL_VERSION
   value: {{ .Values.backend.setModelVersion | quote }}
+- name: SPANLOOP_ROLLBACK_BY_ACCEPTANCE
+  value: {{ .Values.backend.rollbackByAcceptance | quote }}
 {{- /* A Prometheus that scrapes by annotations sends no credentials. */}}
 - name: SPANLOOP_METRICS_OPEN
   value: {{ eq .Values.monitoring.scrape "annotations" | quote }}

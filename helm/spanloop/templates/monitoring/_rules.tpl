@@ -145,6 +145,23 @@ groups:
             VERSION tries again.
       {{- end }}
       {{- end }}
+      {{- with $alerts.acceptanceFell }}
+      {{- if .severity }}
+      - alert: SpanloopAcceptanceFell
+        # Only the leader exposes it. last_over_time keeps the alert firing while the lead changes.
+        expr: |-
+          max(last_over_time(spanloop_acceptance_fall_probability{ {{- $backend }}}[5m])) > {{ .above }}
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:
+          summary: "People keep fewer of the spans of {{ $name }}'s live version than of those of the version before it."
+          description: >-
+            The backend's page shows both shares and on how many tasks they are. Are the tasks of another kind than before, or sorted by
+            prediction score? Then people may keep less of any version's spans. If not, {{ $kubectl }} exec deployment/{{ $name }}-backend --
+            python -m service rollback brings the previous version back; backend.rollbackByAcceptance does so by itself.
+      {{- end }}
+      {{- end }}
 {{- end }}
 
 {{/* The labels by which Alertmanager routes an alert, because its expression has none: (dict "root" $ "severity" "critical"). */}}

@@ -127,3 +127,13 @@ def test_old_versions_are_deleted_but_neither_the_live_one_nor_the_one_before_it
     release.rollback()
     assert release.prune(0) == ["v2"]
     assert [version.version for version in release.versions()] == ["v1"]
+
+
+def test_what_was_decided_of_one_version_is_done_to_that_one_alone(release, api):
+    release.promote("v1")
+    release.promote("v2")
+    with pytest.raises(Conflict, match=r"live version is v2, not v1.*Nothing was done"):
+        release.give_up("v1", "people keep less of it")
+    assert release.live() == "v2"
+    assert release.give_up("v2", "people keep less of it") == "v1"
+    assert "people keep less of it" in str(api.extractor)

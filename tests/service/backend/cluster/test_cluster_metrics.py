@@ -200,6 +200,11 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
         "spanloop_run_active_since_timestamp_seconds",
         "spanloop_run_progressed_timestamp_seconds",
         "spanloop_version_f1",
+        "spanloop_annotated_spans",
+        "spanloop_annotated_tasks",
+        "spanloop_version_acceptance_ratio",
+        "spanloop_acceptance_fall_probability",
+        "spanloop_annotations_compared_timestamp_seconds",
     }
 
 

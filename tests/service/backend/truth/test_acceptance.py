@@ -1,0 +1,176 @@
+"""A running backend tells what people make of its versions, and goes back from one that they keep less of."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.backend.local.line import LocalLine
+from service.backend.truth.gauges import LABELS_MAX
+from service.versions.history import INITIAL, Conflict, LiveFile
+from service.versions.store import BentoStore
+from tests.support.annotated import AnnotatedStudio
+from tests.support.annotator import region, text_of
+from tests.support.asking import scrape, setup
+from tests.support.studio import KEY, LABEL_CONFIG, served
+
+TEXT = text_of(0)
+ALICE, ACME = region(TEXT, 6, 11, "person"), region(TEXT, 20, 25, "company")
+SUFFIX = ".aaaaaa"
+FALL = "spanloop_acceptance_fall_probability"
+
+
+@pytest.fixture
+def studio():
+    with served(AnnotatedStudio()) as state:
+        state.project(1, [])
+        yield state
+
+
+@pytest.fixture
+def start(backend, studio, monkeypatch):
+    """Start a backend that looks at people's work at each tick."""
+    monkeypatch.setattr("service.backend.truth.reconciliation.LOOK_SECONDS", 0.05)
+
+    def started(**settings):
+        client = backend(label_studio_url=studio.url, label_studio_api_key=KEY, **settings)
+        setup(client, project="1.1")
+        return client
+
+    return started
+
+
+def version_of(client):
+    return client.app.state.supervisor.extractor.version
+
+
+def work(studio, version, tasks, kept):
+    """So many tasks with two predicted spans, of which people keep this many, and another one that they make."""
+    other = region(TEXT, 34, 39, "city")
+    for _ in range(tasks):
+        task = 1001 + len(studio.kept[1])
+        studio.kept[1][task] = {
+            "id": task, "data": {"text": TEXT}, "annotations": [], "predictions": [], "updated_at": studio._now()
+        }  # fmt: skip
+        prediction = studio.predict(task, version + SUFFIX, [ALICE, ACME])
+        studio.annotate(task, [*[ALICE, ACME][:kept], other], parent_prediction=prediction)
+
+
+@pytest.fixture
+def promote(publish):
+    def promoted(client, version):
+        folder = client.app.state.supervisor.settings.folder
+        publish(BentoStore(folder), version)
+        live = LiveFile(folder)
+        live.swap(live.read().live, version, "better")
+
+    return promoted
+
+
+def test_the_page_tells_how_much_people_keep_and_make(start, studio, until):
+    client = start()
+    assert "people kept" not in client.get("/").text
+    work(studio, version_of(client), 3, kept=1)
+    until(lambda: "On 3 tasks" in client.get("/").text, what="the work on the page")
+    page = " ".join(client.get("/").text.split())
+    assert "people kept 50 of 100 of its spans as they were and had to make 50 of 100 of theirs themselves" in page
+    assert "F1 by their own work 0.50 ±" in page
+    assert "Compared with Label Studio" in page
+
+
+def test_the_page_says_what_is_not_compared(start, studio, until):
+    client = start()
+    studio.project(1, [TEXT])
+    studio.annotate(1001, [ALICE])
+    until(lambda: "are not compared with predictions" in client.get("/").text, what="the reason on the page")
+    assert "Project 1: 1 annotations are not compared with predictions: they did not begin" in client.get("/").text
+
+
+def test_prometheus_reads_the_spans_by_outcome(start, studio, until):
+    client = start()
+    version = version_of(client)
+    work(studio, version, 3, kept=1)
+    until(lambda: scrape(client)("spanloop_annotated_tasks", project="1", version=version) == 3, what="the work")
+    found = scrape(client)
+    spans = {place: number for place, number in found.of("spanloop_annotated_spans").items() if number}
+    assert spans == {
+        ("person", "accepted", "1", version): 3,
+        ("company", "removed", "1", version): 3,
+        ("city", "missed", "1", version): 3,
+    }
+    assert found("spanloop_annotated_spans", project="1", version=version, label="city", outcome="moved") == 0
+    assert found("spanloop_version_acceptance_ratio", version=version) == 0.5
+    assert found("spanloop_version_f1", version=version, on="annotators") == 0.5
+    assert found(FALL) is None
+    studio.delete(studio.kept[1][1001]["annotations"][0]["id"])
+    until(lambda: scrape(client)("spanloop_annotated_tasks", project="1", version=version) == 2, what="the deletion")
+
+
+def test_the_number_of_series_is_bounded(start, studio, until):
+    labels = [f"label{number}" for number in range(LABELS_MAX + 9)]
+    config = LABEL_CONFIG.replace('<Label value="person"/>', "".join(f'<Label value="{one}"/>' for one in labels))
+    client = start()
+    (task,) = studio.project(1, [TEXT], label_config=config)
+    regions = [region(TEXT, 0, 1, label) for label in labels]
+    studio.annotate(task, regions, parent_prediction=studio.predict(task, version_of(client) + SUFFIX, regions))
+    found = until(lambda: scrape(client).of("spanloop_annotated_spans"), what="the spans")
+    assert len({label for label, *_ in found}) == LABELS_MAX + 1
+    assert sum(found.values()) == len(labels)
+    assert sum(number for (label, *_), number in found.items() if label == "other") == 9
+
+
+def test_a_version_of_which_people_keep_less_is_proposed_for_rollback_and_stays(start, studio, until, promote):
+    client = start()
+    before = version_of(client)
+    promote(client, "v1")
+    until(lambda: version_of(client) == "v1", what="the swap")
+    work(studio, before, 60, kept=2)
+    work(studio, "v1", 49, kept=1)
+    until(lambda: "On 49 tasks" in client.get("/").text, what="the work")
+    assert "python -m service rollback" not in client.get("/").text, "of too few tasks"
+    work(studio, "v1", 1, kept=1)
+    until(lambda: "python -m service rollback" in client.get("/").text, what="the proposal")
+    page = client.get("/").text
+    assert f"50 of 100 of v1 on 50 tasks, 100 of 100 of {before} on 60 tasks" in page
+    assert f"Before it <code>{before}</code>, on 60 tasks" in page
+    assert scrape(client)(FALL) > 0.99
+    assert version_of(client) == "v1"
+    assert LiveFile(client.app.state.supervisor.settings.folder).read().live == "v1"
+
+
+def test_by_the_setting_it_is_rolled_back_and_no_run_makes_it_live_again(start, studio, until, promote):
+    client = start(rollback_by_acceptance=True)
+    before = version_of(client)
+    promote(client, "v1")
+    until(lambda: version_of(client) == "v1", what="the swap")
+    work(studio, before, 60, kept=2)
+    work(studio, "v1", 60, kept=1)
+    until(lambda: version_of(client) == before, what="the rollback")
+    history = LiveFile(client.app.state.supervisor.settings.folder).read()
+    assert (history.live, history.given_up) == (INITIAL, ("v1",))
+    assert history.why.startswith("v1 was rolled back. People keep fewer of its spans than of those before: 50 of 100")
+    page = client.get("/").text
+    assert "v1 was rolled back." in page
+    assert "python -m service rollback" not in page
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_a_version_of_which_people_keep_as_much_or_more_stays(start, studio, until, promote, kept):
+    client = start(rollback_by_acceptance=True)
+    before = version_of(client)
+    promote(client, "v1")
+    until(lambda: version_of(client) == "v1", what="the swap")
+    work(studio, before, 60, kept=1)
+    work(studio, "v1", 60, kept=kept)
+    until(lambda: scrape(client)(FALL) is not None, what="the comparison")
+    assert scrape(client)(FALL) <= 0.5
+    assert version_of(client) == "v1"
+
+
+def test_a_version_that_went_live_meanwhile_is_not_rolled_back(tmp_path, bento_store):
+    """What was decided of one version is done to that one alone."""
+    line, file = LocalLine(tmp_path), LiveFile(tmp_path)
+    file.swap(INITIAL, "v1", "better")
+    file.swap("v1", "v2", "better still")
+    with pytest.raises(Conflict, match=r"live version is v2, not v1.*Nothing was done"):
+        line.give_up("v1", "people keep less of it")
+    assert (file.read().live, file.read().given_up) == ("v2", ())
