@@ -62,7 +62,7 @@ class Changes:
                     raise no_api(self._label_studio.url, "answered /api/tasks/ with tasks of another shape") from error
 
     def ids(self) -> set[int]:
-        """The ids of the annotated tasks. Label Studio lists about 20,000 a second."""
+        """The ids of the annotated tasks: a fifth of the work of reading them."""
         pages = TaskPages(self._connection, self._label_studio.url, self._project, TASKS_MAX)
         return {task["id"] for page in pages.read([ANNOTATED], params=IDS) for task in page.tasks}
 

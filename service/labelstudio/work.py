@@ -35,7 +35,7 @@ class Work(NamedTuple):
 
 
 class StoredPrediction(msgspec.Struct):
-    """Every field that decides what is counted must be there: an answer without one is an error."""
+    """Its fields, as those of an annotation, have no defaults: an answer without one must not be counted as another."""
 
     id: int
     created_at: datetime
@@ -68,7 +68,7 @@ class StoredTask(msgspec.Struct):
 
 
 def work_of(task: StoredTask, controls: Sequence[Control]) -> Iterator[Work | str]:
-    """The work of each annotation of a task, or why it is not counted, in words that follow "12 annotations: ".
+    """The work of each annotation of a task, or why it is not counted, in words that follow "12 ×".
 
     An annotation began with the prediction that Label Studio names (`parent_prediction`). Where it names none, it began
     with the newest one of Spanloop that was stored before. A skipped task (a cancelled annotation) is nobody's work.

@@ -190,7 +190,7 @@ def test_copies_of_predictions_are_nobodys_work(studio: Studio, own: Backend) ->
     studio.connect(project, own.url)
     person = Person(studio, project, own.version + SUFFIX)
     studio.copy_predictions(project)
-    told = "4 annotations are not compared with predictions: nobody has saved them since"
+    told = "not compared with predictions: 4 × nobody has saved them since"
     until(lambda: told in own.page, "the copies on the page", 90)
     assert counted(own, project) == {}
     assert not person.truth

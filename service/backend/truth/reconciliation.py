@@ -101,7 +101,10 @@ class Reconciliation:
         due = self._next_look - (LOOK_SECONDS - HINTED_SECONDS if self._is_hinted else 0.0)
         is_time = self._label_studio.is_set and self._clock() >= due
         if is_time:
-            self.look()
+            try:
+                self.look()
+            finally:  # an unexpected error must not make it look at each tick
+                self._next_look = self._clock() + LOOK_SECONDS
         return is_time
 
     def look(self) -> None:
@@ -117,7 +120,6 @@ class Reconciliation:
             self.totals = self._totals()
         if self._counted and not self._told:
             self.totals = replace(self.totals, at=began)
-        self._next_look = self._clock() + LOOK_SECONDS
 
     def _look_at(self, project: int) -> bool:
         """Count what has changed in a project. Returns whether anything may have."""
