@@ -12,6 +12,7 @@ from training.dataset import Document, characters
 from training.listener import Listener
 from training.pace import Pace
 from training.progress import Reporter
+from training.trace import FILE, Trace
 from training.tune import TuningProgress
 
 LOSS_DECAY = 0.9
@@ -27,6 +28,7 @@ class Course(Listener):
         self.pace = Pace()
         self.judging = 0
         """Characters that models read to judge, after the tuning."""
+        self.trace = Trace(reporter.runs.work(reporter.run.id) / FILE)
         self._choices: list[int] = []
         self._name = ""
         self._loss = math.nan
@@ -68,6 +70,7 @@ class Course(Listener):
         if math.isfinite(progress.loss):
             before = self._loss if math.isfinite(self._loss) else progress.loss
             self._loss = LOSS_DECAY * before + (1 - LOSS_DECAY) * progress.loss
+        self.trace.add(progress.step, progress.steps, self._loss, progress.best)
         best = f", best F1 on validation {progress.best:.3f}" if progress.best >= 0 else ""
         step = f"step {progress.step} of {progress.steps}"
         self._detail = f"{self._name}{step}, loss {self._loss:.2f} (smoothed){best}"
