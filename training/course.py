@@ -14,6 +14,7 @@ from training.dataset import Document, characters
 from training.listener import Listener
 from training.pace import Pace
 from training.progress import Reporter
+from training.trace import FILE, Trace
 from training.tune import TuningProgress
 
 LOSS_DECAY = 0.9
@@ -85,6 +86,7 @@ class Course(PacedListener):
         self.reporter = reporter
         self.budget: Budget | None = None
         """The run's time budget, if it has one."""
+        self.trace = Trace(reporter.runs.work(reporter.run.id) / FILE)
 
     @contextmanager
     def scoring(self, detail: str, documents: Sequence[Document], begin: float, end: float) -> Iterator[Told]:
@@ -116,6 +118,10 @@ class Course(PacedListener):
     def begin(self, tasks: int, replayed: int, validation: Sequence[Document], choices: Sequence[int]) -> None:
         self.reporter.enter("tune", f"{tasks} tasks, {replayed} texts replayed")
         super().begin(tasks, replayed, validation, choices)
+
+    def stepped(self, progress: TuningProgress) -> None:
+        super().stepped(progress)
+        self.trace.add(progress.step, progress.steps, self._loss, progress.best)
 
     def last_step(self) -> int | None:
         if self.budget is None:

@@ -20,11 +20,14 @@ from service.model.reading import Reading
 from service.model.told import Told, untold
 from service.settings import ROOT
 from service.versions import judgement
+from service.versions import lineage as lineages
 from service.versions.lineage import Canary
 from training.dataset import Document
 from training.judge.sheet import Sheet
 from training.judge.verdict import Verdict
 from training.recipe import Recipe
+from training.report.document import render
+from training.report.sources import Sources
 
 CANARIES_MAX = 3
 CANARY_MARGIN = 0.3
@@ -93,6 +96,11 @@ def save_verdict(folder: Path, verdict: Verdict, sheet: Sheet) -> None:
     """Write a verdict, and the predictions that it was made from, into a version's model directory."""
     (folder / judgement.FILE).write_text(verdict.json(), encoding="utf-8")
     (folder / judgement.PREDICTIONS_FILE).write_bytes(msgspec.json.encode(sheet, order="deterministic") + b"\n")
+
+
+def save_report(folder: Path, sources: Sources) -> None:
+    """Write a version's report into its model directory."""
+    (folder / lineages.REPORT_FILE).write_text(render(sources), encoding="utf-8")
 
 
 def code_version() -> str:

@@ -35,10 +35,12 @@ from training.material import Material
 from training.measuring import Measuring
 from training.parts import FILE as CURVE_FILE
 from training.progress import PERCENTS_OF_CURVE, Reporter
+from training.report.sources import Place, Sources
 from training.rivals import Rivals
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
+from training.trace import FILE as TRACE_FILE
 from training.tune import Stopped
 
 FOLDS_NAME = "folds"
@@ -239,12 +241,16 @@ class TrainingRun:
             reason=judged.reason,
             verdict=judged.judgement,
             canaries=canaries,
+            report=True,
         )
+        places = [Place(document.project, document.task) for document in parts.judged]
+        sources = Sources(lineage, judged, judging.sheet, places, self.course.trace.points)
         self.reporter.part("writing the new version into the store", 0.4, 1.0)
 
         def save(folder: Path) -> None:
             publish.save_model(learning.model, folder)
             publish.save_verdict(folder, judged, judging.sheet)
+            publish.save_report(folder, sources)
 
         self.shelf.publish(lineage, save)
         return lineage
@@ -297,7 +303,7 @@ class TrainingRun:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        for pattern in ("project-*", "checkpoint.*", BUDGET_FILE, CURVE_FILE):
+        for pattern in ("project-*", "checkpoint.*", BUDGET_FILE, CURVE_FILE, TRACE_FILE):
             for path in self.folder.glob(pattern):
                 path.unlink()
         rmtree(self.folder / FOLDS_NAME, ignore_errors=True)

@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 
 from service.backend.gauges import Gauges
 from service.backend.page import render
+from service.backend.reports import report
 from service.backend.settings import BackendSettings
 from service.backend.supervisor import Supervisor
 from service.errors import Cause
@@ -232,6 +233,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/webhook", webhook, "POST"),
             route("/train", train, "POST", guarded),
             route("/versions", versions, middleware=guarded),
+            route("/versions/{version}/report.html", report, middleware=guarded),
             route("/live", live, middleware=guarded),
             route("/job_status", job_status, "POST", guarded),
             route("/runs/{run}/left-out", left_out, middleware=guarded),

@@ -71,18 +71,13 @@ def not_initial(live: str) -> None:
 
 def forced(lineage: Lineage) -> str:
     """Why a version serves that a person makes live in spite of its verdict, for the history."""
-    return f"Promoted by hand with --force, although its verdict is {_decision(lineage)}."
+    return f"Promoted by hand with --force, although its verdict is {lineage.decision}."
 
 
 def not_against_verdict(lineage: Lineage) -> None:
     """Raises ChangeRefused if the version's verdict is against it."""
     if not lineage.better:
         raise ChangeRefused(
-            f"The verdict on {lineage.version} is {_decision(lineage)}: {lineage.reason} Nothing was changed. "
+            f"The verdict on {lineage.version} is {lineage.decision}: {lineage.reason} Nothing was changed. "
             f"`python -m service promote --force {lineage.version}` makes it live nevertheless."
         )
-
-
-def _decision(lineage: Lineage) -> str:
-    """The verdict in one word; older versions were held or not."""
-    return lineage.verdict.decision if lineage.verdict else "better" if lineage.better else "held"

@@ -126,3 +126,7 @@ class VersionStore(Protocol):
     def versions(self) -> list[Lineage]:
         """The published versions, the newest first."""
         ...
+
+    def report(self, version: str) -> bytes:
+        """A version's report, an HTML document. Raises UnknownVersion for a version that is not there or has none."""
+        ...

@@ -72,6 +72,11 @@ class Supervisor:
         return list(dict.fromkeys(name for name in names if name))
 
     @property
+    def reported(self) -> set[str]:
+        """The published versions that have a report."""
+        return {lineage.version for lineage in self.published if lineage.report}
+
+    @property
     def seen_names(self) -> list[str]:
         """The versions as Label Studio sees them, with the suffix of each project; as they are called for no project.
 

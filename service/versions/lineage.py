@@ -18,6 +18,8 @@ FORMAT = 3
 1: a model. 2: with a reading. 3: with a calibration, and with the base model for labels that were not learnt.
 """
 FILE = "lineage.json"
+REPORT_FILE = "report.html"
+"""The report of a version, beside its lineage."""
 
 
 class Score(BaseModel):
@@ -187,6 +189,13 @@ class Lineage(BaseModel):
     verdict: Judgement | None = None
     """None in versions from before verdicts had an interval."""
     canaries: tuple[Canary, ...] = ()
+    report: bool = False
+    """Whether it has a report. False in versions from before there were reports."""
+
+    @property
+    def decision(self) -> str:
+        """The verdict in one word; older versions were held or not."""
+        return self.verdict.decision if self.verdict else "better" if self.better else "held"
 
 
 class FormatError(RuntimeError):

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from service.settings import ROOT
 from service.versions import lineage as lineages
+from service.versions.card import card
 from service.versions.lineage import Lineage
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,13 @@ class BentoStore:
             raise UnknownVersion(f"There is no version {version!r}; `python -m service versions` lists them.")
         return folder
 
+    def report(self, version: str) -> bytes:
+        """A version's report. Raises UnknownVersion for a version that is not there or has none."""
+        file = self.fetch(version) / lineages.REPORT_FILE
+        if not file.is_file():
+            raise UnknownVersion(f"Version {version} has no report.")
+        return file.read_bytes()
+
     def with_digest(self, digest: str) -> Lineage | None:
         """The version that was made from exactly these annotations, base and recipe; None if there is none."""
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
@@ -95,6 +103,7 @@ class BentoStore:
                 name=BENTO_NAME,
                 version=lineage.version,
                 labels=labels,
+                description=card(lineage, f"models/{MODEL_NAME}/{lineage.version}"),
                 include=["**"],
                 models=[tag],
                 build_ctx=folder,

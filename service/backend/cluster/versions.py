@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from service.versions.lineage import Lineage
 from service.versions.oci.bentos import Bentos
+from service.versions.store import UnknownVersion
 
 LIST_SECONDS = 30.0
 """Seconds between two lists of the registry's tags."""
@@ -19,6 +20,9 @@ class NoVersions:
 
     def versions(self) -> list[Lineage]:
         return []
+
+    def report(self, version: str) -> bytes:
+        raise UnknownVersion("Without a registry there are no versions.")
 
 
 class PublishedVersions:
@@ -40,3 +44,7 @@ class PublishedVersions:
                 self._known = [published.lineage for published in self._bentos.versions()]
                 self._tags, self._all_until = tags, self._clock() + READ_ANEW_SECONDS
         return self._known
+
+    def report(self, version: str) -> bytes:
+        """A version's report, read from the registry each time. Raises UnknownVersion and RegistryError."""
+        return self._bentos.report(version)

@@ -27,7 +27,7 @@ from service.versions.reference import is_version
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
-_IN_MODEL = (lineages.FILE, "model.yaml")
+_IN_MODEL = (lineages.FILE, lineages.REPORT_FILE, "model.yaml")
 """Files among the code and the weights that name the version."""
 
 
@@ -92,6 +92,11 @@ def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path,
         raise layers.LayerError(f"there is a layer of an unknown kind, {media_type}")
     folder.mkdir(parents=True, exist_ok=True)
     layers.unpack(part, folder)
+
+
+def report(description: bytes, tag: str) -> bytes | None:
+    """The report of the model NAME:VERSION in a description; None if it has none. Raises LayerError."""
+    return layers.file(description, (model_folder(Path(), tag) / lineages.REPORT_FILE).as_posix())
 
 
 def install(stage: Path, store: BentoStore, version: str, models: list[str]) -> None:

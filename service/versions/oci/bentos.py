@@ -26,7 +26,7 @@ from service.versions.oci.manifest import (
 from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
 from service.versions.staging import workplace
-from service.versions.store import COMPLETE_MARKER, MODEL_NAME, BentoStore
+from service.versions.store import COMPLETE_MARKER, MODEL_NAME, BentoStore, UnknownVersion
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,15 @@ class Bentos:
     def get(self, version: str | Reference) -> Published:
         """One version. Raises UnknownVersion, and FormatError for a newer format."""
         return self._catalogue.find(version)[0]
+
+    def report(self, version: str) -> bytes:
+        """A version's report; its weights are not fetched. Raises UnknownVersion if there is none."""
+        found, manifest = self._catalogue.find(version)
+        for layer in manifest.of(DESCRIPTION_LAYER):
+            content = bento_layers.report(self._client.read_blob(layer), _model_tag(found))
+            if content is not None:
+                return content
+        raise UnknownVersion(f"{self.repository}: version {version} has no report.")
 
     # Pushing and pulling
 

@@ -6,6 +6,7 @@ import hashlib
 import stat
 import tarfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,6 +50,16 @@ def unpack(source: Path, folder: Path) -> None:
                 archive.extract(member, folder, filter="data")
     except (tarfile.TarError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise LayerError(f"the layer cannot be unpacked ({type(error).__name__}: {error})") from error
+
+
+def file(layer: bytes, name: str) -> bytes | None:
+    """The content of one file of a layer; None if there is no such file. Raises LayerError for what is no layer."""
+    try:
+        with tarfile.open(fileobj=BytesIO(layer), mode="r:") as archive:
+            content = archive.extractfile(name) if name in archive.getnames() else None
+            return content.read() if content else None
+    except tarfile.TarError as error:
+        raise LayerError(f"the layer cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:

@@ -296,3 +296,29 @@ def test_a_model_that_several_bentos_share_is_pulled_once_and_never_replaced(
     here.pull("v2", other_store)
     assert (other_store.home / encoder).read_text() == "shared"
     assert (other_store.home / encoder).stat().st_ino == before
+
+
+def test_the_report_of_a_version_is_read_from_the_registry(bentos, open_registry, store, put):
+    put(store, "v1")
+    put(store, "v2")
+    (store.fetch("v1") / lineages.REPORT_FILE).write_text("<!doctype html>")
+    here = bentos(open_registry)
+    for version in ("v1", "v2"):
+        here.push(store, version)
+    assert here.report("v1") == b"<!doctype html>"
+    with pytest.raises(UnknownVersion, match="v2 has no report"):
+        here.report("v2")
+    with pytest.raises(UnknownVersion):
+        here.report("v3")
+
+
+def test_versions_that_differ_in_their_report_alone_share_their_weights(bentos, client, open_registry, store, put):
+    here, weights = bentos(open_registry), []
+    for version in ("v1", "v2"):
+        put(store, version)
+        (store.fetch(version) / lineages.REPORT_FILE).write_text(f"the report of {version}")
+        here.push(store, version)
+        manifest = Manifest.model_validate_json(client(open_registry).manifest(version)[0])
+        weights += [layer.digest for layer in manifest.of(MODEL_LAYER)]
+    assert len(weights) == 2
+    assert len(set(weights)) == 1
