@@ -68,7 +68,6 @@ def render(sources: Sources) -> str:
         "rows": rows,
         "listed": [(title, len(some), some[:MOST_FLIPS]) for title, some in _flips(sources)],
         "thresholds": _thresholds(lineage.calibrated) if lineage.calibrated else [],
-        "trace": sources.trace,
         "charts": _charts(sources, rows),
     }
     return _TEMPLATES.get_template("report.html").render(context)
