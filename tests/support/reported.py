@@ -54,7 +54,9 @@ def _lineage(of: Sheet, verdict: Verdict, facts: Facts, overrides: dict[str, Any
         "code": "0.1.0+abcdef",
         "tasks": {"training": 30, "validation": 5, "held_out": 15},
         "left_out": {"longer than 12 words": 3},
-        "blend": Blend(share=1, limit=0.05, tried=(Tried(share=1, f1=0.5, forgotten=0.01),)),
+        "blend": Blend(
+            share=1, limit=0.05, tried=tuple(Tried(share=share, f1=0.5, forgotten=0.01) for share in (1, 0.5))
+        ),
         "calibrated": Calibrated(
             calibration=Calibration(offsets=dict.fromkeys(of.labels, -0.5), thresholds={of.labels[0]: 0.41}),
             why="The scores of the network were too sure.",

@@ -68,7 +68,6 @@ def render(sources: Sources) -> str:
         "rows": rows,
         "listed": [(title, len(some), some[:MOST_FLIPS]) for title, some in _flips(sources)],
         "thresholds": _thresholds(lineage.calibrated) if lineage.calibrated else [],
-        "trace": sources.trace,
         "charts": _charts(sources, rows),
     }
     return _TEMPLATES.get_template("report.html").render(context)
@@ -86,7 +85,8 @@ def _charts(sources: Sources, rows: list[confusion.Row]) -> dict[str, str]:
     drawn |= {"tuning": charts.tuning(sources.trace)} if any(one.loss is not None for one in sources.trace) else {}
     if lineage.calibrated and lineage.calibrated.calibration.offsets:
         drawn["calibration"] = charts.calibration(lineage.calibrated.calibration)
-    drawn |= {"blend": charts.blend(lineage.blend)} if lineage.blend else {}
+    if lineage.blend and len(lineage.blend.tried) > 1:
+        drawn["blend"] = charts.blend(lineage.blend)
     return drawn
 
 

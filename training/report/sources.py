@@ -42,5 +42,5 @@ class Sources(NamedTuple):
 
     def called(self, model: str) -> str:
         """A model of the sheet in words: versions that decide nothing have their own names."""
-        base = "base model, live" if self.is_base_live else "base model"
+        base = "base model (live)" if self.is_base_live else "base model"
         return {NEW: "new version", CHAMPION: "live version", BASE: base}.get(model, model)

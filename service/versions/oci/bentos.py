@@ -71,7 +71,11 @@ class Bentos:
         """A version's report; its weights are not fetched. Raises UnknownVersion if there is none."""
         found, manifest = self._catalogue.find(version)
         for layer in manifest.of(DESCRIPTION_LAYER):
-            content = bento_layers.report(self._client.read_blob(layer), _model_tag(found))
+            try:
+                content = bento_layers.report(self._client.read_blob(layer), _model_tag(found))
+            except LayerError as error:
+                step = self._step(f"the reading of the report of {version}")
+                raise step.failed(str(error), "Delete that version; it was not made by Spanloop.", Corrupt) from error
             if content is not None:
                 return content
         raise UnknownVersion(f"{self.repository}: version {version} has no report.")

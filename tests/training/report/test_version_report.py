@@ -157,7 +157,7 @@ def expected_of_the_live_version():
 @pytest.mark.parametrize(
     ("make", "shown"),
     [
-        (nothing_found, ["base model, live", "HOLD", "Gained: the new version is right: none"]),
+        (nothing_found, ["base model (live)", "HOLD", "Gained: the new version is right: none"]),
         (nothing_known, ["This version is not calibrated.", "No annotated span was left out.", "was not kept"]),
         (expected_of_the_live_version, ["live version", "20250101-000000-cccccc", "it cannot be loaded: OSError"]),
     ],
