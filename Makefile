@@ -95,7 +95,7 @@ bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and
 study: $(BIN)/.bench ## measure how much a model learns and write docs/learning.md (DATA; STUDY=medical: one part)
 	$(BIN)/python -m benchmarks.study --data $(DATA) $(foreach part,$(STUDY),--part $(part))
 	$(if $(STUDY),,$(BIN)/python -m benchmarks.stored --data $(DATA) --out $(PREDICTIONS))
-	$(if $(STUDY),,$(BIN)/python -m benchmarks.verdicts --stored $(PREDICTIONS))
+	$(if $(STUDY),,OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.verdicts --stored $(PREDICTIONS))
 
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah, which build the image."; exit 2; }

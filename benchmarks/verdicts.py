@@ -1,6 +1,6 @@
 """How often the judge is right, on simulated runs from stored predictions of real versions (`benchmarks.stored`).
 
-    python -m benchmarks.verdicts --stored /tmp/predictions
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.verdicts --stored /tmp/predictions
 
 A run draws texts that judge from those of a pair of versions. What is true of the run is known from how it is made:
 
