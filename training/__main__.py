@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from contextlib import nullcontext
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -44,9 +44,16 @@ def run(
     run: Annotated[
         str, typer.Option(help="The id of a run to resume or create. By default it follows from the annotations.")
     ] = "",
+    exclude_annotator: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out the annotations of this user, by id or e-mail address; may be repeated."),
+    ] = None,
+    exclude_task: Annotated[
+        list[int] | None, typer.Option(help="Leave out the task of this id; may be repeated.")
+    ] = None,
 ) -> None:
     """Train on the projects' annotations, judge the new version, publish it, and make it live if it is better."""
-    settings = TrainingSettings()
+    settings = TrainingSettings().excluding(exclude_annotator or (), exclude_task or ())
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
     projects = tuple(sorted(set(project)))
@@ -61,8 +68,9 @@ def run(
         runs.forget_work_of_others(state.id)
     else:
         _hold_lock(runs, state.id)
+    settings = settings.excluding(state.exclude_annotators, state.exclude_tasks)  # a restart is not told them again
     # A run in rollout that starts again judges its version again, because the live version may have changed.
-    fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": ""})
+    fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": "", **_excluded(settings)})
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
 
@@ -116,13 +124,18 @@ def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
     except LabelStudioError as error:
         _refuse(str(error))
     return Run(
-        id=id_of(settings.model, state.fingerprint, conditions()),
+        id=id_of(settings.model, state.fingerprint, conditions(settings.exclusion)),
         projects=projects,
         why="started by hand",
         fingerprint=state.fingerprint,
         annotations=state.annotations,
         annotations_of=state.annotations_of,
     )
+
+
+def _excluded(settings: TrainingSettings) -> dict[str, Any]:
+    """What a run keeps of what it was told to leave out."""
+    return {"exclude_annotators": settings.excluded_annotators, "exclude_tasks": settings.excluded_tasks}
 
 
 def _hold_lock(runs: Runs, run_id: str) -> None:

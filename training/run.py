@@ -25,6 +25,7 @@ from training import publish, replay, watch
 from training.account import Account, refuse_unlearnable
 from training.course import Course
 from training.dataset import Document
+from training.exclusion import NOTHING
 from training.folds import CrossValidation
 from training.judge.verdict import Verdict
 from training.judging import Judging
@@ -60,6 +61,8 @@ class TrainingRun:
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model, settings.window_words)
         self.account = Account()
+        self.exclusion = NOTHING
+        """What the run leaves out; nothing before it has read the annotations."""
         self.course = Course(reporter, settings.minutes)
         self._stopping = False
         self._measuring = Measuring(settings, reporter, lambda: self._stopping, is_curve_unwanted)
@@ -128,6 +131,7 @@ class TrainingRun:
         self.reporter.enter("export", "reading the annotations from Label Studio")
         material = Material(self.settings, self.reporter.run.projects, self.folder, self.reporter.within)
         material.read(self.account)
+        self.exclusion = material.exclusion
         return material
 
     def _load_base(self) -> Model:
@@ -214,6 +218,8 @@ class TrainingRun:
             code=publish.code_version(),
             tasks={name: len(getattr(parts, name)) for name in ("training", "validation", "held_out")},
             learnt=marks(parts.training) if parts.folds else (),
+            excluded_annotators=tuple(sorted(self.exclusion.annotators)),
+            excluded_tasks=tuple(sorted(self.exclusion.tasks)),
             left_out=self.account.left_out,
             overlap=learning.choice.overlap,
             overlap_why=learning.choice.why,
