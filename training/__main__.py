@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
 from contextlib import nullcontext
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +22,9 @@ from service.runs.run import Run, conditions, id_of
 from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
+
+if TYPE_CHECKING:  # it loads torch
+    from training.problems.report import Report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -116,6 +120,49 @@ def _measured(settings: TrainingSettings, state: Run) -> Run:
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # the users' texts; the next try exports again
     return reporter.run
+
+
+@app.command()
+def problems(
+    project: Annotated[list[int], typer.Option(help="A Label Studio project to look through; may be repeated.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all that was found as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Find annotations that may be wrong, and make no version. Nothing in Label Studio changes."""
+    settings = TrainingSettings()
+    logs.configure(settings.log_json)
+    state = _by_hand(settings, tuple(sorted(set(project))))
+    _hold_lock(Runs(settings.folder), state.id)
+    report = _searched(settings, state, bar=sys.stdout.isatty() and not as_json)
+    if as_json:
+        typer.echo(report.json())
+    else:
+        from training.problems.table import show
+
+        show(report, Console())
+
+
+def _searched(settings: TrainingSettings, state: Run, bar: bool) -> Report:
+    """Search the annotations for problems. The files of the search are apart from those of runs."""
+    kernels.keep_few()
+    from service.model.computing import use_threads  # these imports load torch
+    from training.problems.search import Search
+    from training.progress import Reporter
+
+    use_threads(settings.compute_threads)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the exports are deleted then, too
+    runs = Runs(settings.folder / "problems")
+    runs.forget_work_of_others(state.id)
+    reporter = Reporter(runs, state, bar)
+    try:
+        return Search(settings, reporter).report()
+    except RuntimeError as error:
+        _refuse(str(error))
+    finally:
+        reporter.close()
+        for exported in runs.work(state.id).glob("project-*"):
+            exported.unlink()  # the users' texts; the next search exports again
 
 
 def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
 from types import FrameType
 from typing import Any
 
@@ -285,16 +284,17 @@ class TrainingRun:
     def _finish(self, outcome: Outcome | None, message: str, version: str) -> None:
         """Record the outcome, None if the backend decides it. Then delete the exports and checkpoints.
 
-        Of the users' texts only the excerpts around spans that were left out stay.
+        Of the users' texts only the excerpts around spans that were left out stay. What the folds have found stays for
+        `python -m training problems`: it has no texts.
         """
         facts: dict[str, Any] = {"phase": "done", "percent": 100, "detail": "", "rollout": ""}
         if outcome is None:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        for path in [*self.folder.glob("project-*"), *self.folder.glob("checkpoint.*"), *self.folder.glob(CURVE_FILE)]:
-            path.unlink()
-        rmtree(self.folder / FOLDS_NAME, ignore_errors=True)
+        for unneeded in ("project-*", "checkpoint.*", f"{FOLDS_NAME}/checkpoint.*", CURVE_FILE):
+            for path in self.folder.glob(unneeded):
+                path.unlink()
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: tuning ends after its current step with a checkpoint, every other phase ends at once."""
