@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
 from contextlib import nullcontext
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +22,9 @@ from service.runs.run import Run, conditions, id_of
 from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
+
+if TYPE_CHECKING:  # it loads torch
+    from training.problems.report import Report
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -44,9 +48,16 @@ def run(
     run: Annotated[
         str, typer.Option(help="The id of a run to resume or create. By default it follows from the annotations.")
     ] = "",
+    exclude_annotator: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out the annotations of this user, by id or e-mail address; may be repeated."),
+    ] = None,
+    exclude_task: Annotated[
+        list[int] | None, typer.Option(help="Leave out the task of this id; may be repeated.")
+    ] = None,
 ) -> None:
     """Train on the projects' annotations, judge the new version, publish it, and make it live if it is better."""
-    settings = TrainingSettings()
+    settings = TrainingSettings().excluding(exclude_annotator or (), exclude_task or ())
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
     projects = tuple(sorted(set(project)))
@@ -61,8 +72,9 @@ def run(
         runs.forget_work_of_others(state.id)
     else:
         _hold_lock(runs, state.id)
+    settings = settings.excluding(state.exclude_annotators, state.exclude_tasks)  # a restart is not told them again
     # A run in rollout that starts again judges its version again, because the live version may have changed.
-    fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": ""})
+    fresh = state.model_copy(update={"outcome": None, "message": "", "rollout": "", **_excluded(settings)})
     sys.exit(_execute(settings, runs, fresh, bar=sys.stdout.isatty()))
 
 
@@ -110,19 +122,67 @@ def _measured(settings: TrainingSettings, state: Run) -> Run:
     return reporter.run
 
 
+@app.command()
+def problems(
+    project: Annotated[list[int], typer.Option(help="A Label Studio project to look through; may be repeated.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all that was found as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Find annotations that may be wrong, and make no version. Nothing in Label Studio changes."""
+    settings = TrainingSettings()
+    logs.configure(settings.log_json)
+    state = _by_hand(settings, tuple(sorted(set(project))))
+    _hold_lock(Runs(settings.folder), state.id)
+    report = _searched(settings, state, bar=sys.stdout.isatty() and not as_json)
+    if as_json:
+        typer.echo(report.json())
+    else:
+        from training.problems.table import show
+
+        show(report, Console())
+
+
+def _searched(settings: TrainingSettings, state: Run, bar: bool) -> Report:
+    """Search the annotations for problems. The files of the search are apart from those of runs."""
+    kernels.keep_few()
+    from service.model.computing import use_threads  # these imports load torch
+    from training.problems.search import Search
+    from training.progress import Reporter
+
+    use_threads(settings.compute_threads)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the exports are deleted then, too
+    runs = Runs(settings.folder / "problems")
+    runs.forget_work_of_others(state.id)
+    reporter = Reporter(runs, state, bar)
+    try:
+        return Search(settings, reporter).report()
+    except RuntimeError as error:
+        _refuse(str(error))
+    finally:
+        reporter.close()
+        for exported in runs.work(state.id).glob("project-*"):
+            exported.unlink()  # the users' texts; the next search exports again
+
+
 def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
     try:
         state = LabelStudio(settings).annotation_state(projects)
     except LabelStudioError as error:
         _refuse(str(error))
     return Run(
-        id=id_of(settings.model, state.fingerprint, conditions()),
+        id=id_of(settings.model, state.fingerprint, conditions(settings.exclusion)),
         projects=projects,
         why="started by hand",
         fingerprint=state.fingerprint,
         annotations=state.annotations,
         annotations_of=state.annotations_of,
     )
+
+
+def _excluded(settings: TrainingSettings) -> dict[str, Any]:
+    """What a run keeps of what it was told to leave out."""
+    return {"exclude_annotators": settings.excluded_annotators, "exclude_tasks": settings.excluded_tasks}
 
 
 def _hold_lock(runs: Runs, run_id: str) -> None:

@@ -19,7 +19,9 @@ from service.labelstudio.passages import Fetch, Passage, passages_of
 from service.labelstudio.unread import Unread
 from service.model.graphemes import behind_unseen
 from service.model.spans import Span
+from training import exclusion
 from training.dataset import Document
+from training.exclusion import NOTHING, Exclusion
 from training.fetching import in_order
 from training.omissions import Omission
 
@@ -50,6 +52,14 @@ class Annotation(msgspec.Struct):
     was_cancelled: bool | None = False
     ground_truth: bool | None = False
     updated_at: str | None = ""
+    completed_by: Any = None
+
+    @property
+    def annotator(self) -> int:
+        """The id of the user who made it; 0 if Label Studio does not tell."""
+        known = self.completed_by
+        user = known.get("id") if isinstance(known, dict) else known
+        return user if isinstance(user, int) else 0
 
 
 class AnnotatedTask(msgspec.Struct):
@@ -63,6 +73,8 @@ class Export:
     """The documents of one project, and what of its annotations could not be used, by reason."""
 
     documents: list[Document] = field(default_factory=list)
+    others: list[Document] = field(default_factory=list)
+    """Of tasks with several annotations, those that are not used, by task the one changed last first."""
     omissions: list[Omission] = field(default_factory=list)
 
     @property
@@ -72,30 +84,41 @@ class Export:
 
 
 def read(
-    path: Path, project: int, label_config: str, fetch: Fetch | None = None, told: Told = lambda done: None
+    path: Path,
+    project: int,
+    label_config: str,
+    fetch: Fetch | None = None,
+    told: Told = lambda done: None,
+    excluded: Exclusion = NOTHING,
 ) -> Export:
     """Turn a downloaded export into documents: one per task and labelling control. Raises LabelConfigError.
 
     Of several annotations of a task one is used: ground truth before others, then the one changed last. Cancelled
-    ones are not. Tasks are read one by one, so that memory holds the documents and no more. `fetch` gives the text at
-    an address, and `told` is told how many tasks are read where texts are fetched.
+    and excluded ones are not. Tasks are read one by one, so that memory holds the documents and no more. `fetch` gives
+    the text at an address, and `told` is told how many tasks are read where texts are fetched.
     """
     controls = parse(label_config)
     export = Export()
-    annotated = ((task, chosen) for task in tasks(path) if (chosen := choose(task.annotations)))
+    annotated = (
+        (task, usable) for task in tasks(path) if (usable := _usable(task, project, excluded, export.omissions))
+    )
 
-    def reading(pair: tuple[AnnotatedTask, Annotation]) -> tuple[AnnotatedTask, Annotation, Found]:
+    def reading(pair: tuple[AnnotatedTask, list[Annotation]]) -> tuple[AnnotatedTask, list[Annotation], Found]:
         return *pair, _found(pair[0].data, controls, fetch)
 
-    for task, annotation, found in _each(reading, annotated, controls, told):
+    for task, usable, found in _each(reading, annotated, controls, told):
         for control, passage in found:
             if isinstance(passage, Unread):
                 export.omissions.append(Omission(f"a task was not read: {passage}", project, task.id))
                 continue
             unusable: list[tuple[str, str]] = []
-            spans = tuple(_spans(annotation.result, control, passage, unusable))
+            chosen, *others = (
+                Document(passage.text, control.wordings, spans, project, task.id, annotation.id, annotation.annotator)
+                for annotation, spans in _marked(usable, control, passage, unusable)
+            )
             export.omissions += [Omission(reason, project, task.id, label) for reason, label in unusable]
-            export.documents.append(Document(passage.text, control.wordings, spans, project, task.id, annotation.id))
+            export.documents.append(chosen)
+            export.others += others
     return export
 
 
@@ -132,9 +155,25 @@ def _each(
 
 
 def choose(annotations: Sequence[Annotation]) -> Annotation | None:
-    """The annotation that counts: ground truth before others, then the one changed last; never a cancelled one."""
+    """The annotation that counts; None if all are cancelled."""
+    return next(iter(_ranked(annotations)), None)
+
+
+def _ranked(annotations: Iterable[Annotation]) -> list[Annotation]:
+    """Ground truth before others, then the one changed last; without the cancelled ones."""
     usable = [annotation for annotation in annotations if not annotation.was_cancelled]
-    return max(usable, key=lambda a: (bool(a.ground_truth), a.updated_at or "", a.id), default=None)
+    return sorted(usable, key=lambda a: (bool(a.ground_truth), a.updated_at or "", a.id), reverse=True)
+
+
+def _usable(task: AnnotatedTask, project: int, excluded: Exclusion, left_out: list[Omission]) -> list[Annotation]:
+    """The annotations of a task by their rank, without those that are excluded: `left_out` gets these."""
+    ranked = _ranked(task.annotations)
+    if ranked and task.id in excluded.tasks:
+        left_out.append(Omission(exclusion.TASK, project, task.id))
+        return []
+    usable = [annotation for annotation in ranked if annotation.annotator not in excluded.annotators]
+    left_out += [Omission(exclusion.ANNOTATION, project, task.id)] * (len(ranked) - len(usable))
+    return usable
 
 
 def _elements(opened: TextIO) -> Iterator[Any]:
@@ -155,6 +194,14 @@ def _elements(opened: TextIO) -> Iterator[Any]:
             text, at = text[at:] + more, 0
         else:
             yield element
+
+
+def _marked(
+    annotations: Sequence[Annotation], control: Control, passage: Passage, unusable: list[tuple[str, str]]
+) -> Iterator[tuple[Annotation, tuple[Span, ...]]]:
+    """Each annotation with its spans. `unusable` gets what is no span of the first, which is the one that counts."""
+    for rank, annotation in enumerate(annotations):
+        yield annotation, tuple(_spans(annotation.result, control, passage, [] if rank else unusable))
 
 
 def _spans(result: object, control: Control, passage: Passage, unusable: list[tuple[str, str]]) -> Iterator[Span]:

@@ -55,6 +55,8 @@ class Document:
     project: int = 0
     task: int = 0
     annotation: int = 0
+    annotator: int = 0
+    """The id of the user who annotated it; 0 if Label Studio does not tell."""
 
 
 def characters(documents: Iterable[Document]) -> int:

@@ -83,10 +83,13 @@ class CrossValidated(NamedTuple):
             answer for fold in sorted({one.fold for one in self.found}) for answer in self._of(fold, model, threshold)
         ]
 
-    def _of(self, fold: int, model: Model, threshold: float | None) -> Iterable[Prediction]:
+    def told_by_others(self, fold: int, model: Model) -> tuple[float, Calibration]:
+        """The share of the way and the calibration that the other folds than this one tell."""
         others = self._replace(found=[one for one in self.found if one.fold != fold])
-        share = others.share
-        told = calibration.choose(model, others.uncalibrated, model.learnt.labels).calibration
+        return others.share, calibration.choose(model, others.uncalibrated, model.learnt.labels).calibration
+
+    def _of(self, fold: int, model: Model, threshold: float | None) -> Iterable[Prediction]:
+        share, told = self.told_by_others(fold, model)
         return (one.at(share, threshold, told) for one in self.found if one.fold == fold)
 
 

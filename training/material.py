@@ -16,6 +16,7 @@ from service.labelstudio.remote_texts import RemoteTexts
 from training.account import Account
 from training.annotations import ExportFailed
 from training.dataset import Document, is_held_out
+from training.exclusion import NOTHING, resolve
 from training.project_export import ProjectExport
 from training.settings import TrainingSettings
 
@@ -27,7 +28,9 @@ TEXTS_SECONDS = 3600.0
 
 
 class Material:
-    """The documents of all projects of a run, and unannotated texts for replay. Both are empty before `read`.
+    """The documents of all projects of a run, and unannotated texts for replay. All is empty before `read`.
+
+    What the settings exclude is left out. `others` are the annotations of tasks beside those that are learnt from.
 
     `folder` keeps what was exported, so a resumed run learns from the same. `tell` hears the share that is read, 0 to
     1, and a detail.
@@ -37,7 +40,9 @@ class Material:
         self, settings: TrainingSettings, projects: Sequence[int], folder: Path, tell: Callable[[float, str], None]
     ) -> None:
         self.documents: list[Document] = []
+        self.others: list[Document] = []
         self.spare: list[str] = []
+        self.exclusion = NOTHING
         self._settings = settings
         self._projects = projects
         self._folder = folder
@@ -55,20 +60,24 @@ class Material:
             raise ExportFailed(f"{error} Nothing was trained and the live version is untouched.") from error
 
     def _read(self, exports: Exports, account: Account) -> None:
+        settings = self._settings
+        self.exclusion = resolve(settings.excluded_annotators, settings.excluded_tasks, exports.emails)
         texts = RemoteTexts(self._settings.text_hosts, MAX_CHARACTERS)
         for project in self._projects:
             of_project = ProjectExport(self._folder, project)
             try:
                 of_project.download(exports, self._settings.replay_limit, partial(self._exported, project))
                 fetch = partial(texts.fetch, deadline=time.monotonic() + TEXTS_SECONDS)
-                export = of_project.read(fetch, partial(self._fetched, project))
+                export = of_project.read(fetch, partial(self._fetched, project), self.exclusion)
                 # A held-out text may judge a version once it is annotated.
                 self.spare += [text for text in of_project.read_spare(fetch) if not is_held_out(text)]
             except (ProjectGone, LabelConfigError) as error:
                 account.notes.append(f"Project {project} was left out: {error}")
                 continue
             self.documents += export.documents
+            self.others += export.others
             account.omissions += export.omissions
+        account.notes += self.exclusion.told(account.omissions)
 
     def _exported(self, project: int, done: int, total: int) -> None:
         self._tell_of(project, done / total, f"{done:,} of {total:,} annotated tasks are read")

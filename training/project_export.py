@@ -12,6 +12,7 @@ from service.labelstudio.exports import Exports, Report
 from service.labelstudio.passages import Fetch
 from service.labelstudio.task_file import TaskFile
 from training.annotations import Export, Told, read, read_texts
+from training.exclusion import NOTHING, Exclusion
 
 
 class Origin(msgspec.Struct):
@@ -48,12 +49,12 @@ class ProjectExport:
         self._unannotated.write_text(json.dumps(unannotated), encoding="utf-8")
         exports.download(self._project, self._annotated, report)
 
-    def read(self, fetch: Fetch, told: Told) -> Export:
-        """The annotated documents. `told` gets how many tasks are read while texts are fetched.
+    def read(self, fetch: Fetch, told: Told, excluded: Exclusion = NOTHING) -> Export:
+        """The annotated documents, without what is excluded.
 
-        Raises LabelConfigError.
+        `told` gets how many tasks are read while texts are fetched. Raises LabelConfigError.
         """
-        return read(self._annotated, self._project, self.label_config, fetch, told)
+        return read(self._annotated, self._project, self.label_config, fetch, told, excluded)
 
     def read_spare(self, fetch: Fetch) -> list[str]:
         """The texts of tasks without annotations. Raises LabelConfigError."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import rmtree
 from types import FrameType
 from typing import Any
 
@@ -27,6 +26,7 @@ from training.budget import FILE as BUDGET_FILE
 from training.budget import Budget
 from training.course import Course
 from training.dataset import Document
+from training.exclusion import NOTHING
 from training.folds import CrossValidation
 from training.judge.verdict import Verdict
 from training.judging import Judging
@@ -64,6 +64,8 @@ class TrainingRun:
         self.folder = reporter.runs.work(reporter.run.id)
         self.base = initial_version(settings.model, settings.window_words)
         self.account = Account()
+        self.exclusion = NOTHING
+        """What the run leaves out; nothing before it has read the annotations."""
         self.course = Course(reporter)
         self._stopping = False
         self._measuring = Measuring(settings, reporter, self.course.pace, lambda: self._stopping, is_curve_unwanted)
@@ -130,6 +132,7 @@ class TrainingRun:
         self.reporter.enter("export", "reading the annotations from Label Studio")
         material = Material(self.settings, self.reporter.run.projects, self.folder, self.reporter.within)
         material.read(self.account)
+        self.exclusion = material.exclusion
         return material
 
     def _prepare(self, documents: Sequence[Document], parts: Split) -> tuple[Learning, str]:
@@ -227,6 +230,8 @@ class TrainingRun:
             code=publish.code_version(),
             tasks={name: len(getattr(parts, name)) for name in ("training", "validation", "held_out")},
             learnt=marks(parts.training) if parts.folds else (),
+            excluded_annotators=tuple(sorted(self.exclusion.annotators)),
+            excluded_tasks=tuple(sorted(self.exclusion.tasks)),
             left_out=self.account.left_out,
             overlap=learning.choice.overlap,
             overlap_why=learning.choice.why,
@@ -296,17 +301,18 @@ class TrainingRun:
     def _finish(self, outcome: Outcome | None, message: str, version: str) -> None:
         """Record the outcome, None if the backend decides it. Then delete the exports and checkpoints.
 
-        Of the users' texts only the excerpts around spans that were left out stay.
+        Of the users' texts only the excerpts around spans that were left out stay. What the folds have found stays for
+        `python -m training problems`: it has no texts.
         """
         facts: dict[str, Any] = {"phase": "done", "percent": 100, "detail": "", "rollout": ""}
         if outcome is None:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        for pattern in ("project-*", "checkpoint.*", BUDGET_FILE, CURVE_FILE, TRACE_FILE):
-            for path in self.folder.glob(pattern):
+        folds = f"{FOLDS_NAME}/checkpoint.*"
+        for unneeded in ("project-*", "checkpoint.*", folds, BUDGET_FILE, CURVE_FILE, TRACE_FILE):
+            for path in self.folder.glob(unneeded):
                 path.unlink()
-        rmtree(self.folder / FOLDS_NAME, ignore_errors=True)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: tuning ends after its current step with a checkpoint, every other phase ends at once."""

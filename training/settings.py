@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Iterable
+from typing import Self
+
+from pydantic import Field, field_validator
 
 from service.settings import (
     BasicAuthSettings,
@@ -69,6 +72,11 @@ class TrainingSettings(
     """Annotated spans from which on a label counts for itself in a verdict."""
     judged_versions: int = Field(2, ge=0)
     """How many of the latest other versions are scored beside the live one, on the same tasks."""
+    exclude_annotators: str = ""
+    """Annotators whose annotations are left out, apart by commas: ids or e-mail addresses of users in Label Studio. A
+    task that somebody else has annotated, too, is learnt from that annotation."""
+    exclude_tasks: str = ""
+    """Tasks that are left out, apart by commas: their ids in Label Studio."""
     curve: bool = True
     """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
     tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the version's own
@@ -82,6 +90,41 @@ class TrainingSettings(
     def rules(self) -> Rules:
         """The rules of the judge."""
         return Rules(self.promotion_risk, self.label_margin, self.label_support, 2 * self.forgetting_limit)
+
+    @property
+    def excluded_annotators(self) -> tuple[str, ...]:
+        """The annotators of `exclude_annotators`."""
+        return _parts(self.exclude_annotators)
+
+    @property
+    def excluded_tasks(self) -> tuple[int, ...]:
+        """The tasks of `exclude_tasks`."""
+        return tuple(int(part) for part in _parts(self.exclude_tasks))
+
+    @property
+    def exclusion(self) -> dict[str, str]:
+        """The variables that set what is excluded."""
+        set_to = {
+            "SPANLOOP_EXCLUDE_ANNOTATORS": self.exclude_annotators,
+            "SPANLOOP_EXCLUDE_TASKS": self.exclude_tasks,
+        }
+        return {name: value for name, value in set_to.items() if value}
+
+    def excluding(self, annotators: Iterable[str], tasks: Iterable[int]) -> Self:
+        """The settings with more annotators and tasks excluded."""
+        return self.model_copy(
+            update={
+                "exclude_annotators": _with(self.exclude_annotators, (one.strip() for one in annotators)),
+                "exclude_tasks": _with(self.exclude_tasks, map(str, tasks)),
+            }
+        )
+
+    @field_validator("exclude_tasks")
+    @classmethod
+    def _task_ids(cls, given: str) -> str:
+        if not all(part.isdecimal() for part in _parts(given)):
+            raise ValueError(f"{given!r} is no list of task ids, such as 12,15: set the ids that Label Studio shows")
+        return given
 
     def recipe(self, examples: int, width: int, bf16: bool) -> Recipe:
         """The recipe for a number of training examples and an encoder's width; `bf16`: whether bfloat16 is native.
@@ -100,3 +143,14 @@ class TrainingSettings(
             bf16=bf16,
             seed=self.seed,
         )
+
+
+def _parts(commas: str) -> tuple[str, ...]:
+    """What stands between the commas, without blanks."""
+    return tuple(part.strip() for part in commas.split(",") if part.strip())
+
+
+def _with(commas: str, more: Iterable[str]) -> str:
+    """A list with what it does not have yet behind it, sorted; as it is if it has all."""
+    missing = sorted({*more} - {*_parts(commas), ""})
+    return ",".join(filter(None, [commas, *missing]))

@@ -75,7 +75,7 @@ def split(documents: Sequence[Document], wanted: int, notes: Sequence[str] = ())
     held_out = [document for document in documents if is_held_out(document.text)]
     texts = len(_texts(documents))
     if texts < FEWEST_TEXTS or (texts <= MOST_TEXTS_IN_FOLDS and spans(held_out) < FEWEST_JUDGED):
-        return Split(list(documents), [], [], _folds(documents))
+        return Split(list(documents), [], [], in_folds(documents))
     training, validation = divide([document for document in documents if not is_held_out(document.text)])
     return Split(training, validation, held_out, [])
 
@@ -83,7 +83,7 @@ def split(documents: Sequence[Document], wanted: int, notes: Sequence[str] = ())
 def learnable(documents: Sequence[Document]) -> Split:
     """The documents divided as a run divides those that it does not hold out: where they are few, into folds."""
     if len(_texts(documents)) < FEWEST_TEXTS:
-        return Split(list(documents), [], [], _folds(documents))
+        return Split(list(documents), [], [], in_folds(documents))
     return Split(*divide(documents), [], [])
 
 
@@ -119,7 +119,7 @@ def _few_judge(annotated: int) -> str:
     )
 
 
-def _folds(documents: Sequence[Document]) -> list[list[Document]]:
+def in_folds(documents: Sequence[Document]) -> list[list[Document]]:
     """The documents in FOLDS parts with as many texts each. Documents of the same text are in the same part."""
     order = {mark: place for place, mark in enumerate(marks(documents))}
     ordered = sorted(documents, key=lambda d: (order[mark(d.text)], d.project, d.task, d.labels))

@@ -26,6 +26,7 @@ Report = Callable[[int, int], None]
 """Is told how many tasks are done, and of how many."""
 
 PAGE_TASKS = 100
+USERS_PATH = "/api/users/"
 
 NO_KEY = "the-connection-authorizes"
 """The SDK's API key, a placeholder: the SDK sends it in a header, which the connection replaces by the real key."""
@@ -82,6 +83,17 @@ class Exports:
                     return
                 taken += 1
                 yield task.data
+
+    def emails(self) -> dict[int, str]:
+        """The e-mail addresses of the users whom the API key may see, by their ids."""
+        with explained(self.url):
+            response = self._connection.get(USERS_PATH)
+        if not response.is_success:
+            raise refusal(self.url, response.status_code, USERS_PATH)
+        try:
+            return {int(user["id"]): str(user["email"]) for user in response.json()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise no_api(self.url, f"answered {USERS_PATH} with something other than a list of users") from error
 
     @contextmanager
     def _explained(self, project: int) -> Iterator[None]:

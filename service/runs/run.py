@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -45,10 +46,14 @@ def id_of(model: str, fingerprint: str, conditions: str) -> str:
     return f"run-{digest.hexdigest()[:10]}"
 
 
-def conditions() -> str:
-    """The settings of a run in this environment, as text: the variables SPANLOOP_… without those in NO_CONDITIONS."""
+def conditions(options: Mapping[str, str] = {}) -> str:
+    """The settings of a run in this environment, as text: the variables SPANLOOP_… without those in NO_CONDITIONS.
+
+    `options` stand in place of variables of the same names.
+    """
+    variables = {**os.environ, **options}
     return str(
-        sorted(item for item in os.environ.items() if item[0].startswith("SPANLOOP_") and item[0] not in NO_CONDITIONS)
+        sorted(item for item in variables.items() if item[0].startswith("SPANLOOP_") and item[0] not in NO_CONDITIONS)
     )
 
 
@@ -63,6 +68,10 @@ class Run(BaseModel):
     """Number of annotations in the projects when the run was requested."""
     annotations_of: dict[int, int] = {}
     """The same by project. Empty in runs of older versions."""
+    exclude_annotators: tuple[str, ...] = ()
+    """Annotators whose annotations it leaves out: ids or e-mail addresses in Label Studio."""
+    exclude_tasks: tuple[int, ...] = ()
+    """Ids of the tasks that it leaves out."""
     attempt: int = 1
     phase: Phase = "waiting"
     percent: float = 0

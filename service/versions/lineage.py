@@ -164,6 +164,10 @@ class Lineage(BaseModel):
     learnt: tuple[str, ...] = ()
     """Marks of the texts that a version has learnt from of which none was held out. A version without them has learnt
     from no text that is held out by its hash."""
+    excluded_annotators: tuple[int, ...] = ()
+    """Users of Label Studio whose annotations were left out because somebody asked for it."""
+    excluded_tasks: tuple[int, ...] = ()
+    """Tasks that were left out because somebody asked for it."""
     left_out: dict[str, int] = {}
     """Annotated spans that GLiNER cannot represent, or not answer beside others, by reason."""
     overlap: Overlap = "flat"

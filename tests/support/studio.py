@@ -72,6 +72,8 @@ class Studio:
     """The access tokens that were given for the personal one; only the last is fresh."""
     requests_a_token: int = 0
     """After so many requests an access token has expired; 0: never."""
+    users: dict[int, str] = field(default_factory=dict)
+    """The e-mail addresses of its users by their ids."""
     asks_models: Callable[[int], object] = lambda project: None
     """What it does before it lists a project's models, as calling /setup of each."""
 
@@ -86,6 +88,8 @@ class Studio:
             return self.broken, {"detail": "broken", "id": "6b1c3a52-0000-0000-0000-000000000000"}
         if path.strip("/") == "api/version":
             return 200, {"release": "1.23.2"}
+        if path.strip("/") == "api/users":
+            return 200, [{"id": user, "email": email} for user, email in self.users.items()]
         if path.strip("/") == "api/ml":
             return self._models(int(query["project"][0]))
         if path.strip("/") == "api/tasks":

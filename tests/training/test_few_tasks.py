@@ -101,7 +101,8 @@ def test_a_run_killed_between_folds_repeats_none_and_ends_as_if_it_had_not_been(
     few.live.swap(run.version, INITIAL, "by hand")
     few.store.delete(run.version)
     assert few.execute("run-2").scores["new"] == undisturbed
-    assert not (few.runs.work("run-1") / "folds").exists()
+    kept = (few.runs.work("run-1") / "folds").iterdir()
+    assert sorted(path.name for path in kept) == [f"{number}.json" for number in range(FOLDS)], "no checkpoint stays"
 
 
 def test_sigterm_while_a_fold_is_learnt_saves_and_a_restart_goes_on_from_there(few, monkeypatch):

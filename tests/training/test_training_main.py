@@ -114,3 +114,35 @@ def test_a_run_that_failed_for_a_passing_cause_ends_so_that_another_pod_tries_ag
     status, _ = call("run", "--project", "1", "--run", "run-9")
     assert status == 1
     assert Runs(with_studio).get("run-9").outcome == "failed"
+
+
+@pytest.fixture
+def without_lock(with_studio, monkeypatch):
+    """Lets one process start several runs, one after the other."""
+    monkeypatch.setenv("SPANLOOP_RUN_LOCK", "passed on")
+    return with_studio
+
+
+def test_a_run_without_some_tasks_is_another_run_and_a_restart_is_not_told_them_again(without_lock, model_folder):
+    for more in ([], ["--exclude-task", "7", "--exclude-task", "5", "--exclude-annotator", "b@example.com"]):
+        call("run", "--project", "1", *more)
+    first, second = sorted(Runs(without_lock).all(), key=lambda run: run.started)
+    assert first.id == run_of(without_lock, model_folder) != second.id
+    assert (second.exclude_annotators, second.exclude_tasks) == (("b@example.com",), (5, 7))
+    call("run", "--project", "1", "--run", second.id)
+    restarted = Runs(without_lock).get(second.id)
+    assert (restarted.exclude_annotators, restarted.exclude_tasks) == (("b@example.com",), (5, 7))
+
+
+def test_a_run_by_hand_with_options_is_the_one_that_the_same_settings_start(without_lock, monkeypatch):
+    call("run", "--project", "1", "--exclude-task", "7", "--exclude-task", "5")
+    monkeypatch.setenv("SPANLOOP_EXCLUDE_TASKS", "5,7")
+    call("run", "--project", "1")
+    assert len(Runs(without_lock).all()) == 1
+
+
+def test_a_restart_leaves_out_what_its_run_was_told_to_leave_out(without_lock, studio):
+    studio.users = {}
+    call("run", "--project", "1", "--run", "run-9", "--exclude-annotator", "b@example.com")
+    call("run", "--project", "1", "--run", "run-9")
+    assert "no user b@example.com" in Runs(without_lock).get("run-9").message
