@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 import torch
+
+from training.kernels import CAPACITIES
 
 LEARN = """
 import json, sys
@@ -32,7 +35,11 @@ print(json.dumps([learnt, layer.weight.grad.sum().item(), sizes[1] - sizes[0]]))
 
 
 def learnt(kept):
-    done = subprocess.run([sys.executable, "-c", LEARN, kept], capture_output=True, text=True, check=True)
+    # A test before this one may have set in this process how many kernels are kept.
+    environment = {name: value for name, value in os.environ.items() if name not in CAPACITIES}
+    done = subprocess.run(
+        [sys.executable, "-c", LEARN, kept], env=environment, capture_output=True, text=True, check=True
+    )
     *numbers, grown = json.loads(done.stdout)
     return numbers, grown
 
