@@ -12,7 +12,7 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org
 PORT ?= 9090
 HOST ?= 127.0.0.1
 DATA ?= ../shared/data
-PREDICTIONS ?= /tmp/spanloop-predictions
+PREDICTIONS ?= $(CACHE)/predictions
 RELEASE := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/__init__.py)
 IMAGE ?= spanloop:$(RELEASE)
 ENGINE ?= $(or $(shell command -v docker),$(shell command -v podman),$(shell command -v buildah))

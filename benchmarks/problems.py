@@ -1,6 +1,6 @@
 """How many wrong annotations `python -m training problems` finds.
 
-    python -m benchmarks.problems --data ../shared/data --kept /tmp/problems
+    python -m benchmarks.problems --data ../shared/data --kept FOLDER
 
 Some spans of annotated sentences are made wrong: another label, another boundary, or deleted. Models of three folds
 read the sentences without having learnt from them, and the sentences are ranked by what they doubt.

@@ -1,6 +1,6 @@
 """Stored predictions for `benchmarks.verdicts`: what real versions find in texts that none of them has learnt from.
 
-    python -m benchmarks.stored --data ../shared/data --out /tmp/predictions --repeats 5
+    python -m benchmarks.stored --data ../shared/data --out FOLDER --repeats 5
 
 The medical part of MultiCoNER v2 is divided into a half to learn from and a half that judges. The live version has
 learnt from 200 tasks of the first half. The pairs of versions:
@@ -71,8 +71,8 @@ class Versions:
 
 
 def main(
+    out: Annotated[Path, typer.Option(help="The folder of the stored predictions.")],
     data: Annotated[Path, typer.Option(help="The folder of the data sets.")] = Path("../shared/data"),
-    out: Annotated[Path, typer.Option(help="The folder of the stored predictions.")] = Path("/tmp/predictions"),
     pair: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(PAIRS)}; all without it.")] = None,
     repeats: Annotated[int, typer.Option(help="Draws of tasks and seeds of each pair.")] = 5,
     steps: Annotated[int, typer.Option(help="Steps of a tuning; 0: as many as a run takes.")] = 0,

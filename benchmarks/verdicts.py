@@ -1,6 +1,6 @@
 """How often the judge is right, on simulated runs from stored predictions of real versions (`benchmarks.stored`).
 
-    OPENBLAS_NUM_THREADS=1 python -m benchmarks.verdicts --stored /tmp/predictions
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.verdicts --stored FOLDER
 
 A run draws texts that judge from those of a pair of versions. What is true of the run is known from how it is made:
 
@@ -50,7 +50,7 @@ Draw = Callable[[Random, int], Sheet]
 
 
 def main(
-    stored: Annotated[Path, typer.Option(help="The folder of the stored predictions.")] = Path("/tmp/predictions"),
+    stored: Annotated[Path, typer.Option(help="The folder of the stored predictions.")],
     runs: Annotated[int, typer.Option(help="Neutral and harmful runs of each size, in equal parts.")] = 1_000,
     lives: Annotated[int, typer.Option(help="Live versions against which twenty neutral ones are tried.")] = 200,
 ) -> None:

@@ -113,9 +113,10 @@ class TextSettings(Settings):
     """Which texts are read."""
 
     text_hosts: str = ""
-    """Hosts that texts are fetched from where a tag has valueType="url", apart by commas: names (`files.example.com`),
-    all names of a domain (`*.example.com`), addresses or networks (`10.0.0.0/8`); a name or address may have a port. A
-    name that leads to a private address needs that address here too. Empty: nothing is fetched."""
+    """Hosts that texts are fetched from where a tag has valueType="url", separated by commas: names
+    (`files.example.com`), all names of a domain (`*.example.com`), addresses or networks (`10.0.0.0/8`); a name or
+    address may have a port. A name that leads to a private address needs that address here too. Empty: nothing is
+    fetched."""
 
 
 class LiveSettings(Settings):

@@ -30,6 +30,9 @@ from training.judge.prediction import BLOCK_DOCUMENTS, Prediction
 from training.judge.scores import tally, total
 from training.tune import CHECKPOINT
 
+FOLDER = "folds"
+"""Where a run or a search keeps what the folds find, in its own folder."""
+
 
 class OutOfFold(NamedTuple):
     """What a model that has not learnt from a document finds in it."""

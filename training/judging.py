@@ -3,6 +3,7 @@ from."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from service.model.errors import ModelError
@@ -23,6 +24,8 @@ from training.judge.sheet import Judged, Sheet, Spans
 from training.judge.verdict import Verdict, judge
 from training.rivals import Champion, Version
 from training.split import FEWEST_JUDGED, Split, mark, spans, unseen
+
+log = logging.getLogger(__name__)
 
 HELD_OUT = "the held-out tasks"
 EXPECTED = (
@@ -140,6 +143,7 @@ class Judging:
             if not self._read(other, begin, end):
                 self._unread[other.lineage.version] = "it has learnt from too many of the texts"
         except (UnknownVersion, FormatError, ModelError, RegistryError, OSError, ValueError) as error:
+            log.warning("version %s is not scored, because it cannot be loaded: %s", other.lineage.version, error)
             self._unread[other.lineage.version] = f"it cannot be loaded: {type(error).__name__}"
 
     def _read(self, version: Version, begin: float, end: float) -> bool:

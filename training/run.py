@@ -27,6 +27,7 @@ from training.budget import Budget
 from training.course import Course
 from training.dataset import Document
 from training.exclusion import NOTHING
+from training.folds import FOLDER as FOLDS_FOLDER
 from training.folds import CrossValidation
 from training.judge.verdict import Verdict
 from training.judging import Judging
@@ -42,9 +43,6 @@ from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
 from training.trace import FILE as TRACE_FILE
 from training.tune import Stopped
-
-FOLDS_NAME = "folds"
-"""The folder, in the run's own, of what a cross-validation keeps."""
 
 
 class TrainingRun:
@@ -178,7 +176,7 @@ class TrainingRun:
         """How models judge that have not learnt from a document, if no document is held out."""
         if not parts.folds:
             return None
-        return CrossValidation(parts.folds, self.settings.threshold, self.folder / FOLDS_NAME, digest)
+        return CrossValidation(parts.folds, self.settings.threshold, self.folder / FOLDS_FOLDER, digest)
 
     def _learn(self, learning: Learning, parts: Split, spare: Sequence[str], digest: str) -> None:
         budget = Budget(self.settings.minutes, learning.recipe.steps, self.folder, digest)
@@ -309,7 +307,7 @@ class TrainingRun:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        folds = f"{FOLDS_NAME}/checkpoint.*"
+        folds = f"{FOLDS_FOLDER}/checkpoint.*"
         for unneeded in ("project-*", "checkpoint.*", folds, BUDGET_FILE, CURVE_FILE, TRACE_FILE):
             for path in self.folder.glob(unneeded):
                 path.unlink()

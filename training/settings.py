@@ -73,10 +73,10 @@ class TrainingSettings(
     judged_versions: int = Field(2, ge=0)
     """How many of the latest other versions are scored beside the live one, on the same tasks."""
     exclude_annotators: str = ""
-    """Annotators whose annotations are left out, apart by commas: ids or e-mail addresses of users in Label Studio. A
-    task that somebody else has annotated, too, is learnt from that annotation."""
+    """Annotators whose annotations are left out, separated by commas: ids or e-mail addresses of users in Label Studio.
+    A task that somebody else has annotated, too, is learnt from that annotation."""
     exclude_tasks: str = ""
-    """Tasks that are left out, apart by commas: their ids in Label Studio."""
+    """Tasks that are left out, separated by commas: their ids in Label Studio."""
     curve: bool = True
     """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
     tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the version's own

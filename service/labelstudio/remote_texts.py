@@ -54,7 +54,7 @@ class AllowedHosts:
 
     @classmethod
     def parse(cls, setting: str) -> AllowedHosts:
-        """Read the setting, its entries apart by commas or blanks."""
+        """Read the setting, its entries separated by commas or blanks."""
         entries = [entry.strip().lower().rstrip("/.") for entry in setting.replace(",", " ").split()]
         networks = [network for entry in entries if (network := _network(entry))]
         return cls(frozenset(entries), tuple(networks))

@@ -82,7 +82,7 @@ def _confused(one: Found) -> Words:
 
 def _shifted(one: Found) -> Words:
     return Words(
-        f"It cuts spans otherwise: {one.count} of {one.of} spans that only the live version has right begin or end "
+        f"It sets other boundaries: {one.count} of {one.of} spans that only the live version has right begin or end "
         f"elsewhere ({_listed(one)}).",
         "Check the tasks annotated last for spans that are too long or too short.",
     )

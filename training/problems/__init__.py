@@ -1,1 +1,1 @@
-"""Where annotations may be wrong: what models doubt, equal texts that are annotated otherwise, disagreement."""
+"""Where annotations may be wrong: what models doubt, equal texts that are annotated differently, disagreement."""

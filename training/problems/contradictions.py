@@ -1,4 +1,4 @@
-"""Equal texts that are annotated otherwise: at least one of the annotations is wrong."""
+"""Equal texts that are annotated differently: at least one of the annotations is wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Contradiction(msgspec.Struct, frozen=True):
 
 
 def contradictions(documents: Iterable[Document]) -> list[Contradiction]:
-    """The texts that are annotated otherwise in one task than in another, those of most tasks first.
+    """The texts that are annotated differently in one task than in another, those of most tasks first.
 
     Only tasks that ask for the same labels are compared.
     """

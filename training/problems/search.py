@@ -15,7 +15,7 @@ from training import publish
 from training.account import Account, refuse_unlearnable
 from training.course import Course
 from training.dataset import Document
-from training.folds import CrossValidation
+from training.folds import FOLDER, CrossValidation
 from training.learn import Learning
 from training.material import EXPORT_SECONDS, Material
 from training.problems.agreement import agreement
@@ -24,7 +24,6 @@ from training.problems.doubts import DoubtfulTask, doubtful
 from training.problems.reading import read_out_of_fold
 from training.problems.report import Report
 from training.progress import Reporter
-from training.run import FOLDS_NAME
 from training.settings import TrainingSettings
 from training.split import in_folds, split
 
@@ -80,8 +79,8 @@ class Search:
         folds, threshold = in_folds(documents), self._settings.threshold
         base = initial_version(self._settings.model, self._settings.window_words)
         digest = publish.digest(documents, base, learning.recipe, learning.model.reading, len(folds))
-        kept = sorted(Runs(self._settings.folder).folder.glob(f"*/{FOLDS_NAME}"))
-        for folder in [*kept, self._folder / FOLDS_NAME]:
+        kept = sorted(Runs(self._settings.folder).folder.glob(f"*/{FOLDER}"))
+        for folder in [*kept, self._folder / FOLDER]:
             known = CrossValidation(folds, threshold, folder, digest)
             if not known.missing:
                 return known
@@ -92,7 +91,7 @@ class Search:
             len(folds),
             len(folds),
         )
-        return CrossValidation(folds, threshold, self._folder / FOLDS_NAME, digest)
+        return CrossValidation(folds, threshold, self._folder / FOLDER, digest)
 
     def _emails(self) -> dict[int, str]:
         """The users' e-mail addresses by their ids; none where Label Studio does not tell them to this key."""

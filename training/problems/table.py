@@ -62,7 +62,9 @@ def _marked(marked: Marked | None) -> str:
 
 
 def _contradictions(report: Report) -> Table:
-    table = _table(f"{_shown(len(report.contradictions), 'texts')} that tasks annotate otherwise", "text", "tasks")
+    table = _table(
+        f"{_shown(len(report.contradictions), 'texts')} that several tasks annotate differently", "text", "tasks"
+    )
     for one in report.contradictions[:MOST_TASKS]:
         told = "\n".join(f"{report.link(each.project, each.task)}: {_only(each)}" for each in one.versions)
         table.add_row(Text(one.text), Text(told))
