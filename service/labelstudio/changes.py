@@ -1,7 +1,7 @@
 """The annotated tasks of a project, and which of them have changed since a moment of Label Studio's clock.
 
-Whatever is done to a task's annotations sets the task's `updated_at`: to create, change, skip and delete them, one by
-one or in the Data Manager (observed with Label Studio 1.23.2). A task that is deleted, and one that has lost its last
+Label Studio sets a task's `updated_at` when one of its annotations is created, changed, skipped or deleted, alone or in
+the Data Manager (observed with 1.23.2). A task that is deleted, and one that has lost its last
 annotation, is no longer among the annotated ones.
 """
 
@@ -24,7 +24,7 @@ FIELDS = (
     *("id", "data", "annotations", "predictions"),
     *("result", "created_at", "draft_created_at", "parent_prediction", "updated_by", "was_cancelled"),
 )
-"""What is read of tasks and of their annotations. Label Studio leaves out whatever is not named, in both (1.23.2)."""
+"""The fields that are read of tasks and of their annotations. Label Studio leaves out all others (1.23.2)."""
 WORK: Params = {"fields": "all", "include": ",".join(FIELDS), "resolve_uri": "false"}
 """Tasks come with nothing else, which takes Label Studio half the time."""
 

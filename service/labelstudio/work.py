@@ -1,6 +1,6 @@
 """What people made of predictions: each annotation of a task, beside the stored prediction that it began with.
 
-Everything is read from Label Studio's records, so it is the same whatever events came, how often and in which order.
+All is read from Label Studio's records, so it does not depend on which events came, how often and in which order.
 """
 
 from __future__ import annotations

@@ -118,8 +118,8 @@ def numbers_of(spans: Mapping[Place, int]) -> Numbers:
 def _share(hits: int, trials: float, residuals: float, tasks: int, of_one: Callable[[float], float]) -> Share | None:
     """A share with its variance. `of_one` gives the variance of the share by one span, where spans are independent.
 
-    People's work comes in tasks, and the spans of one task are alike: whoever accepts one span of a text tends to
-    accept the next. So tasks are the sample, not spans. The variance of a share over tasks of different sizes is that
+    People's work comes in tasks, and the spans of one task are alike: a person who accepts one span of a text often
+    accepts the next. So tasks are the sample, not spans. The variance of a share over tasks of different sizes is that
     of a ratio estimator (Cochran 1977, Sampling Techniques, section 6.4; Rao and Scott 1992, Biometrics 48). It is
     never taken to be smaller than that of as many independent spans with one hit and one miss more: else a version all
     of whose spans were kept would be certain to be perfect.
