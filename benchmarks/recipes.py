@@ -70,7 +70,7 @@ def as_a_run(**overrides: Any) -> Callable[[Task], Learnt]:
     """Learning as a run does it, with some fields of the recipe overridden once it is resolved."""
 
     def learn(task: Task) -> Learnt:
-        parts = learnable(task.documents)
+        parts = learnable(task.documents, task.settings.cross_validated_texts)
         learning = Learning(task.settings, task.model(), parts.training)
         learning.recipe = replace(learning.recipe, **overrides)
         folds = CrossValidation(parts.folds, task.settings.threshold) if parts.folds else None

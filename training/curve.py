@@ -3,8 +3,8 @@
 The curve starts at the base model's F1, which costs no tuning, and rises as A·(1 − (1 + n/h)^−c), a power law that
 saturates, or as A·log(1 + n/h), which does not. (Power laws describe how errors fall with data: Hestness et al., Deep
 Learning Scaling is Predictable, Empirically, 2017.) Four points cannot tell h and c, so all pairs of a grid are fitted
-by least squares and averaged by their likelihood. The interval is a bootstrap over the held-out documents (over blocks
-of them, where they are many), with the noise of tuning and the choice of h and c drawn along.
+by least squares and averaged by their likelihood. The interval is a bootstrap over the documents that score (blocks of
+them, where they are many), with the noise of tuning and the choice of h and c drawn along.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STANDS_OUT = 0.8
 
 
 class Point(NamedTuple):
-    """A model's counts on the held-out documents, and the annotated tasks it stands for; 0: the base model."""
+    """A model's counts on the documents that score, and the annotated tasks it stands for; 0: the base model."""
 
     tasks: int
     tallies: Sequence[Tally]
@@ -58,12 +58,13 @@ class Fit(NamedTuple):
     f1: Array
 
 
-def estimate(points: Sequence[Point]) -> LearningCurve:
-    """Fit the curve through the points, of which the first is the base model's and the last that of all tasks."""
+def estimate(points: Sequence[Point], annotated: int) -> LearningCurve:
+    """Fit the curve through the points, of which the first is the base model's, and read it beyond the tasks that are
+    annotated."""
     tasks = [point.tasks for point in points]
     labels = sorted({label for point in points for tally in point.tallies for label in tally})
     counts = _counts(points, labels)
-    sizes = [tasks[-1], *(tasks[-1] + more for more in AHEAD)]
+    sizes = [annotated, *(annotated + more for more in AHEAD)]
     random = np.random.default_rng(0)
     blocks = counts.shape[1]
     drawn = random.multinomial(blocks, np.full(blocks, 1 / blocks), DRAWS).astype(float)

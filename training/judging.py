@@ -23,7 +23,7 @@ from training.judge.scores import Tally, annotated, count, tally, total
 from training.judge.sheet import Judged, Sheet, Spans
 from training.judge.verdict import Verdict, judge
 from training.rivals import Champion, Version
-from training.split import FEWEST_JUDGED, Split, mark, spans, unseen
+from training.split import FEWEST_JUDGED, Split, mark, question, spans, unseen
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Judging:
       own run, by scores that are as honest: held out or out of fold. This does not favour either. The two differences
       are of different documents, so the interval has the chance of both.
 
-    The other versions are scored on the same documents, each on those that it has not learnt from. They decide nothing.
+    The other versions are scored on the same documents in the same way. They decide nothing.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Judging:
         self.scores: dict[str, Score] = {}
         """By model: base, new, champion. Those of base and new are on all documents that judge."""
         self.tallies: dict[str, list[Tally]] = {}
-        """Of base and new: the counts of each document that judges; in the same order where documents are held out."""
+        """Of base and new: the counts of each document that judges."""
         self.forgetting: Forgetting | None = None
         """None before `new`, and where the base model finds nothing in the guard sentences."""
         self.sheet = Sheet((), (), {})
@@ -147,14 +147,27 @@ class Judging:
             self._unread[other.lineage.version] = f"it cannot be loaded: {type(error).__name__}"
 
     def _read(self, version: Version, begin: float, end: float) -> bool:
-        """Read the documents that a version has not learnt from. Returns False if they are too few to judge by."""
-        fresh = unseen(version.lineage, self._parts.judged)
-        if spans(fresh) < min(FEWEST_JUDGED, spans(self._parts.judged)):
+        """Read the documents that a version has not learnt from, and take what its folds have found in the others.
+        Returns False if these documents are too few to judge by."""
+        name, judged = version.lineage.version, self._parts.judged
+        if name in self._answers:
+            return True
+        fresh, kept = unseen(version.lineage, judged), self._kept(version)
+        if spans(fresh) + spans(one for one in judged if id(one) in kept) < min(FEWEST_JUDGED, spans(judged)):
             return False
-        name = version.lineage.version
-        if name not in self._answers:
-            self._answers[name] = _answers(self._predict(f"version {name}", version.load(), fresh, begin, end))
+        found = self._predict(f"version {name}", version.load(), fresh, begin, end) if fresh else []
+        self._answers[name] = kept | _answers(found)
         return True
+
+    def _kept(self, version: Version) -> dict[int, Spans]:
+        """What the folds of a version found in documents that it has learnt from, by the document's id."""
+        sheet = version.sheet() if version.lineage.learnt else None
+        if sheet is None:
+            return {}
+        known = dict(zip((one.question for one in sheet.documents), sheet.found(NEW), strict=True))
+        fresh = {id(one) for one in unseen(version.lineage, self._parts.judged)}
+        asked = {id(one): question(one, self._threshold) for one in self._parts.judged if id(one) not in fresh}
+        return {document: known[one] for document, one in asked.items() if one in known}
 
     def _score_champion(self, champion: Version | None) -> Expected | None:
         """Score the champion. If it has learnt from too many of the documents, say what it can be expected to score."""
@@ -191,14 +204,16 @@ class Judging:
         models = {BASE: BASE, NEW: NEW, **named, **{other: other for other in sorted(others)}}
         return Sheet(
             tuple(sorted({label for document in judged for label in document.labels})),
-            tuple(Judged(mark(one.text), annotated(one), one.annotation in known) for one in judged),
+            tuple(
+                Judged(mark(one.text), annotated(one), one.annotation in known, question(one, self._threshold))
+                for one in judged
+            ),
             {model: tuple(self._answers[key].get(id(one)) for one in judged) for model, key in models.items()},
         )
 
     def _facts(self, champion: Version | None, expected: Expected | None, tries: int) -> Facts:
         live = {CHAMPION: champion.lineage.version} if champion else {}
-        compared = unseen(champion.lineage, self._parts.judged) if champion and not expected else self._parts.judged
-        told = self._told(compared) + (f" ({EXPECTED})" if expected else "")
+        told = self._told(None if expected else champion) + (f" ({EXPECTED})" if expected else "")
         return Facts(
             on="out_of_fold" if self._parts.folds else "held_out",
             told=told,
@@ -219,13 +234,16 @@ class Judging:
         share = len(self._parts.judged) / then.texts
         return {label: round(share * support, 6) for label, support in then.support.items()}
 
-    def _told(self, documents: Sequence[Document]) -> str:
-        """What two models are compared on, in words."""
-        some = len(documents) < len(self._parts.judged)
-        if self._parts.folds:
-            which = " that the live version has not learnt from" if some else ""
-            return f"{len(documents)} texts{which}, each read by a model that has not learnt from it"
-        return f"the {len(documents)} held-out texts that the live version has not learnt from" if some else HELD_OUT
+    def _told(self, champion: Version | None) -> str:
+        """What the new version and the champion, if it was read, are compared on, in words."""
+        judged = self._parts.judged
+        read = len(self._answers[champion.lineage.version]) if champion else len(judged)
+        by_folds = self._parts.folds or (champion and read > len(unseen(champion.lineage, judged)))
+        some = read < len(judged)
+        held_out = f"the {read} held-out texts" if some else HELD_OUT
+        which = f"{read} texts" if self._parts.folds else held_out
+        which += " that the live version can be judged by" if some else ""
+        return which + (", each read by a model that has not learnt from it" if by_folds else "")
 
     def _on(self, found: Score) -> Score:
         return found.model_copy(update={"on": "out_of_fold" if self._parts.folds else "held_out"})

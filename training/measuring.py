@@ -63,7 +63,8 @@ class Measuring:
         self.parts = Parts(self._settings, self._reporter.runs.work(self._reporter.run.id), identity, self._pace)
         if pays(self._settings, parts):
             self._reporter.percents = PERCENTS_WITH_CURVE
-            self._pace.curve_steps = sum(steps(self._settings, examples))
+            share = len(parts.apart.learnt) / len([*parts.training, *parts.validation])
+            self._pace.curve_steps = sum(steps(self._settings, round(share * examples)))
 
     def curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
         """Measure the whole curve. Raises Stopped, MakesWay, Diverged."""
@@ -89,11 +90,11 @@ class Measuring:
 
     def _begun(self, parts: Split) -> LearningCurve:
         """The curve through the parts that are scored."""
-        points = self.parts.points(parts.annotated)
+        points = self.parts.points(parts.apart.tasks)
         scored = len(points) - 2  # without the base model and all tasks
         if not scored:
             return LearningCurve(message=f"{NOT_MEASURED}. {MADE_WAY}")
-        found = estimate(points)
+        found = estimate(points, parts.annotated)
         told = f"{found.message} {MADE_WAY} {scored} of {len(SHARES)} parts of the tasks are scored."
         return found.model_copy(update={"message": told})
 

@@ -1,8 +1,9 @@
 """Models that learn from parts of a run's annotated tasks, for the learning curve.
 
 Each part is learnt from as the run learns from all tasks: validation, replay, recipe, windows and calibration follow
-from the part. All are scored on the run's held-out documents, which tell what the scores of a part without validation
-documents mean. The parts are nested: a larger one only adds tasks.
+from the part. All are scored on the run's held-out documents or, where none is held out, on those of its first fold,
+and the parts are of the other folds. These documents also tell what the scores of a part without validation documents
+mean. The parts are nested: a larger one only adds tasks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from training.judge.scores import Tally, tally
 from training.learn import Learning
 from training.pace import Pace
 from training.settings import TrainingSettings
-from training.split import Split
+from training.split import FEWEST_JUDGED, Apart, Split, spans
 
 SHARES = (0.25, 0.5, 0.75)
 """The parts, as shares of the annotated tasks. Their tunings take 1.5 to 3 times as long as the run's own: each has a
@@ -81,7 +82,7 @@ class Kept(msgspec.Struct):
 
     identity: str
     parts: Mapping[str, Sequence[Tally]]
-    """The counts of each held-out document, by the share of the tasks that was learnt from."""
+    """The counts of each document that scores, by the share of the tasks that was learnt from."""
 
 
 class Parts:
@@ -109,37 +110,30 @@ class Parts:
         kept = Kept(self._identity, {f"{one}": known for one, known in self._known.items()})
         replace_text(self._file, msgspec.json.encode(kept).decode())
 
-    def keep_run(self, counted: Mapping[str, Sequence[Tally]]) -> None:
-        """Keep what the run itself has counted: of `base`, and of `new`, which has learnt from all tasks."""
-        self.keep(0.0, counted["base"])
-        self.keep(1.0, counted["new"])
+    def keep_run(self, counted: Mapping[str, Sequence[Tally]], parts: Split) -> None:
+        """Keep what the run itself has counted in all documents that judge: of `base`, and of `new`, which has learnt
+        from all others."""
+        scoring = len(parts.apart.scoring)
+        self.keep(0.0, counted["base"][:scoring])
+        self.keep(1.0, counted["new"][:scoring])
 
     def curve(self, parts: Split, spare: Sequence[str], tell: Tell, stopping: Callable[[], bool]) -> LearningCurve:
-        """The curve of a run that holds documents out, as `measure` measures it."""
-        learnt = [*parts.training, *parts.validation]
-        return estimate(self.measure(learnt, parts.held_out, spare, tell=tell, stopping=stopping))
+        """The curve of a run, as `measure` measures it."""
+        return estimate(self.measure(parts.apart, spare, tell=tell, stopping=stopping), parts.annotated)
 
-    def measure(
-        self,
-        documents: Sequence[Document],
-        held_out: Sequence[Document],
-        spare: Sequence[str],
-        *,
-        tell: Tell,
-        stopping: Callable[[], bool],
-    ) -> list[Point]:
-        """Learn from each part of `documents` that is not kept yet. Returns all points, the base model's first.
+    def measure(self, apart: Apart, spare: Sequence[str], *, tell: Tell, stopping: Callable[[], bool]) -> list[Point]:
+        """Learn from each part of the documents that is not kept yet. Returns all points, the base model's first.
 
         `tell` hears of the share that is done, by the steps of the parts. Raises Stopped if `stopping` returns true,
         Diverged.
         """
-        order = nested(documents)
+        order, scoring = nested(apart.learnt), apart.scoring
         missing = [share for share in (*SHARES, 1.0) if share not in self._known]
         done = 0.0
         if 0.0 not in self._known:
             done = BASE_SCORED
             told = _told(_portion(tell, "", 0.0, done), "scoring the base model")
-            self.keep(0.0, self._tallies(self._base(), held_out, told))
+            self.keep(0.0, self._tallies(self._base(), scoring, told))
         rest, sizes = 1.0 - done, list[int]()
         for place, share in enumerate(missing):
             name = f"learning from {share:.0%} of the tasks"
@@ -150,21 +144,20 @@ class Parts:
             end = done + rest * sizes[place] / sum(sizes)
             of_part = _portion(tell, f"{name}: ", done, end)
             listener = PartListener(self._pace, of_part)
-            learning.learn(spare, validation, held_out=held_out, listener=listener, stopping=stopping)
-            told = _told(_portion(of_part, "", LEARNT, 1.0), "scoring it on the held-out tasks")
-            self.keep(share, self._tallies(learning.model, held_out, told))
+            learning.learn(spare, validation, held_out=scoring, listener=listener, stopping=stopping)
+            told = _told(_portion(of_part, "", LEARNT, 1.0), "scoring it on the tasks that judge")
+            self.keep(share, self._tallies(learning.model, scoring, told))
             done = end
-        annotated = len({(one.project, one.task) for one in (*documents, *held_out)})
-        return self.points(annotated)
+        return self.points(apart.tasks)
 
-    def points(self, annotated: int) -> list[Point]:
-        """The points of the parts that are scored, of so many annotated tasks; the base model's is the first."""
-        return [Point(round(share * annotated), self._known[share]) for share in sorted(self._known)]
+    def points(self, tasks: int) -> list[Point]:
+        """The points of the parts that are scored, of so many tasks; the base model's is the first."""
+        return [Point(round(share * tasks), self._known[share]) for share in sorted(self._known)]
 
-    def _tallies(self, model: Model, held_out: Sequence[Document], told: Told) -> list[Tally]:
+    def _tallies(self, model: Model, scoring: Sequence[Document], told: Told) -> list[Tally]:
         began = time.monotonic()
-        counted = [tally(one) for one in predict(model, held_out, self._settings.threshold, told)]
-        self._pace.read(characters(held_out), time.monotonic() - began)
+        counted = [tally(one) for one in predict(model, scoring, self._settings.threshold, told)]
+        self._pace.read(characters(scoring), time.monotonic() - began)
         return counted
 
     def _base(self) -> Model:
@@ -184,8 +177,13 @@ def nested(documents: Sequence[Document]) -> list[Document]:
 
 
 def pays(settings: TrainingSettings, parts: Split) -> bool:
-    """Whether a run measures the curve: it holds tasks out, and has enough. A time budget leaves none for it."""
-    return settings.curve and not settings.minutes and not parts.folds and parts.annotated >= FEWEST_TASKS
+    """Whether a run measures the curve: it has enough tasks. A time budget leaves none for it."""
+    return settings.curve and not settings.minutes and suffice(parts)
+
+
+def suffice(parts: Split) -> bool:
+    """Whether there are enough tasks for a curve."""
+    return parts.annotated >= FEWEST_TASKS and spans(parts.apart.scoring) >= FEWEST_JUDGED
 
 
 def steps(settings: TrainingSettings, examples: int, shares: Sequence[float] = SHARES) -> list[int]:

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from service.model.model import Model
 from service.versions import lineage as lineages
 from service.versions.history import INITIAL
+from service.versions.judgement import PREDICTIONS_FILE
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from training.judge.sequential import tries
+from training.judge.sheet import Sheet
 from training.shelf import Shelf
 
 
@@ -20,6 +24,8 @@ class Version(NamedTuple):
 
     lineage: Lineage
     load: Callable[[], Model]
+    sheet: Callable[[], Sheet | None]
+    """What its own run has judged it by; None where that was not kept."""
 
 
 class Champion(NamedTuple):
@@ -52,10 +58,19 @@ class Rivals:
         if live == INITIAL:
             return Champion(live, None, tried)
         lineage = lineages.read(self._shelf.fetch(live))
-        return Champion(live, Version(lineage, partial(self._load, live)), tried)
+        return Champion(live, self._version(lineage, live), tried)
 
     def others(self, most: int) -> list[Version]:
         """At most so many of the latest versions beside the live one."""
         known = {version_of(self._shelf.champion()), self._own}
         others = [lineage for lineage in self._shelf.versions() if lineage.version not in known]
-        return [Version(lineage, partial(self._load, lineage.version)) for lineage in others[:most]]
+        return [self._version(lineage, lineage.version) for lineage in others[:most]]
+
+    def _version(self, lineage: Lineage, name: str) -> Version:
+        return Version(lineage, partial(self._load, name), partial(self._sheet, name))
+
+    def _sheet(self, name: str) -> Sheet | None:
+        try:
+            return msgspec.json.decode((self._shelf.fetch(name) / PREDICTIONS_FILE).read_bytes(), type=Sheet)
+        except FileNotFoundError:
+            return None

@@ -34,13 +34,14 @@ from training.judging import Judging
 from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
+from training.parts import FEWEST_TASKS, suffice
 from training.parts import FILE as CURVE_FILE
 from training.progress import PERCENTS_OF_CURVE, Reporter
 from training.report.sources import Place, Sources
 from training.rivals import Rivals
 from training.settings import TrainingSettings
 from training.shelf import Shelf
-from training.split import FEWEST_JUDGED, FEWEST_TEXTS, Split, TooFew, marks, split
+from training.split import FEWEST_JUDGED, Split, TooFew, marks, spans, split
 from training.trace import FILE as TRACE_FILE
 from training.tune import Stopped
 
@@ -76,7 +77,7 @@ class TrainingRun:
         signal.signal(signal.SIGTERM, self._stop)
         material = self._read()
         documents = material.documents
-        parts = split(documents, self.settings.min_annotations, self.account.notes)
+        parts = self._split(documents)
         learning, digest = self._prepare(documents, parts)
         self._tell(learning)
         known = self.shelf.with_digest(digest)
@@ -99,8 +100,7 @@ class TrainingRun:
         if self._stopping:  # SIGTERM came after the last step of the tuning
             raise Stopped("stopped after the tuning; a restart of the run continues from there")
         judging.new(model, learning.cross_validated, learning.remember())
-        if not parts.folds:
-            self._measuring.parts.keep_run(judging.tallies)
+        self._measuring.parts.keep_run(judging.tallies, parts)
         self.account.notes += [judging.forgetting.told()] if judging.forgetting else []
         champion = rivals.champion()
         judged = judging.judge(champion)
@@ -115,12 +115,12 @@ class TrainingRun:
         """Measure what more annotated tasks would bring, without a version. Raises what `execute` raises."""
         signal.signal(signal.SIGTERM, self._stop)
         material = self._read()
-        parts = split(material.documents, self.settings.min_annotations, self.account.notes)
-        if parts.folds:
+        parts = self._split(material.documents)
+        if not suffice(parts):
             raise TooFew(
-                f"A learning curve needs {FEWEST_TEXTS} different annotated texts, and at least {FEWEST_JUDGED} spans "
-                f"in the fifth of them that is held out; {len(parts.training)} texts are annotated. Annotate more "
-                "tasks, then try again. Nothing was measured."
+                f"A learning curve needs {FEWEST_TASKS} annotated tasks, and {FEWEST_JUDGED} annotated spans in the "
+                f"part of them that scores. {parts.annotated} tasks are annotated, and that part has "
+                f"{spans(parts.apart.scoring)} spans. Annotate more tasks, then try again. Nothing was measured."
             )
         self._prepare(material.documents, parts)
         self.reporter.percents = PERCENTS_OF_CURVE
@@ -132,6 +132,11 @@ class TrainingRun:
         material.read(self.account)
         self.exclusion = material.exclusion
         return material
+
+    def _split(self, documents: Sequence[Document]) -> Split:
+        """Divide the documents by their purpose. Raises TooFew."""
+        settings = self.settings
+        return split(documents, settings.min_annotations, self.account.notes, settings.cross_validated_texts)
 
     def _prepare(self, documents: Sequence[Document], parts: Split) -> tuple[Learning, str]:
         """Load the base model and make examples. Returns what learns, and the digest of what comes of it."""

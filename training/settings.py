@@ -19,6 +19,7 @@ from service.settings import (
 )
 from training.judge.rules import Rules
 from training.recipe import Recipe
+from training.split import FEWEST_TEXTS
 
 STEPS_MIN, STEPS_PER_EXAMPLE, STEPS_MAX = 300, 1.5, 6_000
 """Steps of a tuning: STEPS_MIN and STEPS_PER_EXAMPLE more for each example, at most STEPS_MAX. Half of a batch is new,
@@ -70,6 +71,9 @@ class TrainingSettings(
     """F1 that a label may lose; a version that loses more for certain is rejected."""
     label_support: int = Field(10, ge=1)
     """Annotated spans from which on a label counts for itself in a verdict."""
+    cross_validated_texts: int = Field(FEWEST_TEXTS, ge=0)
+    """Of fewer annotated texts none is held out, and all judge in a cross-validation, which tunes three further models,
+    or five with fewer than 100 texts. Of more, one text of five is held out and judges."""
     judged_versions: int = Field(2, ge=0)
     """How many of the latest other versions are scored beside the live one, on the same tasks."""
     exclude_annotators: str = ""
@@ -78,9 +82,9 @@ class TrainingSettings(
     exclude_tasks: str = ""
     """Tasks that are left out, separated by commas: their ids in Label Studio."""
     curve: bool = True
-    """Whether a run that holds tasks out measures what further tasks would bring, once its version is live or held. It
-    tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the version's own
-    tuning. A run with a time budget does not."""
+    """Whether a run with at least 100 annotated tasks measures what further tasks would bring, once its version is live
+    or held. It tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the
+    version's own tuning. A run with a time budget does not."""
 
     def steps_of(self, examples: int) -> int:
         """The steps of a tuning on a number of training examples."""

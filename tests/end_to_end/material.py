@@ -26,6 +26,7 @@ QUICK = {
     "encoder_rate": 0.003,
     "head_rate": 0.003,
     "forgetting_limit": 1,
+    "cross_validated_texts": 100,
     "curve": False,
     "retrain_quiet": 1,
 }

@@ -24,7 +24,7 @@ from training.progress import Reporter
 from training.run import TrainingRun
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf
-from training.split import TooFew
+from training.split import Apart, TooFew
 from training.tune import Stopped
 
 CONFIG = """<View><Labels name="label" toName="text"><Label value="person"/><Label value="city"/></Labels>
@@ -46,6 +46,9 @@ def documents(count):
         Document(text, ("city", "person"), (Span(start, end, "person", 1.0),), 1, number)
         for number, (text, start, end) in enumerate(texts(count))
     ]
+
+
+APART = Apart(documents(40), documents(50)[40:], 50)
 
 
 def task(number, text, start, end):
@@ -84,9 +87,7 @@ def parts(tmp_path, model_folder):
 
 def measure(parts, stopping=lambda: False):
     told = []
-    points = parts.measure(
-        documents(40), documents(50)[40:], [], tell=lambda share, detail: told.append(share), stopping=stopping
-    )
+    points = parts.measure(APART, [], tell=lambda share, detail: told.append(share), stopping=stopping)
     return points, told
 
 
@@ -124,10 +125,14 @@ def test_a_part_tells_its_progress_while_it_is_evaluated_chosen_and_scored_too(p
     monkeypatch.setattr("training.dataset.FEWEST_VALIDATION", 1)
     monkeypatch.setattr("training.dataset.VALIDATION_OF", 2)
     told = []
-    parts().measure(documents(40), documents(50)[40:], [], tell=lambda *one: told.append(one), stopping=lambda: False)
+    parts().measure(APART, [], tell=lambda *one: told.append(one), stopping=lambda: False)
     for share in ("25%", "50%", "75%", "100%"):
         of_part = [(done, detail) for done, detail in told if f"learning from {share}" in detail]
-        for doing in ("scoring the validation tasks", "choosing what scores mean", "scoring it on the held-out tasks"):
+        for doing in (
+            "scoring the validation tasks",
+            "choosing what scores mean",
+            "scoring it on the tasks that judge",
+        ):
             places = [place for place, (_, detail) in enumerate(of_part) if doing in detail]
             assert of_part[places[-1]][0] > of_part[places[0] - 1][0], (share, doing)
 
@@ -137,7 +142,8 @@ class ARun:
 
     def __init__(self, tmp_path, model_folder, studio, **overrides):
         facts = {"model": str(model_folder), "home": tmp_path / "home", "label_studio_url": studio.url}
-        self.settings = TrainingSettings(**{**facts, "label_studio_api_key": KEY, **RATES, **overrides})
+        held_out = {"cross_validated_texts": 100}
+        self.settings = TrainingSettings(**{**facts, "label_studio_api_key": KEY, **RATES, **held_out, **overrides})
         self.runs = Runs(self.settings.folder)
         self.live = LiveFile(self.settings.folder)
         self.runs.save(Run(id="run-1", projects=(1,)))
@@ -185,6 +191,19 @@ def test_a_run_tells_what_more_tasks_would_bring_and_goes_on_from_the_parts_it_h
     assert run.curve.message in run.message
     assert len(learnt_from) == 4  # all tasks, then three parts, none of them twice
     assert not list(one.runs.work("run-1").glob("curve*"))
+
+
+def test_the_curve_of_a_run_that_holds_nothing_out_learns_from_two_folds_and_is_scored_on_the_other(
+    a_run, studio, learnt_from
+):
+    studio.projects[1].export = studio.projects[1].export[:120]
+    one = a_run(cross_validated_texts=400)
+    run = one.execute()
+    assert run.outcome == "promoted"
+    assert learnt_from == [120, 20, 40, 60], "the version itself, then parts of the 80 tasks of two folds"
+    assert [point.tasks for point in run.curve.points] == [0, 20, 40, 60, 80]
+    assert "50 more annotated tasks would change F1 by about" in run.message
+    assert one.prepare().curve().points[0] == run.curve.points[0]
 
 
 def test_a_run_that_measures_its_curve_leaves_that_its_part_of_the_progress_and_tells_how_long_it_takes(
@@ -266,7 +285,8 @@ def test_a_run_that_is_asked_to_end_its_curve_before_a_part_is_scored_says_that_
 
 def test_a_run_in_a_pod_ends_the_measuring_when_its_port_is_asked_to(a_run, monkeypatch, learnt_from):
     one, port = a_run(), free_port(0)
-    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    names = {"model", "home", "label_studio_url", "cross_validated_texts", *RATES}
+    facts = {**one.settings.model_dump(include=names), "threads": 1}
     for name, value in {**facts, "label_studio_api_key": KEY, "progress_port": port}.items():
         monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
     ask_in_part(monkeypatch, 2, lambda: httpx.post(f"http://127.0.0.1:{port}{END_CURVE_PATH}").raise_for_status())
@@ -321,7 +341,8 @@ def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_
     a_run, monkeypatch, learnt_from, studio
 ):
     one = a_run()
-    facts = {**one.settings.model_dump(include={"model", "home", "label_studio_url", *RATES}), "threads": 1}
+    names = {"model", "home", "label_studio_url", "cross_validated_texts", *RATES}
+    facts = {**one.settings.model_dump(include=names), "threads": 1}
     for name, value in {**facts, "label_studio_api_key": KEY}.items():
         monkeypatch.setenv(f"SPANLOOP_{name.upper()}", str(value))
     told = CliRunner().invoke(app, ["curve", "--project", "1"])
@@ -338,9 +359,9 @@ def test_by_hand_the_curve_is_measured_without_a_version_and_told_at_once_where_
     assert len(learnt_from) == 4
 
 
-def test_by_hand_no_curve_is_measured_where_no_tasks_are_held_out(a_run, monkeypatch, learnt_from, studio):
+def test_by_hand_no_curve_is_measured_where_tasks_are_few(a_run, monkeypatch, learnt_from, studio):
     one = a_run()
     studio.projects[1].export = studio.projects[1].export[:60]
-    with pytest.raises(TooFew, match=r"needs 100 different annotated texts.*60 texts are annotated"):
+    with pytest.raises(TooFew, match=r"needs 100 annotated tasks.*60 tasks are annotated"):
         one.prepare().curve()
     assert learnt_from == []

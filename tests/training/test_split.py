@@ -4,7 +4,7 @@ import pytest
 
 from service.model.spans import Span
 from training.dataset import Document, is_held_out
-from training.split import FOLDS, TooFew, marks, split, unseen
+from training.split import FOLDS, FOLDS_OF_MANY, TooFew, marks, split, unseen
 
 
 def documents(count, spans=1, first=0):
@@ -15,21 +15,28 @@ def documents(count, spans=1, first=0):
 
 
 def test_of_many_texts_some_are_held_out_by_their_hash():
-    parts = split(documents(300), 10)
+    parts = split(documents(400), 10)
     assert parts.folds == []
-    assert parts.held_out == parts.judged == [d for d in documents(300) if is_held_out(d.text)]
-    assert sorted(d.task for d in (*parts.training, *parts.held_out)) == list(range(300))
+    assert parts.held_out == parts.judged == parts.apart.scoring == [d for d in documents(400) if is_held_out(d.text)]
+    learnt = [*parts.training, *parts.validation]
+    assert sorted(d.task for d in (*learnt, *parts.held_out)) == list(range(400))
+    assert (parts.apart.learnt, parts.apart.tasks) == (learnt, 400)
     assert parts.told == ""
 
 
-@pytest.mark.parametrize(("count", "spans"), [(99, 9), (110, 1)])
-def test_of_few_texts_or_few_spans_none_is_held_out_and_each_judges_in_one_fold(count, spans):
-    parts = split(documents(count, spans), 10)
+@pytest.mark.parametrize(
+    ("count", "spans", "fewest", "folds"),
+    [(99, 9, 400, FOLDS), (399, 9, 400, FOLDS_OF_MANY), (110, 1, 100, FOLDS_OF_MANY)],
+)
+def test_of_few_texts_or_few_spans_none_is_held_out_and_each_judges_in_one_fold(count, spans, fewest, folds):
+    parts = split(documents(count, spans), 10, fewest=fewest)
     assert sorted(d.task for d in parts.training) == sorted(d.task for d in parts.judged) == list(range(count))
     assert (parts.held_out, parts.validation) == ([], [])
-    assert len(parts.folds) == FOLDS
+    assert len(parts.folds) == folds
     assert max(map(len, parts.folds)) - min(map(len, parts.folds)) <= 1
     assert f"all {count}" in parts.told
+    assert parts.apart.scoring == parts.judged[: len(parts.folds[0])]
+    assert parts.apart.tasks == len(parts.apart.learnt) == count - len(parts.folds[0])
 
 
 def test_documents_of_one_text_are_in_one_fold_and_the_folds_do_not_depend_on_the_order():
@@ -70,12 +77,12 @@ def test_a_version_that_held_none_out_has_not_learnt_from_other_texts_whatever_t
 
 
 def test_of_very_many_texts_some_are_held_out_even_if_few_spans_judge_and_that_is_said(monkeypatch):
-    monkeypatch.setattr("training.split.MOST_TEXTS_IN_FOLDS", 200)
-    sparse = [*documents(60), *documents(140, spans=0, first=60)]
+    monkeypatch.setattr("training.split.MOST_TEXTS_IN_FOLDS", 400)
+    sparse = [*documents(60), *documents(340, spans=0, first=60)]
     assert split(sparse, 10).folds
-    parts = split([*sparse, *documents(1, spans=0, first=200)], 10)
+    parts = split([*sparse, *documents(1, spans=0, first=400)], 10)
     judged = sum(len(document.spans) for document in parts.held_out)
     assert parts.folds == []
     assert 0 < judged < 30
     assert f"Only {judged} annotated spans are in the held-out texts" in parts.told
-    assert split(documents(300), 10).told == ""
+    assert split(documents(400), 10).told == ""

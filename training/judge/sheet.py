@@ -20,6 +20,9 @@ class Judged(msgspec.Struct, frozen=True):
     annotated: Spans
     earlier: bool = False
     """Whether the champion's run had this annotation already."""
+    question: str = ""
+    """The mark of the text with the labels and the threshold that models were asked with (see
+    `training.split.question`); empty in sheets from before it was kept."""
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -52,7 +55,7 @@ class Sheet(msgspec.Struct, frozen=True):
 
         return Sheet(
             self.labels,
-            tuple(Judged(one.mark, kept(one.annotated), one.earlier) for one in self.documents),
+            tuple(msgspec.structs.replace(one, annotated=kept(one.annotated)) for one in self.documents),
             {
                 model: tuple(None if spans is None else kept(spans) for spans in found)
                 for model, found in self.answers.items()

@@ -33,5 +33,7 @@
   value: {{ int .labelSupport | quote }}
 - name: SPANLOOP_JUDGED_VERSIONS
   value: {{ int .versions | quote }}
+- name: SPANLOOP_CROSS_VALIDATED_TEXTS
+  value: {{ int .crossValidatedTexts | quote }}
 {{- end }}
 {{- end }}
