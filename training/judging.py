@@ -4,7 +4,7 @@ from."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from service.model.errors import ModelError
 from service.model.model import Model
@@ -198,16 +198,13 @@ class Judging:
     def _sheet(self, champion: Version | None) -> Sheet:
         """What is known of the documents that judge; `champion` if it has read them."""
         judged = self._parts.judged
-        known = set(champion.lineage.annotations) if champion else set()
+        had = _had(champion) if champion else lambda document: False
         named = {CHAMPION: champion.lineage.version} if champion else {}
         others = {other.lineage.version for other in self._others} & set(self._answers) - set(named.values())
         models = {BASE: BASE, NEW: NEW, **named, **{other: other for other in sorted(others)}}
         return Sheet(
             tuple(sorted({label for document in judged for label in document.labels})),
-            tuple(
-                Judged(mark(one.text), annotated(one), one.annotation in known, question(one, self._threshold))
-                for one in judged
-            ),
+            tuple(Judged(mark(one.text), annotated(one), had(one), question(one, self._threshold)) for one in judged),
             {model: tuple(self._answers[key].get(id(one)) for one in judged) for model, key in models.items()},
         )
 
@@ -247,6 +244,19 @@ class Judging:
 
     def _on(self, found: Score) -> Score:
         return found.model_copy(update={"on": "out_of_fold" if self._parts.folds else "held_out"})
+
+
+def _had(champion: Version) -> Callable[[Document], bool]:
+    """Says whether the champion's run had a document's annotation, with the spans that it has now."""
+    ids, sheet = set(champion.lineage.annotations), champion.sheet()
+    judged = {(one.mark, one.annotated) for one in sheet.documents} if sheet else set()
+    marks = {mark for mark, _ in judged}
+
+    def had(document: Document) -> bool:
+        same = mark(document.text) not in marks or (mark(document.text), annotated(document)) in judged
+        return document.annotation in ids and same
+
+    return had
 
 
 def _answers(found: Sequence[Prediction]) -> dict[int, Spans]:

@@ -138,7 +138,8 @@ def test_held_out_tasks_tell_what_scores_mean_where_there_are_no_folds(
     monkeypatch.setattr(replay, "sentences", lambda part: ["Alice met Bob", "Carol met Acme", "Acme and Globex"])
     monkeypatch.setattr(replay, "broad_labels", lambda: ["person", "company"])
     monkeypatch.setattr(calibration, "FEWEST", 1)
-    task = recipes.Task(TrainingSettings(model=str(model_folder)), people(tasks, "old"), 0, people(30, "new"))
+    settings = TrainingSettings(model=str(model_folder), cross_validated_texts=100)
+    task = recipes.Task(settings, people(tasks, "old"), 0, people(30, "new"))
     learnt = recipes.as_a_run(steps=2)(task)
     assert learnt.version["calibrated"]["texts"] == told_by
 

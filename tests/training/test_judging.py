@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from service.model.calibration import Calibration
 from service.model.learnt import Learnt
@@ -46,8 +47,8 @@ class Knows:
         return [decide(spans, threshold) for spans in found]
 
 
-def documents(count):
-    return [Document(f"text {n}", ("a",), (Span(0, 4, "a", 1.0),), 1, n, n) for n in range(count)]
+def documents(count, first=0):
+    return [Document(f"text {n}", ("a",), (Span(0, 4, "a", 1.0),), 1, n, n) for n in range(first, first + count)]
 
 
 @pytest.fixture
@@ -183,6 +184,17 @@ def test_candidates_are_decided_at_the_threshold_that_is_asked():
     found = OutOfFold(documents(1)[0], {1.0: spans}, "flat", 0)
     assert found.at(1.0, 0.5, Calibration()).extraction == Extraction((spans[0],), pytest.approx(0.8))
     assert CrossValidated([found]).uncalibrated[0].extraction.spans == (spans[0], spans[2])
+
+
+def test_an_annotation_that_was_changed_since_the_live_versions_run_counts_as_later(judging, lineage):
+    version = lineage(learnt=marks(documents(50)), annotations=tuple(range(50)))
+    kept = found_by_folds(50, 30)
+    changed = replace_struct(kept.documents[7], annotated=())
+    kept = replace_struct(kept, documents=(*kept.documents[:7], changed, *kept.documents[8:]))
+    one = judging(60, base=10, new=20)
+    one.judge(Champion("v1", Version(version, lambda: Knows(60), lambda: kept), 1))
+    later = {*marks(documents(10, first=50)), changed.mark}
+    assert {document.mark for document in one.sheet.documents if not document.earlier} == later
 
 
 def test_other_versions_are_scored_on_the_texts_that_they_have_not_learnt_from(judging, lineage):
