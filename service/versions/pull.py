@@ -49,10 +49,10 @@ def main(
         return
     try:
         reference = Reference.parse(settings.live)
-        repository = str(reference.repository or settings.registry)
         _note_use(folder / reference.version)
         _delete_unused(folder, reference.version)
-        lineage = Bentos.connect(repository, settings.registry_plain_http).pull_model(
+        # Nothing is pulled from another repository than the one that is set, whatever the reference names.
+        lineage = Bentos.connect(settings.registry, settings.registry_plain_http).pull_model(
             reference, folder / reference.version
         )
     except (ValueError, RegistryError, UnknownVersion, FormatError) as error:

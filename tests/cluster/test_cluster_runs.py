@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -23,6 +24,10 @@ from .conftest import IMAGE, RELEASE, kubectl
 
 RUN = Run(id="run-0123456789", projects=(1,), why="Start Training", fingerprint="f", annotations=40)
 REFERENCE = "registry.example.com/spanloop:v1@sha256:" + "1" * 64
+
+
+ANY = SimpleNamespace(check=lambda run, job: None)
+"""An origin that lets all versions serve: there is no registry here."""
 
 
 def template(words="", status=0, **pod):
@@ -183,7 +188,7 @@ def test_a_better_version_is_rolled_out_and_the_run_is_promoted(runs, launcher, 
     until(lambda: is_ready(cluster.deployment()), 60, "the first pod")
     rollout = TickedRollout(cluster)
     jobs = launcher(template(wanted(champion="")))
-    promotion = Promotion(runs, rollout.deployment, rollout, jobs)
+    promotion = Promotion(runs, rollout.deployment, rollout, jobs, ANY)
     jobs.launch(RUN)
 
     def promoted():
@@ -213,7 +218,7 @@ def test_a_version_judged_against_another_champion_is_judged_again(runs, launche
 
     def judged_again():  # once the first Job is complete
         runs.refresh()
-        Promotion(runs, rollout.deployment, rollout, jobs).tick()
+        Promotion(runs, rollout.deployment, rollout, jobs, ANY).tick()
         return len(cluster.jobs()) == 2
 
     until(judged_again, 60, "a second Job")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from service.backend.census import Census
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.jobs import template_of
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
 from service.backend.cluster.line import ClusterLine
+from service.backend.cluster.origin import Origin
 from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
@@ -62,7 +65,9 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
-    promotion = Promotion(runs, deployment, rollout, launcher)
+    bentos = Bentos.connect(settings.registry, settings.registry_plain_http) if settings.registry else None
+    origin = Origin(bentos, partial(template_of, settings.job_template))
+    promotion = Promotion(runs, deployment, rollout, launcher, origin)
     store = _versions(settings)
     shown = shown_version(settings, projects, label_studio, rollout, extractor, store)
 

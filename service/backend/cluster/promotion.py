@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ClusterError
+from service.backend.cluster.origin import Origin, Refused
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.run_jobs import ended
 from service.backend.cluster.runs import JobRuns
@@ -24,12 +25,20 @@ class Promotion:
     """
 
     def __init__(
-        self, runs: JobRuns, deployment: ExtractorDeployment, rollout: ClusterRollout, launcher: Launcher
+        self,
+        runs: JobRuns,
+        deployment: ExtractorDeployment,
+        rollout: ClusterRollout,
+        launcher: Launcher,
+        origin: Origin,
     ) -> None:
         self._runs = runs
         self._deployment = deployment
         self._rollout = rollout
         self._launcher = launcher
+        self._origin = origin
+        self._refused: dict[str, str] = {}
+        """Why versions may not serve, by what their runs name: a pod that still runs is not asked for again."""
 
     def tick(self) -> None:
         """Do the next step of each run in rollout. Raises ClusterError."""
@@ -55,12 +64,26 @@ class Promotion:
             self._begin(run)
 
     def _begin(self, run: Run) -> None:
+        why = self._refused.get(run.reference) or self._refusal(run)
+        if why:
+            self._refused[run.reference] = why
+            self._end(run, "failed", f"Version {run.version} was refused, and the live version stays: {why}")
+            return
         try:
             self._rollout.promote(run.champion, run.reference, f"Promoted by {run.id}. {run.message}")
         except Conflict as conflict:
             self._judge_again(run, conflict)
         else:
             self._note_begin(run)
+
+    def _refusal(self, run: Run) -> str:
+        """Why the version of a run may not serve; empty if it may."""
+        try:
+            self._origin.check(run, self._runs.job_of(run.id))
+        except Refused as refused:
+            log.error("version %s of run %s may not serve: %s", run.version, run.id, refused)
+            return str(refused)
+        return ""
 
     def _note_begin(self, run: Run) -> None:
         begun = {"rollout": "begun", "phase": "rollout", "detail": "the new version's pods start", "updated": now()}

@@ -105,6 +105,13 @@ class JobRuns:
         # A run that has reported its end is done, though its Job may take a moment to be complete.
         return next((run.id for job, run, _ in self._known.values() if is_active(job) and not run.ended), None)
 
+    def job_of(self, run_id: str) -> KubeObject:
+        """The Job of a run's last attempt. Raises ObjectMissing if no Job is kept."""
+        name = self._job_of(run_id)
+        if name is None:
+            raise ObjectMissing(f"Run {run_id} has no Job.")
+        return self._known[name].job
+
     def has_pods(self, run_id: str) -> bool:
         """Whether a Job of the run may still have something to do."""
         return any(is_active(job) for job, run, _ in self._known.values() if run.id == run_id)

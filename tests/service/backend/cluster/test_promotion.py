@@ -13,6 +13,7 @@ from service.backend.census import Census
 from service.backend.cluster import compose, runs
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.launcher import JobLauncher
+from service.backend.cluster.origin import Refused
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.run_jobs import manifest
@@ -37,11 +38,24 @@ V1, V2, BROKEN = (f"registry.example.com/spanloop:{name}@sha256:{'1' * 64}" for 
 WANTED = {"phase": "rollout", "rollout": "wanted", "percent": 98, "message": "F1: 0.5 → 0.6.", "version": "v1"}
 
 
+class AnyOrigin:
+    """Lets all versions serve but those that are refused for a reason."""
+
+    def __init__(self):
+        self.asked, self.refusal = [], ""
+
+    def check(self, run, job):
+        self.asked.append((run.reference, job["metadata"]["name"]))
+        if self.refusal:
+            raise Refused(self.refusal)
+
+
 class Release:
     """The parts of a backend that look after runs and their rollouts, with a clock that is set by hand."""
 
     def __init__(self, api, settings):
         self.api, self.settings, self.clock = api, settings, Clock()
+        self.origin = AnyOrigin()
         self.restart()
 
     def restart(self):
@@ -52,7 +66,7 @@ class Release:
         self.projects = ClusterProjects(self.rollout.deployment)
         self.projects.see(3)
         self.launcher = JobLauncher(cluster, self.runs, self.settings)
-        self.promotion = Promotion(self.runs, self.rollout.deployment, self.rollout, self.launcher)
+        self.promotion = Promotion(self.runs, self.rollout.deployment, self.rollout, self.launcher, self.origin)
         studio = LabelStudio(self.settings)
         census = Census(self.projects, studio)
         self.retraining = Retraining(self.settings, self.projects, self.runs, self.launcher, studio, census, self.clock)
@@ -109,6 +123,28 @@ def release(api, with_studio):
     one = Release(api, with_studio)
     one.launcher.launch(RUN)
     return one
+
+
+def test_a_version_that_is_refused_is_not_rolled_out_and_its_run_says_why(release, caplog):
+    release.origin.refusal = "it has no verdict."
+    release.end("loop-run-1-1", **WANTED, reference=V1)
+    release.tick()
+    assert release.rollout.target == ""
+    assert release.run.outcome == "failed"
+    assert release.run.message == "Version v1 was refused, and the live version stays: it has no verdict."
+    assert "version v1 of run run-1 may not serve: it has no verdict." in caplog.text
+    assert release.origin.asked == [(V1, "loop-run-1-1")]
+
+
+def test_a_refused_version_whose_pod_still_runs_is_not_asked_for_again_and_again(release):
+    release.origin.refusal = "it has no verdict."
+    release.end("loop-run-1-1", **WANTED, reference=V1)
+    del release.api.objects["jobs", "loop-run-1-1"]["status"]
+    release.tick()
+    release.tick()
+    assert release.run.outcome is None
+    assert len(release.origin.asked) == 1
+    assert release.rollout.target == ""
 
 
 def test_a_run_stays_in_rollout_until_its_version_serves(release):

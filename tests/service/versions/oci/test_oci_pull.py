@@ -22,6 +22,7 @@ def start(bentos, open_registry, store, put, tmp_path, monkeypatch):
     here = bentos(open_registry)
     here.push(store, "live")
     monkeypatch.setenv("SPANLOOP_LIVE", str(here.get("live").reference))
+    monkeypatch.setenv("SPANLOOP_REGISTRY", str(here.repository))
     monkeypatch.setenv("SPANLOOP_REGISTRY_PLAIN_HTTP", "true")
     return lambda: pull.main(tmp_path / "cache")
 
@@ -49,6 +50,19 @@ def test_versions_that_no_pod_has_started_with_for_a_month_leave_the_cache(start
         cached(version, days)
     start()
     assert left_in(tmp_path / "cache") == ["live", "v3", "v4", "v5"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "why"), [("registry.example.com/other", "in another repository"), ("", "names no repository")]
+)
+def test_a_version_in_another_repository_than_the_releases_is_not_pulled(
+    start, registry, why, monkeypatch, tmp_path, capfd
+):
+    monkeypatch.setenv("SPANLOOP_REGISTRY", registry)
+    with pytest.raises(SystemExit):
+        start()
+    assert why in capfd.readouterr().err
+    assert not (tmp_path / "cache" / "live").exists()
 
 
 def test_the_versions_before_the_live_one_stay_however_old(start, cached, tmp_path):
