@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.requests import Request
-
 from service.errors import Cause
 from service.web.routes import RequestRefused
 
 PREDICTIONS_MAX = 64
-"""Predictions with small bodies that are worked on at a time; the others wait with their bodies unread."""
+"""Predictions with small bodies that are worked on at a time; the others wait."""
 LARGE_PREDICTIONS_MAX = 2
-"""Predictions that are worked on besides those, with bodies that are large or of unknown length."""
+"""Predictions with large bodies that are worked on besides those."""
 LARGE_BODY_BYTES = 1 << 20
 """Size from which a body is large."""
 
@@ -27,14 +25,12 @@ class Admission:
         self._large_places = asyncio.Semaphore(LARGE_PREDICTIONS_MAX)
 
     @asynccontextmanager
-    async def place(self, request: Request, seconds: float) -> AsyncIterator[None]:
-        """Hold a place for a prediction from before its body is read until it is answered.
+    async def place(self, size: int, seconds: float) -> AsyncIterator[None]:
+        """Hold a place for a prediction with a body of `size` bytes until it is answered.
 
         Raises RequestRefused (503) if none becomes free within `seconds`.
         """
-        length = request.headers.get("content-length", "")
-        small = length.isdigit() and int(length) < LARGE_BODY_BYTES
-        places = self._places if small else self._large_places
+        places = self._places if size < LARGE_BODY_BYTES else self._large_places
         try:
             await asyncio.wait_for(places.acquire(), seconds)
         except TimeoutError:

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
-from anyio import CapacityLimiter, move_on_after, to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -21,6 +22,7 @@ from service.backend.gauges import Gauges
 from service.backend.page import render
 from service.backend.reports import report
 from service.backend.settings import BackendSettings
+from service.backend.starts import Starts
 from service.backend.supervisor import Supervisor
 from service.errors import Cause
 from service.labelstudio import batches, extra_params
@@ -36,15 +38,25 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
 from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
-from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, decoded, route
-from service.web.same_origin import require_same_origin
+from service.web.bodies import Bodies
+from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, decode, decoded, route
+from service.web.same_origin import NoForeignPage, require_same_origin
 
 log = logging.getLogger(__name__)
 
 SettingsT = TypeVar("SettingsT", bound=BackendSettings)
 
 SMALL_BODY_BYTES = 8 << 20
-"""Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
+"""Largest body of everything but predictions, in bytes."""
+ANONYMOUS_BODY_BYTES = 1 << 20
+"""Largest body of an event, which comes without credentials. A larger one is refused, and nothing is lost: an event is
+a hint, and Label Studio is asked from time to time anyway."""
+ANONYMOUS_BODIES_BYTES = 16 << 20
+"""Bytes that the bodies of requests without credentials hold together."""
+BODIES_BYTES = 64 << 20
+"""Bytes that all other bodies hold together, besides two of the largest size."""
+MAX_TASKS = 10_000
+"""Tasks of a prediction. Label Studio sends some hundred at a time."""
 
 FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 """Headers of a request that came through a proxy."""
@@ -98,11 +110,16 @@ async def model_version(request: Request) -> Response:
 async def predict(request: Request) -> Response:
     supervisor = _supervisor(request)
     arrived = time.monotonic()
-    async with supervisor.admission.place(request, supervisor.settings.predict_deadline):
-        received = await body_of(request, supervisor.body_limit)
+    deadline = arrived + supervisor.settings.predict_deadline
+    async with (
+        _bodies(request).of(request, supervisor.body_limit) as received,
+        supervisor.admission.place(len(received), deadline - time.monotonic()),
+    ):
         body = await to_thread.run_sync(decoded, received, batches.decode)
-        seconds = supervisor.settings.predict_deadline - (time.monotonic() - arrived)
-        items = await supervisor.predictor.predict(body, seconds)
+        if len(body.tasks) > MAX_TASKS:
+            reason = f"The body has {len(body.tasks):,} tasks; send {MAX_TASKS:,} at a time."
+            raise RequestRefused(413, reason, Cause.TOO_LARGE)
+        items = await supervisor.predictor.predict(body, deadline - time.monotonic())
     log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)
     return Response(msgspec.json.encode({"results": items}), media_type="application/json")
 
@@ -187,7 +204,8 @@ async def prelabel(request: Request) -> Response:
     """The button of the page: start a pre-labelling of a project, then show the page again."""
     require_same_origin(request)
     supervisor = _supervisor(request)
-    form = parse_qs((await body_of(request, SMALL_BODY_BYTES)).decode("utf-8", "replace"))
+    async with _bodies(request).of(request, SMALL_BODY_BYTES) as received:
+        form = parse_qs(received.decode("utf-8", "replace"))
     project = supervisor.projects.get(project_id(form.get("project", [""])[0]))
     if project is None:
         raise RequestRefused(404, "No such project uses this backend; nothing was started.", Cause.BAD_REQUEST)
@@ -216,6 +234,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.supervisor = supervisor = compose(settings)
         app.state.gauges, app.state.scrapes = Gauges(supervisor), CapacityLimiter(1)
+        app.state.starts = Starts(partial(supervisor.retraining.start, "Start Training"))
         supervisor.start()
         try:
             yield
@@ -224,18 +243,19 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
 
     login = BasicAuth(settings)
     guarded = [Middleware(AuthenticationMiddleware, backend=login, on_error=unauthorized)]
+    called = [Middleware(NoForeignPage), *guarded]
     app = Starlette(
         routes=[
             route("/health", health, middleware=guarded),
-            route("/setup", setup, "POST", guarded),
-            route("/model_version", model_version, "POST", guarded),
-            route("/predict", predict, "POST", guarded),
-            route("/webhook", webhook, "POST"),
-            route("/train", train, "POST", guarded),
+            route("/setup", setup, "POST", called),
+            route("/model_version", model_version, "POST", called),
+            route("/predict", predict, "POST", called),
+            route("/webhook", webhook, "POST", [Middleware(NoForeignPage)]),
+            route("/train", train, "POST", called),
             route("/versions", versions, middleware=guarded),
             route("/versions/{version}/report.html", report, middleware=guarded),
             route("/live", live, middleware=guarded),
-            route("/job_status", job_status, "POST", guarded),
+            route("/job_status", job_status, "POST", called),
             route("/runs/{run}/left-out", left_out, middleware=guarded),
             route("/metrics", metrics),
             route("/prelabel", prelabel, "POST", guarded),
@@ -245,6 +265,8 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.login = login
+    app.state.bodies = Bodies(BODIES_BYTES + 2 * (settings.max_body_mb << 20))
+    app.state.anonymous_bodies = Bodies(ANONYMOUS_BODIES_BYTES)
     return app
 
 
@@ -254,8 +276,17 @@ def _supervisor(request: Request) -> Supervisor:
 
 
 async def _small(request: Request, kind: type[BodyT]) -> BodyT:
-    """The body of a request that needs no place. Raises RequestRefused (400, 413)."""
-    return decode(await body_of(request, min(SMALL_BODY_BYTES, _supervisor(request).body_limit)), kind)
+    """The body of a request that needs no place. Raises RequestRefused (400, 408, 413, 503)."""
+    largest = SMALL_BODY_BYTES if request.app.state.login.admits(request) else ANONYMOUS_BODY_BYTES
+    async with _bodies(request).of(request, min(largest, _supervisor(request).body_limit)) as received:
+        return decode(received, kind)
+
+
+def _bodies(request: Request) -> Bodies:
+    """Where the body of a request is held: those without credentials take nothing from the others."""
+    admitted = request.app.state.login.admits(request)
+    bodies: Bodies = request.app.state.bodies if admitted else request.app.state.anonymous_bodies
+    return bodies
 
 
 async def _start(request: Request, body: Webhook) -> Response:
@@ -270,9 +301,8 @@ async def _start(request: Request, body: Webhook) -> Response:
     if project.min_annotations_to_start_training:
         supervisor.retraining.submitted()
         return JSONResponse({"status": "ok", "job": None, "message": "a run starts when it has become quiet"}, 201)
-    answer = None
-    with move_on_after(START_SECONDS):
-        answer = await to_thread.run_sync(supervisor.retraining.start, "Start Training", abandon_on_cancel=True)
+    starts: Starts = request.app.state.starts
+    answer = await starts.answer(START_SECONDS)
     if answer is None:
         message = "Label Studio is slow to say how its annotations stand; the run starts when it has."
         return JSONResponse({"status": "ok", "job": None, "message": message}, 201)

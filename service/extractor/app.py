@@ -24,7 +24,8 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.metrics.gauges import live_version
 from service.metrics.requests import running
 from service.versions.names import version_of
-from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, body_of, decode, route
+from service.web.bodies import Bodies
+from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, decode, route
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ RETRY_SECONDS = 30.0
 
 CLOSE_SECONDS = 5.0
 """Seconds that the program waits at its end for a model that is being loaded."""
+BODIES = 8
+"""Bodies of the largest size that are held at a time: each is freed when its questions wait for the model."""
 ANSWER_SECONDS_MAX = 100.0
 """The most seconds that a request may wait for its answer. Label Studio waits as long."""
 
@@ -88,7 +91,9 @@ def served(settings: ExtractorSettings) -> str:
 async def extract(request: Request) -> Response:
     engine: Engine = request.app.state.engine
     settings: ExtractorSettings = request.app.state.settings
-    ask = decode(await body_of(request, settings.max_body_mb << 20), Ask)
+    bodies: Bodies = request.app.state.bodies
+    async with bodies.of(request, settings.max_body_mb << 20) as received:
+        ask = decode(received, Ask)
     try:
         answer = await engine.ask(ask.questions, ask.decisive, _seconds(request))
     except Unavailable as error:
@@ -128,6 +133,7 @@ def build(settings: ExtractorSettings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.settings = settings
+        app.state.bodies = Bodies(BODIES * (settings.max_body_mb << 20))
         app.state.engine = engine = Engine()
         loader = Loader(settings, engine)
         loader.start()

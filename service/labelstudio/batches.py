@@ -24,7 +24,7 @@ INTEGER_DIGITS_MAX = 400
 """An integer with more digits is beyond any double."""
 
 
-def decode(body: bytes) -> Predict:
+def decode(body: bytes | bytearray) -> Predict:
     """A body of /predict.
 
     Raises msgspec.ValidationError for another shape, and ValueError or RecursionError for what is no JSON.

@@ -97,16 +97,20 @@ class Runs:
         """Take the lock of the active run. Returns its file descriptor, or None while another run is active.
 
         The lock belongs to the open file: it lasts as long as any process holds the descriptor, even an inherited one.
+        Raises OSError, for example if the disk is full; the lock is free then.
         """
         handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-        with self._gate():
-            try:
+        try:
+            with self._gate():
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(handle)
-                return None
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, run_id.encode(), 0)
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, run_id.encode(), 0)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except BaseException:
+            os.close(handle)
+            raise
         return handle
 
     def wait_for_lock(self, run_id: str) -> int:

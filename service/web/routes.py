@@ -13,7 +13,7 @@ import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,8 +24,13 @@ from service.metrics import failures, requests
 
 log = logging.getLogger(__name__)
 
+CLIENT_LEFT = 499
+"""What counts as the status where the client left before it was answered, as in nginx."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 BodyT = TypeVar("BodyT")
+Body = bytes | bytearray
+"""A body as it came."""
 
 
 class RequestRefused(Exception):
@@ -65,13 +70,15 @@ class Observed:
             with requests.in_flight(self._path), requests.DURATION.labels(self._path).time():
                 try:
                     await self._app(scope, receive, observe)
+                except ClientDisconnect:
+                    log.info("%s: the client left before its body had come", self._path)
                 except Exception as error:
                     log.exception("%s failed", self._path)
                     failures.count(cause_of(error))
                     if status:
                         raise  # the client already has a part of the answer
                     await _internal_error()(scope, receive, observe)
-            requests.REQUESTS.labels(self._path, str(status)).inc()
+            requests.REQUESTS.labels(self._path, str(status or CLIENT_LEFT)).inc()
         finally:
             logs.request_id.reset(token)
 
@@ -107,25 +114,12 @@ def _internal_error() -> Response:
     return JSONResponse({"error": reason}, 500)
 
 
-async def body_of(request: Request, limit: int) -> bytes:
-    """The body of a request. Raises RequestRefused (413) for more than `limit` bytes, without reading them all."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > limit:
-            raise _too_large(limit)
-    return bytes(received)
-
-
-def decode(body: bytes, kind: type[BodyT]) -> BodyT:
+def decode(body: Body, kind: type[BodyT]) -> BodyT:
     """A JSON body as an instance of `kind`. Raises RequestRefused (400) that says what is wrong and where."""
     return decoded(body, lambda content: _decode(content or b"{}", kind))
 
 
-def decoded(body: bytes, read: Callable[[bytes], BodyT]) -> BodyT:
+def decoded(body: Body, read: Callable[[Body], BodyT]) -> BodyT:
     """A body as `read` reads it. Raises RequestRefused (400) if `read` raises ValueError or a kind of it."""
     try:
         return read(body)
@@ -135,14 +129,9 @@ def decoded(body: bytes, read: Callable[[bytes], BodyT]) -> BodyT:
         raise RequestRefused(400, f"The body is not valid JSON: {error}.", Cause.BAD_REQUEST) from error
 
 
-def _decode(content: bytes, kind: type[BodyT]) -> BodyT:
+def _decode(content: Body, kind: type[BodyT]) -> BodyT:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # JSON allows half a surrogate pair and numbers beyond a double, and msgspec does not.
         return msgspec.convert(json.loads(content.decode("utf-8", "surrogatepass")), kind)
-
-
-def _too_large(limit: int) -> RequestRefused:
-    reason = f"The body is over {limit >> 20} MB. Send fewer tasks at once or raise SPANLOOP_MAX_BODY_MB."
-    return RequestRefused(413, reason, Cause.TOO_LARGE)

@@ -47,6 +47,59 @@ def test_start_training_is_answered_though_label_studio_is_slow_and_the_run_star
     until(lambda: launches[0].launched)
 
 
+def test_however_many_click_while_label_studio_is_slow_it_is_asked_once_and_once_again(
+    with_studio, studio, launches, until, monkeypatch
+):
+    monkeypatch.setattr("service.backend.app.START_SECONDS", 0.05)
+    slow, asked = threading.Event(), []
+    client = with_studio()
+    start = client.app.state.supervisor.retraining.start
+
+    def slow_start():
+        asked.append(1)
+        slow.wait(30)
+        return start("click")
+
+    monkeypatch.setattr(
+        client.app.state.starts, "_start", lambda: asked.append(1) or (slow.wait(30) and start("click"))
+    )
+    body = {"action": "START_TRAINING", "project": {"id": 3}}
+    before = threading.active_count()
+    for _ in range(20):
+        assert client.post("/webhook", json=body).json()["job"] is None
+    assert len(asked) == 1
+    assert threading.active_count() - before < 5
+    slow.set()
+    until(lambda: len(asked) == 2)
+    until(lambda: launches[0].launched)
+    monkeypatch.setattr("service.backend.app.START_SECONDS", 30)
+    assert client.post("/webhook", json=body).json()["job"] == launches[0].launched[0].id
+    assert len(launches[0].launched) == 1
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/train"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example.com"}, 403),
+        ({"Origin": "http://testserver:8000"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://testserver"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}, 415),
+    ],
+)
+def test_a_page_of_another_server_starts_no_training(with_studio, launches, path, headers, status):
+    client = with_studio()
+    content = b'{"action": "START_TRAINING", "project": {"id": 3}}'
+    sent = {"Content-Type": "application/json"} | headers
+    assert client.post(path, content=content, headers=sent).status_code == status
+    assert launches[0].launched == []
+    client.post(path, content=content, headers={"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"})
+    assert len(launches[0].launched) == 1
+
+
 def test_start_training_learns_from_all_projects_that_use_this_release(with_studio, launches):
     client = with_studio()
     setup(client, project="5.1")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -128,6 +129,18 @@ def test_no_run_is_active_until_one_takes_the_lock_and_when_it_lets_go(runs):
     again = runs.acquire("r")
     assert runs.active() == "r"
     os.close(again)
+
+
+def test_a_lock_that_cannot_be_written_is_free_again(runs, monkeypatch):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", lambda *given: (_ for _ in ()).throw(full))
+        with pytest.raises(OSError, match="No space left"):
+            runs.acquire("run-1")
+    assert runs.active() is None
+    handle = runs.acquire("run-2")
+    assert runs.active() == "run-2"
+    os.close(handle)
 
 
 def test_another_process_holds_the_lock_as_long_as_it_lives(runs, tmp_path):
