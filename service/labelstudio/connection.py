@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import httpx
 
+from service.labelstudio.bounded import Bounded
 from service.labelstudio.errors import LabelStudioError, NoApi
 from service.labelstudio.patience import AWAY, Patience
 
@@ -73,8 +75,8 @@ class ApiKey(httpx.Auth):
 class Connection(httpx.Client):
     """An httpx client of one Label Studio. Paths are relative to its address, a sub-path (`http://host/ls`) included.
 
-    It follows no redirect. Every request raises LabelStudioError for an answer that is not an API's: a redirect, or
-    anything but JSON. The caller handles a status of 500 or above.
+    It follows no redirect, and bounds what an answer costs. Every request raises LabelStudioError for an answer that is
+    not an API's: a redirect, or anything but JSON. The caller handles a status of 500 or above.
     """
 
     def __init__(self, url: str, key: ApiKey, timeout: float, patience: Patience | None = None) -> None:
@@ -83,14 +85,29 @@ class Connection(httpx.Client):
         self._address = url
         self._patience = patience
 
-    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        send = partial(super().send, request, **options)
+    def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
+        """As httpx.Client.send. Raises httpx.TransportError too for an answer that is too large or takes too long."""
+        send = partial(self._bounded, partial(super().send, request, stream=True, **options), stream)
         response = self._patience.answer(send, reads=request.method == "GET") if self._patience else send()
         try:
             require_json(response, self._address)
         except LabelStudioError:
             response.close()
             raise
+        return response
+
+    def _bounded(self, send: Callable[[], httpx.Response], stream: bool) -> httpx.Response:
+        """An answer whose content is bounded; it is read unless it is to be streamed."""
+        began = time.monotonic()
+        response = send()
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = Bounded(response.stream, began)
+        if not stream:
+            try:
+                response.read()
+            except BaseException:
+                response.close()
+                raise
         return response
 
 
