@@ -106,6 +106,18 @@ def test_a_value_of_the_wrong_kind_is_refused(chart, value):
     assert "values don't meet the specifications" in chart.refusal(**value)
 
 
+def test_numbers_may_be_set_on_the_command_line_where_helm_makes_texts_of_them(chart):
+    """`helm install --set model.threshold=0.4` gives the chart a text."""
+    values = {"model__threshold": "0.4", "training__judge__risk": "0.05", "training__minutes": "7.5"}
+    told = chart.render(**values).env("training")
+    assert [told[f"SPANLOOP_{name}"] for name in ("THRESHOLD", "PROMOTION_RISK", "MINUTES")] == ["0.4", "0.05", "7.5"]
+
+
+@pytest.mark.parametrize("value", ["1.4", "-0.1", "many", "0,4"])
+def test_a_text_that_is_no_such_number_is_refused(chart, value):
+    assert "/model/threshold" in chart.refusal(model__threshold=value)
+
+
 @pytest.mark.parametrize("where", ["extractor__podAnnotations", "backend__podAnnotations", "commonAnnotations"])
 def test_annotations_that_belong_to_the_backend_are_refused(chart, where):
     assert "spanloop.dev/version" in chart.refusal(**{where: {"spanloop.dev/version": "v1"}})
