@@ -209,6 +209,8 @@ class Bentos:
     def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
         """Download these layers into a store under `stage`, and check that the model there is this version's."""
         step = self._step(f"the pull of {found.version}")
+        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in layers):
+            raise step.failed("it has no layer with its own weights", "Delete that version; publish it anew.", Corrupt)
         for layer in layers:
             path = stage / "layer.tar"
             self._client.pull_blob(layer, path)

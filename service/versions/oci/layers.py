@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
 import tarfile
@@ -11,6 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BUFFER = 1 << 20
+
+
+MALFORMED = (tarfile.TarError, ValueError, OverflowError, EOFError)
+"""What the tarfile module raises for an archive of strangers."""
+NAMES_REFUSED = frozenset({errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ})
+"""What the file system answers to a name that it cannot make a file of, beside those that are there."""
 
 
 class LayerError(ValueError):
@@ -48,8 +55,14 @@ def unpack(source: Path, folder: Path) -> None:
                 if not (member.isreg() or member.isdir()) or member.issparse():
                     raise LayerError(f"the layer holds {member.name!r}, which is neither a file nor a directory")
                 archive.extract(member, folder, filter="data")
-    except (tarfile.TarError, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+    except LayerError:
+        raise
+    except MALFORMED as error:
         raise LayerError(f"the layer cannot be unpacked ({type(error).__name__}: {error})") from error
+    except OSError as error:
+        if error.errno in NAMES_REFUSED:
+            raise LayerError(f"the layer has a name that no file can have ({error.strerror})") from error
+        raise
 
 
 def file(layer: bytes, name: str) -> bytes | None:
@@ -58,7 +71,7 @@ def file(layer: bytes, name: str) -> bytes | None:
         with tarfile.open(fileobj=BytesIO(layer), mode="r:") as archive:
             content = archive.extractfile(name) if name in archive.getnames() else None
             return content.read() if content else None
-    except tarfile.TarError as error:
+    except MALFORMED as error:
         raise LayerError(f"the layer cannot be read ({type(error).__name__}: {error})") from error
 
 

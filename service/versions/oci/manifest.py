@@ -74,8 +74,8 @@ def parse(raw: bytes) -> Manifest:
     """The manifest of a version. Raises Foreign for anything else."""
     try:
         content = json.loads(raw)
-    except ValueError as error:
-        raise Foreign("what it names is no JSON") from error
+    except (ValueError, RecursionError) as error:
+        raise Foreign("what it names is no JSON, or nests too deep") from error
     kind = content.get("artifactType") if isinstance(content, dict) else None
     if kind != ARTEFACT_TYPE:
         raise Foreign(f"what it names is not a Bento of Spanloop ({ARTEFACT_TYPE}) but {kind or 'something else'}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -322,3 +323,18 @@ def test_versions_that_differ_in_their_report_alone_share_their_weights(bentos, 
         weights += [layer.digest for layer in manifest.of(MODEL_LAYER)]
     assert len(weights) == 2
     assert len(set(weights)) == 1
+
+
+def test_a_version_without_its_weights_is_not_pulled(bentos, client, open_registry, store, other_store, put):
+    put(store, "v1")
+    here = bentos(open_registry)
+    here.push(store, "v1")
+    raw, _ = client(open_registry).manifest("v1")
+    manifest = json.loads(raw)
+    manifest["layers"] = [layer for layer in manifest["layers"] if layer["mediaType"] != MODEL_LAYER]
+    client(open_registry).put_manifest("v1", json.dumps(manifest).encode())
+    with pytest.raises(RegistryError, match="no layer with its own weights"):
+        here.pull("v1", other_store)
+    with pytest.raises(RegistryError, match="no layer with its own weights"):
+        here.pull_model("v1", other_store.home / "model")
+    assert other_store.versions() == []

@@ -4,8 +4,13 @@ import hashlib
 import io
 import os
 import tarfile
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oci_stores import content
 
 from service.versions.oci.layers import LayerError, entries, pack, unpack
@@ -88,3 +93,26 @@ def test_what_is_no_tar_is_refused(folder, tmp_path, damage):
     (tmp_path / "there").mkdir()
     with pytest.raises(LayerError, match="cannot be unpacked"):
         unpack(tmp_path / "layer", tmp_path / "there")
+
+
+@pytest.mark.parametrize("name", ["long" * 2000, "part/" * 900 + "file", "x" * 300])
+def test_a_name_that_no_file_can_have_is_refused(name, tmp_path):
+    with tarfile.open(tmp_path / "layer", "w") as archive:
+        archive.addfile(*member(name))
+    (tmp_path / "there").mkdir()
+    with pytest.raises(LayerError, match="the layer"):
+        unpack(tmp_path / "layer", tmp_path / "there")
+
+
+@given(st.integers(0, 4000), st.binary(min_size=1, max_size=40))
+def test_a_damaged_layer_is_unpacked_or_refused(at, damage):
+    with TemporaryDirectory() as name:
+        layer, there = Path(name) / "layer", Path(name) / "there"
+        there.mkdir()
+        with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as archive:
+            for path in ("ü" * 120, "inner/file", "run.sh"):
+                archive.addfile(*member(path))
+        packed = layer.read_bytes()
+        layer.write_bytes(packed[:at] + damage + packed[at + len(damage) :])
+        with suppress(LayerError):
+            unpack(layer, there)

@@ -81,7 +81,7 @@ def test_anything_else_is_foreign(lineage, change):
         manifests.parse(json.dumps(content).encode())
 
 
-@pytest.mark.parametrize("raw", [b"", b"no json", b"[]", b"null"])
+@pytest.mark.parametrize("raw", [b"", b"no json", b"[]", b"null", b"[" * 200_000])
 def test_what_is_no_manifest_is_foreign(raw):
     with pytest.raises(Foreign):
         manifests.parse(raw)
