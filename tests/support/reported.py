@@ -36,6 +36,7 @@ def sources(of: Sheet, facts: Facts | None = None, **overrides: Any) -> Sources:
         sheet=of,
         places=[Place(7, 1000 + number) for number in range(len(of.documents))],
         trace=[Point(step, 3 / step, 0.5 if step > 2 else None) for step in range(1, 6)],
+        label_studio="http://label-studio.example.com",
     )
 
 

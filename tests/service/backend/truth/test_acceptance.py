@@ -93,7 +93,7 @@ def test_the_page_says_what_is_not_compared(start, studio, until):
     until(lambda: told in client.get("/").text, what="the reason on the page")
 
 
-def test_prometheus_reads_the_spans_by_outcome(start, studio, until):
+def test_prometheus_reads_the_spans_by_fate(start, studio, until):
     client = start()
     version = version_of(client)
     work(studio, version, 3, kept=1)
@@ -101,11 +101,11 @@ def test_prometheus_reads_the_spans_by_outcome(start, studio, until):
     found = scrape(client)
     spans = {place: number for place, number in found.of("spanloop_annotated_spans").items() if number}
     assert spans == {
-        ("person", "accepted", "1", version): 3,
-        ("company", "removed", "1", version): 3,
-        ("city", "missed", "1", version): 3,
+        ("right", "person", "1", version): 3,
+        ("added", "company", "1", version): 3,
+        ("missed", "city", "1", version): 3,
     }
-    assert found("spanloop_annotated_spans", project="1", version=version, label="city", outcome="moved") == 0
+    assert found("spanloop_annotated_spans", project="1", version=version, label="city", fate="shifted") == 0
     assert found("spanloop_version_acceptance_ratio", version=version) == 0.5
     assert found("spanloop_version_f1", version=version, on="annotators") == 0.5
     assert found(FALL) is None
@@ -121,9 +121,9 @@ def test_the_number_of_series_is_bounded(start, studio, until):
     regions = [region(TEXT, 0, 1, label) for label in labels]
     studio.annotate(task, regions, parent_prediction=studio.predict(task, version_of(client) + SUFFIX, regions))
     found = until(lambda: scrape(client).of("spanloop_annotated_spans"), what="the spans")
-    assert len({label for label, *_ in found}) == LABELS_MAX + 1
+    assert len({label for _, label, *_ in found}) == LABELS_MAX + 1
     assert sum(found.values()) == len(labels)
-    assert sum(number for (label, *_), number in found.items() if label == "other") == 9
+    assert sum(number for (_, label, *_), number in found.items() if label == "other") == 9
 
 
 def test_a_version_of_which_people_keep_less_is_proposed_for_rollback_and_stays(start, studio, until, promote):
