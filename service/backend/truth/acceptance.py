@@ -78,11 +78,7 @@ class Acceptance:
     @property
     def proposal(self) -> str:
         """Why the live version should be rolled back, in words; empty where it should not."""
-        live, before = self.live, self.before
-        probability = fall(live, before)
-        if probability is None or probability < CREDIBLE or not (live and before and live.acceptance):
-            return ""
-        return f"People keep fewer of its spans than of those before: {_kept(live)}, {_kept(before)}."
+        return _proposal(self.live, self.before)
 
     def hint(self) -> None:
         """An event says that annotations changed."""
@@ -90,8 +86,11 @@ class Acceptance:
 
     def tick(self) -> None:
         """Look at people's work if it is time. Where the setting says so, roll back after a look that proposes it."""
-        if self.reconciliation.tick() and self.rolls_back and (why := self.proposal):
-            self._roll_back(self._rollout.version, why)
+        if self.reconciliation.tick() and self.rolls_back:
+            live = self.live  # asked once: another version may go live at any time, and must not be given up for it
+            why = _proposal(live, self.before)
+            if live and why:
+                self._roll_back(live.version, why)
 
     def _roll_back(self, version: str, why: str) -> None:
         try:
@@ -108,6 +107,14 @@ class Acceptance:
 
     def _named(self, reference: str) -> str:
         return version_of(reference) or self._initial
+
+
+def _proposal(live: Standing | None, before: Standing | None) -> str:
+    """Why a version should be rolled back to the one before it, in words; empty where it should not."""
+    probability = fall(live, before)
+    if probability is None or probability < CREDIBLE or not (live and before):
+        return ""
+    return f"People keep fewer of its spans than of those before: {_kept(live)}, {_kept(before)}."
 
 
 def _kept(standing: Standing) -> str:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import chain, repeat
+
 import pytest
 
 from service.backend.local.line import LocalLine
+from service.backend.truth.acceptance import Acceptance
 from service.backend.truth.gauges import LABELS_MAX
-from service.versions.history import INITIAL, Conflict, LiveFile
+from service.backend.truth.places import Place
+from service.backend.truth.reconciliation import Totals
+from service.backend.truth.standing import TASKS_MIN, standing
+from service.backend.truth.tally import Tally
+from service.model.fates import Fate
+from service.versions.history import INITIAL, Conflict, History, LiveFile
 from service.versions.store import BentoStore
 from tests.support.annotated import AnnotatedStudio
 from tests.support.annotator import region, text_of
@@ -16,6 +25,7 @@ from tests.support.studio import KEY, LABEL_CONFIG, served
 TEXT = text_of(0)
 ALICE, ACME = region(TEXT, 6, 11, "person"), region(TEXT, 20, 25, "company")
 SUFFIX = ".aaaaaa"
+NOW = datetime.now(UTC)
 FALL = "spanloop_acceptance_fall_probability"
 
 
@@ -184,3 +194,38 @@ def test_a_version_that_went_live_meanwhile_is_not_rolled_back(tmp_path, bento_s
     with pytest.raises(Conflict, match=r"live version is v2, not v1.*Nothing was done"):
         line.give_up("v1", "people keep less of it")
     assert (file.read().live, file.read().given_up) == ("v2", ())
+
+
+class Overtaken:
+    """A rollout in which another version goes live after `v2` has been named so many times."""
+
+    history = History().swapped("v1", "good", NOW).swapped("v2", "better", NOW)
+
+    def __init__(self, named):
+        self._versions = chain(repeat("v2", named), repeat("v3"))
+
+    @property
+    def version(self):
+        return next(self._versions)
+
+
+@pytest.mark.parametrize("named", range(6))
+def test_a_version_that_goes_live_while_another_is_weighed_is_not_given_up_for_it(named):
+    reconciliation, given_up = Looked(), []
+    for version, right, added in (("v1", 9, 0), ("v2", 1, 8), ("v3", 8, 1)):
+        tally = Tally()
+        for _ in range(TASKS_MIN):
+            tally.add({Place("person", Fate.RIGHT): right, Place("person", Fate.ADDED): added})
+        reconciliation.totals.standings[version] = standing(version, tally)
+    Acceptance(reconciliation, Overtaken(named), "initial", lambda version, _: given_up.append(version), True).tick()
+    assert set(given_up) <= {"v2"}
+
+
+class Looked:
+    """A reconciliation that has just looked."""
+
+    def __init__(self):
+        self.totals = Totals()
+
+    def tick(self):
+        return True

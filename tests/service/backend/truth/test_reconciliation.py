@@ -329,3 +329,27 @@ def test_a_backend_that_starts_counts_the_same(studio, make):
     second.look()
     assert first.totals.tallies == second.totals.tallies
     assert first.totals.standings == second.totals.standings
+
+
+def test_a_project_that_has_nothing_to_compare_does_not_keep_the_others_from_being_up_to_date(
+    studio, spans, projects, reconciliation
+):
+    projects.configure(2, "")
+    (task,) = studio.project(1, [TEXT])
+    studio.project(2, [TEXT], label_config='<View><Text name="text" value="$text"/></View>')
+    studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE]))
+    assert spans() == {("person", "right"): 1}
+    assert reconciliation.totals.at
+
+
+def test_the_work_on_a_version_counts_over_all_projects(studio, spans, projects, reconciliation):
+    projects.configure(2, "")
+    for number in (1, 2):
+        (task,) = studio.project(number, [TEXT])
+        for version in (V1, V2):
+            studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, version, [ALICE, ACME]))
+    assert spans() == {("person", "right"): 1, ("company", "added"): 1}
+    assert {one.version: (one.tasks, one.acceptance.value) for one in reconciliation.totals.standings.values()} == {
+        "v1": (2, 0.5),
+        "v2": (2, 0.5),
+    }
