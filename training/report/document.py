@@ -85,6 +85,8 @@ def _charts(sources: Sources, rows: list[confusion.Row]) -> dict[str, str]:
     drawn |= {"tuning": charts.tuning(sources.trace)} if any(one.loss is not None for one in sources.trace) else {}
     if lineage.calibrated and lineage.calibrated.calibration.offsets:
         drawn["calibration"] = charts.calibration(lineage.calibrated.calibration)
+    if lineage.calibrated and lineage.calibrated.reliable_after:
+        drawn["reliability"] = charts.reliability(lineage.calibrated)
     if lineage.blend and len(lineage.blend.tried) > 1:
         drawn["blend"] = charts.blend(lineage.blend)
     return drawn

@@ -62,6 +62,9 @@ def test_a_report_has_the_verdict_its_reason_its_interval_and_each_label():
         "longer than 12 words",
         "The scores of the network were too sure.",
         "0.123",
+        "score of the network 0.210 0.050 25",
+        "probability 0.070 0.050 25",
+        "share that is right",
         "0.41",
     ):
         assert shown in text
