@@ -14,11 +14,12 @@ So a span with other boundaries and another label is added, and the annotated on
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import NamedTuple
+
+from service.model.spans import touching
 
 Region = tuple[int, int, str]
 """Start, end and label of a span; start and end are code points of the text, the end exclusive."""
@@ -78,7 +79,7 @@ def _relabelled(found: Iterable[Region], annotated: Iterable[Region]) -> list[tu
 def _shifted(found: Iterable[Region], annotated: Iterable[Region]) -> list[tuple[Region, Region]]:
     """The pairs of the same label that share characters, in the order in which they are to be matched."""
     ours, theirs = (_grouped(regions, lambda region: region[2]) for regions in (found, annotated))
-    pairs = (pair for label, of_label in ours.items() for pair in _touching(of_label, theirs[label]))
+    pairs = (pair for label, of_label in ours.items() for pair in touching(of_label, theirs[label]))
     return sorted(pairs, key=lambda pair: (-_shared(*pair), *pair))
 
 
@@ -90,15 +91,6 @@ def _grouped(regions: Iterable[Region], key: Callable[[Region], object]) -> defa
     return groups
 
 
-def _touching(ones: Iterable[Region], others: Sequence[Region]) -> Iterator[tuple[Region, Region]]:
-    """The pairs that share characters; `others` are by ascending starts."""
-    starts = [other[0] for other in others]
-    longest = max((end - start for start, end, _ in others), default=0)
-    for one in ones:
-        near = others[bisect_right(starts, one[0] - longest) : bisect_left(starts, one[1])]
-        yield from ((one, other) for other in near if _shared(one, other) > 0)
-
-
 def _shared(one: Region, other: Region) -> int:
-    """How many characters two regions of one text have in common; not above 0 if none."""
+    """How many characters two regions that touch have in common."""
     return min(one[1], other[1]) - max(one[0], other[0])

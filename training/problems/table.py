@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import regex
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,9 @@ from training.problems.report import Report
 
 MOST_TASKS = 25
 """Tasks and texts that a table shows; the JSON has all."""
+
+STEERING = regex.compile(r"[^\P{Cc}\n]")
+"""A control character that does not begin a line."""
 
 WHAT_TO_DO = (
     "Open the tasks from the top, and correct those that are wrong; stop where most are right. Then train again. "
@@ -30,7 +34,7 @@ def show(report: Report, console: Console) -> None:
     for table in tables:
         console.print(table)
     for note in (*_notes(report), WHAT_TO_DO if tables else NOTHING_FOUND):
-        console.print(Text(note))
+        console.print(_cell(note))
 
 
 def _doubtful(report: Report) -> Table:
@@ -44,7 +48,7 @@ def _doubtful(report: Report) -> Table:
     for task in report.doubtful[:MOST_TASKS]:
         link = report.link(task.project, task.task)
         told = "\n".join(_doubt(doubt) for doubt in task.doubts)
-        table.add_row(*map(Text, (link, report.name(task.annotator), f"{task.score:.0%}", told)))
+        table.add_row(*map(_cell, (link, report.name(task.annotator), f"{task.score:.0%}", told)))
     return table
 
 
@@ -67,7 +71,7 @@ def _contradictions(report: Report) -> Table:
     )
     for one in report.contradictions[:MOST_TASKS]:
         told = "\n".join(f"{report.link(each.project, each.task)}: {_only(each)}" for each in one.versions)
-        table.add_row(Text(one.text), Text(told))
+        table.add_row(_cell(one.text), _cell(told))
     return table
 
 
@@ -84,7 +88,7 @@ def _agreement(report: Report) -> Iterator[Table]:
             f"Agreement by {what}, on {found.whole.tasks:,} tasks of several annotators", what, "F1", "tasks"
         )
         for name, agreed in rows.items():
-            table.add_row(Text(name), _f1(agreed), f"{agreed.tasks:,}")
+            table.add_row(_cell(name), _f1(agreed), f"{agreed.tasks:,}")
         yield table
 
 
@@ -101,6 +105,11 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _shown(count: int, what: str) -> str:
     return f"The first {MOST_TASKS} of {count:,} {what}" if count > MOST_TASKS else f"{count:,} {what}"
+
+
+def _cell(text: str) -> Text:
+    """A text without what would steer the terminal: strangers wrote it."""
+    return Text(STEERING.sub(" ", text))
 
 
 def _table(title: str, *columns: str) -> Table:
