@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import regex
 from rich.console import Console
@@ -17,6 +17,8 @@ from training.problems.report import Report
 MOST_TASKS = 25
 """Tasks and texts that a table shows; the JSON has all."""
 
+MOST_LINES = 10
+"""Doubts of a task, and tasks of a text, that a table shows."""
 STEERING = regex.compile(r"[^\P{Cc}\n]")
 """A control character that does not begin a line."""
 
@@ -47,7 +49,7 @@ def _doubtful(report: Report) -> Table:
     )
     for task in report.doubtful[:MOST_TASKS]:
         link = report.link(task.project, task.task)
-        told = "\n".join(_doubt(doubt) for doubt in task.doubts)
+        told = _lines([_doubt(doubt) for doubt in task.doubts[:MOST_LINES]], len(task.doubts))
         table.add_row(*map(_cell, (link, report.name(task.annotator), f"{task.score:.0%}", told)))
     return table
 
@@ -70,7 +72,10 @@ def _contradictions(report: Report) -> Table:
         f"{_shown(len(report.contradictions), 'texts')} that several tasks annotate differently", "text", "tasks"
     )
     for one in report.contradictions[:MOST_TASKS]:
-        told = "\n".join(f"{report.link(each.project, each.task)}: {_only(each)}" for each in one.versions)
+        versions = one.versions[:MOST_LINES]
+        told = _lines(
+            [f"{report.link(each.project, each.task)}: {_only(each)}" for each in versions], len(one.versions)
+        )
         table.add_row(_cell(one.text), _cell(told))
     return table
 
@@ -105,6 +110,12 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _shown(count: int, what: str) -> str:
     return f"The first {MOST_TASKS} of {count:,} {what}" if count > MOST_TASKS else f"{count:,} {what}"
+
+
+def _lines(first: Sequence[str], count: int) -> str:
+    """The first of so many lines, and how many are not shown."""
+    more = count - len(first)
+    return "\n".join([*first, *([f"and {more:,} more"] if more else [])])
 
 
 def _cell(text: str) -> Text:
