@@ -36,11 +36,17 @@ class Acceptance:
     ) -> None:
         """`initial`: the initial model's name; `rolls_back`: whether a rollback is done instead of proposed."""
         self.reconciliation = reconciliation
-        self.rolls_back = rolls_back
+        self._rolls_back = rolls_back
         self._rollout = rollout
         self._initial = initial
         self._give_up = give_up
         self._refused = ""
+        """Why the last rollback was refused; empty where none was."""
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a rollback that is proposed is done: the setting says so, and the last one was not refused."""
+        return self._rolls_back and not self._refused
 
     @property
     def versions(self) -> list[str]:
@@ -86,7 +92,7 @@ class Acceptance:
 
     def tick(self) -> None:
         """Look at people's work if it is time. Where the setting says so, roll back after a look that proposes it."""
-        if self.reconciliation.tick() and self.rolls_back:
+        if self.reconciliation.tick() and self._rolls_back:
             live = self.live  # asked once: another version may go live at any time, and must not be given up for it
             why = _proposal(live, self.before)
             if live and why:
@@ -100,6 +106,7 @@ class Acceptance:
                 log.warning("%s stays live, though a rollback is proposed: %s", version, error)
             self._refused = str(error)
         else:
+            self._refused = ""
             log.warning("version %s was rolled back: %s", version, why)
 
     def _standing(self, version: str) -> Standing | None:

@@ -7,6 +7,7 @@ from itertools import chain, repeat
 
 import pytest
 
+from service.backend.line import ChangeRefused
 from service.backend.local.line import LocalLine
 from service.backend.truth.acceptance import Acceptance
 from service.backend.truth.gauges import LABELS_MAX
@@ -209,23 +210,36 @@ class Overtaken:
         return next(self._versions)
 
 
-@pytest.mark.parametrize("named", range(6))
-def test_a_version_that_goes_live_while_another_is_weighed_is_not_given_up_for_it(named):
-    reconciliation, given_up = Looked(), []
-    for version, right, added in (("v1", 9, 0), ("v2", 1, 8), ("v3", 8, 1)):
-        tally = Tally()
-        for _ in range(TASKS_MIN):
-            tally.add({Place("person", Fate.RIGHT): right, Place("person", Fate.ADDED): added})
-        reconciliation.totals.standings[version] = standing(version, tally)
-    Acceptance(reconciliation, Overtaken(named), "initial", lambda version, _: given_up.append(version), True).tick()
-    assert set(given_up) <= {"v2"}
-
-
 class Looked:
-    """A reconciliation that has just looked."""
+    """A reconciliation that has just looked: people keep fewer spans of `v2` than of the others."""
 
     def __init__(self):
         self.totals = Totals()
+        for version, right, added in (("v1", 9, 0), ("v2", 1, 8), ("v3", 8, 1)):
+            tally = Tally()
+            for _ in range(TASKS_MIN):
+                tally.add({Place("person", Fate.RIGHT): right, Place("person", Fate.ADDED): added})
+            self.totals.standings[version] = standing(version, tally)
 
     def tick(self):
         return True
+
+
+@pytest.mark.parametrize("named", range(6))
+def test_a_version_that_goes_live_while_another_is_weighed_is_not_given_up_for_it(named):
+    given_up = []
+    Acceptance(Looked(), Overtaken(named), "initial", lambda version, _: given_up.append(version), True).tick()
+    assert set(given_up) <= {"v2"}
+
+
+def test_a_rollback_that_is_refused_is_told_once_and_not_announced(service_log):
+    def refuse(version, why):
+        raise ChangeRefused("v1 was deleted.")
+
+    acceptance = Acceptance(Looked(), Overtaken(1000), "initial", refuse, True)
+    assert acceptance.rolls_back
+    acceptance.tick()
+    acceptance.tick()
+    assert acceptance.proposal
+    assert not acceptance.rolls_back
+    assert sum("v2 stays live, though a rollback is proposed: v1 was deleted." in line for line in service_log) == 1
