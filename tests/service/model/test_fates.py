@@ -87,6 +87,15 @@ def test_every_span_has_one_fate(found, annotated):
 
 
 @given(SPANS, SPANS)
+def test_a_shifted_span_shares_its_label_and_a_character_with_what_was_found(found, annotated):
+    for fate, one, other in fates(annotated, found):
+        if fate == "shifted":
+            assert one[2] == other[2]
+            assert one[0] < other[1]
+            assert other[0] < one[1]
+
+
+@given(SPANS, SPANS)
 def test_nothing_that_is_left_alone_could_have_been_a_pair(found, annotated):
     made = fates(annotated, found)
     missed, added = ([one.span for one in made if one.fate == fate] for fate in ("missed", "added"))
