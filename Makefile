@@ -113,4 +113,4 @@ starter: $(BIN)/.installed ## train the embedded model again (DATA: the data set
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove the environment and the tools' caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html

@@ -171,9 +171,9 @@ def _usable(task: AnnotatedTask, project: int, excluded: Exclusion, left_out: li
     if ranked and task.id in excluded.tasks:
         left_out.append(Omission(exclusion.TASK, project, task.id))
         return []
-    usable = [annotation for annotation in ranked if annotation.annotator not in excluded.annotators]
-    left_out += [Omission(exclusion.ANNOTATION, project, task.id)] * (len(ranked) - len(usable))
-    return usable
+    for annotator in (one.annotator for one in ranked if one.annotator in excluded.annotators):
+        left_out.append(Omission(exclusion.of_annotator(annotator), project, task.id))
+    return [annotation for annotation in ranked if annotation.annotator not in excluded.annotators]
 
 
 def _elements(opened: TextIO) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -16,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from service.model.calibration import DEFAULT_THRESHOLD, Calibration, logit, sigmoid
 from service.model.model import SCORE_FLOOR, Model
 from service.model.told import Told, part_of, untold
-from service.versions.lineage import Calibrated
+from service.versions.lineage import Calibrated, Reliability
 from training import thresholds
 from training.candidates import FOLDS, Answered, Candidate, Candidates
 from training.dataset import Document, without_blanks
@@ -34,6 +35,18 @@ BINS = 10
 """Groups of equally many candidates by score, over which the calibration error is computed."""
 Fit = Callable[[Sequence[Answered], Iterable[str], Told], Calibrated]
 """The ways to calibrate a version that has learnt some labels by what is found in texts: `fit` and `fit_map`."""
+
+
+class Reliabilities(NamedTuple):
+    """How far the scores can be taken for probabilities, and how far the probabilities of a calibration."""
+
+    before: tuple[Reliability, ...]
+    after: tuple[Reliability, ...]
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """The expected calibration errors."""
+        return round(expected_error(self.before), 4), round(expected_error(self.after), 4)
 
 
 def find(model: Model, documents: Sequence[Document], told: Told = untold) -> list[Prediction]:
@@ -66,7 +79,7 @@ def fit(texts: Sequence[Answered], labels: Iterable[str], told: Told = untold) -
     default = _by_fold(candidates, (one.default for one in scalings))
     best = _by_fold(candidates, (thresholds.best(candidates.without(at), one) for at, one in enumerate(scalings)))
     moves = candidates.f1(mapped > best) > candidates.f1(mapped > default) + GAIN
-    errors = _errors(candidates, mapped)
+    reliable = _reliability(candidates, mapped)
     f1 = _f1s(candidates, mapped > torch.where(moves[candidates.label], best, default))
     told(0.9)
     scaling = scale(candidates, groups)
@@ -74,10 +87,10 @@ def fit(texts: Sequence[Answered], labels: Iterable[str], told: Told = untold) -
     told(1.0)
     moved = [candidates.labels[at] for at in moves.nonzero().flatten().tolist()]
     why = (
-        f"on {candidates.texts} texts, each read by a model that did not learn from it, {_fell(errors)}. "
+        f"on {candidates.texts} texts, each read by a model that did not learn from it, {_fell(reliable)}. "
         f"{_moved(moved, f1)}"
     )
-    return _calibrated(candidates, scaling, chosen, errors, f1, why)
+    return _calibrated(candidates, scaling, chosen, reliable, f1, why)
 
 
 def fit_map(texts: Sequence[Answered], labels: Iterable[str], told: Told = untold) -> Calibrated:
@@ -97,15 +110,16 @@ def fit_map(texts: Sequence[Answered], labels: Iterable[str], told: Told = untol
     shared = _shared(candidates)
     scalings = _cross_validated(candidates, shared, part_of(told, 0.0, 0.8))
     mapped = _mapped(candidates, scalings)
-    errors = _errors(candidates, mapped)
+    reliable = _reliability(candidates, mapped)
     f1 = _f1s(candidates, mapped > _by_fold(candidates, (one.default for one in scalings)))
     scaling = scale(candidates, shared)
     told(1.0)
     why = (
-        f"on the {candidates.texts} held-out texts, which the version did not learn from, {_fell(errors)}. These texts "
-        f"judge the version, so they chose no threshold: the spans with a score above {DEFAULT_THRESHOLD} are taken."
+        f"on the {candidates.texts} held-out texts, which the version did not learn from, {_fell(reliable)}. "
+        "These texts judge the version, so they chose no threshold: the spans with a score above "
+        f"{DEFAULT_THRESHOLD} are taken."
     )
-    return _calibrated(candidates, scaling, scaling.default, errors, f1, why)
+    return _calibrated(candidates, scaling, scaling.default, reliable, f1, why)
 
 
 def choose(
@@ -127,19 +141,31 @@ def error(texts: Iterable[Answered], calibration: Calibration) -> float:
     found = [candidate for text in texts for candidate in text.candidates]
     chances = torch.tensor([calibration.probability(one.label, one.score) for one in found], dtype=torch.float64)
     is_right = torch.tensor([one.is_right for one in found], dtype=torch.bool)
-    return round(expected_error(chances[chances > 0.5], is_right[chances > 0.5]), 4)
+    return round(expected_error(reliability(chances[chances > 0.5], is_right[chances > 0.5])), 4)
 
 
-def expected_error(chances: torch.Tensor, is_right: torch.Tensor) -> float:
+def expected_error(groups: Sequence[Reliability]) -> float:
     """The expected calibration error of probabilities, in [0, 1] (Guo et al. 2017, section 2).
 
-    That is the mean distance of the mean probability from the share that is right, over BINS groups of equally many.
-    0.0 without probabilities.
+    That is the mean distance of the mean probability from the share that is right. 0.0 without groups.
     """
-    count = len(chances)
-    over = (chances - is_right.double())[chances.argsort(stable=True)]
-    edges = [count * at // BINS for at in range(BINS + 1)]
-    return sum(abs(float(over[start:end].sum())) for start, end in pairwise(edges)) / count if count else 0.0
+    distances = sum(one.spans * abs(one.probability - one.right) for one in groups)
+    return distances / sum(one.spans for one in groups) if groups else 0.0
+
+
+def reliability(chances: torch.Tensor, is_right: torch.Tensor) -> tuple[Reliability, ...]:
+    """Probabilities beside the share that is right, in up to BINS groups of equally many, by ascending probability."""
+    order = chances.argsort(stable=True)
+    edges = [len(order) * at // BINS for at in range(BINS + 1)]
+    return tuple(
+        Reliability(
+            probability=round(float(chances[some].mean()), 6),
+            right=round(float(is_right[some].double().mean()), 6),
+            spans=len(some),
+        )
+        for start, end in pairwise(edges)
+        if len(some := order[start:end])
+    )
 
 
 def _missing(candidates: Candidates) -> str:
@@ -172,11 +198,11 @@ def _calibrated(
     candidates: Candidates,
     scaling: Scaling,
     chosen: torch.Tensor,
-    errors: tuple[float, float],
+    reliable: Reliabilities,
     f1: tuple[float, float],
     why: str,
 ) -> Calibrated:
-    """`chosen` are the thresholds of the labels, in logits; `errors` and `f1` those before and after."""
+    """`chosen` are the thresholds of the labels, in logits; `f1` are those before and after."""
     offsets = dict(zip(candidates.labels, scaling.offsets.tolist(), strict=True))
     probabilities = dict(zip(candidates.labels, map(sigmoid, chosen.tolist()), strict=True))
     return Calibrated(
@@ -185,15 +211,18 @@ def _calibrated(
         texts=candidates.texts,
         candidates=len(candidates.logits),
         support=_support(candidates),
-        error_before=errors[0],
-        error_after=errors[1],
+        error_before=reliable.errors[0],
+        error_after=reliable.errors[1],
+        reliable_before=reliable.before,
+        reliable_after=reliable.after,
         f1_before=f1[0],
         f1_after=f1[1],
     )
 
 
-def _fell(errors: tuple[float, float]) -> str:
-    return f"the calibration error went from {errors[0]:.3f} to {errors[1]:.3f}"
+def _fell(reliable: Reliabilities) -> str:
+    before, after = reliable.errors
+    return f"the calibration error went from {before:.3f} to {after:.3f}"
 
 
 def _moved(labels: Sequence[str], f1: tuple[float, float]) -> str:
@@ -208,10 +237,10 @@ def _support(candidates: Candidates) -> dict[str, int]:
     return {label: int(count) for label, count in counts if count}
 
 
-def _errors(candidates: Candidates, mapped: torch.Tensor) -> tuple[float, float]:
-    """The calibration errors of the scores and of the probabilities, whose logits `mapped` are."""
-    before, after = (expected_error(logits.sigmoid(), candidates.is_right) for logits in (candidates.logits, mapped))
-    return round(before, 4), round(after, 4)
+def _reliability(candidates: Candidates, mapped: torch.Tensor) -> Reliabilities:
+    """Those of the scores, and of the probabilities, whose logits `mapped` are."""
+    before, after = (reliability(logits.sigmoid(), candidates.is_right) for logits in (candidates.logits, mapped))
+    return Reliabilities(before, after)
 
 
 def _f1s(candidates: Candidates, is_taken: torch.Tensor) -> tuple[float, float]:

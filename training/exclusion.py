@@ -9,7 +9,11 @@ from service.labelstudio.errors import LabelStudioError
 from training.omissions import Omission
 
 TASK = "all of a task: it is excluded"
-ANNOTATION = "all of an annotation: its annotator is excluded"
+
+
+def of_annotator(annotator: int) -> str:
+    """Why an annotation is left out."""
+    return f"all of an annotation: annotator {annotator} is excluded"
 
 
 class UnknownAnnotator(LabelStudioError):
@@ -28,10 +32,14 @@ class Exclusion(NamedTuple):
             yield f"Annotations of these annotators are excluded: {_listed(self.annotators)}."
         if self.tasks:
             yield f"These tasks are excluded: {_listed(self.tasks)}."
-        found = [(one.reason, one.task) for one in omissions]
+        found = {(one.reason, one.task) for one in omissions}
         missing = self.tasks - {task for reason, task in found if reason == TASK}
         if missing:
             yield f"No annotated task has the excluded ids {_listed(missing)}."
+        reasons = {reason for reason, _ in found}
+        absent = {one for one in self.annotators if of_annotator(one) not in reasons}
+        if absent:
+            yield f"No annotation is by the excluded annotators {_listed(absent)}."
 
 
 NOTHING = Exclusion()

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from service.labelstudio.client import LabelStudio
 from service.model.model import Model
 from service.runs.curve import LearningCurve
 from service.runs.run import Outcome
@@ -37,6 +38,7 @@ from training.measuring import Measuring
 from training.parts import FEWEST_TASKS, suffice
 from training.parts import FILE as CURVE_FILE
 from training.progress import PERCENTS_OF_CURVE, Reporter
+from training.report import flips
 from training.report.sources import Place, Sources
 from training.rivals import Rivals
 from training.settings import TrainingSettings
@@ -252,7 +254,9 @@ class TrainingRun:
             report=True,
         )
         places = [Place(document.project, document.task) for document in parts.judged]
-        sources = Sources(lineage, judged, judging.sheet, places, self.course.trace.points)
+        sources = Sources(
+            lineage, judged, judging.sheet, places, self.course.trace.points, LabelStudio(self.settings).url
+        )
         self.reporter.part("writing the new version into the store", 0.4, 1.0)
 
         def save(folder: Path) -> None:
@@ -280,11 +284,12 @@ class TrainingRun:
                 live = rivals.champion()
                 champion, judged = live.name, judging.judge(live)
                 continue
+            told = _told(judging, judged)
             if is_live:
-                return "promoted", f"Version {lineage.version} serves. {judged.reason}"
-            self._ask_for_rollout(judged.reason)
-            return None, judged.reason
-        return "held", f"Version {lineage.version} was published but does not serve. {judged.reason}"
+                return "promoted", f"Version {lineage.version} serves. {told}"
+            self._ask_for_rollout(told)
+            return None, told
+        return "held", f"Version {lineage.version} was published but does not serve. {_told(judging, judged)}"
 
     def _ask_for_rollout(self, why: str) -> None:
         """Ask the backend to roll the version out, also by the last words of a pod that is killed from now on."""
@@ -322,3 +327,8 @@ class TrainingRun:
         self._stopping = True
         if self.reporter.run.phase != "tune":
             raise Stopped(f"stopped in phase {self.reporter.run.phase}; a restart of the run continues from there")
+
+
+def _told(judging: Judging, judged: Verdict) -> str:
+    """Why a version serves or not, and what it changes."""
+    return f"{judged.reason} {flips.told(judging.sheet, judged)}"

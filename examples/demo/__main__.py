@@ -1,4 +1,5 @@
-"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show the scores before and after."""
+"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show the scores before and
+after, the verdict and the report of the new version."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from examples.demo import gold
+from examples.demo.ending import ending
 from examples.demo.loop import Loop, StepFailed
 from service.settings import ROOT
 from tests.support import label_studio
@@ -96,6 +98,8 @@ def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
     if not after[0].startswith(run["version"]) or after[0] == before[0]:
         raise StepFailed(f"The predictions are from version {after[0]} instead of {run['version']}.")
     _show(loop, before, after, run["message"], project)
+    for line in ending(folder / "spanloop", run["version"], ROOT):
+        screen.print(line, markup=False, soft_wrap=True)
 
 
 def _backend(home: Path, port: int, label_studio_url: str) -> Server:

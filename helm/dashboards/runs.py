@@ -143,16 +143,17 @@ WORK = [
         "Share of the annotated spans that people had to make themselves, by version.",
         "percentunit",
         {
-            "{{version}}": 'sum by (version) (spanloop_annotated_spans{backend,outcome="missed"})'
-            ' / sum by (version) (spanloop_annotated_spans{backend,outcome!="removed"})'
+            "{{version}}": 'sum by (version) (spanloop_annotated_spans{backend,fate="missed"})'
+            ' / sum by (version) (spanloop_annotated_spans{backend,fate!="added"})'
         },
         top=1,
     ),
     Panel(
         "What becomes of spans",
-        "Spans in annotated tasks by what people made of them, all versions together.",
+        "Spans in annotated tasks by what became of them, all versions together. missed: people made it; added: people"
+        " removed it.",
         "short",
-        {"{{outcome}}": "sum by (outcome) (spanloop_annotated_spans{backend})"},
+        {"{{fate}}": "sum by (fate) (spanloop_annotated_spans{backend})"},
     ),
 ]
 

@@ -37,6 +37,11 @@ ANNOTATED_LATEST_FIRST = json.dumps(
 )
 
 
+def task_address(url: str, project: int, task: int) -> str:
+    """Where a person opens a task of Label Studio at `url`."""
+    return f"{url}/projects/{project}/data?task={task}"
+
+
 class ProjectState(NamedTuple):
     """The state of one project's annotations."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from service.model.reading import Overlap
+
+OneT = TypeVar("OneT", bound=tuple[Any, ...])
+OtherT = TypeVar("OtherT", bound=tuple[Any, ...])
 
 
 class Span(NamedTuple):
@@ -33,6 +36,15 @@ class Extraction(NamedTuple):
 
     spans: tuple[Span, ...]
     certainty: float
+
+
+def touching(ones: Iterable[OneT], others: Sequence[OtherT]) -> Iterator[tuple[OneT, OtherT]]:
+    """The pairs of spans that share characters. Each begins with its start and end; `others` are by their starts."""
+    starts = [other[0] for other in others]
+    longest = max((other[1] - other[0] for other in others), default=0)
+    for one in ones:
+        near = others[bisect_right(starts, one[0] - longest) : bisect_left(starts, one[1])]
+        yield from ((one, other) for other in near if other[1] > one[0])
 
 
 class Taken(Protocol):

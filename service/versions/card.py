@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from service.versions.lineage import Lineage, Score
 
+MARKUP = re.compile(r"[\\`*_\[\]|~]")
+"""What begins markup in a line of Markdown, beside what HTML escapes."""
 _CALLED = {"new": "this version", "champion": "the live version then", "base": "the base model"}
 
 
@@ -19,17 +22,17 @@ def card(lineage: Lineage, folder: str) -> str:
     )
     new = lineage.scores["new"]
     labels = "\n".join(
-        f"| {_cell(label)} | {new.support.get(label, 0)} | {f1:.3f} |" for label, f1 in sorted(new.per_label.items())
+        f"| {_plain(label)} | {new.support.get(label, 0)} | {f1:.3f} |" for label, f1 in sorted(new.per_label.items())
     )
     report = "`report.html` beside the weights has the details.\n" if lineage.report else ""
     return f"""# Spanloop {lineage.version}
 
-A GLiNER model, fine-tuned by Spanloop from `{_cell(lineage.base)}` on
+A GLiNER model, fine-tuned by Spanloop from {_plain(lineage.base)} on
 {len(lineage.annotations)} annotations. The licence of the base model holds for these weights too.
 
 ## Verdict: {lineage.decision}
 
-{escape(lineage.reason, quote=False)}
+{_plain(lineage.reason)}
 
 {report}
 ## Scores
@@ -73,6 +76,6 @@ def _row(called: str, score: Score) -> str:
     return f"| {called} | {score.texts or '–'} | {score.precision:.3f} | {score.recall:.3f} | {score.f1:.3f} |"
 
 
-def _cell(text: str) -> str:
-    """A text as it stands in a cell of a table."""
-    return escape(" ".join(text.split()), quote=False).replace("|", "\\|")
+def _plain(text: str) -> str:
+    """A text as it is read, also in a cell of a table: nothing in it is markup, so no link and no image of a label."""
+    return MARKUP.sub(r"\\\g<0>", escape(" ".join(text.split()), quote=False))

@@ -120,6 +120,19 @@ class Canary(BaseModel):
     """Start, end and label of each span."""
 
 
+class Reliability(BaseModel):
+    """Candidates of about the same probability, and how many of them are right."""
+
+    model_config = ConfigDict(frozen=True)
+
+    probability: float
+    """The mean of what is said of them, 0 to 1."""
+    right: float
+    """The share that is right, 0 to 1."""
+    spans: int
+    """The number of candidates."""
+
+
 class Calibrated(BaseModel):
     """The calibration of a version, and the texts it was fitted on, read by models that did not learn from them."""
 
@@ -137,6 +150,11 @@ class Calibrated(BaseModel):
     """Expected calibration error of the network's scores over the candidates; None where nothing was fitted."""
     error_after: float | None = None
     """The same of the probabilities, cross-validated: each text by what the other texts tell."""
+    reliable_before: tuple[Reliability, ...] = ()
+    """What that error is made of: groups of equally many candidates by score; empty where nothing was fitted, and in
+    versions from before it was kept."""
+    reliable_after: tuple[Reliability, ...] = ()
+    """The same by probability, cross-validated."""
     f1_before: float | None = None
     """Strict micro F1 at the default threshold."""
     f1_after: float | None = None

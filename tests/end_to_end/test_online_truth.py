@@ -117,13 +117,13 @@ class Person:
         """Delete all regions of an annotation, and submit it once more."""
         predicted = self._scripts[task][0]
         self._studio.edit(self._annotations[task], [])
-        self.truth[task] = Counter((region["value"]["labels"][0], "removed") for region in predicted)
+        self.truth[task] = Counter((region["value"]["labels"][0], "added") for region in predicted)
 
     def accept(self, task: int) -> None:
         """Take all predicted regions over as they are."""
         predicted: Sequence[Region] = self._scripts[task][0]
         self._studio.edit(self._annotations[task], predicted)
-        self.truth[task] = Counter((region["value"]["labels"][0], "accepted") for region in predicted)
+        self.truth[task] = Counter((region["value"]["labels"][0], "right") for region in predicted)
 
     def delete(self, task: int) -> None:
         self._studio.delete_annotation(self._annotations[task])
@@ -135,9 +135,9 @@ class Person:
 
 
 def counted(backend: Backend, project: int) -> dict[tuple[str, str], float]:
-    """What the backend exposes of a project, by label and outcome."""
+    """What the backend exposes of a project, by label and fate."""
     found = Scrape(backend.http.get("/metrics").raise_for_status().text).of(SPANS)
-    return {(label, outcome): n for (label, outcome, number, _), n in found.items() if n and number == str(project)}
+    return {(label, fate): n for (fate, label, number, _), n in found.items() if n and number == str(project)}
 
 
 def test_the_figures_are_exact_though_webhooks_are_lost_doubled_and_out_of_order(studio: Studio, own: Backend) -> None:
@@ -179,10 +179,10 @@ def test_the_figures_are_exact_though_webhooks_are_lost_doubled_and_out_of_order
 
 def _f1(truth: Truth) -> float:
     spans: Counter[str] = Counter()
-    for (_, outcome), number in sums(list(truth.values())).items():
-        spans[outcome] += number
-    pairs = spans["accepted"] + spans["moved"] + spans["relabelled"]
-    return 2 * spans["accepted"] / (2 * pairs + spans["removed"] + spans["missed"])
+    for (_, fate), number in sums(list(truth.values())).items():
+        spans[fate] += number
+    pairs = spans["right"] + spans["shifted"] + spans["relabelled"]
+    return 2 * spans["right"] / (2 * pairs + spans["added"] + spans["missed"])
 
 
 def test_copies_of_predictions_are_nobodys_work(studio: Studio, own: Backend) -> None:
@@ -215,5 +215,5 @@ def test_what_a_person_submits_in_the_editor_began_with_the_prediction_that_it_s
     page.keyboard.press("Backspace")
     assert browsing.shown_highlights(page, 2) == ["Aaaa0", "Aaaa2"]
     page.get_by_role("button", name="Submit").first.click()
-    until(lambda: counted(own, project) == {("person", "accepted"): 2, ("person", "removed"): 1}, "the work", 90)
+    until(lambda: counted(own, project) == {("person", "right"): 2, ("person", "added"): 1}, "the work", 90)
     studio.delete(project)

@@ -69,3 +69,16 @@ def test_a_report_is_printed_dark_on_light(browser: Browser, address: str) -> No
         page.emulate_media(media="print")
         assert page.locator("body").evaluate(COLOUR) == "rgb(255, 255, 255)"
         assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) > 1
+
+
+def test_the_link_of_a_flip_opens_its_task(browser: Browser, address: str) -> None:
+    """The page is sandboxed, so a browser could refuse to leave it."""
+    with closing(browser.new_context()) as context:
+        context.route("http://label-studio.example.com/**", lambda route: route.fulfill(body="the task"))
+        page = context.new_page()
+        page.goto(address)
+        link = page.locator("a").first
+        task = link.inner_text()
+        link.click()
+        page.wait_for_url(f"http://label-studio.example.com/projects/7/data?task={task}")
+        assert "the task" in page.content()

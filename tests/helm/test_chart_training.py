@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from service.backend.cluster.runs import PROGRESS_PORT
+from training.settings import TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,24 @@ def test_a_run_answers_where_the_backend_asks(chart):
     env = {one["name"]: one.get("value") for one in container["env"]}
     assert env["SPANLOOP_PROGRESS_PORT"] == str(PROGRESS_PORT)
     assert [port["containerPort"] for port in container["ports"]] == [PROGRESS_PORT]
+
+
+def test_a_run_leaves_out_the_annotators_and_tasks_of_the_values(chart):
+    env = chart.render("complete").env("training")
+    settings = TrainingSettings(
+        exclude_annotators=env["SPANLOOP_EXCLUDE_ANNOTATORS"], exclude_tasks=env["SPANLOOP_EXCLUDE_TASKS"]
+    )
+    assert settings.excluded_annotators == ("7", "ann@example.com")
+    assert settings.excluded_tasks == (12, 3000000)
+    assert not {name for name in chart.render().env("training") if "EXCLUDE" in name}
+
+
+@pytest.mark.parametrize(
+    "values", [{"training__exclude__annotators": ["ann,bob"]}, {"training__exclude__tasks": ["seventeen"]}]
+)
+def test_what_is_no_annotator_and_no_task_is_refused(chart, values):
+    assert "/training/exclude/" in (told := chart.refusal(**values))
+    assert "/0'" in told
 
 
 def test_the_job_template_is_shown_as_lines_by_kubectl(chart):

@@ -7,11 +7,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.backend.truth.outcomes import OUTCOMES, Outcome, Place
+from service.backend.truth.places import Place
+from service.model.fates import Fate
 
 LABELS = ("person", "company", "city")
 STRETCHES = 6
-RATES: Mapping[Outcome, float] = {"accepted": 0.6, "moved": 0.1, "relabelled": 0.08, "removed": 0.07, "missed": 0.15}
+RATES: Mapping[Fate, float] = {
+    Fate.RIGHT: 0.6,
+    Fate.SHIFTED: 0.1,
+    Fate.RELABELLED: 0.08,
+    Fate.ADDED: 0.07,
+    Fate.MISSED: 0.15,
+}
 Region = dict[str, Any]
 
 
@@ -23,25 +30,25 @@ def text_of(number: int) -> str:
 class Annotator:
     """Decides what becomes of each place of a text, and keeps count."""
 
-    def __init__(self, rates: Mapping[Outcome, float] = RATES, seed: int = 0) -> None:
-        self._rates = [rates[outcome] for outcome in OUTCOMES]
+    def __init__(self, rates: Mapping[Fate, float] = RATES, seed: int = 0) -> None:
+        self._rates = [rates[fate] for fate in Fate]
         self._random = random.Random(seed)
 
     def script(self, text: str) -> tuple[list[Region], list[Region], Counter[Place]]:
-        """What is predicted in a text, what the annotator leaves there, and what that is by label and outcome."""
+        """What is predicted in a text, what the annotator leaves there, and what that is by label and fate."""
         predicted: list[Region] = []
         annotated: list[Region] = []
         truth: Counter[Place] = Counter()
         for place in range(STRETCHES):
             start = text.index(f"Aaaa{place}")
-            outcome = self._random.choices(OUTCOMES, self._rates)[0]
+            fate = self._random.choices(list(Fate), self._rates)[0]
             label, other = self._random.sample(LABELS, 2)
-            truth[Place(label, outcome)] += 1
-            if outcome != "missed":
+            truth[Place(label, fate)] += 1
+            if fate is not Fate.MISSED:
                 predicted.append(region(text, start, start + 5, label))
-            if outcome != "removed":
-                end = start + 11 if outcome == "moved" else start + 5
-                annotated.append(region(text, start, end, other if outcome == "relabelled" else label))
+            if fate is not Fate.ADDED:
+                end = start + 11 if fate is Fate.SHIFTED else start + 5
+                annotated.append(region(text, start, end, other if fate is Fate.RELABELLED else label))
         return predicted, annotated, truth
 
 

@@ -37,14 +37,15 @@ def machine() -> Iterator[str]:
 
 def worked_with(version: str) -> object:
     """The totals of two tasks in which people worked with a version's predictions."""
-    from service.backend.truth.outcomes import Place
+    from service.backend.truth.places import Place
     from service.backend.truth.reconciliation import Totals, Where
     from service.backend.truth.standing import standing
     from service.backend.truth.tally import Tally
+    from service.model.fates import Fate
 
     tally = Tally()
     for _ in range(2):
-        tally.add({Place("person", "accepted"): 1})
+        tally.add({Place("person", Fate.RIGHT): 1})
     return Totals({Where(1, version): tally}, {version: standing(version, tally)}, at=datetime.now(UTC))
 
 

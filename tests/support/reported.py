@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.model.calibration import Calibration
-from service.versions.lineage import Blend, Calibrated, Lineage, Score, Tried
+from service.versions.lineage import Blend, Calibrated, Lineage, Reliability, Score, Tried
 from tests.support.sheets import gold, knowing, sheet
 from training.judge.evidence import Facts
 from training.judge.rules import Rules
@@ -36,6 +36,7 @@ def sources(of: Sheet, facts: Facts | None = None, **overrides: Any) -> Sources:
         sheet=of,
         places=[Place(7, 1000 + number) for number in range(len(of.documents))],
         trace=[Point(step, 3 / step, 0.5 if step > 2 else None) for step in range(1, 6)],
+        label_studio="http://label-studio.example.com",
     )
 
 
@@ -65,6 +66,8 @@ def _lineage(of: Sheet, verdict: Verdict, facts: Facts, overrides: dict[str, Any
             support=dict.fromkeys(of.labels, 9),
             error_before=0.123,
             error_after=0.045,
+            reliable_before=(Reliability(probability=0.21, right=0.05, spans=25),),
+            reliable_after=(Reliability(probability=0.07, right=0.05, spans=25),),
             f1_before=0.5,
             f1_after=0.6,
         ),

@@ -11,7 +11,7 @@ from service.labelstudio.errors import LabelStudioError
 from tests.support.studio import LABEL_CONFIG
 from tests.support.training_bench import TASKS, annotated
 from training.annotations import ExportFailed, read
-from training.exclusion import ANNOTATION, TASK, resolve
+from training.exclusion import TASK, of_annotator, resolve
 from training.settings import TrainingSettings
 
 
@@ -50,7 +50,7 @@ def test_a_task_of_an_excluded_annotator_is_learnt_from_somebody_elses_annotatio
     found = export(annotators=["1"])
     assert used(found) == [(1, 11, 2)]
     assert found.others == []
-    assert found.left_out == {ANNOTATION: 2}
+    assert found.left_out == {of_annotator(1): 2}
 
 
 def test_an_annotator_is_known_by_the_email_address_in_any_case(export):
@@ -60,6 +60,16 @@ def test_an_annotator_is_known_by_the_email_address_in_any_case(export):
 def test_an_annotator_whom_label_studio_does_not_know_is_an_error_that_names_it(export):
     with pytest.raises(LabelStudioError, match="no user c@x"):
         export(annotators=["c@x"])
+
+
+def test_an_excluded_annotator_without_annotations_is_told(export):
+    """A mistyped id would otherwise exclude nobody, and nobody would notice."""
+    excluded = resolve(["1", "12"], [], dict)
+    told = list(excluded.told(export(annotators=["1", "12"]).omissions))
+    assert told == [
+        "Annotations of these annotators are excluded: 1, 12.",
+        "No annotation is by the excluded annotators 12.",
+    ]
 
 
 def test_an_excluded_task_is_left_out_and_counted(export):
@@ -96,10 +106,11 @@ def test_a_run_without_some_tasks_and_an_annotator_makes_another_version_whose_l
     second = one.store.get(told.version)
     assert second.digest != first.digest
     assert (second.excluded_annotators, second.excluded_tasks) == ((2,), (1, 4, 9999))
-    assert second.left_out == {ANNOTATION: 57, TASK: 2}
+    assert second.left_out == {of_annotator(2): 57, TASK: 2}
     assert sum(second.tasks.values()) == TASKS - 57 - 2
     assert "No annotated task has the excluded ids 9999." in told.message
-    assert f"57 × {ANNOTATION}" in told.message
+    assert f"57 × {of_annotator(2)}" in told.message
+    assert "No annotation is by" not in told.message
     assert (first.excluded_annotators, first.excluded_tasks) == ((), ())
 
 

@@ -10,7 +10,7 @@ import torch
 
 from service.model.calibration import Calibration, logit, read, sigmoid, write
 from service.model.spans import Span
-from training.calibration import FEWEST, answered, choose, expected_error, find, fit, fit_map
+from training.calibration import FEWEST, answered, choose, expected_error, find, fit, fit_map, reliability
 from training.candidates import Answered, Candidate
 from training.dataset import Document
 
@@ -38,6 +38,8 @@ def unsure(label, score):
 def test_an_overconfident_model_gets_probabilities():
     fitted = fit(texts(300, overconfident), ["person", "city"])
     assert fitted.error_after < fitted.error_before / 3
+    assert all(abs(one.probability - one.right) < 0.1 for one in fitted.reliable_after)
+    assert max(abs(one.probability - one.right) for one in fitted.reliable_before) > 0.1
     assert fitted.error_after < 0.05
     for score in (0.3, 0.6, 0.9):
         assert fitted.calibration.probability("person", score) == pytest.approx(overconfident("", score), abs=0.07)
@@ -178,9 +180,21 @@ def test_a_fold_without_candidates_is_calibrated_by_the_others_and_the_others_wi
     assert fit([some, some, *[empty] * 8], ["a"]).calibration.offsets
 
 
-def error_of(outcomes):
+def groups_of(outcomes):
     chances = torch.tensor([chance for chance, _ in outcomes])
-    return expected_error(chances, torch.tensor([is_right for _, is_right in outcomes], dtype=torch.bool))
+    return reliability(chances, torch.tensor([is_right for _, is_right in outcomes], dtype=torch.bool))
+
+
+def error_of(outcomes):
+    return expected_error(groups_of(outcomes))
+
+
+def test_reliability_has_groups_of_equally_many_by_ascending_probability():
+    found = groups_of([(0.9, True), (0.1, False)] * 10 + [(0.1, True)] * 5 + [(0.9, False)] * 5)
+    assert [one.spans for one in found] == [3] * 10
+    assert [one.probability for one in found] == pytest.approx([0.1] * 5 + [0.9] * 5)
+    assert sum(one.right * one.spans for one in found) == pytest.approx(15)
+    assert groups_of([(0.3, True)])[0].right == 1
 
 
 def test_the_expected_error_is_that_computed_by_hand():

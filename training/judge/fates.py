@@ -1,55 +1,14 @@
-"""What becomes of annotated spans when a model answers, and what it finds where nothing is annotated."""
+"""The fates of the spans of a sheet, counted: what a model makes of them, and what it makes wrong beside another."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from enum import StrEnum
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from training.judge.counts import is_touched
-from training.judge.sheet import Sheet, Spans
-
-Region = tuple[int, int, str]
-
-
-class Fate(StrEnum):
-    """What a model makes of a span."""
-
-    RIGHT = "right"
-    RELABELLED = "relabelled"
-    """It finds these words with another label."""
-    SHIFTED = "shifted"
-    """It finds a span of this label that begins or ends elsewhere."""
-    MISSED = "missed"
-    """It finds nothing of this label there."""
-    ADDED = "added"
-    """It finds a span where no annotated one is. This is no fate of an annotated span."""
-
-
-class Outcome(NamedTuple):
-    """A span of one document, and what a model makes of it."""
-
-    span: Region
-    fate: Fate
-    answered: str = ""
-    """The label that a relabelled span was given."""
-
-
-def outcomes(wanted: Spans, found: Spans) -> Iterator[Outcome]:
-    """What becomes of the annotated spans of a document, and what else is found in it."""
-    taken = set(found)
-    labels = {(start, end): label for start, end, label in sorted(taken - set(wanted))}
-    for span in wanted:
-        if span in taken:
-            yield Outcome(span, Fate.RIGHT)
-        elif span[:2] in labels:
-            yield Outcome(span, Fate.RELABELLED, labels[span[:2]])
-        else:
-            yield Outcome(span, Fate.SHIFTED if is_touched(span, found) else Fate.MISSED)
-    for start, end, label in found:
-        if not any(other[0] < end and start < other[1] for other in wanted):
-            yield Outcome((start, end, label), Fate.ADDED)
+from service.model.fates import Fate as Fate
+from service.model.fates import Fated, fates
+from training.judge.sheet import Sheet
 
 
 class Tallied(NamedTuple):
@@ -59,7 +18,7 @@ class Tallied(NamedTuple):
     pairs: Counter[tuple[str, str]]
     """How often a label was annotated and another one answered for the same words."""
     labels: dict[Fate, Counter[str]]
-    """The labels of the spans with each fate."""
+    """The labels of the spans with each fate; the annotated ones, of added spans the answered ones."""
 
     @property
     def wanted(self) -> int:
@@ -67,23 +26,23 @@ class Tallied(NamedTuple):
         return self.fates.total() - self.fates[Fate.ADDED]
 
 
-def tallied(some: Iterator[Outcome]) -> Tallied:
-    """Count outcomes."""
-    fates: Counter[Fate] = Counter()
+def tallied(some: Iterable[Fated]) -> Tallied:
+    """Count fates."""
+    counted: Counter[Fate] = Counter()
     pairs: Counter[tuple[str, str]] = Counter()
     labels: dict[Fate, Counter[str]] = {fate: Counter() for fate in Fate}
-    for span, fate, answered in some:
-        fates[fate] += 1
-        labels[fate][span[2]] += 1
-        if fate is Fate.RELABELLED:
-            pairs[span[2], answered] += 1
-    return Tallied(fates, pairs, labels)
+    for one in some:
+        counted[one.fate] += 1
+        labels[one.fate][one.span[2]] += 1
+        if one.fate is Fate.RELABELLED and one.annotated and one.found:
+            pairs[one.annotated[2], one.found[2]] += 1
+    return Tallied(counted, pairs, labels)
 
 
 def of_model(sheet: Sheet, model: str) -> Tallied:
     """What a model makes of the spans of a sheet."""
     answers = zip(sheet.annotated, sheet.found(model), strict=True)
-    return tallied(one for wanted, found in answers for one in outcomes(wanted, found))
+    return tallied(one for wanted, found in answers for one in fates(wanted, found))
 
 
 def lost(sheet: Sheet, first: str, second: str) -> Tallied:
@@ -92,12 +51,10 @@ def lost(sheet: Sheet, first: str, second: str) -> Tallied:
     return tallied(_lost(sheet, first, second))
 
 
-def _lost(sheet: Sheet, first: str, second: str) -> Iterator[Outcome]:
+def _lost(sheet: Sheet, first: str, second: str) -> Iterator[Fated]:
     for wanted, found, others in zip(sheet.annotated, sheet.found(first), sheet.found(second), strict=True):
-        right, known = set(wanted) & set(others), set(others)
-        for one in outcomes(wanted, found):
-            if one.fate is Fate.ADDED:
-                if one.span not in known:
-                    yield one
-            elif one.span in right and one.fate is not Fate.RIGHT:
+        known = set(others)
+        for one in fates(wanted, found):
+            is_right_there = one.span not in known if one.fate is Fate.ADDED else one.span in known
+            if one.fate is not Fate.RIGHT and is_right_there:
                 yield one

@@ -8,7 +8,7 @@ Agreement, the F-Measure, and Reliability in Information Retrieval, 2005).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -56,12 +56,18 @@ def agreement(documents: Iterable[Document], others: Iterable[Document]) -> Agre
     Of several annotations of a task by the same annotator the first counts. Those whose annotator is not known do not.
     """
     pairs = list(_pairs([*documents, *others]))
-    labels = sum((pair.spans for pair in pairs), Counter[str]())
-    annotators = sorted({annotator for pair in pairs for annotator in pair.annotators})
+    labels: defaultdict[str, list[_Pair]] = defaultdict(list)
+    annotators: defaultdict[int, list[_Pair]] = defaultdict(list)
+    for pair in pairs:
+        for label in pair.spans:
+            labels[label].append(pair)
+        for annotator in pair.annotators:
+            annotators[annotator].append(pair)
+    of_labels = {label: _agreed(some, label) for label, some in labels.items()}
     return Agreement(
         _agreed(pairs),
-        {label: _agreed(pairs, label) for label, _ in labels.most_common()},
-        {one: _agreed([pair for pair in pairs if one in pair.annotators]) for one in annotators},
+        dict(sorted(of_labels.items(), key=lambda one: -one[1].spans)),
+        {one: _agreed(annotators[one]) for one in sorted(annotators)},
     )
 
 
@@ -82,9 +88,8 @@ def _pairs(documents: Iterable[Document]) -> Iterator[_Pair]:
             )
 
 
-def _agreed(pairs: Iterable[_Pair], label: str | None = None) -> Agreed:
+def _agreed(pairs: Sequence[_Pair], label: str | None = None) -> Agreed:
     """The agreement of pairs at one label, or at all."""
-    having = [pair for pair in pairs if label is None or pair.spans[label]]
-    both = sum(pair.both.total() if label is None else pair.both[label] for pair in having)
-    spans = sum(pair.spans.total() if label is None else pair.spans[label] for pair in having)
-    return Agreed(len({pair.task for pair in having}), both, spans, round(2 * both / spans, 4) if spans else None)
+    both = sum(pair.both.total() if label is None else pair.both[label] for pair in pairs)
+    spans = sum(pair.spans.total() if label is None else pair.spans[label] for pair in pairs)
+    return Agreed(len({pair.task for pair in pairs}), both, spans, round(2 * both / spans, 4) if spans else None)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from service.model.spans import Span, best
+from service.model.spans import Span, best, touching
 from training.dataset import Document, without_blanks
 from training.omissions import SPAN_CHARACTERS
 
@@ -112,22 +112,22 @@ def _doubts(read: Read, annotated: Annotated, usual: Mapping[str, float]) -> Ite
     """What speaks most against each annotated span, and the spans that seem to be missing."""
     text = read.document.text
     marked = [without_blanks(span, text) for span in read.document.spans]
-    rivals = [span for span in read.candidates if span[:3] not in {one[:3] for one in marked}]
+    known = {span[:3] for span in marked}
+    rivals = sorted(span for span in read.candidates if span[:3] not in known)
+    strongest: dict[Place, Span] = {}
+    for place, other in touching(annotated, rivals):
+        strongest[place] = max(strongest.get(place, other), other, key=attrgetter("score"))
     for place, probability in annotated.items():
-        rival = max((span for span in rivals if _touch(span, place)), key=attrgetter("score"), default=None)
+        rival = strongest.get(place)
         if rival and rival.score - probability > LEAST:
             yield Doubt(round(rival.score - probability, 4), _marked(text, place), _marked(text, rival))
         elif usual[place[2]] - probability > LEAST:
             yield Doubt(round(usual[place[2]] - probability, 4), _marked(text, place), None)
-    for span in best((span for span in rivals if not any(_touch(span, one) for one in marked)), "flat"):
+    near = {other for _, other in touching(marked, rivals)}
+    for span in best((span for span in rivals if span not in near), "flat"):
         score = span.score - (1 - span.score)  # the probability of no span
         if score > LEAST:
             yield Doubt(round(score, 4), None, _marked(text, span))
-
-
-def _touch(one: Span | Place, other: Span | Place) -> bool:
-    """Whether two spans share a character."""
-    return one[0] < other[1] and other[0] < one[1]
 
 
 def _marked(text: str, span: Span | Place) -> Marked:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from service.labelstudio.client import task_address
 from training.problems.agreement import Agreement
 from training.problems.contradictions import Contradiction
 from training.problems.doubts import DoubtfulTask
@@ -35,7 +36,7 @@ class Report(msgspec.Struct, frozen=True):
 
     def link(self, project: int, task: int) -> str:
         """The address of a task in Label Studio."""
-        return f"{self.url}/projects/{project}/data?task={task}"
+        return task_address(self.url, project, task)
 
     def name(self, annotator: int) -> str:
         """An annotator as a person knows one: the e-mail address, else the id."""

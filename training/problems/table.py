@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import regex
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,11 @@ from training.problems.report import Report
 
 MOST_TASKS = 25
 """Tasks and texts that a table shows; the JSON has all."""
+
+MOST_LINES = 10
+"""Doubts of a task, and tasks of a text, that a table shows."""
+STEERING = regex.compile(r"[^\P{Cc}\n]")
+"""A control character that does not begin a line."""
 
 WHAT_TO_DO = (
     "Open the tasks from the top, and correct those that are wrong; stop where most are right. Then train again. "
@@ -30,7 +36,7 @@ def show(report: Report, console: Console) -> None:
     for table in tables:
         console.print(table)
     for note in (*_notes(report), WHAT_TO_DO if tables else NOTHING_FOUND):
-        console.print(Text(note))
+        console.print(_cell(note))
 
 
 def _doubtful(report: Report) -> Table:
@@ -43,8 +49,8 @@ def _doubtful(report: Report) -> Table:
     )
     for task in report.doubtful[:MOST_TASKS]:
         link = report.link(task.project, task.task)
-        told = "\n".join(_doubt(doubt) for doubt in task.doubts)
-        table.add_row(*map(Text, (link, report.name(task.annotator), f"{task.score:.0%}", told)))
+        told = _lines([_doubt(doubt) for doubt in task.doubts[:MOST_LINES]], len(task.doubts))
+        table.add_row(*map(_cell, (link, report.name(task.annotator), f"{task.score:.0%}", told)))
     return table
 
 
@@ -66,8 +72,11 @@ def _contradictions(report: Report) -> Table:
         f"{_shown(len(report.contradictions), 'texts')} that several tasks annotate differently", "text", "tasks"
     )
     for one in report.contradictions[:MOST_TASKS]:
-        told = "\n".join(f"{report.link(each.project, each.task)}: {_only(each)}" for each in one.versions)
-        table.add_row(Text(one.text), Text(told))
+        versions = one.versions[:MOST_LINES]
+        told = _lines(
+            [f"{report.link(each.project, each.task)}: {_only(each)}" for each in versions], len(one.versions)
+        )
+        table.add_row(_cell(one.text), _cell(told))
     return table
 
 
@@ -84,7 +93,7 @@ def _agreement(report: Report) -> Iterator[Table]:
             f"Agreement by {what}, on {found.whole.tasks:,} tasks of several annotators", what, "F1", "tasks"
         )
         for name, agreed in rows.items():
-            table.add_row(Text(name), _f1(agreed), f"{agreed.tasks:,}")
+            table.add_row(_cell(name), _f1(agreed), f"{agreed.tasks:,}")
         yield table
 
 
@@ -101,6 +110,17 @@ def _notes(report: Report) -> Iterator[str]:
 
 def _shown(count: int, what: str) -> str:
     return f"The first {MOST_TASKS} of {count:,} {what}" if count > MOST_TASKS else f"{count:,} {what}"
+
+
+def _lines(first: Sequence[str], count: int) -> str:
+    """The first of so many lines, and how many are not shown."""
+    more = count - len(first)
+    return "\n".join([*first, *([f"and {more:,} more"] if more else [])])
+
+
+def _cell(text: str) -> Text:
+    """A text without what would steer the terminal: strangers wrote it."""
+    return Text(STEERING.sub(" ", text))
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from service.model.calibration import Calibration, logit, sigmoid
-from service.versions.lineage import Blend
+from service.versions.lineage import Blend, Calibrated
 from training.judge.bootstrap import Difference
 from training.report.confusion import Matrix
 from training.report.drawing import INK, LINE, NEW, OLD, WIDTH, drawn, short
@@ -136,6 +136,29 @@ def calibration(found: Calibration) -> str:
         axes.grid()
 
     return drawn("calibration", "Probabilities against the network's scores.", 0.75 * WIDTH, draw)
+
+
+def reliability(found: Calibrated) -> str:
+    """The share of the candidates that is right against what is said of them, before and after the calibration."""
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1)
+        for groups, way, color, called in (
+            (found.reliable_before, "s--", OLD, "scores of the network"),
+            (found.reliable_after, "o-", NEW, "probabilities"),
+        ):
+            axes.plot(
+                [one.probability for one in groups], [one.right for one in groups], way, color=color, label=called
+            )
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("what is said")
+        axes.set_ylabel("share that is right")
+        axes.grid()
+        axes.figure.legend(loc="outside upper left", ncols=2)
+
+    said = "The share of spans that is right, by score and by probability. The table has the figures."
+    return drawn("reliability", said, 0.8 * WIDTH, draw)
 
 
 def blend(found: Blend) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from service.model.fates import Fate
 from training.judge.evidence import NEW
-from training.judge.fates import Fate, Tallied, of_model
+from training.judge.fates import Tallied, of_model
 from training.judge.sheet import Sheet
 
 MOST_LABELS = 12
@@ -44,7 +47,10 @@ class Matrix(NamedTuple):
 def rows(sheet: Sheet) -> list[Row]:
     """The rows of all labels, those with the most spans first."""
     tallied = of_model(sheet, NEW)
-    found = [_row(label, tallied) for label in sheet.labels]
+    answers: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for (wanted, answered), count in tallied.pairs.items():
+        answers[wanted].append((answered, count))
+    found = [_row(label, tallied, answers[label]) for label in sheet.labels]
     return sorted(found, key=lambda row: (-row.annotated, -row.added, row.label))
 
 
@@ -62,8 +68,7 @@ def _answered(row: Row, label: str) -> int:
     return row.right if row.label == label else dict(row.answers).get(label, 0)
 
 
-def _row(label: str, tallied: Tallied) -> Row:
-    answers = [(answered, count) for (wanted, answered), count in tallied.pairs.items() if wanted == label]
+def _row(label: str, tallied: Tallied, answers: Sequence[tuple[str, int]]) -> Row:
     return Row(
         label,
         right=tallied.labels[Fate.RIGHT][label],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from service.labelstudio.client import task_address
 from service.versions.lineage import Calibrated
 from training.judge.bootstrap import Difference
 from training.judge.counts import Quality
@@ -16,7 +16,7 @@ from training.judge.evidence import BASE, CHAMPION, NEW
 from training.judge.verdict import MOST_TOLD
 from training.report import charts, confusion
 from training.report.flips import Flip, flips
-from training.report.sources import Sources
+from training.report.sources import Place, Sources
 
 MOST_FLIPS = 50
 """Gains, and as many losses, that are listed; the caption has their number."""
@@ -66,7 +66,7 @@ def render(sources: Sources) -> str:
         "differences": {model: _differences(verdict.over[model].differences) for model in _others(sources)},
         "labels": _labels(sources),
         "rows": rows,
-        "listed": [(title, len(some), some[:MOST_FLIPS]) for title, some in _flips(sources)],
+        "listed": [(title, len(some), _listed(some, sources)) for title, some in _flips(sources)],
         "thresholds": _thresholds(lineage.calibrated) if lineage.calibrated else [],
         "charts": _charts(sources, rows),
     }
@@ -85,6 +85,8 @@ def _charts(sources: Sources, rows: list[confusion.Row]) -> dict[str, str]:
     drawn |= {"tuning": charts.tuning(sources.trace)} if any(one.loss is not None for one in sources.trace) else {}
     if lineage.calibrated and lineage.calibrated.calibration.offsets:
         drawn["calibration"] = charts.calibration(lineage.calibrated.calibration)
+    if lineage.calibrated and lineage.calibrated.reliable_after:
+        drawn["reliability"] = charts.reliability(lineage.calibrated)
     if lineage.blend and len(lineage.blend.tried) > 1:
         drawn["blend"] = charts.blend(lineage.blend)
     return drawn
@@ -126,11 +128,19 @@ def _f1(quality: Quality | None) -> float:
 
 
 def _flips(sources: Sources) -> list[tuple[str, list[Flip]]]:
-    """Losses and gains with their titles; those of one project and task follow each other."""
-    found = sorted(flips(sources), key=lambda flip: (flip.is_gain, flip.place, flip.span))
-    by_kind = {is_gain: list(some) for is_gain, some in groupby(found, key=lambda flip: flip.is_gain)}
+    """What is lost, and what is gained."""
+    found = flips(sources.sheet)
     titles = {False: "Lost: the new version is wrong", True: "Gained: the new version is right"}
-    return [(title, by_kind.get(is_gain, [])) for is_gain, title in titles.items()]
+    return [(title, [flip for flip in found if flip.is_gain is is_gain]) for is_gain, title in titles.items()]
+
+
+def _listed(found: Sequence[Flip], sources: Sources) -> list[tuple[Place, str, Flip]]:
+    """The first flips by their tasks, each with its task and the address of that in Label Studio."""
+    placed = sorted(((sources.places[flip.document], flip) for flip in found), key=lambda one: (one[0], one[1].span))
+    return [
+        (place, task_address(sources.label_studio, place.project, place.task), flip)
+        for place, flip in placed[:MOST_FLIPS]
+    ]
 
 
 def _thresholds(found: Calibrated) -> list[Threshold]:

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from training.judge.evidence import NEW
-from training.judge.fates import Fate, Outcome, Region, outcomes
-from training.judge.sheet import Spans
-from training.report.sources import Place, Sources
+from service.model.fates import Fate, Fated, Region, fates
+from training.judge.evidence import CHAMPION, NEW, rival
+from training.judge.sheet import Sheet, Spans
+from training.judge.verdict import Verdict
 
-WORDS = {
-    Fate.RIGHT: "right",
-    Fate.SHIFTED: "other boundaries",
-    Fate.MISSED: "missed",
-    Fate.ADDED: "found, not annotated",
-}
+WORDS = {Fate.RIGHT: "right", Fate.MISSED: "missed", Fate.ADDED: "found, not annotated"}
 
 
 class Flip(NamedTuple):
     """A span that the new version has right and the other model wrong, or the other way round."""
 
-    place: Place
+    document: int
+    """The place of its document in the sheet."""
     span: Region
     before: str
     """What the other model makes of it, in words."""
@@ -31,35 +27,45 @@ class Flip(NamedTuple):
     """Whether the new version has it right."""
 
 
-def flips(sources: Sources) -> list[Flip]:
+def flips(sheet: Sheet) -> list[Flip]:
     """The flips in the documents that both models have read, in the order of the documents and the spans."""
-    sheet, other = sources.sheet, sources.rival
-    annotated, before, after = sheet.annotated, sheet.found(other), sheet.found(NEW)
+    annotated, before, after = sheet.annotated, sheet.found(rival(sheet)), sheet.found(NEW)
     return [
         flip
-        for place in sheet.read_by(NEW, other)
-        for flip in _flips(sources.places[place], annotated[place], before[place], after[place])
+        for place in sheet.read_by(NEW, rival(sheet))
+        for flip in _flips(place, annotated[place], before[place], after[place])
     ]
 
 
-def _flips(place: Place, wanted: Spans, before: Spans, after: Spans) -> Iterator[Flip]:
-    old, new = _by_span(wanted, before), _by_span(wanted, after)
+def told(sheet: Sheet, verdict: Verdict) -> str:
+    """How many spans the new version has right that the other model has wrong, and the other way round, in words."""
+    found = flips(sheet)
+    fixed = sum(flip.is_gain for flip in found)
+    is_live = rival(sheet) == CHAMPION or CHAMPION not in verdict.versions
+    other = "live version" if is_live else "base model"
+    return f"Against the {other} it fixes {fixed} spans and breaks {len(found) - fixed}."
+
+
+def _flips(place: int, wanted: Spans, before: Spans, after: Spans) -> Iterator[Flip]:
+    old, new = ({one.span: one for one in fates(wanted, found)} for found in (before, after))
     for span in sorted(old.keys() | new.keys()):
         was, now = old.get(span), new.get(span)
-        if _is_right(was) != _is_right(now):
-            yield Flip(place, span, _told(was), _told(now), _is_right(now))
+        was_right, is_right = _is_right(was, span in before), _is_right(now, span in after)
+        if was_right != is_right:
+            yield Flip(place, span, _told(was), _told(now), is_right)
 
 
-def _by_span(wanted: Spans, found: Spans) -> dict[Region, Outcome]:
-    return {one.span: one for one in outcomes(wanted, found)}
+def _is_right(one: Fated | None, is_found: bool) -> bool:
+    """Whether a model is right about a span. One that is not annotated has no fate of its own where it is not found, or
+    where it was found instead of an annotated one."""
+    return one.fate is Fate.RIGHT if one else not is_found
 
 
-def _is_right(outcome: Outcome | None) -> bool:
-    """Whether a model is right: without an outcome it rightly finds nothing where nothing is annotated."""
-    return outcome is None or outcome.fate is Fate.RIGHT
-
-
-def _told(outcome: Outcome | None) -> str:
-    if outcome is None:
+def _told(one: Fated | None) -> str:
+    if one is None:
         return "nothing found"
-    return f"labelled {outcome.answered}" if outcome.fate is Fate.RELABELLED else WORDS[outcome.fate]
+    if one.found and one.fate is Fate.RELABELLED:
+        return f"labelled {one.found[2]}"
+    if one.found and one.fate is Fate.SHIFTED:
+        return f"other boundaries, {one.found[0]}–{one.found[1]}"
+    return WORDS[one.fate]

@@ -29,6 +29,8 @@ class Sources(NamedTuple):
     """Of each document of the sheet, in the same order."""
     trace: Sequence[Point]
     """The course of the tuning; empty if it is not known."""
+    label_studio: str
+    """Label Studio's address."""
 
     @property
     def rival(self) -> str:

@@ -36,11 +36,17 @@ class Acceptance:
     ) -> None:
         """`initial`: the initial model's name; `rolls_back`: whether a rollback is done instead of proposed."""
         self.reconciliation = reconciliation
-        self.rolls_back = rolls_back
+        self._rolls_back = rolls_back
         self._rollout = rollout
         self._initial = initial
         self._give_up = give_up
         self._refused = ""
+        """Why the last rollback was refused; empty where none was."""
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether a rollback that is proposed is done: the setting says so, and the last one was not refused."""
+        return self._rolls_back and not self._refused
 
     @property
     def versions(self) -> list[str]:
@@ -78,11 +84,7 @@ class Acceptance:
     @property
     def proposal(self) -> str:
         """Why the live version should be rolled back, in words; empty where it should not."""
-        live, before = self.live, self.before
-        probability = fall(live, before)
-        if probability is None or probability < CREDIBLE or not (live and before and live.acceptance):
-            return ""
-        return f"People keep fewer of its spans than of those before: {_kept(live)}, {_kept(before)}."
+        return _proposal(self.live, self.before)
 
     def hint(self) -> None:
         """An event says that annotations changed."""
@@ -90,8 +92,11 @@ class Acceptance:
 
     def tick(self) -> None:
         """Look at people's work if it is time. Where the setting says so, roll back after a look that proposes it."""
-        if self.reconciliation.tick() and self.rolls_back and (why := self.proposal):
-            self._roll_back(self._rollout.version, why)
+        if self.reconciliation.tick() and self._rolls_back:
+            live = self.live  # asked once: another version may go live at any time, and must not be given up for it
+            why = _proposal(live, self.before)
+            if live and why:
+                self._roll_back(live.version, why)
 
     def _roll_back(self, version: str, why: str) -> None:
         try:
@@ -101,6 +106,7 @@ class Acceptance:
                 log.warning("%s stays live, though a rollback is proposed: %s", version, error)
             self._refused = str(error)
         else:
+            self._refused = ""
             log.warning("version %s was rolled back: %s", version, why)
 
     def _standing(self, version: str) -> Standing | None:
@@ -108,6 +114,14 @@ class Acceptance:
 
     def _named(self, reference: str) -> str:
         return version_of(reference) or self._initial
+
+
+def _proposal(live: Standing | None, before: Standing | None) -> str:
+    """Why a version should be rolled back to the one before it, in words; empty where it should not."""
+    probability = fall(live, before)
+    if probability is None or probability < CREDIBLE or not (live and before):
+        return ""
+    return f"People keep fewer of its spans than of those before: {_kept(live)}, {_kept(before)}."
 
 
 def _kept(standing: Standing) -> str:

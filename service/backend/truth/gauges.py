@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.metrics_core import Metric
 
 from service.backend.truth.acceptance import Acceptance
-from service.backend.truth.outcomes import OUTCOMES, Place
+from service.backend.truth.places import Place
 from service.metrics.gauges import gauge, single
 from service.metrics.labels import OTHER, legible
+from service.model.fates import Fate
 
 LABELS_MAX = 50
 """So many labels of a project and a version, those with most spans, are told by name, and all others as `other`."""
@@ -26,8 +27,8 @@ def families(acceptance: Acceptance) -> Iterator[Metric]:
     spans: Counter[tuple[str, str, str, str]] = Counter()
     for where, tally in totals.tallies.items():
         if where.version in told:
-            for (label, outcome), number in _named(+tally.spans).items():
-                spans[str(where.project), legible(where.version), label, outcome] += number
+            for (label, fate), number in _named(+tally.spans).items():
+                spans[str(where.project), legible(where.version), label, fate] += number
     yield gauge(
         "spanloop_annotated_spans",
         "Spans in tasks that people annotated, by what became of them.",
@@ -35,7 +36,7 @@ def families(acceptance: Acceptance) -> Iterator[Metric]:
         "project",
         "version",
         "label",
-        "outcome",
+        "fate",
     )
     yield gauge(
         "spanloop_annotated_tasks",
@@ -71,7 +72,7 @@ def families(acceptance: Acceptance) -> Iterator[Metric]:
 
 
 def _named(counts: Mapping[Place, int]) -> Counter[tuple[str, str]]:
-    """The counts by label and outcome as label values, with a 0 where a label has no spans of an outcome."""
+    """The counts by label and fate as label values, with a 0 where a label has no spans of a fate."""
     sizes: Counter[str] = Counter()
     for place, number in counts.items():
         sizes[legible(place.label)] += number
@@ -80,5 +81,5 @@ def _named(counts: Mapping[Place, int]) -> Counter[tuple[str, str]]:
     for place, number in counts.items():
         label = legible(place.label)
         shown = label if label in kept else OTHER
-        found.update({(shown, outcome): number if outcome == place.outcome else 0 for outcome in OUTCOMES})
+        found.update({(shown, fate): number if fate is place.fate else 0 for fate in Fate})
     return found

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from service.backend.truth.outcomes import Place, compare
+from service.backend.truth.places import Place, compare
 from service.backend.truth.tally import Tally, added
 from service.labelstudio.work import Work
 
@@ -15,7 +15,7 @@ class Counted(NamedTuple):
     """What is kept of a task."""
 
     spans: tuple[tuple[str, tuple[tuple[Place, int], ...]], ...]
-    """The number of spans by label and outcome, of each version whose predictions work on the task began with."""
+    """The number of spans by label and fate, of each version whose predictions work on the task began with."""
     left_out: tuple[str, ...]
     """Why annotations are not counted, one reason for each of them."""
 

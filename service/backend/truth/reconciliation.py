@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -90,7 +90,9 @@ class Reconciliation:
         self._next_look = 0.0
         self._is_hinted = False
         self._told: dict[int, str] = {}
-        """Why each project could not be looked at: logged when it changes, not at each look."""
+        """Why each project is not compared: logged when it changes, not at each look."""
+        self._unasked: set[int] = set()
+        """The projects of which Label Studio did not say how they stand when it was last asked."""
 
     def hint(self) -> None:
         """An event says that annotations changed: look sooner."""
@@ -118,7 +120,7 @@ class Reconciliation:
         self._told = {project: self._told[project] for project in known if project in self._told}
         if is_smaller or any(changes):
             self.totals = self._totals()
-        if self._counted and not self._told:
+        if self._counted and not self._unasked.intersection(known):
             self.totals = replace(self.totals, at=began)
 
     def _look_at(self, project: int) -> bool:
@@ -128,11 +130,14 @@ class Reconciliation:
                 has_changed = self._count(project, changes)
         except (ProjectGone, LabelConfigError) as error:
             self._tell(project, str(error))
-            return self._counted.pop(project, None) is not None
+            has_changed = self._counted.pop(project, None) is not None
         except LabelStudioError as error:
             self._tell(project, str(error))
+            self._unasked.add(project)
             return False
-        self._told.pop(project, None)
+        else:
+            self._told.pop(project, None)
+        self._unasked.discard(project)
         return has_changed
 
     def _tell(self, project: int, why: str) -> None:
@@ -166,11 +171,10 @@ class Reconciliation:
             for project, counted in self._counted.items()
             for version, tally in counted.ledger.tallies().items()
         }
-        versions = {where.version for where in tallies}
-        standings = {
-            version: standing(version, added(tally for where, tally in tallies.items() if where.version == version))
-            for version in versions
-        }
+        of_version: defaultdict[str, list[Tally]] = defaultdict(list)
+        for where, tally in tallies.items():
+            of_version[where.version].append(tally)
+        standings = {version: standing(version, added(some)) for version, some in of_version.items()}
         left_out = {project: counted.ledger.left_out() for project, counted in self._counted.items()}
         return Totals(tallies, standings, left_out, self.totals.at)
 

@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 from service.backend.truth.tally import Share, Tally, numbers_of
+from service.model.fates import Fate
 
 TASKS_MIN = 50
 """So many tasks of each of two versions, at least, are compared: before that the normal distribution fits badly."""
@@ -28,7 +29,7 @@ class Standing(NamedTuple):
 def standing(version: str, tally: Tally) -> Standing:
     """The standing of a version by its tally."""
     annotated = numbers_of(tally.spans).annotated
-    made = tally.outcomes()["missed"] / annotated if annotated else None
+    made = tally.fates[Fate.MISSED] / annotated if annotated else None
     return Standing(version, tally.tasks, tally.acceptance, tally.f1, made)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from service.backend.truth.outcomes import Outcome, Place
+from service.backend.truth.places import Place
+from service.model.fates import Fate
 
 Z = 1.96
 """Standard errors on each side of a 95% interval."""
@@ -32,7 +33,7 @@ class Share(NamedTuple):
 class Numbers(NamedTuple):
     """The spans of one task."""
 
-    accepted: int
+    right: int
     predicted: int
     annotated: int
 
@@ -63,27 +64,25 @@ class Tally:
             for other in range(one, len(numbers)):
                 self.squares[one, other] += times * numbers[one] * numbers[other]
 
-    def outcomes(self) -> Counter[Outcome]:
-        """The number of spans of each outcome, of all labels."""
-        found: Counter[Outcome] = Counter()
-        for place, number in self.spans.items():
-            found[place.outcome] += number
-        return found
+    @property
+    def fates(self) -> Counter[Fate]:
+        """The number of spans of each fate, of all labels."""
+        return _fates(self.spans)
 
     @property
     def acceptance(self) -> Share | None:
         """The share of the predicted spans that people kept as they were. None without any, and of a single task."""
-        accepted, predicted, _ = numbers_of(self.spans)
-        residuals = self._residuals(accepted, predicted, (0, 1, 0))
-        return _share(accepted, predicted, residuals, self.tasks, lambda share: share * (1 - share))
+        right, predicted, _ = numbers_of(self.spans)
+        residuals = self._residuals(right, predicted, (0, 1, 0))
+        return _share(right, predicted, residuals, self.tasks, lambda share: share * (1 - share))
 
     @property
     def f1(self) -> Share | None:
-        """Strict micro F1: accepted spans as a share of the mean of predicted and annotated ones. None likewise."""
-        accepted, predicted, annotated = numbers_of(self.spans)
+        """Strict micro F1: right spans as a share of the mean of predicted and annotated ones. None likewise."""
+        right, predicted, annotated = numbers_of(self.spans)
         both = (predicted + annotated) / 2
-        residuals = self._residuals(accepted, both, (0, 0.5, 0.5))
-        return _share(accepted, both, residuals, self.tasks, lambda share: share * (1 - share) * (1 - share / 2))
+        residuals = self._residuals(right, both, (0, 0.5, 0.5))
+        return _share(right, both, residuals, self.tasks, lambda share: share * (1 - share) * (1 - share / 2))
 
     def _residuals(self, hits: int, trials: float, weights: tuple[float, float, float]) -> float:
         """The sum over the tasks of (hits - share * trials)²; a task's trials are its Numbers with these weights."""
@@ -107,12 +106,17 @@ def added(tallies: Iterable[Tally]) -> Tally:
 
 
 def numbers_of(spans: Mapping[Place, int]) -> Numbers:
-    """How many spans were accepted, predicted and annotated."""
-    of: Counter[Outcome] = Counter()
+    """How many spans were right, predicted and annotated."""
+    of = _fates(spans)
+    pairs = of[Fate.RIGHT] + of[Fate.SHIFTED] + of[Fate.RELABELLED]
+    return Numbers(of[Fate.RIGHT], pairs + of[Fate.ADDED], pairs + of[Fate.MISSED])
+
+
+def _fates(spans: Mapping[Place, int]) -> Counter[Fate]:
+    found: Counter[Fate] = Counter()
     for place, number in spans.items():
-        of[place.outcome] += number
-    pairs = of["accepted"] + of["moved"] + of["relabelled"]
-    return Numbers(of["accepted"], pairs + of["removed"], pairs + of["missed"])
+        found[place.fate] += number
+    return found
 
 
 def _share(hits: int, trials: float, residuals: float, tasks: int, of_one: Callable[[float], float]) -> Share | None:

@@ -55,11 +55,13 @@ def test_the_snippet_of_the_readme_finds_spans_with_gliner_alone(store, publish)
     assert re.findall(r"^(\d+ \d+ \w+) [01]\.\d+$", ran.stdout, re.MULTILINE) == ["0 5 person", "10 13 person"]
 
 
-def test_a_label_stays_within_its_cell_and_within_the_snippet(lineage):
-    label = 'a|b <i> "c" `d`'
+def test_a_label_is_no_markup_stays_within_its_cell_and_within_the_snippet(lineage):
+    label = r'a\|b <i> "c" `d` *e* ![f](http://g)'
     score = Score(precision=0.5, recall=0.5, f1=0.5, per_label={label: 0.5}, support={label: 3})
-    text = card(lineage("v1", scores={"new": score}), "models/spanloop-model/v1")
-    assert '| a\\|b &lt;i&gt; "c" `d` | 3 | 0.500 |' in text
+    text = card(lineage("v1", scores={"new": score}, reason=f"{label} is worse."), "models/spanloop-model/v1")
+    written = r'a\\\|b &lt;i&gt; "c" \`d\` \*e\* !\[f\](http://g)'
+    assert f"| {written} | 3 | 0.500 |" in text
+    assert f"{written} is worse." in text
     (labels,) = re.findall(r"^labels = (.*)$", text, re.MULTILINE)
     assert eval(labels) == [label]
 

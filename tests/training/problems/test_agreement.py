@@ -13,10 +13,11 @@ def by(annotator, *spans, task=1):
 
 
 def test_two_annotators_agree_as_far_as_the_f1_of_the_one_against_the_other():
-    found = agreement([by(1, ALICE, BOB, PARIS)], [by(2, ALICE, PARIS)])
+    found = agreement([by(1, PARIS, ALICE, BOB)], [by(2, ALICE, PARIS)])
     assert (found.whole.tasks, found.whole.both, found.whole.spans) == (1, 2, 5)
     assert found.whole.f1 == 2 * 2 / 5
     assert {label: one.f1 for label, one in found.labels.items()} == {"person": 0.6667, "city": 1.0}
+    assert list(found.labels) == ["person", "city"], "those with the most spans come first"
 
 
 def test_an_annotator_who_differs_from_all_others_agrees_least():

@@ -19,8 +19,9 @@ def test_a_run_publishes_the_report_of_its_version_without_words_of_the_texts(be
     for shown in (run.version, lineage.verdict.decision, "person", "city", f"{lineage.verdict.low:+.3f}"):
         assert shown in report
     assert "The smoothed loss" in report, "the tuning was traced"
-    flipped = {int(task) for task in re.findall(r'<td class="words">1</td><th scope="row">(\d+)</th>', report)}
+    flipped = {int(task) for task in re.findall(r"/projects/1/data\?task=(\d+)", report)}
     assert flipped, "the version learns to leave out cities"
+    assert re.search(r"Against the live version it fixes [1-9]\d* spans and breaks \d+\.", run.message)
     assert flipped <= {task["id"] for task in annotated(TASKS) if is_held_out(task["data"]["text"])}
     words = re.sub("<[^>]*>", " ", report)
     assert not [name for name in (*tiny.PEOPLE, *tiny.CITIES) if re.search(rf"\b{name}\b", words)]

@@ -22,6 +22,7 @@ class Page(HTMLParser):
     def __init__(self, document):
         super().__init__()
         self.ids, self.references, self.tags, self.tables, self.words = [], [], [], [], []
+        self.links = []
         self.feed(document)
 
     def handle_starttag(self, tag, attrs):
@@ -32,7 +33,8 @@ class Page(HTMLParser):
             self.tables[-1]["caption"] += 1
         if tag == "th" and not dict(attrs).get("scope"):
             self.tables[-1]["loose"] += 1
-        for name, value in attrs:
+        self.links += [dict(attrs).get("href")] if tag == "a" else []
+        for name, value in attrs if tag != "a" else []:
             if name == "id":
                 self.ids.append(value)
             if name in ("src", "href", "xlink:href", "data", "action"):
@@ -60,6 +62,9 @@ def test_a_report_has_the_verdict_its_reason_its_interval_and_each_label():
         "longer than 12 words",
         "The scores of the network were too sure.",
         "0.123",
+        "score of the network 0.210 0.050 25",
+        "probability 0.070 0.050 25",
+        "share that is right",
         "0.41",
     ):
         assert shown in text
@@ -74,6 +79,14 @@ def test_a_report_asks_for_nothing_and_runs_nothing():
     assert not {"script", "link", "iframe", "object", "embed", "img", "form"} & set(page.tags)
     assert page.references
     assert all(re.fullmatch(r"#[\w-]+", reference) for reference in page.references)
+
+
+def test_each_flip_links_to_its_task_in_label_studio():
+    known = sources(judged())
+    links = Page(render(known)).links
+    assert links
+    tasks = {f"http://label-studio.example.com/projects/7/data?task={place.task}" for place in known.places}
+    assert set(links) <= tasks
 
 
 def test_the_parts_of_the_charts_have_identifiers_of_their_own_and_find_each_other():

@@ -36,4 +36,21 @@
 - name: SPANLOOP_CROSS_VALIDATED_TEXTS
   value: {{ int .crossValidatedTexts | quote }}
 {{- end }}
+{{- with .Values.training.exclude.annotators }}
+- name: SPANLOOP_EXCLUDE_ANNOTATORS
+  value: {{ include "spanloop.training.listed" . }}
+{{- end }}
+{{- with .Values.training.exclude.tasks }}
+- name: SPANLOOP_EXCLUDE_TASKS
+  value: {{ include "spanloop.training.listed" . }}
+{{- end }}
+{{- end }}
+
+{{/* A list as a setting has it: with commas between. Helm reads a number as a float, which it would write as 1e+06. */}}
+{{- define "spanloop.training.listed" -}}
+{{- $parts := list }}
+{{- range . }}
+{{- $parts = append $parts (kindIs "string" . | ternary . (int64 . | toString)) }}
+{{- end }}
+{{- join "," $parts | quote }}
 {{- end }}

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import chain, repeat
+
 import pytest
 
+from service.backend.line import ChangeRefused
 from service.backend.local.line import LocalLine
+from service.backend.truth.acceptance import Acceptance
 from service.backend.truth.gauges import LABELS_MAX
-from service.versions.history import INITIAL, Conflict, LiveFile
+from service.backend.truth.places import Place
+from service.backend.truth.reconciliation import Totals
+from service.backend.truth.standing import TASKS_MIN, standing
+from service.backend.truth.tally import Tally
+from service.model.fates import Fate
+from service.versions.history import INITIAL, Conflict, History, LiveFile
 from service.versions.store import BentoStore
 from tests.support.annotated import AnnotatedStudio
 from tests.support.annotator import region, text_of
@@ -16,6 +26,7 @@ from tests.support.studio import KEY, LABEL_CONFIG, served
 TEXT = text_of(0)
 ALICE, ACME = region(TEXT, 6, 11, "person"), region(TEXT, 20, 25, "company")
 SUFFIX = ".aaaaaa"
+NOW = datetime.now(UTC)
 FALL = "spanloop_acceptance_fall_probability"
 
 
@@ -93,7 +104,7 @@ def test_the_page_says_what_is_not_compared(start, studio, until):
     until(lambda: told in client.get("/").text, what="the reason on the page")
 
 
-def test_prometheus_reads_the_spans_by_outcome(start, studio, until):
+def test_prometheus_reads_the_spans_by_fate(start, studio, until):
     client = start()
     version = version_of(client)
     work(studio, version, 3, kept=1)
@@ -101,11 +112,11 @@ def test_prometheus_reads_the_spans_by_outcome(start, studio, until):
     found = scrape(client)
     spans = {place: number for place, number in found.of("spanloop_annotated_spans").items() if number}
     assert spans == {
-        ("person", "accepted", "1", version): 3,
-        ("company", "removed", "1", version): 3,
-        ("city", "missed", "1", version): 3,
+        ("right", "person", "1", version): 3,
+        ("added", "company", "1", version): 3,
+        ("missed", "city", "1", version): 3,
     }
-    assert found("spanloop_annotated_spans", project="1", version=version, label="city", outcome="moved") == 0
+    assert found("spanloop_annotated_spans", project="1", version=version, label="city", fate="shifted") == 0
     assert found("spanloop_version_acceptance_ratio", version=version) == 0.5
     assert found("spanloop_version_f1", version=version, on="annotators") == 0.5
     assert found(FALL) is None
@@ -121,9 +132,9 @@ def test_the_number_of_series_is_bounded(start, studio, until):
     regions = [region(TEXT, 0, 1, label) for label in labels]
     studio.annotate(task, regions, parent_prediction=studio.predict(task, version_of(client) + SUFFIX, regions))
     found = until(lambda: scrape(client).of("spanloop_annotated_spans"), what="the spans")
-    assert len({label for label, *_ in found}) == LABELS_MAX + 1
+    assert len({label for _, label, *_ in found}) == LABELS_MAX + 1
     assert sum(found.values()) == len(labels)
-    assert sum(number for (label, *_), number in found.items() if label == "other") == 9
+    assert sum(number for (_, label, *_), number in found.items() if label == "other") == 9
 
 
 def test_a_version_of_which_people_keep_less_is_proposed_for_rollback_and_stays(start, studio, until, promote):
@@ -184,3 +195,51 @@ def test_a_version_that_went_live_meanwhile_is_not_rolled_back(tmp_path, bento_s
     with pytest.raises(Conflict, match=r"live version is v2, not v1.*Nothing was done"):
         line.give_up("v1", "people keep less of it")
     assert (file.read().live, file.read().given_up) == ("v2", ())
+
+
+class Overtaken:
+    """A rollout in which another version goes live after `v2` has been named so many times."""
+
+    history = History().swapped("v1", "good", NOW).swapped("v2", "better", NOW)
+
+    def __init__(self, named):
+        self._versions = chain(repeat("v2", named), repeat("v3"))
+
+    @property
+    def version(self):
+        return next(self._versions)
+
+
+class Looked:
+    """A reconciliation that has just looked: people keep fewer spans of `v2` than of the others."""
+
+    def __init__(self):
+        self.totals = Totals()
+        for version, right, added in (("v1", 9, 0), ("v2", 1, 8), ("v3", 8, 1)):
+            tally = Tally()
+            for _ in range(TASKS_MIN):
+                tally.add({Place("person", Fate.RIGHT): right, Place("person", Fate.ADDED): added})
+            self.totals.standings[version] = standing(version, tally)
+
+    def tick(self):
+        return True
+
+
+@pytest.mark.parametrize("named", range(6))
+def test_a_version_that_goes_live_while_another_is_weighed_is_not_given_up_for_it(named):
+    given_up = []
+    Acceptance(Looked(), Overtaken(named), "initial", lambda version, _: given_up.append(version), True).tick()
+    assert set(given_up) <= {"v2"}
+
+
+def test_a_rollback_that_is_refused_is_told_once_and_not_announced(service_log):
+    def refuse(version, why):
+        raise ChangeRefused("v1 was deleted.")
+
+    acceptance = Acceptance(Looked(), Overtaken(1000), "initial", refuse, True)
+    assert acceptance.rolls_back
+    acceptance.tick()
+    acceptance.tick()
+    assert acceptance.proposal
+    assert not acceptance.rolls_back
+    assert sum("v2 stays live, though a rollback is proposed: v1 was deleted." in line for line in service_log) == 1

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from service.backend.local.projects import FileProjects
-from service.backend.truth.outcomes import Place
+from service.backend.truth.places import Place
 from service.backend.truth.reconciliation import (
     HINTED_SECONDS,
     LOOK_SECONDS,
@@ -69,7 +69,7 @@ def _spans(reconciliation, version, project):
 
 @pytest.fixture
 def spans(reconciliation):
-    """The spans of a version in project 1 by label and outcome, after a look."""
+    """The spans of a version in project 1 by label and fate, after a look."""
 
     def found(version="v1", project=1):
         reconciliation.look()
@@ -97,7 +97,7 @@ def test_a_scripted_annotators_edits_are_counted_exactly_in_any_order_of_work_an
         if what < 0.2:  # the person takes everything back
             studio.edit(annotations[task], [])
             predicted = studio.kept[1][task]["predictions"][0]["result"]
-            removed = Counter(Place(one["value"]["labels"][0], "removed") for one in predicted)
+            removed = Counter(Place(one["value"]["labels"][0], "added") for one in predicted)
             truth[task] = (truth[task][0], removed)
         elif what < 0.3:
             studio.delete(annotations[task])
@@ -122,9 +122,9 @@ def test_an_annotation_that_is_edited_counts_once_by_its_latest_state(studio, sp
     (task,) = studio.project(1, [TEXT])
     prediction = studio.predict(task, V1, [ALICE])
     annotation = studio.annotate(task, [], parent_prediction=prediction)
-    assert spans() == {("person", "removed"): 1}
+    assert spans() == {("person", "added"): 1}
     studio.edit(annotation, [ALICE, ACME])
-    assert spans() == spans() == {("person", "accepted"): 1, ("company", "missed"): 1}
+    assert spans() == spans() == {("person", "right"): 1, ("company", "missed"): 1}
 
 
 def test_what_is_deleted_counts_no_more(studio, spans):
@@ -132,14 +132,14 @@ def test_what_is_deleted_counts_no_more(studio, spans):
     annotations = [
         studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE])) for task in tasks
     ]
-    assert spans() == {("person", "accepted"): 3}
+    assert spans() == {("person", "right"): 3}
     studio.delete(annotations[0])
-    assert spans() == {("person", "accepted"): 2}
+    assert spans() == {("person", "right"): 2}
     studio.delete_task(tasks[1])
-    assert spans() == {("person", "accepted"): 1}
+    assert spans() == {("person", "right"): 1}
     studio.annotate(tasks[0], [ALICE, ACME])  # as many annotated tasks as before, but others
     studio.delete(annotations[2])
-    assert spans() == {("person", "accepted"): 1, ("company", "missed"): 1}
+    assert spans() == {("person", "right"): 1, ("company", "missed"): 1}
 
 
 def test_the_annotations_of_several_people_count_each_and_skipped_tasks_do_not(studio, spans, reconciliation):
@@ -150,7 +150,7 @@ def test_the_annotations_of_several_people_count_each_and_skipped_tasks_do_not(s
     studio.annotate(task, [], parent_prediction=prediction)
     studio.annotate(task, [], was_cancelled=True)
     studio.annotate(skipped, [], was_cancelled=True)
-    assert spans() == {("person", "accepted"): 1, ("person", "removed"): 1}
+    assert spans() == {("person", "right"): 1, ("person", "added"): 1}
     assert reconciliation.totals.standings["v1"].tasks == 1
     assert not reconciliation.totals.left_out[1]
 
@@ -166,8 +166,8 @@ def test_work_counts_for_the_version_that_it_began_with(studio, spans):
     studio.edit(annotation, [])
     studio.annotate(two, [ACME])
     studio.annotate(three, [ALICE], parent_prediction=first[three])
-    assert spans("v1") == {("person", "removed"): 1, ("person", "accepted"): 1}
-    assert spans("v2") == {("person", "removed"): 1, ("company", "accepted"): 1}
+    assert spans("v1") == {("person", "added"): 1, ("person", "right"): 1}
+    assert spans("v2") == {("person", "added"): 1, ("company", "right"): 1}
 
 
 def test_a_draft_that_was_begun_before_the_prediction_is_not_work_with_it(studio, spans):
@@ -189,7 +189,7 @@ def test_copies_imports_and_predictions_of_others_are_left_out_and_told(studio, 
         "they did not begin with a prediction of Spanloop": 2,
     }
     studio.edit(copy, [])
-    assert spans() == {("person", "removed"): 1}
+    assert spans() == {("person", "added"): 1}
 
 
 def test_a_task_whose_text_is_not_read_is_left_out(studio, spans, reconciliation):
@@ -205,7 +205,7 @@ def test_a_task_that_changes_while_pages_are_read_is_read_at_the_next_look(studi
     annotations = [
         studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE])) for task in tasks
     ]
-    assert spans() == {("person", "accepted"): 250}
+    assert spans() == {("person", "right"): 250}
     studio.seconds += 1000
     for annotation in annotations:
         studio.edit(annotation, [])
@@ -219,16 +219,16 @@ def test_a_task_that_changes_while_pages_are_read_is_read_at_the_next_look(studi
         studio.while_listing = tasks_of_both_pages_change
 
     studio.while_listing = first_page_was_read
-    assert spans() == {("person", "removed"): 249, ("person", "accepted"): 1}
-    assert spans() == {("person", "removed"): 248, ("person", "accepted"): 2}
+    assert spans() == {("person", "added"): 249, ("person", "right"): 1}
+    assert spans() == {("person", "added"): 248, ("person", "right"): 2}
 
 
 def test_another_label_config_counts_all_anew(studio, spans):
     (task,) = studio.project(1, [TEXT])
     studio.annotate(task, [ALICE, ACME], parent_prediction=studio.predict(task, V1, [ALICE, ACME]))
-    assert spans() == {("person", "accepted"): 1, ("company", "accepted"): 1}
+    assert spans() == {("person", "right"): 1, ("company", "right"): 1}
     studio.projects[1].label_config = LABEL_CONFIG.replace('<Label value="company"/>', "")
-    assert spans() == {("person", "accepted"): 1}
+    assert spans() == {("person", "right"): 1}
 
 
 def test_a_look_reads_what_has_changed_and_nothing_where_nothing_has(studio, reconciliation, clock):
@@ -259,21 +259,21 @@ def test_a_change_that_can_be_read_late_is_found_though_nothing_else_changes(stu
     early = studio.annotate(one, [], parent_prediction=studio.predict(one, V1, [ALICE]))
     at = studio._now()
     studio.annotate(two, [], parent_prediction=studio.predict(two, V1, [ACME]))
-    assert spans() == {("person", "removed"): 1, ("company", "removed"): 1}
+    assert spans() == {("person", "added"): 1, ("company", "added"): 1}
     studio._found(early)[1]["result"] = [ALICE]
     studio.kept[1][one]["updated_at"] = at
     clock.seconds += LOOK_SECONDS
-    assert spans() == {("person", "accepted"): 1, ("company", "removed"): 1}
+    assert spans() == {("person", "right"): 1, ("company", "added"): 1}
 
 
 def test_once_a_day_all_is_read_again(studio, spans, clock):
     (task,) = studio.project(1, [TEXT])
     annotation = studio.annotate(task, [], parent_prediction=studio.predict(task, V1, [ALICE]))
     studio.seconds += 1000
-    assert spans() == {("person", "removed"): 1}
+    assert spans() == {("person", "added"): 1}
     studio._found(annotation)[1]["result"] = [ALICE]  # by a program that leaves the task's updated_at alone
     clock.seconds += RECOUNT_SECONDS
-    assert spans() == {("person", "accepted"): 1}
+    assert spans() == {("person", "right"): 1}
 
 
 def test_it_looks_now_and_then_and_sooner_where_an_event_has_come(studio, reconciliation, clock):
@@ -295,15 +295,15 @@ def test_a_label_studio_that_does_not_answer_leaves_the_figures_as_they_were(
 ):
     (task,) = studio.project(1, [TEXT])
     studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE]))
-    assert spans() == {("person", "accepted"): 1}
+    assert spans() == {("person", "right"): 1}
     at = reconciliation.totals.at
     studio.broken = 403
-    assert spans() == spans() == {("person", "accepted"): 1}
+    assert spans() == spans() == {("person", "right"): 1}
     assert reconciliation.totals.at == at
     assert sum("is not compared with predictions" in line for line in service_log) == 1
     studio.broken = 0
     studio.annotate(task, [])
-    assert spans() == {("person", "accepted"): 1, ("person", "removed"): 1}
+    assert spans() == {("person", "right"): 1, ("person", "added"): 1}
     assert reconciliation.totals.at > at
 
 
@@ -312,7 +312,7 @@ def test_a_project_that_is_gone_or_forgotten_counts_no_more(studio, spans, proje
         projects.configure(number, "")
         (task,) = studio.project(number, [TEXT])
         studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE]))
-    assert spans(project=1) == spans(project=2) == {("person", "accepted"): 1}
+    assert spans(project=1) == spans(project=2) == {("person", "right"): 1}
     del studio.projects[1]
     assert spans(project=1) == {}
     projects.forget(2, "forgotten by hand")
@@ -329,3 +329,27 @@ def test_a_backend_that_starts_counts_the_same(studio, make):
     second.look()
     assert first.totals.tallies == second.totals.tallies
     assert first.totals.standings == second.totals.standings
+
+
+def test_a_project_that_has_nothing_to_compare_does_not_keep_the_others_from_being_up_to_date(
+    studio, spans, projects, reconciliation
+):
+    projects.configure(2, "")
+    (task,) = studio.project(1, [TEXT])
+    studio.project(2, [TEXT], label_config='<View><Text name="text" value="$text"/></View>')
+    studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, V1, [ALICE]))
+    assert spans() == {("person", "right"): 1}
+    assert reconciliation.totals.at
+
+
+def test_the_work_on_a_version_counts_over_all_projects(studio, spans, projects, reconciliation):
+    projects.configure(2, "")
+    for number in (1, 2):
+        (task,) = studio.project(number, [TEXT])
+        for version in (V1, V2):
+            studio.annotate(task, [ALICE], parent_prediction=studio.predict(task, version, [ALICE, ACME]))
+    assert spans() == {("person", "right"): 1, ("company", "added"): 1}
+    assert {one.version: (one.tasks, one.acceptance.value) for one in reconciliation.totals.standings.values()} == {
+        "v1": (2, 0.5),
+        "v2": (2, 0.5),
+    }

@@ -7,13 +7,14 @@ import random
 import pytest
 
 from service.backend.truth.acceptance import CREDIBLE
-from service.backend.truth.outcomes import Place
+from service.backend.truth.places import Place
 from service.backend.truth.standing import TASKS_MIN, fall, standing
 from service.backend.truth.tally import Tally, added
+from service.model.fates import Fate
 
 
 def task(**numbers):
-    return {Place("person", outcome): number for outcome, number in numbers.items()}
+    return {Place("person", Fate(fate)): number for fate, number in numbers.items()}
 
 
 def tally(*tasks):
@@ -23,8 +24,8 @@ def tally(*tasks):
     return made
 
 
-def test_the_shares_of_a_version_by_its_outcomes():
-    one = standing("v1", tally(task(accepted=6, moved=1, missed=2), task(accepted=2, relabelled=1, removed=2)))
+def test_the_shares_of_a_version_by_the_fates_of_its_spans():
+    one = standing("v1", tally(task(right=6, shifted=1, missed=2), task(right=2, relabelled=1, added=2)))
     assert one.tasks == 2
     assert one.acceptance.value == 8 / 12  # predicted: 7 in the first task and 5 in the second
     assert one.f1.value == pytest.approx(2 * 8 / (12 + 12))  # annotated: 9 and 3
@@ -32,24 +33,22 @@ def test_the_shares_of_a_version_by_its_outcomes():
 
 
 def test_a_version_all_of_whose_spans_were_kept_is_not_certain_to_be_perfect():
-    few, many = (standing("v1", tally(*[task(accepted=1)] * number)) for number in (2, 200))
+    few, many = (standing("v1", tally(*[task(right=1)] * number)) for number in (2, 200))
     assert few.acceptance.value == few.f1.value == many.acceptance.value == 1.0
     assert few.acceptance.margin > many.acceptance.margin > 0
     assert few.f1.margin > many.f1.margin > 0
 
 
-@pytest.mark.parametrize("tasks", [[task(missed=3)] * 9, [task()] * 9, [task(accepted=9)]])
+@pytest.mark.parametrize("tasks", [[task(missed=3)] * 9, [task()] * 9, [task(right=9)]])
 def test_without_predicted_spans_or_with_one_task_no_share_is_told(tasks):
     assert standing("v1", tally(*tasks)).acceptance is None
 
 
 def test_the_interval_of_f1_is_that_of_the_textbook():
     chance = random.Random(4)
-    tasks = [
-        task(accepted=chance.randrange(9), missed=chance.randrange(5), removed=chance.randrange(3)) for _ in "x" * 80
-    ]
-    of_each = [[one[Place("person", outcome)] for outcome in ("accepted", "missed", "removed")] for one in tasks]
-    pairs = [(2 * accepted, 2 * accepted + missed + removed) for accepted, missed, removed in of_each]
+    tasks = [task(right=chance.randrange(9), missed=chance.randrange(5), added=chance.randrange(3)) for _ in "x" * 80]
+    of_each = [[one[Place("person", Fate(fate))] for fate in ("right", "missed", "added")] for one in tasks]
+    pairs = [(2 * right, 2 * right + missed + added) for right, missed, added in of_each]
     f1 = sum(hit for hit, _ in pairs) / sum(tried for _, tried in pairs)
     residuals = sum((hit - f1 * tried) ** 2 for hit, tried in pairs)
     found = tally(*tasks).f1
@@ -58,7 +57,7 @@ def test_the_interval_of_f1_is_that_of_the_textbook():
 
 
 def test_a_task_that_is_taken_out_leaves_no_trace():
-    tasks = [task(accepted=3, missed=1), task(moved=2, removed=5), task(relabelled=1)]
+    tasks = [task(right=3, missed=1), task(shifted=2, added=5), task(relabelled=1)]
     changed = tally(*tasks)
     changed.remove(tasks[1])
     left = tally(tasks[0], tasks[2])
@@ -67,7 +66,7 @@ def test_a_task_that_is_taken_out_leaves_no_trace():
 
 
 def test_the_tasks_of_several_projects_are_one_sample():
-    one, other = [task(accepted=3, missed=1), task(removed=2)], [task(accepted=1), task(moved=2)]
+    one, other = [task(right=3, missed=1), task(added=2)], [task(right=1), task(shifted=2)]
     assert added([tally(*one), tally(*other)]) == tally(*one, *other)
 
 
@@ -75,7 +74,7 @@ def of_task(chance, rate):
     """The spans of a task in which people tend to keep all or nothing."""
     own = chance.betavariate(6 * rate, 6 * (1 - rate))
     kept = [chance.random() < own for _ in range(1 + int(chance.expovariate(1 / 5)))]
-    return task(accepted=sum(kept), removed=len(kept) - sum(kept))
+    return task(right=sum(kept), added=len(kept) - sum(kept))
 
 
 def test_nineteen_of_twenty_intervals_hold_the_true_share_though_the_spans_of_a_task_are_alike():
@@ -107,7 +106,7 @@ def test_a_version_that_is_worse_is_proposed_within_two_hundred_tasks():
 
 
 def test_few_tasks_are_not_compared():
-    kept, removed = task(accepted=5), task(removed=5)
+    kept, removed = task(right=5), task(added=5)
     good, bad = (standing("v", tally(*[one] * TASKS_MIN)) for one in (kept, removed))
     fewer_good, fewer_bad = (standing("v", tally(*[one] * (TASKS_MIN - 1))) for one in (kept, removed))
     assert fall(bad, good) > 0.9999
