@@ -7,31 +7,19 @@ and if it has canaries, by which its pods are checked. The run's Job must be one
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from service.backend.cluster.jobs import KubeObject
 from service.runs.run import Run
 from service.versions.judgement import Decision
 from service.versions.lineage import FormatError, Lineage
 from service.versions.names import version_of
-from service.versions.oci.catalogue import Published
-from service.versions.reference import Reference, Repository
+from service.versions.oci.bentos import Bentos
+from service.versions.reference import Reference
 from service.versions.store import UnknownVersion
 
 
 class Refused(RuntimeError):
     """A version may not serve; the message says why."""
-
-
-class Registry(Protocol):
-    """The release's registry."""
-
-    @property
-    def repository(self) -> Repository: ...
-
-    def get(self, version: Reference) -> Published:
-        """One version. Raises UnknownVersion, FormatError and RegistryError."""
-        ...
 
 
 class Origin:
@@ -40,7 +28,7 @@ class Origin:
     `registry` is the release's, None if it has none. `template` reads the chart's template of a training Job.
     """
 
-    def __init__(self, registry: Registry | None, template: Callable[[], KubeObject]) -> None:
+    def __init__(self, registry: Bentos | None, template: Callable[[], KubeObject]) -> None:
         self._registry = registry
         self._template = template
 
