@@ -197,6 +197,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     """Execute the run and record its outcome. Returns the exit status."""
     kernels.keep_few()
     from service.model.computing import use_threads  # these imports load torch, so only a run makes them
+    from training import leftovers
     from training.account import Unlearnable
     from training.progress import Reporter
     from training.run import TrainingRun
@@ -204,6 +205,7 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
+    leftovers.sweep(runs)
     reporter, status, is_unwanted = Reporter(runs, state, bar), 0, threading.Event()
     port = settings.progress_port
     watched = watch.answering(port, lambda: reporter.run, is_unwanted.set) if port else nullcontext()

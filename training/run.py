@@ -21,9 +21,8 @@ from service.runs.run import Outcome
 from service.versions.history import Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
-from training import guard, publish, replay, watch
+from training import guard, leftovers, publish, replay, watch
 from training.account import Account, refuse_unlearnable
-from training.budget import FILE as BUDGET_FILE
 from training.budget import Budget
 from training.course import Course
 from training.dataset import Document
@@ -36,7 +35,6 @@ from training.learn import Learning
 from training.material import Material
 from training.measuring import Measuring
 from training.parts import FEWEST_TASKS, suffice
-from training.parts import FILE as CURVE_FILE
 from training.progress import PERCENTS_OF_CURVE, Reporter
 from training.report import flips
 from training.report.sources import Place, Sources
@@ -44,7 +42,6 @@ from training.rivals import Rivals
 from training.settings import TrainingSettings
 from training.shelf import Shelf
 from training.split import FEWEST_JUDGED, Split, TooFew, marks, spans, split
-from training.trace import FILE as TRACE_FILE
 from training.tune import Stopped
 
 
@@ -307,20 +304,13 @@ class TrainingRun:
             self.reporter.record(curve=found)
 
     def _finish(self, outcome: Outcome | None, message: str, version: str) -> None:
-        """Record the outcome, None if the backend decides it. Then delete the exports and checkpoints.
-
-        Of the users' texts only the excerpts around spans that were left out stay. What the folds have found stays for
-        `python -m training problems`: it has no texts.
-        """
+        """Record the outcome, None if the backend decides it. Then delete the exports and checkpoints."""
         facts: dict[str, Any] = {"phase": "done", "percent": 100, "detail": "", "rollout": ""}
         if outcome is None:
             facts = {"phase": "rollout", "detail": "the backend rolls the version out"}
         told = self.account.told(message)
         self.reporter.record(**facts, message=told, outcome=outcome, version=version, seconds_left=None)
-        folds = f"{FOLDS_FOLDER}/checkpoint.*"
-        for unneeded in ("project-*", "checkpoint.*", folds, BUDGET_FILE, CURVE_FILE, TRACE_FILE):
-            for path in self.folder.glob(unneeded):
-                path.unlink()
+        leftovers.delete(self.folder)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         """Handle SIGTERM: tuning ends after its current step with a checkpoint, every other phase ends at once."""

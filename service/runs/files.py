@@ -24,6 +24,8 @@ LOG_NAME = "log.txt"
 FOLLOW_UP_NAME = "follow-up"
 LEFT_OUT_NAME = "left-out.jsonl"
 """The annotated spans that a run does not learn, a JSON object each. It holds pieces of the users' texts."""
+PRIVATE = 0o700
+"""The mode of the runs' folders: they hold the users' texts."""
 RUNS_KEPT = 20
 """Runs that are kept; the files of older ones are deleted."""
 
@@ -33,13 +35,13 @@ class Runs:
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "runs"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         self._lock = self.folder / "active.lock"
 
     def work(self, run_id: str) -> Path:
         """The run's own directory: exported annotations, checkpoints, log."""
         folder = self.folder / run_id
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=PRIVATE, exist_ok=True)
         return folder
 
     def left_out(self, run_id: str) -> Path | None:

@@ -10,7 +10,8 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from service.settings import ROOT
 from service.versions import lineage as lineages
 from service.versions.card import card
 from service.versions.lineage import Lineage
+from service.versions.staging import workplace
 
 log = logging.getLogger(__name__)
 
@@ -83,17 +85,30 @@ class BentoStore:
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
         """Put a new version into the store. It becomes visible only when it is complete.
 
-        `save_model` writes the model into an empty directory. Raises ValueError if the store has the version already.
+        `save_model` writes the model into an empty directory. Raises ValueError if the store has the version already,
+        and what `save_model` and BentoML raise; nothing of the version stays then.
         """
-        import bentoml  # heavy: only a run that publishes pays for it
-
         if self._marker(lineage.version).exists():
             raise ValueError(f"Version {lineage.version} is in the store already; it was left as it is.")
-        shutil.rmtree(self.home / "models" / MODEL_NAME / lineage.version, ignore_errors=True)
-        shutil.rmtree(self.home / "bentos" / BENTO_NAME / lineage.version, ignore_errors=True)
+        self._discard(lineage.version)
+        try:
+            self._build(lineage, save_model)
+        except BaseException:
+            self._discard(lineage.version)
+            raise
+        self._marker(lineage.version).touch()
+
+    def _build(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
+        """Make the model and the Bento of a version. Its files are complete afterwards, and it is not visible yet."""
+        import bentoml  # heavy: only a run that publishes pays for it
+
         tag = f"{MODEL_NAME}:{lineage.version}"
         labels = {"spanloop.dev/base": Path(lineage.base).name, "spanloop.dev/run": lineage.run}
-        with bentoml.models.create(tag, labels=labels) as model:
+        with (
+            workplace(self.home / ".publish") as stage,
+            _temporary_files_in(stage),
+            bentoml.models.create(tag, labels=labels) as model,
+        ):
             save_model(Path(model.path))
             lineages.write(Path(model.path), lineage)
         with tempfile.TemporaryDirectory(prefix="spanloop-bento-") as folder:
@@ -109,7 +124,11 @@ class BentoStore:
                 build_ctx=folder,
                 python={"lock_packages": False, "requirements_txt": "requirements.txt"},
             )
-        self._marker(lineage.version).touch()
+
+    def _discard(self, version: str) -> None:
+        """Delete what a publication has left that failed or was killed."""
+        shutil.rmtree(self.home / "models" / MODEL_NAME / version, ignore_errors=True)
+        shutil.rmtree(self.home / "bentos" / BENTO_NAME / version, ignore_errors=True)
 
     def delete(self, version: str) -> None:
         """Take a version out of the store. Raises UnknownVersion."""
@@ -121,6 +140,17 @@ class BentoStore:
     def _marker(self, version: str) -> Path:
         """The file that marks a Bento as complete: the program may be killed while BentoML copies into its store."""
         return self.home / "bentos" / BENTO_NAME / version / COMPLETE_MARKER
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let BentoML's temporary files, a whole model, lie there: a killed publication leaves them, and the next one
+    deletes them."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _stage(folder: Path, lineage: Lineage) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +88,33 @@ def test_a_publication_whose_model_cannot_be_written_leaves_no_version(store, pu
     assert store.versions() == []
     publish(store, "v1")
     assert [one.version for one in store.versions()] == ["v1"]
+
+
+def test_a_publication_that_fails_leaves_nothing_on_the_disk(store, model_folder, lineage, monkeypatch):
+    import bentoml
+
+    def full(*given, **facts):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bentoml, "build", full)
+    with pytest.raises(OSError, match="No space left"):
+        store.publish(lineage("v1"), lambda folder: shutil.copytree(model_folder, folder, dirs_exist_ok=True))
+    left = [path for path in store.home.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert not [path for path in left if path.stat().st_size > 1000]
+
+
+def test_what_a_killed_publication_left_in_the_temporary_files_is_deleted_by_the_next(store, model_folder, lineage):
+    stray, seen = store.home / ".publish" / "tmp-of-bentoml", []
+    stray.mkdir(parents=True)
+
+    def save(folder):
+        seen.append((store.home / ".publish" in folder.parents, stray.exists()))
+        shutil.copytree(model_folder, folder, dirs_exist_ok=True)
+
+    store.publish(lineage("v1"), save)
+    assert seen == [(True, False)]
+    assert not (store.home / ".publish").exists()
+    assert tempfile.gettempdir() != str(store.home / ".publish")
 
 
 def test_a_publication_killed_while_the_bento_is_copied_is_no_version(store, publish, monkeypatch):
