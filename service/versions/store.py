@@ -41,6 +41,8 @@ class BentoStore:
     def __init__(self, home: Path) -> None:
         self.home = home / "bentoml"
         self.home.mkdir(parents=True, exist_ok=True)
+        self._read: dict[str, tuple[int, Lineage]] = {}
+        """The lineages that were listed, with the time of the version's marker: a lineage is written once."""
         os.environ["BENTOML_HOME"] = str(self.home)
         os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
@@ -55,7 +57,11 @@ class BentoStore:
     def _readable(self, version: str) -> Lineage | None:
         """A version's lineage; None, with a warning, for a version that this program cannot read."""
         try:
-            return self.get(version)
+            written = self._marker(version).stat().st_mtime_ns
+            known = self._read.get(version)
+            if known is None or known[0] != written:
+                self._read[version] = known = written, self.get(version)
+            return known[1]
         except (UnknownVersion, lineages.FormatError, OSError, ValueError) as error:
             log.warning("version %s is skipped: %s", version, error)
             return None

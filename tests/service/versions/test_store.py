@@ -59,6 +59,18 @@ def test_versions_are_listed_newest_first(store, publish):
     assert [lineage.version for lineage in store.versions()] == ["v3", "v2", "v1"]
 
 
+def test_listed_versions_are_read_once_and_deleted_ones_are_listed_no_more(store, publish, monkeypatch):
+    publish(store, "v1")
+    reads, get = [], BentoStore.get
+    monkeypatch.setattr(BentoStore, "get", lambda one, version: reads.append(version) or get(one, version))
+    assert [store.versions() for _ in range(3)] == [store.versions()] * 3
+    assert reads == ["v1"]
+    store.delete("v1")
+    assert store.versions() == []
+    again = publish(store, "v1", digest="another")
+    assert store.versions() == [again]
+
+
 def test_publishing_a_version_again_is_refused_and_leaves_it_as_it_was(store, publish):
     first = publish(store, "v1", digest="first")
     with pytest.raises(ValueError, match="v1 is in the store already"):
