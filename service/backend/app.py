@@ -17,8 +17,10 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from service.backend import changes
 from service.backend.gauges import Gauges
 from service.backend.page import render
+from service.backend.page.assets import POLICY, asset
 from service.backend.reports import report
 from service.backend.settings import BackendSettings
 from service.backend.supervisor import Supervisor
@@ -36,8 +38,10 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.runs.run import Run
 from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
+from service.web.form_token import FormTokens
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, body_of, decode, decoded, route
 from service.web.same_origin import require_same_origin
+from service.web.trusted import FORWARDED, is_trusted
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +49,6 @@ SettingsT = TypeVar("SettingsT", bound=BackendSettings)
 
 SMALL_BODY_BYTES = 8 << 20
 """Largest body of everything but predictions, in bytes: it is read without a place, an event's without credentials."""
-
-FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
-"""Headers of a request that came through a proxy."""
 
 START_SECONDS = 2.0
 """So long a START_TRAINING waits for the id of its run."""
@@ -180,7 +181,9 @@ async def left_out(request: Request) -> Response:
 
 async def page(request: Request) -> Response:
     supervisor = _supervisor(request)
-    return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
+    may_change = is_trusted(request, request.app.state.login)
+    shown = await to_thread.run_sync(render, supervisor, "fragment" in request.query_params, may_change)
+    return HTMLResponse(shown, headers=POLICY)
 
 
 async def prelabel(request: Request) -> Response:
@@ -239,12 +242,16 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/runs/{run}/left-out", left_out, middleware=guarded),
             route("/metrics", metrics),
             route("/prelabel", prelabel, "POST", guarded),
+            route("/versions/{version}/serve", changes.serve, "GET POST", guarded),
+            route("/rollback", changes.rollback, "GET POST", guarded),
+            route("/projects/{project:int}/forget", changes.forget, "GET POST", guarded),
+            route("/static/{name}", asset, middleware=guarded),
             route("/", page, middleware=guarded),
         ],
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    app.state.login = login
+    app.state.login, app.state.tokens = login, FormTokens(settings)
     return app
 
 

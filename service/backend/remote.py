@@ -53,6 +53,7 @@ class RemoteExtractor:
         self._wake = wake
         self._ended = ended
         self.queued = 0
+        self.device = ""
         self.why_not = ""
 
     @property

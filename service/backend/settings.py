@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from service.settings import BasicAuthSettings, LabelStudioSettings, PredictionSettings, ServerSettings, TextSettings
+from service.settings import (
+    AnnotationSettings,
+    BasicAuthSettings,
+    LabelStudioSettings,
+    PredictionSettings,
+    ServerSettings,
+    TextSettings,
+)
 
 
-class BackendSettings(PredictionSettings, TextSettings, LabelStudioSettings, BasicAuthSettings, ServerSettings):
+class BackendSettings(
+    PredictionSettings, TextSettings, LabelStudioSettings, AnnotationSettings, BasicAuthSettings, ServerSettings
+):
     """The settings of every backend."""
 
     predict_deadline: float = Field(90, gt=0, le=95)

@@ -67,6 +67,11 @@ class Engine:
         return self._current.version if self._current else None
 
     @property
+    def device(self) -> str:
+        """What the model computes on, in words; empty before the first version is loaded."""
+        return self._current.device if self._current else ""
+
+    @property
     def queued(self) -> int:
         """Number of texts that wait for the model or are being worked on."""
         with self._changed:

@@ -62,6 +62,11 @@ class Extractor(Protocol):
         ...
 
     @property
+    def device(self) -> str:
+        """What the model computes on, in words; empty where that is not known."""
+        ...
+
+    @property
     def queued(self) -> int:
         """Number of texts that wait for the model or are being worked on."""
         ...

@@ -21,5 +21,5 @@ def require_same_origin(request: Request) -> None:
     origin = urlsplit(request.headers.get("origin", "")).netloc
     if site == "same-origin" or (not site and origin and origin == request.headers.get("host", "")):
         return
-    reason = "This form was not sent from the status page, and nothing was started. Open the page and press the button."
+    reason = "This form was not sent from the status page, and nothing was done. Open the page and press the button."
     raise RequestRefused(403, reason, Cause.BAD_REQUEST)

@@ -1,13 +1,12 @@
-"""The spans that one of two models has right and the other one wrong. They have places, and no texts."""
+"""The flips of a version's report. They have places, and no texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
+from training.judge import flips as judged
 from training.judge.evidence import NEW
-from training.judge.fates import Fate, Outcome, Region, outcomes
-from training.judge.sheet import Spans
+from training.judge.fates import Fate, Outcome, Region
 from training.report.sources import Place, Sources
 
 WORDS = {
@@ -36,27 +35,10 @@ def flips(sources: Sources) -> list[Flip]:
     sheet, other = sources.sheet, sources.rival
     annotated, before, after = sheet.annotated, sheet.found(other), sheet.found(NEW)
     return [
-        flip
+        Flip(sources.places[place], one.span, _told(one.before), _told(one.after), one.is_gain)
         for place in sheet.read_by(NEW, other)
-        for flip in _flips(sources.places[place], annotated[place], before[place], after[place])
+        for one in judged.flips(annotated[place], before[place], after[place])
     ]
-
-
-def _flips(place: Place, wanted: Spans, before: Spans, after: Spans) -> Iterator[Flip]:
-    old, new = _by_span(wanted, before), _by_span(wanted, after)
-    for span in sorted(old.keys() | new.keys()):
-        was, now = old.get(span), new.get(span)
-        if _is_right(was) != _is_right(now):
-            yield Flip(place, span, _told(was), _told(now), _is_right(now))
-
-
-def _by_span(wanted: Spans, found: Spans) -> dict[Region, Outcome]:
-    return {one.span: one for one in outcomes(wanted, found)}
-
-
-def _is_right(outcome: Outcome | None) -> bool:
-    """Whether a model is right: without an outcome it rightly finds nothing where nothing is annotated."""
-    return outcome is None or outcome.fate is Fate.RIGHT
 
 
 def _told(outcome: Outcome | None) -> str:
