@@ -152,6 +152,7 @@ function plotted(place, width, ink) {
   return new uPlot(options, kind.columns.map((name) => points[name]), place);
 }
 
+document.getElementById("still").hidden = true;
 localise(document);
 draw();
 say(document.getElementById("runs").dataset.said);
