@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from examples.demo import gold
@@ -70,12 +72,12 @@ def test_start_training_from_the_menu_to_a_second_version_in_a_task(
     browsing.start_training(page, studio.url, project)
     page.goto(backend.url)
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.get_by_text(" of ").first).to_be_visible(timeout=120_000)
+    expect(page.locator("#runs")).to_contain_text(re.compile(r"\d of \d"), timeout=120_000)
     picture(page, "run")
     run = backend.ended(seconds=900)
     assert run["outcome"] == "promoted", run["message"]
-    expect(page.get_by_text("promoted", exact=True)).to_be_visible()
-    expect(page.locator(".card")).to_contain_text(run["version"])
+    expect(page.get_by_text("Now live", exact=True)).to_be_visible()
+    expect(page.locator(".card", has_text="Live now")).to_contain_text(run["version"])
     picture(page, "run-ended")
 
     second = studio.model_version(model)

@@ -36,7 +36,7 @@ class RunRow(NamedTuple):
 
 
 class Made(NamedTuple):
-    """How the live version was made, as sentences, and its thresholds by label."""
+    """Why the live version is live and how it was made, as sentences, and its thresholds by label."""
 
     sentences: list[str]
     thresholds: dict[str, float]
@@ -86,11 +86,12 @@ def _run(supervisor: Supervisor, run: Run) -> RunRow:
 
 def _made(supervisor: Supervisor, overlap: Overlap | None) -> Made:
     lineage = next((known for known in supervisor.published if known.version == supervisor.extractor.version), None)
-    own = f"{TOLD[overlap]}." if overlap else ""
+    why, own = supervisor.rollout.history.why, f"{TOLD[overlap]}." if overlap else ""
     if lineage is None:
-        return Made([own] if own else [], {})
+        return Made([one for one in (why, own) if one], {})
     calibrated = lineage.calibrated
     told = [
+        why,
         lineage.overlap_why or own,
         lineage.blend.told() if lineage.blend else "",
         lineage.forgetting.told() if lineage.forgetting else "",
