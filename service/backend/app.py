@@ -181,7 +181,7 @@ async def left_out(request: Request) -> Response:
 
 async def page(request: Request) -> Response:
     supervisor = _supervisor(request)
-    may_change = is_trusted(request, request.app.state.login)
+    may_change = is_trusted(request, request.app.state.login, supervisor.settings.is_alone)
     shown = await to_thread.run_sync(render, supervisor, "fragment" in request.query_params, may_change)
     return HTMLResponse(shown, headers=POLICY)
 

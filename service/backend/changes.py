@@ -135,7 +135,7 @@ def _forget(supervisor: Supervisor, project: int) -> Change:
 
 async def _answer(request: Request, change: Change) -> Response:
     """The page that asks, or what its form brings: the status page, or the page with why nothing was changed."""
-    require_trusted(request, request.app.state.login)
+    require_trusted(request, request.app.state.login, _supervisor(request).settings.is_alone)
     tokens: FormTokens = request.app.state.tokens
     purpose = f"{request.url.path}\n{change.seen}"
     if request.method != "POST":
@@ -149,7 +149,7 @@ async def _answer(request: Request, change: Change) -> Response:
         await to_thread.run_sync(change.do)
     except (Conflict, ChangeRefused, UnknownVersion, FormatError) as error:
         return _asked(change, "", str(error), 409)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         failures.count(cause_of(error))
         log.exception("%s failed", request.url.path)
         return _asked(change, "", f"It cannot be done at present: {error}", 503)

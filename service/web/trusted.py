@@ -15,8 +15,11 @@ FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 """Headers of a request that came through a proxy."""
 
 
-def is_trusted(request: Request, login: BasicAuth) -> bool:
-    """Whether credentials are set, which the request then has; without, whether it comes from this machine.
+def is_trusted(request: Request, login: BasicAuth, is_alone: bool) -> bool:
+    """Whether credentials are set and the request has them; without, whether it comes from this machine.
+
+    `is_alone` says whether this backend runs on one machine. In a pod connections from its own address say nothing of
+    who made them: a sidecar passes on those of others.
 
     A page of another site can have its own name lead to 127.0.0.1 (DNS rebinding), so the name counts as well.
     """
@@ -24,19 +27,20 @@ def is_trusted(request: Request, login: BasicAuth) -> bool:
         return login.admits(request)
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     return (
-        request.client is not None
+        is_alone
+        and request.client is not None
         and _is_loopback(request.client.host)
         and (host == "localhost" or _is_loopback(host))
         and not FORWARDED.intersection(request.headers)
     )
 
 
-def require_trusted(request: Request, login: BasicAuth) -> None:
+def require_trusted(request: Request, login: BasicAuth, is_alone: bool) -> None:
     """Raise RequestRefused (403) for anybody else."""
-    if not is_trusted(request, login):
+    if not is_trusted(request, login, is_alone):
         reason = (
-            "Nothing was changed: without a password only a browser on the backend's own machine may change versions "
-            "and projects. Set SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD, or use "
+            "Nothing was changed: without a password the page changes versions and projects only on one machine, for a "
+            "browser on it. Set SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD, or use "
             "`python -m service`."
         )
         raise RequestRefused(403, reason, Cause.BAD_REQUEST)

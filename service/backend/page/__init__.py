@@ -51,6 +51,7 @@ def _facts(supervisor: Supervisor) -> dict[str, Any]:
     of_labels = labels(supervisor, curve_of(runs))
     return {
         "now": now(),
+        "is_alone": supervisor.settings.is_alone,
         "health": health(supervisor),
         "live": live(supervisor),
         "training": training(supervisor, runs),

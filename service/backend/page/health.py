@@ -48,9 +48,10 @@ def _label_studio(seen: Seen) -> Sign:
 def _model(supervisor: Supervisor) -> Sign:
     extractor = supervisor.extractor
     if extractor.why_not:
-        return Sign("Model", "bad", f"No model answers: {extractor.why_not}")
+        return Sign("Model", "bad", f"does not answer: {extractor.why_not}", extractor.since)
     if not extractor.version:
-        return Sign("Model", "open", "The model is being loaded…")
+        return Sign("Model", "open", "is being loaded")
+    if extractor.since is None:
+        return Sign("Model", "open", "was not asked yet since this backend began")
     where = f"answers on {extractor.device}" if extractor.device else "answers in its own pods"
-    changes = supervisor.rollout.history.changes
-    return Sign("Model", "good", where, changes[-1].at if changes else None)
+    return Sign("Model", "good", where, extractor.since)

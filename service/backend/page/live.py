@@ -48,7 +48,7 @@ def live(supervisor: Supervisor) -> Live:
     score = newest.scored(version) if newest else None
     return Live(
         version=version,
-        is_base=lineage is None,
+        is_base=lineage is None and version not in {change.version for change in history.changes},
         why=history.why,
         since=history.changes[-1].at if history.changes else None,
         tasks=lineage.tasks["training"] if lineage else 0,
