@@ -73,12 +73,10 @@ def test_start_training_from_the_menu_to_a_second_version_in_a_task(
     page.goto(backend.url)
     expect(page.get_by_role("progressbar")).to_be_visible()
     expect(page.locator("#runs")).to_contain_text(re.compile(r"\d of \d"), timeout=120_000)
-    picture(page, "run")
     run = backend.ended(seconds=900)
     assert run["outcome"] == "promoted", run["message"]
     expect(page.get_by_text("Now live", exact=True)).to_be_visible()
     expect(page.locator(".card", has_text="Live now")).to_contain_text(run["version"])
-    picture(page, "run-ended")
 
     second = studio.model_version(model)
     browsing.retrieve_predictions(page, studio.url, project)

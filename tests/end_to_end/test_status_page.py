@@ -268,6 +268,8 @@ def test_the_pictures_of_the_documentation(past: Shown, look: Look, run: Callabl
         expect(page.locator("#runs")).to_contain_text("step 372 of 600")
         expect(page.locator(".plot canvas")).to_have_count(2)
         picture(page, name, full_page=name != "page-phone")
+        if name == "page-light":
+            picture(page, "page")
     page = look(f"{past.url}/versions/{NEWEST}/serve", {"width": 720, "height": 420})
     expect(page.get_by_role("button", name="Serve this")).to_be_visible()
     picture(page, "page-serve")

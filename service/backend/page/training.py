@@ -61,7 +61,7 @@ def training(supervisor: Supervisor, runs: Sequence[Run]) -> Training:
     """What is known of runs; `runs` has the newest first."""
     at_work = next((run for run in runs if not run.ended), None)
     last = next((run for run in runs if run.ended), None)
-    active = Active(at_work, terms.phase(at_work), at_work.waits or at_work.detail) if at_work else None
+    active = Active(at_work, terms.PHASES[at_work.phase], at_work.waits or at_work.detail) if at_work else None
     ended = _ended(supervisor, last) if last else None
     return Training(
         active=active,
@@ -69,11 +69,7 @@ def training(supervisor: Supervisor, runs: Sequence[Run]) -> Training:
         expected=_expected(runs),
         declined=supervisor.retraining.declined,
         is_due=supervisor.retraining.waiting,
-        said=f"Training: {terms.PHASES[active.run.phase]}"
-        if active
-        else f"Training: {ended.word.text}"
-        if ended
-        else "",
+        said=f"Training: {active.phase}" if active else f"Training: {ended.word.text}" if ended else "",
     )
 
 

@@ -138,14 +138,15 @@ function draw() {
 function plotted(place, width, ink) {
   const kind = SHOWN[place.dataset.kind];
   const points = JSON.parse(place.dataset.points);
+  const series = kind.series(ink);
   const axis = { stroke: ink.soft, grid: { stroke: ink.line, width: 1 }, ticks: { stroke: ink.line, width: 1 }, font: "12px system-ui, sans-serif" };
   const options = {
     width,
     height: place.clientHeight - (kind.legend ? 30 : 0),
     cursor: { show: false },
-    legend: { show: kind.legend, live: false },
+    legend: { show: kind.legend, live: false, markers: { fill: (_, place) => series[place].stroke } },
     scales: { x: kind.x },
-    series: kind.series(ink),
+    series,
     bands: kind.bands(ink),
     axes: [{ ...axis, space: 60, ...(kind.days && { values: (_, ticks) => ticks.map(day) }) }, { ...axis, size: 46, values: (_, ticks) => ticks.map((tick) => tick.toFixed(2)) }],
   };
