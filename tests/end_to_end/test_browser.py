@@ -26,6 +26,9 @@ def test_the_dialog_connects_the_model(page: Page, studio: Studio, backend: Back
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     assert [model["is_interactive"] for model in studio.models(project)] == [True]
     picture(page, "connected")
+    page.goto(backend.url)
+    expect(page.locator(".signs .good", has_text="Label Studio")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("row", name=f"Project {project} ")).to_contain_text("of 1")
 
 
 def test_the_dialog_connects_a_guarded_model(page: Page, studio: Studio, guarded: Backend):
