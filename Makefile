@@ -5,6 +5,8 @@ VENV ?= .venv
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanloop
 LABEL_STUDIO_VERSION := 1.23.2
 LABEL_STUDIO := $(CACHE)/label-studio-$(LABEL_STUDIO_VERSION)
+AXE_VERSION := 4.14.1
+AXE := $(CACHE)/axe-core-$(AXE_VERSION)
 HELM_TOOLS := $(CACHE)/helm-4.3.1
 TORCH := torch==2.13.0
 # Without a GPU, torch's CPU build saves a download of 3 GB. If its index does not answer, PyPI's build works as well.
@@ -25,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster bench study image lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +50,11 @@ $(HELM_TOOLS)/.installed: $(BIN)/.installed tests/helm/fetch.py
 	$(BIN)/python tests/helm/fetch.py $(HELM_TOOLS)
 	touch $@
 
+$(AXE)/axe.min.js:
+	mkdir -p $(AXE)
+	cd $(AXE) && npm pack --silent axe-core@$(AXE_VERSION) && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/axe.min.js
+	rm $(AXE)/axe-core-$(AXE_VERSION).tgz
+
 demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves the servers running)
 	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
 
@@ -62,7 +69,7 @@ train: $(BIN)/.installed ## start a training run by hand (PROJECT=3)
 # Two processes of tests at a time. A model in a test computes with all processors, so more would wait for each other.
 AT_ONCE := -n 2
 
-READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed
+READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed $(AXE)/axe.min.js
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
@@ -77,6 +84,9 @@ test-slow: $(READY) ## run the slow tests
 
 test-cluster: $(READY) ## run all tests on a Kubernetes cluster (SPANLOOP_TEST_CONTEXT names its context)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest tests/cluster $(ARGS)
+
+pictures: $(READY) ## take the pictures of the status page that the documents show
+	SPANLOOP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/end_to_end/test_status_page.py -k pictures $(ARGS)
 
 $(BIN)/.bench: $(BIN)/.installed
 	$(BIN)/pip install -q -c constraints.txt --editable ".[bench]"

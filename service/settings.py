@@ -142,6 +142,13 @@ class LabelStudioSettings(Settings):
     """A personal access token or a legacy token."""
 
 
+class AnnotationSettings(Settings):
+    """How much must be annotated."""
+
+    min_annotations: int = Field(10, ge=1)
+    """Least number of annotated tasks that a run needs. The backend shows it."""
+
+
 class BasicAuthSettings(Settings):
     """The credentials of the backend."""
 

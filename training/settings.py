@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, field_validator
 
 from service.settings import (
+    AnnotationSettings,
     BasicAuthSettings,
     ComputeSettings,
     HomeSettings,
@@ -33,6 +34,7 @@ class TrainingSettings(
     ComputeSettings,
     HomeSettings,
     LabelStudioSettings,
+    AnnotationSettings,
     BasicAuthSettings,
     RegistrySettings,
     JobSettings,
@@ -55,8 +57,6 @@ class TrainingSettings(
     """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
     """The seed of batches, dropout and replay."""
-    min_annotations: int = Field(10, ge=1)
-    """Least number of annotated tasks that a run needs."""
     backend_url: str = ""
     """The backend's URL; the run asks there which version is live."""
     replay_limit: int = Field(400, ge=0)

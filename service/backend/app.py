@@ -18,8 +18,10 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from service.backend import changes
 from service.backend.gauges import Gauges
 from service.backend.page import render
+from service.backend.page.assets import POLICY, asset
 from service.backend.reports import report
 from service.backend.settings import BackendSettings
 from service.backend.starts import Starts
@@ -39,8 +41,10 @@ from service.runs.run import Run
 from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
 from service.web.bodies import Bodies
+from service.web.form_token import FormTokens
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, decode, decoded, route
 from service.web.same_origin import NoForeignPage, require_same_origin
+from service.web.trusted import FORWARDED, is_trusted
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +61,6 @@ BODIES_BYTES = 64 << 20
 """Bytes that all other bodies hold together, besides two of the largest size."""
 MAX_TASKS = 10_000
 """Tasks of a prediction. Label Studio sends some hundred at a time."""
-
-FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
-"""Headers of a request that came through a proxy."""
 
 START_SECONDS = 2.0
 """So long a START_TRAINING waits for the id of its run."""
@@ -197,7 +198,9 @@ async def left_out(request: Request) -> Response:
 
 async def page(request: Request) -> Response:
     supervisor = _supervisor(request)
-    return HTMLResponse(await to_thread.run_sync(render, supervisor, "fragment" in request.query_params))
+    may_change = is_trusted(request, request.app.state.login, supervisor.settings.is_alone)
+    shown = await to_thread.run_sync(render, supervisor, "fragment" in request.query_params, may_change)
+    return HTMLResponse(shown, headers=POLICY)
 
 
 async def prelabel(request: Request) -> Response:
@@ -259,12 +262,16 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/runs/{run}/left-out", left_out, middleware=guarded),
             route("/metrics", metrics),
             route("/prelabel", prelabel, "POST", guarded),
+            route("/versions/{version}/serve", changes.serve, "GET POST", guarded),
+            route("/rollback", changes.rollback, "GET POST", guarded),
+            route("/projects/{project:int}/forget", changes.forget, "GET POST", guarded),
+            route("/static/{name}", asset, middleware=guarded),
             route("/", page, middleware=guarded),
         ],
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
     )
-    app.state.login = login
+    app.state.login, app.state.tokens = login, FormTokens(settings)
     app.state.bodies = Bodies(BODIES_BYTES + 2 * (settings.max_body_mb << 20))
     app.state.anonymous_bodies = Bodies(ANONYMOUS_BODIES_BYTES)
     return app

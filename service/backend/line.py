@@ -30,8 +30,9 @@ class VersionLine(Protocol):
         """The live version's name; empty for the initial model."""
         ...
 
-    def promote(self, version: str, why: str = BY_HAND) -> None:
-        """Make a version live, regardless of its verdict. `why` stays in the history.
+    def promote(self, version: str, why: str = BY_HAND, champion: str | None = None) -> None:
+        """Make a version live, regardless of its verdict. `why` stays in the history. With `champion`, only if that
+        version is still live.
 
         Raises UnknownVersion, Conflict or ChangeRefused.
         """

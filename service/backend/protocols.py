@@ -127,6 +127,9 @@ class VersionStore(Protocol):
         """The published versions, the newest first."""
         ...
 
-    def report(self, version: str) -> bytes:
-        """A version's report, an HTML document. Raises UnknownVersion for a version that is not there or has none."""
+    def document(self, version: str, name: str) -> bytes:
+        """A file that describes a version: its report or its verdict, by the file's name.
+
+        Raises UnknownVersion for a version that is not there or has no such file.
+        """
         ...

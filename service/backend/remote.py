@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 import httpx
 import msgspec
@@ -53,6 +54,8 @@ class RemoteExtractor:
         self._wake = wake
         self._ended = ended
         self.queued = 0
+        self.since: datetime | None = None
+        self.device = ""
         self.why_not = ""
 
     @property
@@ -80,6 +83,12 @@ class RemoteExtractor:
     def close(self) -> None:
         """Do nothing: no connection stays open between requests."""
 
+    def _note(self, why_not: str) -> None:
+        """Note whether the extractor has answered, or why it has not."""
+        if self.since is None or bool(why_not) != bool(self.why_not):
+            self.since = datetime.now(UTC)
+        self.why_not = why_not
+
     async def _ask(self, questions: Sequence[Question], threshold: float | None, deadline: float) -> Answer:
         body = encode_ask(questions, threshold)
         while (left := deadline - time.monotonic()) > 0:
@@ -87,12 +96,12 @@ class RemoteExtractor:
             try:
                 response = await self._http.post("/extract", params={"seconds": left}, content=body, timeout=timeout)
                 if response.status_code == httpx.codes.OK:
-                    self.why_not = ""
+                    self._note("")
                     self._ended(True)
                     return decode_answer(response.content)
-                self.why_not = _reason(response)
+                self._note(_reason(response))
             except httpx.HTTPError as error:
-                self.why_not = f"the extractor does not answer ({type(error).__name__})"
+                self._note(f"the extractor does not answer ({type(error).__name__})")
             except msgspec.MsgspecError as error:
                 reason = f"The extractor's answer cannot be read: {error}."
                 raise Unavailable(reason, Cause.EXTRACTOR_ANSWER) from error

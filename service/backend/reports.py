@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from service.errors import Cause
+from service.versions import lineage as lineages
 from service.versions.store import UnknownVersion
 from service.web.routes import RequestRefused
 
@@ -30,7 +31,7 @@ async def report(request: Request) -> Response:
     if version not in supervisor.reported:
         raise RequestRefused(404, f"There is no report of a version {version!r}.", Cause.BAD_REQUEST)
     try:
-        content = await to_thread.run_sync(supervisor.store.report, version)
+        content = await to_thread.run_sync(supervisor.store.document, version, lineages.REPORT_FILE)
     except UnknownVersion as error:  # deleted since the versions were listed
         raise RequestRefused(404, str(error), Cause.BAD_REQUEST) from error
     return HTMLResponse(content, headers=HEADERS)

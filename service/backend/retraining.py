@@ -134,6 +134,10 @@ class Retraining:
         """Whether a run is due after a quiet time."""
         return self._submitted is not None
 
+    def log_of(self, run_id: str) -> str:
+        """Where a run's log is, in words."""
+        return self._launcher.log_of(run_id)
+
     def look_after(self) -> None:
         """Collect ended processes, resume runs that died, and start the run that was requested during another one."""
         self._launcher.reap()

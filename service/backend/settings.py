@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from service.settings import BasicAuthSettings, LabelStudioSettings, PredictionSettings, ServerSettings, TextSettings
+from service.settings import (
+    AnnotationSettings,
+    BasicAuthSettings,
+    LabelStudioSettings,
+    PredictionSettings,
+    ServerSettings,
+    TextSettings,
+)
 
 
-class BackendSettings(PredictionSettings, TextSettings, LabelStudioSettings, BasicAuthSettings, ServerSettings):
+class BackendSettings(
+    PredictionSettings, TextSettings, LabelStudioSettings, AnnotationSettings, BasicAuthSettings, ServerSettings
+):
     """The settings of every backend."""
+
+    is_alone: ClassVar[bool] = False
+    """Whether the backend runs on one machine, with all its parts."""
 
     predict_deadline: float = Field(90, gt=0, le=95)
     """Seconds after which /predict answers with what it has, 95 at most: Label Studio waits 100."""

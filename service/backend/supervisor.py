@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable, Sequence
 
 from service.backend.admission import Admission
+from service.backend.line import VersionLine
 from service.backend.loop import Loop
 from service.backend.predict import Predictor
 from service.backend.projects import Projects
 from service.backend.protocols import Prelabeller, Rollout, RunStore, VersionStore
 from service.backend.retraining import Retraining
 from service.backend.settings import BackendSettings
+from service.backend.studio_watch import StudioWatch
 from service.backend.truth.acceptance import Acceptance
+from service.backend.verdicts import Verdicts
 from service.backend.wordings import Wordings
 from service.errors import cause_of
 from service.extractor.questions import Extractor
@@ -38,11 +41,14 @@ class Supervisor:
         retraining: Retraining,
         prelabeller: Prelabeller,
         acceptance: Acceptance,
+        studio: StudioWatch,
+        line: Callable[[], VersionLine],
         loops: Sequence[Loop],
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
     ) -> None:
-        """`leads` returns whether this backend leads those of its release; `resign` lets another backend lead."""
+        """`line` connects to the versions to change which is live. `leads` returns whether this backend leads those of
+        its release; `resign` lets another backend lead."""
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
@@ -54,12 +60,15 @@ class Supervisor:
         self.retraining = retraining
         self.prelabeller = prelabeller
         self.acceptance = acceptance
+        self.studio = studio
+        self.line = line
         self.admission = Admission()
         self.leads = leads
         self.published: list[Lineage] = []
         """The published versions when they were last listed, the newest first."""
         self._resign = resign
-        self._loops = [*loops, Loop([self._list])]
+        self.verdicts = Verdicts(store)
+        self._loops = [*loops, Loop([self._list, self._read_verdicts]), Loop([studio.tick])]
 
     @property
     def body_limit(self) -> int:
@@ -121,3 +130,10 @@ class Supervisor:
 
     def _list(self) -> None:
         self.published = self.store.versions()
+
+    def _read_verdicts(self) -> None:
+        """Read the verdicts of the newest version, of the one that answers and of the last that a run made."""
+        newest = [lineage.version for lineage in self.published[:1]]
+        last = next((run.version for run in self.runs.all() if run.version), "")
+        published = {lineage.version for lineage in self.published}
+        self.verdicts.keep(name for name in (*newest, self.extractor.version, last) if name in published)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from prometheus_client.metrics_core import Metric
 
@@ -49,6 +50,7 @@ class Engine:
         self._current: Loaded | None = None
         self.why_not = ""
         """Why no model could be loaded; empty while one is being loaded and once one is."""
+        self.since: datetime | None = None
         self._changed = threading.Condition()
         self._requests: deque[PendingRequest] = deque()
         self._closed = False
@@ -67,6 +69,11 @@ class Engine:
         return self._current.version if self._current else None
 
     @property
+    def device(self) -> str:
+        """What the model computes on, in words; empty before the first version is loaded."""
+        return self._current.device if self._current else ""
+
+    @property
     def queued(self) -> int:
         """Number of texts that wait for the model or are being worked on."""
         with self._changed:
@@ -75,6 +82,8 @@ class Engine:
     def swap(self, loaded: Loaded) -> None:
         """Answer all later requests with another version."""
         with self._changed:
+            if self._current is None or self.why_not:
+                self.since = datetime.now(UTC)
             self._current = loaded
             self.why_not = ""
             self._changed.notify_all()
@@ -82,6 +91,7 @@ class Engine:
     def failed(self, why: str) -> None:
         """Set the reason why no version could be loaded. Requests get it as an error instead of waiting."""
         with self._changed:
+            self.since = self.since if self.why_not else datetime.now(UTC)
             self.why_not = why
             self._changed.notify_all()
 

@@ -15,3 +15,11 @@ class Loaded(NamedTuple):
     model: Model
     seconds: float = 0.0
     """Seconds that loading and checking took."""
+
+    @property
+    def device(self) -> str:
+        """What the model computes on, in words."""
+        import torch  # its process has it already; the backend of a cluster reads this module without
+
+        device = self.model.gliner.device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type).upper()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from prometheus_client.metrics_core import Metric
@@ -59,6 +60,16 @@ class Extractor(Protocol):
     @property
     def why_not(self) -> str:
         """Why no version answers; empty if one answers or is being loaded."""
+        ...
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when a version answers, or none does, as far as this process has seen; None before it has seen any."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """What the model computes on, in words; empty where that is not known."""
         ...
 
     @property

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -23,6 +24,8 @@ LOGIN = re.compile(r"//[^/?#]*@")
 
 MODELS_SECONDS = 15.0
 """Seconds to wait for a list of models: Label Studio first calls each model, and one that is down takes seconds."""
+
+OTHER_SHAPE = "answered with JSON of another shape"
 
 ANNOTATED_LATEST_FIRST = json.dumps(
     {
@@ -52,6 +55,15 @@ class ProjectState(NamedTuple):
     """Number of their annotations; skipped tasks (cancelled annotations) are not among them."""
     latest: str
     """When one of these tasks was last changed, as Label Studio writes it; empty where there are none."""
+
+
+class Overview(NamedTuple):
+    """What a project says of itself, for people."""
+
+    title: str
+    tasks: int
+    annotated: int
+    """Number of tasks that have annotations."""
 
 
 class AnnotationState(NamedTuple):
@@ -122,20 +134,49 @@ class LabelStudio:
             except (ValueError, KeyError, TypeError) as error:
                 raise no_api(self.url, "answered /api/ml/ with something other than a list of models") from error
 
+    def overviews(self, projects: Iterable[int]) -> dict[int, Overview]:
+        """What projects say of themselves, by two light requests each; without those that are gone.
+
+        With no project it asks who the API key belongs to. Raises LabelStudioError.
+        """
+        found = {}
+        with self.connect() as connection, explained(self.url):
+            self._json(connection.get("/api/current-user/whoami"))
+            for project in projects:
+                with suppress(ProjectGone):
+                    found[project] = self._overview(connection, project)
+        return found
+
     def state(self, connection: Connection, project: int) -> ProjectState:
         """The state of one project, by two light requests. Raises LabelStudioError, ProjectGone among them."""
+        said = self._said(connection, project)
+        try:
+            body = self._annotated(connection, project)
+            latest = str(body["tasks"][0]["updated_at"]) if body["tasks"] else ""
+            return ProjectState(str(said["label_config"]), int(body["total"]), int(body["total_annotations"]), latest)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise no_api(self.url, OTHER_SHAPE) from error
+
+    def _overview(self, connection: Connection, project: int) -> Overview:
+        said = self._said(connection, project)
+        try:
+            annotated = int(self._annotated(connection, project)["total"])
+            return Overview(str(said["title"]), int(said["task_number"] or 0), annotated)
+        except (ValueError, KeyError, TypeError) as error:
+            raise no_api(self.url, OTHER_SHAPE) from error
+
+    def _said(self, connection: Connection, project: int) -> dict[str, Any]:
+        """What a project says of itself. Raises ProjectGone and other LabelStudioErrors."""
         response = connection.get(f"/api/projects/{project}/")
         if response.status_code == httpx.codes.NOT_FOUND:
             self._require_label_studio(connection)
             raise ProjectGone(f"Label Studio has no project {project}.")
-        try:
-            config = str(self._json(response)["label_config"])
-            query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
-            body = self._json(connection.get("/api/tasks/", params=query))
-            latest = str(body["tasks"][0]["updated_at"]) if body["tasks"] else ""
-            return ProjectState(config, int(body["total"]), int(body["total_annotations"]), latest)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise no_api(self.url, "answered with JSON of another shape") from error
+        return self._json(response)
+
+    def _annotated(self, connection: Connection, project: int) -> dict[str, Any]:
+        """A page with the annotated task that was changed last, and the number of all."""
+        query: dict[str, str | int] = {"project": project, "page_size": 1, "query": ANNOTATED_LATEST_FIRST}
+        return self._json(connection.get("/api/tasks/", params=query))
 
     def _project(self, connection: Connection, project: int) -> AnnotationState:
         try:

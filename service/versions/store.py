@@ -77,11 +77,14 @@ class BentoStore:
             raise UnknownVersion(f"There is no version {version!r}; `python -m service versions` lists them.")
         return folder
 
-    def report(self, version: str) -> bytes:
-        """A version's report. Raises UnknownVersion for a version that is not there or has none."""
-        file = self.fetch(version) / lineages.REPORT_FILE
+    def document(self, version: str, name: str) -> bytes:
+        """A file that describes a version: its report or its verdict.
+
+        Raises UnknownVersion for a version that is not there or has no such file.
+        """
+        file = self.fetch(version) / name
         if not file.is_file():
-            raise UnknownVersion(f"Version {version} has no report.")
+            raise UnknownVersion(f"Version {version} has no {name}.")
         return file.read_bytes()
 
     def with_digest(self, digest: str) -> Lineage | None:

@@ -29,6 +29,11 @@ class BasicAuth(AuthenticationBackend):
         self._username = settings.basic_auth_username
         self._password = settings.basic_auth_password.get_secret_value()
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the settings have credentials."""
+        return bool(self._username or self._password)
+
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
         """Raises AuthenticationError for missing or wrong credentials."""
         if not self.admits(conn):
@@ -42,7 +47,7 @@ class BasicAuth(AuthenticationBackend):
 
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether a request has the right credentials or needs none."""
-        if not self._username and not self._password:
+        if not self.is_set:
             return True
         given, wanted = _given(connection), f"{self._username}:{self._password}"
         # compare_digest takes the same time wherever the credentials differ, so its time gives nothing away.

@@ -83,9 +83,10 @@ class Observed:
             logs.request_id.reset(token)
 
 
-def route(path: str, endpoint: Endpoint, method: str = "GET", middleware: Sequence[Middleware] = ()) -> Route:
-    """One observed route. Its endpoint and the error handlers of its middleware may raise RequestRefused."""
-    return Route(path, endpoint, methods=[method], middleware=[Middleware(Observed, path=path), *middleware])
+def route(path: str, endpoint: Endpoint, methods: str = "GET", middleware: Sequence[Middleware] = ()) -> Route:
+    """One observed route of one method or, separated by blanks, several. Its endpoint and the error handlers of its
+    middleware may raise RequestRefused."""
+    return Route(path, endpoint, methods=methods.split(), middleware=[Middleware(Observed, path=path), *middleware])
 
 
 def refused(request: HTTPConnection, error: Exception) -> Response:

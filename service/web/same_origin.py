@@ -53,5 +53,5 @@ def require_same_origin(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site", ""), request.headers.get("origin", "")
     if site == "same-origin" or (not site and origin and _is_here(origin, request)):
         return
-    reason = "This form was not sent from the status page, and nothing was started. Open the page and press the button."
+    reason = "This form was not sent from the status page, and nothing was done. Open the page and press the button."
     raise RequestRefused(403, reason, Cause.BAD_REQUEST)

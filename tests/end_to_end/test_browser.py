@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from examples.demo import gold
@@ -24,6 +26,9 @@ def test_the_dialog_connects_the_model(page: Page, studio: Studio, backend: Back
     expect(page.get_by_text("Connected", exact=True)).to_be_visible()
     assert [model["is_interactive"] for model in studio.models(project)] == [True]
     picture(page, "connected")
+    page.goto(backend.url)
+    expect(page.locator(".signs .good", has_text="Label Studio")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("row", name=f"Project {project} ")).to_contain_text("of 1")
 
 
 def test_the_dialog_connects_a_guarded_model(page: Page, studio: Studio, guarded: Backend):
@@ -70,13 +75,11 @@ def test_start_training_from_the_menu_to_a_second_version_in_a_task(
     browsing.start_training(page, studio.url, project)
     page.goto(backend.url)
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.get_by_text(" of ").first).to_be_visible(timeout=120_000)
-    picture(page, "run")
+    expect(page.locator("#runs")).to_contain_text(re.compile(r"\d of \d"), timeout=120_000)
     run = backend.ended(seconds=900)
     assert run["outcome"] == "promoted", run["message"]
-    expect(page.get_by_text("promoted", exact=True)).to_be_visible()
-    expect(page.locator(".card")).to_contain_text(run["version"])
-    picture(page, "run-ended")
+    expect(page.get_by_text("Now live", exact=True)).to_be_visible()
+    expect(page.locator(".card", has_text="Live now")).to_contain_text(run["version"])
 
     second = studio.model_version(model)
     browsing.retrieve_predictions(page, studio.url, project)

@@ -119,7 +119,7 @@ def test_the_page_shows_the_run_and_the_version_that_answers(trained: Trained):
     until(lambda: trained.backend.version == trained.run["version"], "the swap")
     page = trained.backend.page
     assert trained.run["job"] in page
-    assert "promoted" in page
+    assert "Now live" in page
     assert f"<code>{trained.run['version']}</code>" in page
 
 

@@ -49,6 +49,7 @@ class StudioProject:
     """How many tasks have a prediction of a version."""
     tasks: int = 0
     """How many tasks it has, where that matters."""
+    title: str = "project"
 
 
 @dataclass
@@ -88,6 +89,8 @@ class Studio:
             return self.broken, {"detail": "broken", "id": "6b1c3a52-0000-0000-0000-000000000000"}
         if path.strip("/") == "api/version":
             return 200, {"release": "1.23.2"}
+        if path.strip("/") == "api/current-user/whoami":
+            return 200, {"id": 1, "email": "anna@example.com"}
         if path.strip("/") == "api/users":
             return 200, [{"id": user, "email": email} for user, email in self.users.items()]
         if path.strip("/") == "api/ml":
@@ -117,7 +120,7 @@ class Studio:
                 return 404, {"detail": "Not found."} if len(parts) == 3 else b"<h1>Not Found</h1>"
             if len(parts) == 3:
                 said = {"label_config": project.label_config, "model_version": project.model_version}
-                return 200, {"id": int(parts[2]), "title": "project", "task_number": project.tasks, **said}
+                return 200, {"id": int(parts[2]), "title": project.title, "task_number": project.tasks, **said}
         return 404, {"detail": f"no such path {path}"}
 
     def authorize(self, path: str, header: str, body: bytes) -> tuple[int, Any] | None:

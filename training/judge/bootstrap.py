@@ -65,6 +65,11 @@ class Bootstrap:
         """What a model is worth on the documents."""
         return scores(self._counts[model].sum(axis=0), self.labels, self.documents)
 
+    def margin(self, model: str) -> float:
+        """Half the length of the 95 % interval of a model's strict micro F1."""
+        low, high = np.percentile(f1(self._resampled[model].sum(axis=-2)), INTERVAL)
+        return rounded((high - low) / 2)
+
     def micro(self, first: str, second: str) -> Difference:
         """The difference of strict micro F1."""
         return self._difference(first, second, lambda counted: f1(counted.sum(axis=-2)))

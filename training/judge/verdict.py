@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from service.versions.judgement import Decision, Judgement
-from training.judge import causes
+from service.versions.verdict import Flipped
+from training.judge import causes, flips
 from training.judge.bootstrap import Bootstrap, Difference
 from training.judge.causes import Cause, Found
 from training.judge.counts import Scores, rounded
@@ -79,6 +80,11 @@ class Verdict(msgspec.Struct, frozen=True):
     breaches: tuple[Breach, ...]
     causes: tuple[Reason, ...]
     unread: dict[str, str]
+    margins: dict[str, float]
+    """By model, half the length of the 95 % interval of its strict micro F1."""
+    flips: dict[str, Flipped]
+    """By label, the spans that only one of the new version and the champion has right; without a champion's answers,
+    of the new version and the base model."""
 
     @property
     def better(self) -> bool:
@@ -138,6 +144,8 @@ def judge(sheet: Sheet, facts: Facts, rules: Rules) -> Verdict:
         breaches=breaches(found, rules),
         causes=told,
         unread=dict(facts.unread),
+        margins={NEW: drawn[BASE].margin(NEW), **{model: one.margin(model) for model, one in drawn.items()}},
+        flips=flips.by_label(sheet),
     )
 
 

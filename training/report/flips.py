@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from service.model.fates import Fate, Fated, Region, fates
+from service.model.fates import Fate, Fated, Region
+from training.judge import flips as judged
 from training.judge.evidence import CHAMPION, NEW, rival
-from training.judge.sheet import Sheet, Spans
+from training.judge.sheet import Sheet
 from training.judge.verdict import Verdict
 
 WORDS = {Fate.RIGHT: "right", Fate.MISSED: "missed", Fate.ADDED: "found, not annotated"}
@@ -31,9 +31,9 @@ def flips(sheet: Sheet) -> list[Flip]:
     """The flips in the documents that both models have read, in the order of the documents and the spans."""
     annotated, before, after = sheet.annotated, sheet.found(rival(sheet)), sheet.found(NEW)
     return [
-        flip
+        Flip(place, one.span, _told(one.before), _told(one.after), one.is_gain)
         for place in sheet.read_by(NEW, rival(sheet))
-        for flip in _flips(place, annotated[place], before[place], after[place])
+        for one in judged.flips(annotated[place], before[place], after[place])
     ]
 
 
@@ -44,21 +44,6 @@ def told(sheet: Sheet, verdict: Verdict) -> str:
     is_live = rival(sheet) == CHAMPION or CHAMPION not in verdict.versions
     other = "live version" if is_live else "base model"
     return f"Against the {other} it fixes {fixed} spans and breaks {len(found) - fixed}."
-
-
-def _flips(place: int, wanted: Spans, before: Spans, after: Spans) -> Iterator[Flip]:
-    old, new = ({one.span: one for one in fates(wanted, found)} for found in (before, after))
-    for span in sorted(old.keys() | new.keys()):
-        was, now = old.get(span), new.get(span)
-        was_right, is_right = _is_right(was, span in before), _is_right(now, span in after)
-        if was_right != is_right:
-            yield Flip(place, span, _told(was), _told(now), is_right)
-
-
-def _is_right(one: Fated | None, is_found: bool) -> bool:
-    """Whether a model is right about a span. One that is not annotated has no fate of its own where it is not found, or
-    where it was found instead of an annotated one."""
-    return one.fate is Fate.RIGHT if one else not is_found
 
 
 def _told(one: Fated | None) -> str:

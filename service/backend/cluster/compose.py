@@ -21,11 +21,13 @@ from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.cluster.versions import NoVersions, PublishedVersions
+from service.backend.line import VersionLine
 from service.backend.loop import Loop
 from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
+from service.backend.studio_watch import StudioWatch
 from service.backend.supervisor import Supervisor
 from service.backend.truth.acceptance import Acceptance
 from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
@@ -75,8 +77,11 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         known = projects.get(project)
         return with_suffix(rollout.version, known.suffix) if known and known.suffix else rollout.version
 
+    def line() -> VersionLine:
+        return ClusterLine(settings)
+
     def give_up(version: str, why: str) -> str:
-        return ClusterLine(settings).give_up(version, why)
+        return line().give_up(version, why)
 
     reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
     acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
@@ -115,6 +120,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         retraining=retraining,
         prelabeller=prelabeller,
         acceptance=acceptance,
+        studio=StudioWatch(projects, label_studio),
+        line=line,
         loops=[
             Loop([leader.tick], lambda: RENEW_SECONDS),
             pods,

@@ -35,9 +35,11 @@ class ClusterLine:
         self._rollout.look()
         return version_of(self._rollout.target)
 
-    def promote(self, version: str, why: str = BY_HAND) -> None:
+    def promote(self, version: str, why: str = BY_HAND, champion: str | None = None) -> None:
         reference = str(self._bentos.get(version).reference)
-        not_live_already(version, self.live())
+        live = self.live()
+        check_unchanged(live if champion is None else champion, live)
+        not_live_already(version, live)
         self._rollout.promote(self._rollout.target, reference, why)
 
     def rollback(self) -> str:

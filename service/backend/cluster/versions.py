@@ -21,7 +21,7 @@ class NoVersions:
     def versions(self) -> list[Lineage]:
         return []
 
-    def report(self, version: str) -> bytes:
+    def document(self, version: str, name: str) -> bytes:
         raise UnknownVersion("Without a registry there are no versions.")
 
 
@@ -45,6 +45,6 @@ class PublishedVersions:
                 self._tags, self._all_until = tags, self._clock() + READ_ANEW_SECONDS
         return self._known
 
-    def report(self, version: str) -> bytes:
-        """A version's report, read from the registry each time. Raises UnknownVersion and RegistryError."""
-        return self._bentos.report(version)
+    def document(self, version: str, name: str) -> bytes:
+        """A file that describes a version, read from the registry. Raises UnknownVersion and RegistryError."""
+        return self._bentos.document(version, name)

@@ -12,6 +12,7 @@ from service.backend.local.settings import MachineSettings
 from service.backend.loop import Loop
 from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
+from service.backend.studio_watch import StudioWatch
 from service.backend.supervisor import Supervisor
 from service.backend.truth.acceptance import Acceptance
 from service.backend.truth.reconciliation import ANSWER_SECONDS, Reconciliation
@@ -35,13 +36,26 @@ def supervisor(settings: MachineSettings) -> Supervisor:
     retraining = Retraining(settings, projects, runs, LocalLauncher(runs), label_studio, census)
     prelabeller = LocalPrelabeller(settings.folder)
     initial = initial_version(settings.model, settings.window_words)
-    give_up = LocalLine(settings.folder).give_up
+    line = LocalLine(settings.folder)
     reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
-    acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
+    acceptance = Acceptance(reconciliation, rollout, initial, line.give_up, settings.rollback_by_acceptance)
     loops = [
         Loop([rollout.tick]),
         Loop([projects.tick, census.tick, retraining.look_after, retraining.start_due]),
         Loop([shown_version(settings, projects, label_studio, rollout, engine, store).tick]),
         Loop([acceptance.tick]),
     ]
-    return Supervisor(settings, engine, rollout, store, runs, projects, retraining, prelabeller, acceptance, loops)
+    return Supervisor(
+        settings,
+        engine,
+        rollout,
+        store,
+        runs,
+        projects,
+        retraining,
+        prelabeller,
+        acceptance,
+        studio=StudioWatch(projects, label_studio),
+        line=lambda: line,
+        loops=loops,
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from service.backend.line import BY_HAND, not_initial, not_live_already
-from service.versions.history import LiveFile
+from service.versions.history import LiveFile, check_unchanged
 from service.versions.lineage import Lineage
 from service.versions.reference import Reference
 from service.versions.retention import retained
@@ -29,9 +29,10 @@ class LocalLine:
     def live(self) -> str:
         return self._file.read().live
 
-    def promote(self, version: str, why: str = BY_HAND) -> None:
+    def promote(self, version: str, why: str = BY_HAND, champion: str | None = None) -> None:
         self._store.fetch(version)
         live = self.live()
+        check_unchanged(live if champion is None else champion, live)
         not_live_already(version, live)
         self._file.swap(live, version, why)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from service.backend.settings import BackendSettings
 from service.extractor.settings import EngineSettings
 from service.settings import HomeSettings
@@ -9,3 +11,5 @@ from service.settings import HomeSettings
 
 class MachineSettings(BackendSettings, EngineSettings, HomeSettings):
     """The settings of `make serve` and of a served Bento."""
+
+    is_alone: ClassVar[bool] = True

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from service.model.learnt import BASE_WEIGHTS
+from service.versions import judgement
 from service.versions import lineage as lineages
 from service.versions.oci import layers
 from service.versions.oci.manifest import (
@@ -27,8 +28,8 @@ from service.versions.reference import is_version
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
-_IN_MODEL = (lineages.FILE, lineages.REPORT_FILE, "model.yaml")
-"""Files among the code and the weights that name the version."""
+_IN_MODEL = (lineages.FILE, lineages.REPORT_FILE, judgement.FILE, "model.yaml")
+"""Files among the code and the weights that name the version or say how it was judged."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ def unpack(part: Path, media_type: str, annotations: dict[str, str], home: Path,
     layers.unpack(part, folder)
 
 
-def report(description: bytes, tag: str) -> bytes | None:
-    """The report of the model NAME:VERSION in a description; None if it has none. Raises LayerError."""
-    return layers.file(description, (model_folder(Path(), tag) / lineages.REPORT_FILE).as_posix())
+def described(description: bytes, tag: str, name: str) -> bytes | None:
+    """A file of the model NAME:VERSION in a description; None if there is none. Raises LayerError."""
+    return layers.file(description, (model_folder(Path(), tag) / name).as_posix())
 
 
 def install(stage: Path, store: BentoStore, version: str, models: list[str]) -> None:

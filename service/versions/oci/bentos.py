@@ -67,18 +67,22 @@ class Bentos:
         """One version. Raises UnknownVersion, and FormatError for a newer format."""
         return self._catalogue.find(version)[0]
 
-    def report(self, version: str) -> bytes:
-        """A version's report; its weights are not fetched. Raises UnknownVersion if there is none."""
+    def document(self, version: str, name: str) -> bytes:
+        """A file that describes a version, its report or its verdict; the weights are not fetched.
+
+        Raises UnknownVersion if there is none. The verdict of a version that an older release published is among the
+        weights, and so it counts as none.
+        """
         found, manifest = self._catalogue.find(version)
         for layer in manifest.of(DESCRIPTION_LAYER):
             try:
-                content = bento_layers.report(self._client.read_blob(layer), _model_tag(found))
+                content = bento_layers.described(self._client.read_blob(layer), _model_tag(found), name)
             except LayerError as error:
-                step = self._step(f"the reading of the report of {version}")
+                step = self._step(f"the reading of {name} of {version}")
                 raise step.failed(str(error), "Delete that version; it was not made by Spanloop.", Corrupt) from error
             if content is not None:
                 return content
-        raise UnknownVersion(f"{self.repository}: version {version} has no report.")
+        raise UnknownVersion(f"{self.repository}: version {version} has no {name}.")
 
     # Pushing and pulling
 

@@ -58,5 +58,5 @@ def test_the_page_says_how_each_project_is_decoded_and_who_set_it(client):
     setup(client, project="1.1", extra_params={"overlap": "multi"})
     setup(client, project="2.1")
     text = " ".join(client.get("/?fragment").text.split())
-    assert 'A span may lie within another, and may have several labels <div class="quiet">set by the project' in text
-    assert 'Spans do not overlap <div class="quiet">as the version' in text
+    assert "A span may lie within another, and may have several labels<small>set by the project" in text
+    assert "Spans do not overlap<small>as the version" in text

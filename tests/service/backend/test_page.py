@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 
 import pytest
 
-from service.backend.curve_drawing import HEIGHT, WIDTH, draw
 from service.backend.local.projects import FileProjects
 from service.runs.curve import CurvePoint, Gain, LearningCurve
 from service.runs.run import Run
@@ -45,32 +46,33 @@ GAINS = {50: Gain(expected=0.012, low=-0.004, high=0.03), 200: Gain(expected=0.0
 CURVE = LearningCurve(points=POINTS, gains=GAINS, message="50 more would change F1 by about +0.012.")
 
 
-def test_the_page_draws_a_runs_learning_curve_and_has_its_figures_in_a_table(client):
+def figures(text, kind):
+    """The figures of a drawing."""
+    drawn = re.search(rf'data-kind="{kind}" data-points="([^"]*)"', text)
+    return json.loads(html.unescape(drawn[1])) if drawn else None
+
+
+def test_the_page_has_the_figures_of_a_learning_curve_in_a_table_and_for_its_drawing(client):
     runs = client.app.state.supervisor.runs
     runs.save(Run(id="run-a", projects=(1,), outcome="promoted", curve=CURVE))
     text = client.get("/?fragment").text
-    for shown in ("0, the base model", "0.271", "0.394", "50 more<", "+0.012", "(-0.004 to +0.030)"):
+    for shown in (CURVE.message, "0, the base model", "0.271", "0.394", "50 more<", "+0.012", "-0.004 to +0.030"):
         assert shown in text
-    drawing = draw(CURVE)
-    assert [place.y for place in drawing.measured] == sorted((place.y for place in drawing.measured), reverse=True)
-    assert f'points="{drawing.measured[0].x},{drawing.measured[0].y} ' in text
-    assert text.count("<circle") == 4
-    assert text.count('class="interval"') == 2
+    assert figures(text, "curve") == {
+        "tasks": [0, 50, 100, 200, 250, 400],
+        "measured": [0.271, 0.3, 0.352, 0.394, None, None],
+        "expected": [None, None, None, 0.394, pytest.approx(0.406), pytest.approx(0.424)],
+        "low": [None, None, None, 0.394, pytest.approx(0.39), pytest.approx(0.385)],
+        "high": [None, None, None, 0.394, pytest.approx(0.424), pytest.approx(0.454)],
+    }
 
 
-def test_a_drawing_stays_within_its_edges_whatever_the_curve():
-    flat = LearningCurve(points=(CurvePoint(tasks=0, f1=0.0), CurvePoint(tasks=3, f1=0.0)), message="")
-    steep = LearningCurve(points=POINTS, gains={200: Gain(expected=0.5, low=-0.9, high=1.5)}, message="")
-    for drawing in (draw(flat), draw(steep)):
-        ends = [end for one in drawing.intervals for end in (one.top, one.bottom)]
-        assert all(0 < y < HEIGHT for y in [*ends, *(place.y for place in (*drawing.measured, *drawing.expected))])
-        assert all(0 < place.x < WIDTH for place in (*drawing.measured, *drawing.expected))
-
-
-def test_a_run_whose_curve_was_not_measured_has_no_drawing(client):
+def test_a_curve_that_was_not_measured_has_its_reason_and_no_drawing(client):
     none = LearningCurve(message="What more tasks would bring was not measured.")
     client.app.state.supervisor.runs.save(Run(id="run-a", projects=(1,), outcome="promoted", curve=none))
-    assert "<svg" not in client.get("/?fragment").text
+    text = client.get("/?fragment").text
+    assert none.message in text
+    assert figures(text, "curve") is None
 
 
 def test_the_page_escapes_what_strangers_wrote(client):
@@ -82,7 +84,7 @@ def test_the_page_escapes_what_strangers_wrote(client):
         text = client.get(path).text
         assert attack not in text
         assert "&lt;script&gt;" in text
-        assert text.count("<script>") == (path == "/")
+        assert "<script>" not in text
 
 
 def test_a_version_that_does_not_work_is_said_to_be_taken_back_and_runs_are_told(client, until):
@@ -103,15 +105,15 @@ def test_the_page_lists_the_projects_that_runs_learn_from(client, until):
     setup(client, project="3.1", extra_params={"threshold": 0.35})
     client.post("/setup", json={"project": "99.1", "schema": "<View/>"})
     text = client.get("/?fragment").text
-    assert "<td>3</td>" in text
+    assert ">Project 3<" in text
     assert "0.35" in text
-    assert "<td>99</td>" in text
+    assert ">Project 99<" in text
     folder = client.app.state.supervisor.settings.folder
     until(lambda: FileProjects(folder).get(99), what="a project that is written")
     forgotten = FileProjects(folder)
     forgotten.forget(99, "forgotten by hand")
     forgotten.flush()
-    until(lambda: "<td>99</td>" not in client.get("/?fragment").text, what="a page without project 99")
+    until(lambda: ">Project 99<" not in client.get("/?fragment").text, what="a page without project 99")
 
 
 def test_the_page_counts_the_tasks_that_were_not_read_each_once(client):

@@ -50,7 +50,7 @@ def test_the_button_starts_a_pre_labelling_and_shows_the_page_again(client, star
 def test_a_form_of_another_page_starts_nothing(client, started, headers):
     answer = client.post("/prelabel", data={"project": "7"}, headers=headers)
     assert answer.status_code == 403
-    assert "nothing was started" in answer.json()["error"]
+    assert "nothing was done" in answer.json()["error"]
     assert not started
 
 

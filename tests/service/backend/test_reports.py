@@ -51,7 +51,7 @@ def test_a_report_of_a_version_that_was_deleted_meanwhile_is_not_found(reported,
     (reported.fetch("v1") / lineages.REPORT_FILE).unlink()
     answer = client.get(PATH)
     assert answer.status_code == 404
-    assert "v1 has no report" in answer.json()["error"]
+    assert "v1 has no report.html" in answer.json()["error"]
 
 
 def test_a_report_wants_credentials_where_some_are_set(reported, backend, until):

@@ -27,6 +27,8 @@
   value: {{ ternary (.Values.scaleToZero.idleSeconds | int) 0 (and .Values.scaleToZero.enabled (ne .Values.autoscaling.kind "keda")) | quote }}
 - name: SPANLOOP_KEEP_RUNS
   value: {{ .Values.training.keepRuns | int | quote }}
+- name: SPANLOOP_MIN_ANNOTATIONS
+  value: {{ .Values.training.minAnnotations | int | quote }}
 - name: SPANLOOP_PREDICT_DEADLINE
   value: {{ .Values.backend.predictDeadline | int | quote }}
 - name: SPANLOOP_MAX_BODY_MB

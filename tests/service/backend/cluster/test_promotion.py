@@ -345,7 +345,8 @@ def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, with_studio, u
         assert scrape(client).of("spanloop_run_active_since_timestamp_seconds")
     assert found == {("", "rollout"): 1}
     assert (job["outcome"], job["job_status"], job["phase"], job["finished_at"]) == (None, "started", "rollout", None)
-    assert "rollout: pods start" in page
+    assert "Going live" in page
+    assert "pods start" in page
 
 
 # A learning curve that the run's pod measures meanwhile

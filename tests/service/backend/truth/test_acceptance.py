@@ -93,7 +93,7 @@ def test_the_page_tells_how_much_people_keep_and_make(start, studio, until):
     page = " ".join(client.get("/").text.split())
     assert "people kept 50 of 100 of its spans as they were and had to make 50 of 100 of theirs themselves" in page
     assert "F1 by their own work 0.50 ±" in page
-    assert "Compared with Label Studio" in page
+    assert "compared with Label Studio" in page
 
 
 def test_the_page_says_what_is_not_compared(start, studio, until):

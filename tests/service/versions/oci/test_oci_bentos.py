@@ -12,6 +12,7 @@ import yaml
 from oci_proxy import corrupt_answer, cut_answer, cut_request, lose_answer, status
 from oci_stores import content, left_in
 
+from service.versions import judgement
 from service.versions import lineage as lineages
 from service.versions.oci.errors import RegistryError
 from service.versions.oci.layers import LayerError
@@ -306,11 +307,23 @@ def test_the_report_of_a_version_is_read_from_the_registry(bentos, open_registry
     here = bentos(open_registry)
     for version in ("v1", "v2"):
         here.push(store, version)
-    assert here.report("v1") == b"<!doctype html>"
-    with pytest.raises(UnknownVersion, match="v2 has no report"):
-        here.report("v2")
+    assert here.document("v1", lineages.REPORT_FILE) == b"<!doctype html>"
+    with pytest.raises(UnknownVersion, match=r"v2 has no report\.html"):
+        here.document("v2", lineages.REPORT_FILE)
     with pytest.raises(UnknownVersion):
-        here.report("v3")
+        here.document("v3", lineages.REPORT_FILE)
+
+
+def test_the_verdict_of_a_version_is_read_from_the_registry_and_is_pulled_with_it(
+    bentos, open_registry, store, put, other_store
+):
+    put(store, "v1")
+    (store.fetch("v1") / judgement.FILE).write_text('{"format": 1}')
+    here = bentos(open_registry)
+    here.push(store, "v1")
+    assert here.document("v1", judgement.FILE) == b'{"format": 1}'
+    here.pull("v1", other_store)
+    assert other_store.document("v1", judgement.FILE) == b'{"format": 1}'
 
 
 def test_versions_that_differ_in_their_report_alone_share_their_weights(bentos, client, open_registry, store, put):
