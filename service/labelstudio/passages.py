@@ -15,7 +15,8 @@ import regex
 from service.errors import Cause
 from service.labelstudio import expressions
 from service.labelstudio.controls import Control, Shown
-from service.labelstudio.hypertext import TooDeep, render
+from service.labelstudio.html_tree import TooCostly
+from service.labelstudio.hypertext import render
 from service.labelstudio.paragraphs import dialogue
 from service.labelstudio.unread import Unread, is_whole, no_text
 
@@ -178,5 +179,5 @@ def _check(text: str, most: int) -> None:
 def _rendered(html: str, is_inline: bool) -> Passage:
     try:
         return render(html, is_inline)
-    except TooDeep as error:
+    except TooCostly as error:
         raise Unread(str(error), Cause.BAD_TEXT) from error
