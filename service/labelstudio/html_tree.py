@@ -262,11 +262,7 @@ class _Parser(HTMLParser):  # type: ignore[misc]
         """Keep no errors: a browser shows none."""
 
 
-def _nothing() -> None:
-    """Check nothing."""
-
-
-def document(html: str, check: Callable[[], None] = _nothing) -> Node | None:
+def document(html: str, check: Callable[[], None]) -> Node | None:
     """The body of HTML that is parsed as a document with scripts enabled; None where it has none.
 
     `check` is called now and then, and may raise. Raises TooCostly.
@@ -276,7 +272,7 @@ def document(html: str, check: Callable[[], None] = _nothing) -> Node | None:
     return root.find("body") if root is not None else None
 
 
-def fragment(html: str, check: Callable[[], None] = _nothing) -> Node:
+def fragment(html: str, check: Callable[[], None]) -> Node:
     """What HTML is inside a `div`. `check` is called now and then, and may raise. Raises TooCostly."""
     found: Node = _Parser(check).parseFragment(html, container="div", scripting=True)
     return found

@@ -140,14 +140,13 @@ class Rendered:
         return None if node is None or units is None else node.position + code_points(node.content, units)
 
 
-def render(html: str, inline: bool = False, check: Callable[[], None] | None = None) -> Rendered:
+def render(html: str, inline: bool = False, check: Callable[[], None] = lambda: None) -> Rendered:
     """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true".
 
     `check` is called now and then, and ends the reading where it raises. Raises TooCostly.
     """
-    watched = [check] if check else []
     # Label Studio drops the document type and shows the rest in standards mode.
-    root = fragment(html, *watched) if inline else document("<!DOCTYPE html>" + html, *watched)
+    root = fragment(html, check) if inline else document("<!DOCTYPE html>" + html, check)
     reader = _Reader()
     if root is not None:
         reader.read(root)
