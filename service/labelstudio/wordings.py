@@ -117,7 +117,8 @@ def is_description(hint: str) -> bool:
 
     That is: at most HINT_WORDS_MAX words and HINT_CHARACTERS_MAX characters, with letters that name something; no digit
     and none of the marks that end a sentence or set off keys and examples; no word of instruction, neither as its first
-    word nor, of the clearest ones, anywhere; no letter by itself that is no word. In doubt a hint is none: then the label's value is asked.
+    word nor, of the clearest ones, anywhere; no letter by itself that is no word. In doubt a hint is none: then the
+    label's value is asked.
     """
     if len(hint) > HINT_CHARACTERS_MAX:
         return False

@@ -13,7 +13,7 @@ import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +23,9 @@ from service.errors import Cause, cause_of
 from service.metrics import failures, requests
 
 log = logging.getLogger(__name__)
+
+CLIENT_LEFT = 499
+"""What counts as the status where the client left before it was answered, as in nginx."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 BodyT = TypeVar("BodyT")
@@ -65,13 +68,15 @@ class Observed:
             with requests.in_flight(self._path), requests.DURATION.labels(self._path).time():
                 try:
                     await self._app(scope, receive, observe)
+                except ClientDisconnect:
+                    log.info("%s: the client left before it was answered", self._path)
                 except Exception as error:
                     log.exception("%s failed", self._path)
                     failures.count(cause_of(error))
                     if status:
                         raise  # the client already has a part of the answer
                     await _internal_error()(scope, receive, observe)
-            requests.REQUESTS.labels(self._path, str(status)).inc()
+            requests.REQUESTS.labels(self._path, str(status or CLIENT_LEFT)).inc()
         finally:
             logs.request_id.reset(token)
 
