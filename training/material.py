@@ -10,8 +10,8 @@ from pathlib import Path
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.exports import Exports
+from service.labelstudio.expressions import MAX_CHARACTERS
 from service.labelstudio.label_config import LabelConfigError
-from service.labelstudio.passages import MAX_CHARACTERS
 from service.labelstudio.remote_texts import RemoteTexts
 from training.account import Account
 from training.annotations import ExportFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
@@ -28,6 +28,7 @@ from service.backend.starts import Starts
 from service.backend.supervisor import Supervisor
 from service.errors import Cause
 from service.labelstudio import batches, extra_params
+from service.labelstudio.controls import Control
 from service.labelstudio.extra_params import ExtraParams
 from service.labelstudio.label_config import LabelConfigError, notes, parse
 from service.labelstudio.messages import (
@@ -42,6 +43,7 @@ from service.versions.names import with_suffix
 from service.web.basic_auth import BasicAuth, unauthorized
 from service.web.bodies import Bodies
 from service.web.form_token import FormTokens
+from service.web.presence import while_connected
 from service.web.routes import EXCEPTION_HANDLERS, BodyT, RequestRefused, decode, decoded, route
 from service.web.same_origin import NoForeignPage, require_same_origin
 from service.web.trusted import FORWARDED, is_trusted
@@ -82,16 +84,17 @@ async def setup(request: Request) -> Response:
     project = project_id(body.project)
     params, _ = extra_params.read(body.extra_params)
     suffix, error = "", ""
+    controls: Sequence[Control] = ()
     warnings: list[str] = []
     try:
-        suffix = supervisor.predictor.suffix(body.schema, params)
-        warnings = _warnings(body.schema or "", params)
+        suffix = await supervisor.predictor.aside(supervisor.predictor.suffix, body.schema, params)
+        controls, warnings = await supervisor.predictor.aside(_warnings, body.schema or "", params)
     except LabelConfigError as refusal:
         error = str(refusal)
     if project is not None:
         warning = " ".join([error, *warnings]).strip()
         supervisor.projects.configure(project, body.extra_params, warning, _host(request), suffix)
-        supervisor.wordings.keep(project, () if error else parse(body.schema or ""))
+        supervisor.wordings.keep(project, controls)
     if error:
         raise RequestRefused(400, error, Cause.BAD_CONFIG)
     return JSONResponse({"model_version": with_suffix(supervisor.rollout.version, suffix)})
@@ -101,11 +104,12 @@ async def model_version(request: Request) -> Response:
     """The version that Label Studio would get for a project. Unlike /setup it configures nothing."""
     supervisor = _supervisor(request)
     body = await _small(request, Setup)
+    said = supervisor.projects.get(project_id(body.project))
     try:
-        version = supervisor.predictor.version(supervisor.rollout.version, body.schema, project_id(body.project))
+        suffix = await supervisor.predictor.aside(supervisor.predictor.suffix, body.schema, said)
     except LabelConfigError as error:
         raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
-    return JSONResponse({"model_version": version})
+    return JSONResponse({"model_version": with_suffix(supervisor.rollout.version, suffix)})
 
 
 async def predict(request: Request) -> Response:
@@ -120,7 +124,7 @@ async def predict(request: Request) -> Response:
         if len(body.tasks) > MAX_TASKS:
             reason = f"The body has {len(body.tasks):,} tasks; send {MAX_TASKS:,} at a time."
             raise RequestRefused(413, reason, Cause.TOO_LARGE)
-        items = await supervisor.predictor.predict(body, deadline - time.monotonic())
+        items = await while_connected(request, supervisor.predictor.predict(body, deadline - time.monotonic()))
     log.info("predicted %d tasks in %.2f s", len(items), time.monotonic() - arrived)
     return Response(msgspec.json.encode({"results": items}), media_type="application/json")
 
@@ -335,10 +339,10 @@ def _host(request: Request) -> str:
     return request.headers.get("host", "")
 
 
-def _warnings(label_config: str, params: ExtraParams) -> list[str]:
-    """What of a config and of what its project says of itself has no effect, or needs a look."""
+def _warnings(label_config: str, params: ExtraParams) -> tuple[Sequence[Control], list[str]]:
+    """A config's controls, and what of it and of what its project says of itself has no effect, or needs a look."""
     controls = parse(label_config)
     found = [*notes(label_config)]
     if all(control.is_static for control in controls):
         found += extra_params.unknown_labels(params, [label for control in controls for label, _ in control.labels])
-    return found
+    return controls, found

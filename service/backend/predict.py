@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from service.backend import metrics
 from service.backend.projects import Project, Projects
-from service.backend.reading import Read, Reader, note_unread, questions, unread_of
+from service.backend.reading import Limit, Read, Reader, TaskReading, note_unread, questions, unread_of
 from service.backend.settings import BackendSettings
 from service.backend.tallies import Tallies
 from service.errors import Cause
-from service.extractor.questions import Extractor, Failure, Unavailable
+from service.extractor.questions import Answer, Extractor, Failure, Question, Unavailable
 from service.labelstudio import regions
 from service.labelstudio.controls import fingerprint
 from service.labelstudio.extra_params import ExtraParams
@@ -27,6 +28,16 @@ from service.model.reading import Overlap
 from service.model.spans import Extraction, beside
 from service.versions.names import seen_version, suffix, with_suffix
 from service.web.routes import RequestRefused
+
+Given = ParamSpec("Given")
+ResultT = TypeVar("ResultT")
+
+READINGS = 8
+"""Predictions that are read or written at a time: each takes the interpreter from the event loop now and then."""
+CONFIGS = 2
+"""Label configs that are read at a time besides."""
+READING_SHARE = 0.5
+"""The part of its time that a prediction may take to read its tasks: what is read then is asked for in the rest."""
 
 
 class Decoding(NamedTuple):
@@ -40,6 +51,18 @@ class Decoding(NamedTuple):
     """Which spans may share words; None for what the version was tuned for."""
 
 
+class Asked(NamedTuple):
+    """What a prediction asks the extractor, and how it is read from the tasks."""
+
+    labels: str
+    """What of the label config decides predictions."""
+    decoding: Decoding
+    readings: Sequence[TaskReading]
+    questions: Sequence[Question]
+    reads: Sequence[Sequence[Read]]
+    """For each question the passages of its texts."""
+
+
 class Predictor:
     """Answers predictions with whatever version the extractor holds."""
 
@@ -48,6 +71,7 @@ class Predictor:
         self._projects = projects
         self._extractor = extractor
         self._reader = Reader(settings)
+        self._readings, self._configs = CapacityLimiter(READINGS), CapacityLimiter(CONFIGS)
         self.tallies = Tallies()
 
     def decoding(self, said: Project | ExtraParams | None) -> Decoding:
@@ -71,35 +95,59 @@ class Predictor:
         """
         return suffix(fingerprint(parse(label_config or "")), *self.decoding(said))
 
+    async def aside(self, read: Callable[Given, ResultT], *args: Given.args, **named: Given.kwargs) -> ResultT:
+        """What `read` returns, which reads a label config: in a thread, since a large one takes a second."""
+        return await to_thread.run_sync(partial(read, *args, **named), limiter=self._configs)
+
     async def predict(self, request: Predict, seconds: float) -> list[dict[str, Any]]:
-        """One item a task. Raises RequestRefused for a config that cannot be used, or without a model (503)."""
+        """One item a task. Raises RequestRefused for a config that cannot be used, or without a model (503).
+
+        Where it is cancelled, it reads no further task and withdraws what it has asked.
+        """
+        began = time.monotonic()
+        limit = Limit(began + READING_SHARE * seconds)
+        try:
+            asked = await to_thread.run_sync(
+                self._asked, request, limit, abandon_on_cancel=True, limiter=self._readings
+            )
+        finally:
+            limit.given_up = True
+        answer = await self._answer(asked, began + seconds)
+        return await to_thread.run_sync(self._items, request, asked, answer, limiter=self._readings)
+
+    def _asked(self, request: Predict, limit: Limit) -> Asked:
         try:
             controls = parse(request.label_config or "")
         except LabelConfigError as error:
             raise RequestRefused(400, str(error), Cause.BAD_CONFIG) from error
-        deadline = time.monotonic() + seconds
-        project = project_id(request.project)
-        decoding = self.decoding(self._projects.get(project))
-        readings = await to_thread.run_sync(self._reader.read, request.tasks, controls, deadline)
+        decoding = self.decoding(self._projects.get(project_id(request.project)))
+        readings = self._reader.read(request.tasks, controls, limit)
         for unread in unread_of(readings):
             failures.count(unread.cause)
-        asked, reads = questions(readings, decoding.thresholds, decoding.overlap)
+        return Asked(
+            fingerprint(controls), decoding, readings, *questions(readings, decoding.thresholds, decoding.overlap)
+        )
+
+    async def _answer(self, asked: Asked, deadline: float) -> Answer:
+        """One request for all controls: one version and one deadline, whatever is rolled out meanwhile."""
+        began = time.monotonic()
         try:
-            # One request for all controls: one version and one deadline, whatever is rolled out meanwhile.
-            began = time.monotonic()
-            answer = await self._extractor.ask(asked, decoding.threshold, deadline - began)
+            answer = await self._extractor.ask(asked.questions, asked.decoding.threshold, deadline - began)
         except Unavailable as error:
             raise RequestRefused(503, str(error), error.cause) from error
         metrics.EXTRACTOR_WAIT.observe(time.monotonic() - began)
-        note_unread(readings, reads, answer)
-        labels = fingerprint(controls)
-        self.tallies.count(project, labels, zip((task.id for task in request.tasks), readings, strict=True))
-        items = [Prediction(unread=reading.failure) for reading in readings]
-        overlap = decoding.overlap or answer.overlap
-        for group, found in zip(reads, answer.items, strict=True):
+        return answer
+
+    def _items(self, request: Predict, asked: Asked, answer: Answer) -> list[dict[str, Any]]:
+        note_unread(asked.readings, asked.reads, answer)
+        counted = zip((task.id for task in request.tasks), asked.readings, strict=True)
+        self.tallies.count(project_id(request.project), asked.labels, counted)
+        items = [Prediction(unread=reading.failure) for reading in asked.readings]
+        overlap = asked.decoding.overlap or answer.overlap
+        for group, found in zip(asked.reads, answer.items, strict=True):
             for read, extraction in zip(group, found, strict=True):
                 items[read.task].add(read, extraction, request.regions, overlap)
-        version = seen_version(answer.version, labels, *decoding)
+        version = seen_version(answer.version, asked.labels, *asked.decoding)
         return [item.as_json(version) for item in items]
 
 

@@ -11,10 +11,11 @@ from itertools import groupby
 
 from service.backend.settings import BackendSettings
 from service.errors import Cause
+from service.extractor.pending import NOT_REACHED
 from service.extractor.questions import Answer, Failure, Question
 from service.labelstudio.controls import Control
 from service.labelstudio.messages import Task, UnreadableTask
-from service.labelstudio.passages import Passage, passages_of
+from service.labelstudio.passages import Passage, Stopped, passages_of
 from service.labelstudio.remote_texts import FETCHES, RemoteTexts, not_in_time
 from service.labelstudio.unread import Unread
 from service.model.reading import Overlap
@@ -48,6 +49,20 @@ class TaskReading:
         return next(iter([*broken, *([] if self.reads else self.unread)]), None)
 
 
+@dataclass
+class Limit:
+    """How long tasks are read: until a time by `time.monotonic`, and while somebody waits for them."""
+
+    until: float
+    given_up: bool = False
+    """Whether nobody waits any more."""
+
+    def check(self) -> None:
+        """Raises Stopped where the reading should end."""
+        if self.given_up or time.monotonic() > self.until:
+            raise Stopped
+
+
 class Reader:
     """Reads tasks. Its methods take a while: not on the event loop, where /health must be answered meanwhile."""
 
@@ -55,25 +70,36 @@ class Reader:
         self._most = settings.max_text_characters
         self._texts = RemoteTexts(settings.text_hosts, self._most)
 
-    def read(self, tasks: Sequence[Task], controls: Sequence[Control], deadline: float) -> list[TaskReading]:
-        """What there is to read in each task, in order. Texts at addresses are fetched until `deadline`."""
-        read = partial(self._read, controls=controls, deadline=deadline)
+    def read(self, tasks: Sequence[Task], controls: Sequence[Control], limit: Limit) -> list[TaskReading]:
+        """What there is to read in each task, in order. A task that is not read within the limit says so.
+
+        Raises Stopped where the reading was given up.
+        """
+        read = partial(self._read_within, controls=controls, limit=limit)
         if not any(control.shown.is_url for control in controls):
             return [read(index, task) for index, task in enumerate(tasks)]
         pool = ThreadPoolExecutor(FETCHES, thread_name_prefix="fetch")
         try:
             waiting = [pool.submit(read, index, task) for index, task in enumerate(tasks)]
-            return [_in_time(reading, deadline) for reading in waiting]
+            return [_in_time(reading, limit.until) for reading in waiting]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # a server that drips keeps nobody waiting
 
-    def _read(self, index: int, task: Task, controls: Sequence[Control], deadline: float) -> TaskReading:
+    def _read_within(self, index: int, task: Task, controls: Sequence[Control], limit: Limit) -> TaskReading:
+        try:
+            return self._read(index, task, controls, limit)
+        except Stopped:
+            if limit.given_up:
+                raise
+            return TaskReading(unread=[Unread(NOT_REACHED, Cause.DEADLINE, is_lasting=False)])
+
+    def _read(self, index: int, task: Task, controls: Sequence[Control], limit: Limit) -> TaskReading:
         reading = TaskReading()
         if isinstance(task, UnreadableTask):
             reading.unread.append(Unread(task.reason, Cause.BAD_TEXT))
             return reading
-        fetch = partial(self._texts.fetch, deadline=deadline)
-        for control, passage in passages_of(task.fields, controls, fetch, self._most):
+        fetch = partial(self._texts.fetch, deadline=limit.until)
+        for control, passage in passages_of(task.fields, controls, fetch, self._most, limit.check):
             if isinstance(passage, Unread):
                 reading.unread.append(passage)
             else:

@@ -25,6 +25,7 @@ from service.metrics.gauges import live_version
 from service.metrics.requests import running
 from service.versions.names import version_of
 from service.web.bodies import Bodies
+from service.web.presence import while_connected
 from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, decode, route
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ async def extract(request: Request) -> Response:
     async with bodies.of(request, settings.max_body_mb << 20) as received:
         ask = decode(received, Ask)
     try:
-        answer = await engine.ask(ask.questions, ask.decisive, _seconds(request))
+        answer = await while_connected(request, engine.ask(ask.questions, ask.decisive, _seconds(request)))
     except Unavailable as error:
         raise RequestRefused(503, str(error), error.cause) from error
     return Response(encode_answer(answer), media_type="application/json")

@@ -17,6 +17,8 @@ from service.labelstudio.wordings import LabelTag, wordings
 MAX_WORDING = 300
 MAX_REPETITIONS = 1_000
 """How often a control may stand in one task."""
+MAX_REPEATED = 100_000
+"""Labels of all repetitions of a control in one task."""
 MAX_TASK_LABELS = 1_000
 
 
@@ -132,14 +134,17 @@ def _facts(control: Control) -> list[object]:
 def _repeated(control: Control, data: Mapping[str, object]) -> list[Control]:
     """A control once for each element of the lists that the Repeaters around it are on, the outermost first.
 
-    Raises Unread for over MAX_REPETITIONS, and where there are none.
+    Raises Unread for over MAX_REPETITIONS, for over MAX_REPEATED labels, and where there are none.
     """
     found = [control]
+    # Each repetition has texts of its own, too: a hundred characters count as a label.
+    size = 1 + len(control.labels) + len(control.tags) + len(control.shown.value) // 100
+    most = min(MAX_REPETITIONS, MAX_REPEATED // size)
     for repeat in control.repeats:
         repetitions = chain.from_iterable(_repetitions(one, data) for one in found)
-        found = list(islice(repetitions, MAX_REPETITIONS + 1))
-        if len(found) > MAX_REPETITIONS:
-            raise Unread(f"over {MAX_REPETITIONS} repetitions under {repeat.on}", Cause.TOO_LARGE)
+        found = list(islice(repetitions, most + 1))
+        if len(found) > most:
+            raise Unread(f"over {most} repetitions under {repeat.on}", Cause.TOO_LARGE)
         if not found:
             raise no_text(repeat.on)
     return found
@@ -205,9 +210,4 @@ def _task_tags(entries: Iterable[object]) -> Iterator[LabelTag]:
 
 
 def _is_usable(tag: LabelTag) -> bool:
-    return (
-        all(map(is_whole, tag))
-        and not tag.is_blank
-        and len(tag.value) <= MAX_WORDING
-        and len(tag.predicted_values.split(",")[0]) <= MAX_WORDING
-    )
+    return all(map(is_whole, tag)) and not tag.is_blank and tag.is_short(MAX_WORDING)

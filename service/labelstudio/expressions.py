@@ -16,6 +16,8 @@ VARIABLE = re.compile(r"\$[\w\[\].{}]+", re.ASCII)
 STEP = re.compile(r"[^.\[\]]+")
 INDEX = re.compile(r"[0-9]{1,9}")
 """A place in a list: no list has one of more digits, and Python reads no number of thousands of them."""
+MAX_CHARACTERS = 1_000_000
+"""Longest text, in characters, unless a caller says otherwise."""
 MISSING = "undefined"
 """What the editor writes where a variable within a text leads nowhere."""
 
@@ -29,23 +31,37 @@ class NotText(ValueError):
     """A value that the editor shows as no text."""
 
 
+class TooLong(NotText):
+    """A text that is put together is longer than it may be."""
+
+
 def variables(expression: str) -> list[str]:
     """The variables of an expression, as they are written: `$text`."""
     return VARIABLE.findall(expression)
 
 
-def resolve(expression: str, data: Mapping[str, object]) -> object:
+def resolve(expression: str, data: Mapping[str, object], most: int = MAX_CHARACTERS) -> object:
     """What stands in a task under an expression; None where there is nothing.
 
     A text around variables of which none leads anywhere is nothing. Raises NotText where a variable within a text
-    leads to an object.
+    leads to an object, and TooLong where the variables of a text together have over `most` characters.
     """
     found = variables(expression)
     if found and found[0] == expression:
         return at(data, expression[1:])
     if found and all(at(data, name[1:]) is None for name in found):
         return None
-    return VARIABLE.sub(lambda match: _within(at(data, match[0][1:])), expression)
+    left = most
+
+    def put(match: re.Match[str]) -> str:
+        nonlocal left
+        text = _within(at(data, match[0][1:]))
+        left -= len(text)
+        if left < 0:
+            raise TooLong(f"The variables have over {most} characters.")
+        return text
+
+    return VARIABLE.sub(put, expression)
 
 
 def at(data: Mapping[str, object], path: str) -> object:
@@ -64,14 +80,21 @@ def at(data: Mapping[str, object], path: str) -> object:
 
 
 def written(value: object) -> str:
-    """A value as JavaScript writes it: lists with commas between their elements.
+    """A value as JavaScript writes it: lists with commas between their elements, also those of lists within them.
 
-    Raises NotText for an object, and for lists that nest too deep.
+    Raises NotText for an object.
     """
-    try:
+    if not isinstance(value, list):
         return _written(value)
-    except RecursionError:
-        raise NotText("lists that nest too deep") from None
+    pieces: list[str] = []
+    waiting: list[object] = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list) and one:
+            waiting += reversed(one)
+        else:
+            pieces.append("" if one is None or one == [] else _written(one))
+    return ",".join(pieces)
 
 
 def _written(value: object) -> str:
@@ -81,8 +104,6 @@ def _written(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return _number(value)
-    if isinstance(value, list):
-        return ",".join("" if element is None else _written(element) for element in value)
     raise NotText("an object or nothing")
 
 

@@ -59,7 +59,7 @@ def _threshold(given: object) -> tuple[float | None, list[str]]:
 def _thresholds(given: object) -> tuple[dict[str, float], list[str]]:
     if not isinstance(given, dict):
         return {}, ["The thresholds in extra_params are not a JSON object of labels and numbers; the default is used."]
-    halves = [label for label in given if not is_whole(label)]
+    halves = dict.fromkeys(label for label in given if not is_whole(label))
     usable = {label: float(value) for label, value in given.items() if _is_threshold(value) and label not in halves}
     wrong = [label for label in given if label not in usable and label not in halves]
     named = ", ".join(map(repr, wrong[:KEYS_TOLD]))

@@ -23,13 +23,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from xml.etree.ElementTree import Element
 
-import html5lib  # type: ignore[import-untyped]
+from service.labelstudio.html_tree import MAX_NESTING, Text, TooCostly, document, fragment
+from service.labelstudio.html_tree import Node as Element
 
 CUT = frozenset({"script", "iframe"})
 YOUTUBE = frozenset({"youtube.com", "www.youtube.com", "youtube-nocookie.com", "www.youtube-nocookie.com", "youtu.be"})
@@ -47,17 +47,8 @@ BLOCKS = frozenset(
 )
 BREAK = "\n"
 
-MAX_NESTING = 500
-"""A page nests a few dozen elements; every level lengthens all paths below it."""
-
-TAG = re.compile(r"<(/?)([A-Za-z][^\s/>]*)")
-UNCLOSED = frozenset(
-    [
-        *("area", "base", "body", "br", "col", "colgroup", "dd", "dt", "embed", "head", "hr", "html", "img", "input"),
-        *("li", "link", "meta", "optgroup", "option", "p", "param", "rp", "rt", "source", "tbody", "td", "tfoot", "th"),
-        *("thead", "tr", "track", "wbr"),
-    ]
-)
+MAX_PATHS = 100_000_000
+"""Characters of the paths of all texts of a page. A megabyte of an ordinary page has a tenth."""
 
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
@@ -149,37 +140,17 @@ class Rendered:
         return None if node is None or units is None else node.position + code_points(node.content, units)
 
 
-def render(html: str, inline: bool = False) -> Rendered:
-    """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true". Raises TooDeep."""
-    _refuse_deep(html)
-    parser = html5lib.HTMLParser(html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False)
-    if inline:
-        root = parser.parseFragment(html, container="div", scripting=True)
-    else:
-        # Label Studio drops the document type and shows the rest in standards mode.
-        root = parser.parse("<!DOCTYPE html>" + html, scripting=True).find("body")
+def render(html: str, inline: bool = False, check: Callable[[], None] = lambda: None) -> Rendered:
+    """Read HTML as Label Studio shows it. `inline`: the HyperText tag has inline="true".
+
+    `check` is called now and then, and ends the reading where it raises. Raises TooCostly.
+    """
+    # Label Studio drops the document type and shows the rest in standards mode.
+    root = fragment(html, check) if inline else document("<!DOCTYPE html>" + html, check)
     reader = _Reader()
     if root is not None:
         reader.read(root)
     return Rendered("".join(reader.text), tuple(reader.nodes))
-
-
-class TooDeep(ValueError):
-    """HTML nests deeper than any page does."""
-
-
-def _refuse_deep(html: str) -> None:
-    """Count open elements before anything is parsed: the parser itself takes minutes over thousands.
-
-    Elements that need no end tag are not counted: they close one another.
-    """
-    depth = 0
-    for closing, name in TAG.findall(html):
-        if name.lower() in UNCLOSED:
-            continue
-        depth = max(depth - 1, 0) if closing else depth + 1
-        if depth > MAX_NESTING:
-            raise TooDeep(f"The HTML nests over {MAX_NESTING} elements.")
 
 
 @dataclass
@@ -201,6 +172,7 @@ class _Reader:
         self.text: list[str] = []
         self._length = 0
         self._position = 0
+        self._paths = 0
         self._breaks = False
         """Whether a block has begun or ended since the last text that is read."""
 
@@ -225,7 +197,7 @@ class _Reader:
             self._breaks |= name in BLOCKS
             path = f"{level.path}/{name}[{level.counts[name]}]"
             if len(levels) > MAX_NESTING:
-                raise TooDeep(f"The HTML nests over {MAX_NESTING} elements.")
+                raise TooCostly(f"the HTML nests over {MAX_NESTING} elements: are there tags that nothing closes?")
             inside = [] if name == "template" else _children(child)
             levels.append(_Level(inside, path, level.is_read and name not in UNREAD, name in BLOCKS))
 
@@ -239,6 +211,9 @@ class _Reader:
             at = self._length
             self.text.append(content)
             self._length += len(content)
+        self._paths += len(path)
+        if self._paths > MAX_PATHS:
+            raise TooCostly("the HTML has too many texts within too many elements: are there tags that nothing closes?")
         self.nodes.append(Node(path, self._position, at, content))
         self._position += len(content)
 
@@ -246,15 +221,16 @@ class _Reader:
 def _children(element: Element) -> list[tuple[Element | None, str]]:
     """Child elements and text nodes, the last first. What is cut leaves no trace, not even between texts."""
     found: list[tuple[Element | None, str]] = []
-    text = element.text or ""
+    pieces: list[str] = []
     for child in element:
-        if isinstance(child.tag, str) and not _is_cut(child):
-            if text:
+        if isinstance(child, Text):
+            pieces += child.pieces
+        elif child.name is not None and not _is_cut(child):
+            if text := "".join(pieces):
                 found.append((None, text))
             found.append((child, ""))
-            text = ""
-        text += child.tail or ""
-    if text:
+            pieces = []
+    if text := "".join(pieces):
         found.append((None, text))
     found.reverse()
     return found
@@ -264,7 +240,7 @@ def _is_cut(element: Element) -> bool:
     name = _name(element)
     if name == "iframe":
         try:
-            source = urlsplit(element.get("src", ""))
+            source = urlsplit(element.attributes.get("src", ""))
         except ValueError:
             return True
         return source.scheme != "https" or source.hostname not in YOUTUBE
@@ -272,8 +248,8 @@ def _is_cut(element: Element) -> bool:
 
 
 def _name(element: Element) -> str:
-    """The element's name as in a path: in lower case, without the namespace of SVG and MathML."""
-    return element.tag.rpartition("}")[2].lower()
+    """The element's name as in a path: in lower case."""
+    return (element.name or "").lower()
 
 
 def _offset(value: object) -> int | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from service.errors import Cause
-from service.labelstudio.expressions import NotText, written
+from service.labelstudio.expressions import INDEX, NotText, written
 from service.labelstudio.hypertext import code_points, utf16_units
 from service.labelstudio.unread import Unread
 
@@ -76,7 +76,7 @@ class Dialogue:
 
     def _position(self, turn: object, units: object) -> int | None:
         """A turn's number, as a string or a number, and an offset in UTF-16 units, as a place in the text."""
-        if isinstance(turn, str) and turn.isascii() and turn.isdecimal():
+        if isinstance(turn, str) and INDEX.fullmatch(turn):
             turn = int(turn)
         if not _is_count(turn) or not _is_count(units) or turn >= len(self.turns):
             return None

@@ -15,16 +15,15 @@ import regex
 from service.errors import Cause
 from service.labelstudio import expressions
 from service.labelstudio.controls import Control, Shown
-from service.labelstudio.hypertext import TooDeep, render
+from service.labelstudio.expressions import MAX_CHARACTERS
+from service.labelstudio.html_tree import TooCostly
+from service.labelstudio.hypertext import render
 from service.labelstudio.paragraphs import dialogue
 from service.labelstudio.unread import Unread, is_whole, no_text
 
 log = logging.getLogger(__name__)
 
 ReadT = TypeVar("ReadT")
-
-MAX_CHARACTERS = 1_000_000
-"""Longest text, in characters, unless a caller says otherwise."""
 
 SHOWN = regex.compile(r"[^\s\p{Cc}\p{Default_Ignorable_Code_Point}]")
 """A character that a reader sees: no blank, no control character, none that is invisible by itself."""
@@ -33,6 +32,12 @@ BLANKS = str.maketrans("", "", " \t\n\f\r")
 
 Fetch = Callable[[str], str]
 """Gives the text at an address. Raises Unread where it cannot be had."""
+Check = Callable[[], None]
+"""Raises Stopped where the reading should end, and does nothing otherwise."""
+
+
+class Stopped(Exception):
+    """The reading of a task should end."""
 
 
 class Passage(Protocol):
@@ -67,31 +72,46 @@ class PlainText:
 
 
 def passages_of(
-    data: Mapping[str, object], controls: Sequence[Control], fetch: Fetch | None = None, most: int = MAX_CHARACTERS
+    data: Mapping[str, object],
+    controls: Sequence[Control],
+    fetch: Fetch | None = None,
+    most: int = MAX_CHARACTERS,
+    check: Check = lambda: None,
 ) -> Iterator[tuple[Control, Passage | Unread]]:
     """Each control of a config as it stands in a task, with the passage that it marks, or why that is not read.
 
-    `fetch` and `most` are those of `passage_of`.
+    However many controls mark a text, it is read once. `fetch`, `most` and `check` are those of `passage_of`; what
+    `check` raises ends the reading of all controls.
     """
+    read: dict[Shown, Passage | Unread] = {}
     for template in controls:
+        check()
         own = _tried(partial(template.of, data))
         if isinstance(own, Unread):
             yield template, own
             continue
         for control in own:
-            yield control, _tried(partial(passage_of, data, control, fetch, most))
+            if control.shown not in read:
+                read[control.shown] = _tried(partial(passage_of, data, control, fetch, most, check))
+            yield control, read[control.shown]
 
 
 def passage_of(
-    data: Mapping[str, object], control: Control, fetch: Fetch | None = None, most: int = MAX_CHARACTERS
+    data: Mapping[str, object],
+    control: Control,
+    fetch: Fetch | None = None,
+    most: int = MAX_CHARACTERS,
+    check: Check = lambda: None,
 ) -> Passage:
     """The passage that a control of a task (`Control.of`) marks in the task's data.
 
-    `fetch` gives the text at an address, for a tag whose value is one. Raises Unread where there is no text, where it
-    cannot be read, and where it is over `most` characters long.
+    `fetch` gives the text at an address, for a tag whose value is one. `check` is called now and then, and raises
+    Stopped where the reading should end. Raises Unread where there is no text, where it cannot be read, and where it is
+    over `most` characters long.
     """
+    check()
     shown = control.shown
-    found = _found(shown, data)
+    found = _found(shown, data, most)
     if shown.is_url:
         found = _fetched(found, shown, fetch)
     if shown.tag == "paragraphs":
@@ -101,7 +121,7 @@ def passage_of(
     else:
         text = _decoded(_text(found, shown), shown.encoding)
         _check(text, most)
-        passage = _rendered(text, shown.is_inline) if shown.tag == "hypertext" else PlainText(text)
+        passage = _rendered(text, shown.is_inline, check) if shown.tag == "hypertext" else PlainText(text)
     if not SHOWN.search(passage.text):
         raise no_text(shown.where)
     return passage
@@ -113,16 +133,20 @@ def _tried(read: Callable[[], ReadT]) -> ReadT | Unread:
         return read()
     except Unread as error:
         return error
+    except Stopped:
+        raise
     except Exception:
         log.exception("a task could not be read")
         return Unread("reading it failed; the log has the cause", Cause.BAD_TEXT)
 
 
-def _found(shown: Shown, data: Mapping[str, object]) -> object:
+def _found(shown: Shown, data: Mapping[str, object], most: int) -> object:
     if not expressions.variables(shown.value):
         raise Unread(f"no field of the task under {shown.where}: is a $ missing?", Cause.NO_TEXT)
     try:
-        found = expressions.resolve(shown.value, data)
+        found = expressions.resolve(shown.value, data, most)
+    except expressions.TooLong:
+        raise _too_long(most) from None
     except expressions.NotText:
         raise Unread(f"a part of {shown.where} is an object, not a text", Cause.BAD_TEXT) from None
     if found is None or found in ("", []):
@@ -170,13 +194,17 @@ def _decoded_json(content: object) -> object:
 def _check(text: str, most: int) -> None:
     """Raises Unread for a text that is too long, or that is none."""
     if len(text) > most:
-        raise Unread(f"the text is over {most} characters long", Cause.TOO_LARGE, is_lasting=False)
+        raise _too_long(most)
     if not is_whole(text):
         raise Unread("the text has half a character in it", Cause.BAD_TEXT)
 
 
-def _rendered(html: str, is_inline: bool) -> Passage:
+def _too_long(most: int) -> Unread:
+    return Unread(f"the text is over {most} characters long", Cause.TOO_LARGE, is_lasting=False)
+
+
+def _rendered(html: str, is_inline: bool, check: Check) -> Passage:
     try:
-        return render(html, is_inline)
-    except TooDeep as error:
+        return render(html, is_inline, check)
+    except TooCostly as error:
         raise Unread(str(error), Cause.BAD_TEXT) from error

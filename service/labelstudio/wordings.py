@@ -14,13 +14,15 @@ from typing import NamedTuple
 
 import regex
 
-from service.model.graphemes import as_typed, is_blank
+from service.model.graphemes import BLANKS, as_typed, is_blank
 
 RUN_TOGETHER = regex.compile(r"(?<=\p{Ll}{2})(?=\p{Lu}\p{Ll})")
 """Where a capital begins a word inside a label."""
 
 HINT_WORDS_MAX = 8
 """Words of a hint that is a description, at most."""
+HINT_CHARACTERS_MAX = 300
+"""Eight words have no more characters."""
 SENTENCE = re.compile(r"[.!?;:…。！？；：\[\]{}<>()\"“”„«»=/\\|*#@+]|\d")
 """Marks that no description has: they end sentences, set off keys, or begin examples."""
 NAMING = regex.compile(r"\p{L}[\p{L}\p{M}]|[^\P{L}a-zA-Z]")
@@ -91,11 +93,11 @@ class LabelTag(NamedTuple):
     @property
     def is_blank(self) -> bool:
         """Whether the label shows nothing, so that no model can be asked for it."""
-        return all(map(is_blank, self.value))
+        return is_blank(self.value)
 
     def is_short(self, characters: int) -> bool:
-        """Whether what the label may be asked with is at most so long."""
-        return max(len(self.value), len(self.predicted_values.split(",")[0])) <= characters
+        """Whether what the label may be asked with, and its name in regions, are at most so long."""
+        return max(len(self.value), len(self.alias), len(self.predicted_values.split(",")[0])) <= characters
 
 
 def in_words(label: str) -> str:
@@ -113,10 +115,13 @@ def in_words(label: str) -> str:
 def is_description(hint: str) -> bool:
     """Whether a hint reads as a description of what the label is for.
 
-    That is: at most HINT_WORDS_MAX words, with letters that name something; no digit and none of the marks that end a
-    sentence or set off keys and examples; no word of instruction, neither as its first word nor, of the clearest ones,
-    anywhere; no letter by itself that is no word. In doubt a hint is none: then the label's value is asked.
+    That is: at most HINT_WORDS_MAX words and HINT_CHARACTERS_MAX characters, with letters that name something; no digit
+    and none of the marks that end a sentence or set off keys and examples; no word of instruction, neither as its first
+    word nor, of the clearest ones, anywhere; no letter by itself that is no word. In doubt a hint is none: then the
+    label's value is asked.
     """
+    if len(hint) > HINT_CHARACTERS_MAX:
+        return False
     words = [word.strip(",").casefold().replace("’", "'") for word in hint.split()]
     if len(words) > HINT_WORDS_MAX or not NAMING.search(hint) or any(pattern.search(hint) for pattern in PATTERNS):
         return False
@@ -155,10 +160,10 @@ def wordings(labels: Sequence[LabelTag]) -> tuple[tuple[str, str], ...]:
 
 def alike(asked: Sequence[tuple[str, str]]) -> list[str]:
     """The labels whose wordings differ in nothing but capitals, blanks and what nobody sees from another label's."""
-    counted = Counter(_folded(words) for _, words in asked)
-    return [label for label, words in asked if counted[_folded(words)] > 1]
+    folded = [_folded(words) for _, words in asked]
+    counted = Counter(folded)
+    return [label for (label, _), words in zip(asked, folded, strict=True) if counted[words] > 1]
 
 
 def _folded(words: str) -> str:
-    typed = " ".join(as_typed(words.casefold()).split())
-    return "".join(character for character in typed if character == " " or not is_blank(character))
+    return " ".join(BLANKS.sub("", word) for word in as_typed(words.casefold()).split())

@@ -40,9 +40,9 @@ def behind_unseen(text: str, place: int) -> int:
     return int(match.end()) if match else place
 
 
-def is_blank(cluster: str) -> bool:
-    """Whether a cluster that stands outside of words shows nothing."""
-    return BLANKS.fullmatch(cluster) is not None
+def is_blank(text: str) -> bool:
+    """Whether a cluster that stands outside of words, or several, show nothing."""
+    return BLANKS.fullmatch(text) is not None
 
 
 def as_typed(word: str) -> str:

@@ -71,7 +71,7 @@ class Observed:
                 try:
                     await self._app(scope, receive, observe)
                 except ClientDisconnect:
-                    log.info("%s: the client left before its body had come", self._path)
+                    log.info("%s: the client left before it was answered", self._path)
                 except Exception as error:
                     log.exception("%s failed", self._path)
                     failures.count(cause_of(error))

@@ -244,7 +244,7 @@ def test_repeaters_nest_four_deep_and_no_deeper():
     (control,) = parse(nested(4))
     assert len(control.repeats) == 4
     for depth in (5, 20_000):
-        with pytest.raises(LabelConfigError, match="over 4 Repeaters stand within one another: use fewer"):
+        with pytest.raises(LabelConfigError, match="over 4 Repeaters within one another"):
             parse(nested(depth))
 
 
