@@ -19,6 +19,8 @@ from service.web.routes import RequestRefused
 
 VALID_SECONDS = 3600
 """So long a form may stay open."""
+SKEW_SECONDS = 60
+"""So far the clocks of two replicas may be apart."""
 
 
 class FormTokens:
@@ -39,7 +41,7 @@ class FormTokens:
         """Raise RequestRefused (403) for a token that is none for this purpose, or too old."""
         made, _, signature = token.partition(".")
         is_ours = hmac.compare_digest(signature.encode(), self._signature(made, purpose).encode())
-        if not is_ours or not made.isdecimal() or not 0 <= self._clock() - int(made) + 60 <= VALID_SECONDS:
+        if not is_ours or not -SKEW_SECONDS <= self._clock() - int(made) <= VALID_SECONDS:
             reason = "This form is not one of this backend, or too old. Nothing was changed: open the page again."
             raise RequestRefused(403, reason, Cause.BAD_REQUEST)
 

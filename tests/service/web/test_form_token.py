@@ -26,7 +26,7 @@ def is_taken(tokens, token, purpose=PURPOSE):
 
 
 def test_each_replica_takes_the_tokens_of_the_others_for_an_hour():
-    one, later = FormTokens(credentials(), lambda: 5000.0), FormTokens(credentials(), lambda: 5000.0 + VALID_SECONDS)
+    one, later = FormTokens(credentials(), lambda: 5000.0), FormTokens(credentials(), lambda: 5001.0 + VALID_SECONDS)
     token = one.make(PURPOSE)
     assert is_taken(FormTokens(credentials(), lambda: 5100.0), token)
     assert not is_taken(later, token)
