@@ -10,8 +10,10 @@ from service.labelstudio.controls import fingerprint
 from service.labelstudio.html_tree import TooCostly
 from service.labelstudio.hypertext import render
 from service.labelstudio.label_config import LabelConfigError, notes, parse
+from service.labelstudio.paragraphs import dialogue
 from tests.support.effort import lines
 
+KEYS = ("author", "text", False)
 SIZE = 4_000
 MOST = 2.5
 """So many times the lines run for twice the input."""
@@ -113,6 +115,29 @@ def config_effort(shape, size):
         fingerprint.__wrapped__(controls)
 
     return lines(lambda: tried(read, LabelConfigError))
+
+
+def passages(size):
+    """Texts of three kinds, with `size` places that can be marked in one text node, or in many."""
+    turns = [{"author": "a", "text": "ab " * size}]
+    many = [{"author": "a", "text": "ab"}] * size
+    return [render("ab " * size), render("<b>ab</b> " * size), dialogue(turns, *KEYS), dialogue(many, *KEYS)]
+
+
+def marking_effort(passage, size):
+    """Store `size` regions and find them again."""
+
+    def mark():
+        for place in range(0, 3 * size, 3):
+            assert passage.offsets(passage.value(place, place + 2)) == (place, place + 2)
+
+    return lines(mark)
+
+
+@pytest.mark.parametrize("kind", range(4), ids=["html", "html of many nodes", "a turn", "turns"])
+def test_twice_the_regions_cost_twice_as_much_at_most(kind):
+    once, twice = passages(100)[kind], passages(200)[kind]
+    assert marking_effort(twice, 200) <= MOST * marking_effort(once, 100)
 
 
 @pytest.mark.parametrize("shape", HTML.values(), ids=HTML)
