@@ -46,8 +46,10 @@ BLOCKS = frozenset(
 )
 BREAK = "\n"
 
-MAX_PATHS = 100_000_000
+MAX_PATHS = 30_000_000
 """Characters of the paths of all texts of a page. A megabyte of an ordinary page has a tenth."""
+NODE_BYTES = 300
+"""What a node takes besides its path and its content."""
 
 
 class Node(NamedTuple):
@@ -72,6 +74,11 @@ class Rendered:
 
     text: str
     nodes: tuple[Node, ...] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes that the nodes take in memory, about."""
+        return len(self.text) + sum(len(node.path) + len(node.content) + NODE_BYTES for node in self.nodes)
 
     def value(self, start: int, end: int) -> dict[str, Any]:
         """Where the stretch [start, end) lies, as in a region's value; the labels are left to the caller.

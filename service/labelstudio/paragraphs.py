@@ -20,6 +20,8 @@ from service.labelstudio.unread import Unread
 from service.labelstudio.utf16 import Places
 
 BETWEEN_TURNS = "\n"
+TURN_BYTES = 100
+"""What a turn takes besides its text."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Dialogue:
 
     turns: tuple[str, ...]
     text: str = field(init=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes that the turns take in memory, about."""
+        return 2 * len(self.text) + TURN_BYTES * len(self.turns)
 
     def value(self, start: int, end: int) -> dict[str, Any]:
         """Where the stretch [start, end) lies, as in a region's value; the labels are left to the caller.

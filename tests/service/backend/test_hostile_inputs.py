@@ -102,6 +102,18 @@ def test_tasks_that_are_not_read_in_time_say_so_and_those_that_are_are_answered(
     assert "result" not in items[-1]  # Label Studio asks for it again
 
 
+def test_a_config_that_shows_a_text_in_many_ways_does_not_fill_the_memory(backend, rendered, monkeypatch):
+    monkeypatch.setattr("service.backend.reading.HELD_MAX", 3 * len(PAGE))
+    shown = [f'<HyperText name="t{number}" value="$text {number}"/>' for number in range(50)]
+    marked = [f'<Labels name="l{number}" toName="t{number}"><Label value="person"/></Labels>' for number in range(50)]
+    config = f"<View>{''.join(shown + marked)}</View>"
+    body = {"tasks": [*TASKS[:1], {"id": 1, "data": {}}], "label_config": config}
+    items = backend().post("/predict", json=body).json()["results"]
+    assert "not reached in time" in items[0]["error"]
+    assert "no text" in items[1]["error"]
+    assert len(rendered) < 50
+
+
 def ask_and_leave(pod, **body):
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{pod.url}/predict", json=body, timeout=httpx.Timeout(30, read=2))
