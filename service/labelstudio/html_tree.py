@@ -212,7 +212,7 @@ class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]
         nested, formatting = len(tree.openElements), len(tree.activeFormattingElements)
         if nested > MAX_NESTING:
             raise TooCostly(f"the HTML nests over {MAX_NESTING} elements: are there tags that nothing closes?")
-        if formatting > MAX_FORMATTING:
+        if formatting > MAX_FORMATTING and formatting - tree.activeFormattingElements.count(None) > MAX_FORMATTING:
             names = "such as b, font or a"
             raise TooCostly(f"the HTML has over {MAX_FORMATTING} formatting tags, {names}, that nothing closes")
         if tree.made > MAX_ELEMENTS:
