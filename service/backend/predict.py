@@ -143,10 +143,10 @@ class Predictor:
         counted = zip((task.id for task in request.tasks), asked.readings, strict=True)
         self.tallies.count(project_id(request.project), asked.labels, counted)
         items = [Prediction(unread=reading.failure) for reading in asked.readings]
-        overlap = asked.decoding.overlap or answer.overlap
+        overlap, given = asked.decoding.overlap or answer.overlap, regions.by_control(request.regions)
         for group, found in zip(asked.reads, answer.items, strict=True):
             for read, extraction in zip(group, found, strict=True):
-                items[read.task].add(read, extraction, request.regions, overlap)
+                items[read.task].add(read, extraction, given.get(read.control.name, []), overlap)
         version = seen_version(answer.version, asked.labels, *asked.decoding)
         return [item.as_json(version) for item in items]
 

@@ -49,13 +49,32 @@ class TaskReading:
         return next(iter([*broken, *([] if self.reads else self.unread)]), None)
 
 
+HELD_MAX = 400_000_000
+"""Bytes that the readings of one request hold, about. A config may show one text in many ways."""
+LABEL_BYTES = 200
+"""What a label takes."""
+
+
 @dataclass
 class Limit:
-    """How long tasks are read: until a time by `time.monotonic`, and while somebody waits for them."""
+    """How long tasks are read: until a time by `time.monotonic`, while somebody waits for them and memory allows it."""
 
     until: float
     given_up: bool = False
     """Whether nobody waits any more."""
+    _held: set[int] = field(default_factory=set)
+    """The identities of what the readings hold."""
+    _bytes: int = 0
+
+    def hold(self, read: Read) -> None:
+        """Count what a reading holds. Raises Stopped for too much."""
+        labels, passage = read.control.labels, read.passage
+        for held, size in ((labels, LABEL_BYTES * len(labels)), (passage, passage.size)):
+            if id(held) not in self._held:
+                self._held.add(id(held))
+                self._bytes += size
+        if self._bytes > HELD_MAX:
+            raise Stopped
 
     def check(self) -> None:
         """Raises Stopped where the reading should end."""
@@ -103,7 +122,9 @@ class Reader:
             if isinstance(passage, Unread):
                 reading.unread.append(passage)
             else:
-                reading.reads.append(Read(index, control, passage))
+                read = Read(index, control, passage)
+                limit.hold(read)
+                reading.reads.append(read)
         return reading
 
 

@@ -47,10 +47,10 @@ class TooCostly(ValueError):
     """HTML that no page has, and that would take too long to read. The message says what is wrong with it."""
 
 
-class Node:
+class Element:
     """An element, with its children as a chain: each knows its neighbours, so nothing is ever searched for.
 
-    A comment is a node without a name.
+    A comment is an element without a name.
     """
 
     __slots__ = ("attributes", "first", "last", "name", "nameTuple", "namespace", "next", "parent", "previous")
@@ -60,13 +60,13 @@ class Node:
         self.namespace = namespace
         self.nameTuple = (namespace or "http://www.w3.org/1999/xhtml", name)
         self.attributes: dict[Any, str] = {}
-        self.parent: Node | None = None
-        self.previous: Node | Text | None = None
-        self.next: Node | Text | None = None
-        self.first: Node | Text | None = None
-        self.last: Node | Text | None = None
+        self.parent: Element | None = None
+        self.previous: Element | Text | None = None
+        self.next: Element | Text | None = None
+        self.first: Element | Text | None = None
+        self.last: Element | Text | None = None
 
-    def __iter__(self) -> Iterator[Node | Text]:
+    def __iter__(self) -> Iterator[Element | Text]:
         child = self.first
         while child is not None:
             yield child
@@ -75,16 +75,16 @@ class Node:
     def __bool__(self) -> bool:
         return True
 
-    def find(self, name: str) -> Node | None:
+    def find(self, name: str) -> Element | None:
         """The first child element of a name."""
-        return next((child for child in self if isinstance(child, Node) and child.name == name), None)
+        return next((child for child in self if isinstance(child, Element) and child.name == name), None)
 
     # The rest is what html5lib calls.
 
-    def appendChild(self, node: Node | Text) -> None:
+    def appendChild(self, node: Element | Text) -> None:
         self.insertBefore(node, None)
 
-    def insertBefore(self, node: Node | Text, refNode: Node | Text | None) -> None:
+    def insertBefore(self, node: Element | Text, refNode: Element | Text | None) -> None:
         if node.parent is not None:
             node.parent.removeChild(node)
         previous = self.last if refNode is None else refNode.previous
@@ -98,7 +98,7 @@ class Node:
         else:
             refNode.previous = node
 
-    def removeChild(self, node: Node | Text) -> None:
+    def removeChild(self, node: Element | Text) -> None:
         if node.previous is None:
             self.first = node.next
         else:
@@ -109,19 +109,19 @@ class Node:
             node.next.previous = node.previous
         node.parent = node.previous = node.next = None
 
-    def insertText(self, data: str, insertBefore: Node | None = None) -> None:
+    def insertText(self, data: str, insertBefore: Element | None = None) -> None:
         before = self.last if insertBefore is None else insertBefore.previous
         if isinstance(before, Text):
             before.pieces.append(data)
         else:
             self.insertBefore(Text(data), insertBefore)
 
-    def reparentChildren(self, newParent: Node) -> None:
+    def reparentChildren(self, newParent: Element) -> None:
         while self.first is not None:
             newParent.appendChild(self.first)
 
-    def cloneNode(self) -> Node:
-        clone = Node(self.name, self.namespace)
+    def cloneNode(self) -> Element:
+        clone = Element(self.name, self.namespace)
         clone.attributes = self.attributes
         return clone
 
@@ -136,26 +136,26 @@ class Text:
 
     def __init__(self, data: str) -> None:
         self.pieces = [data]
-        self.parent: Node | None = None
-        self.previous: Node | Text | None = None
-        self.next: Node | Text | None = None
+        self.parent: Element | None = None
+        self.previous: Element | Text | None = None
+        self.next: Element | Text | None = None
 
 
 class _Builder(base.TreeBuilder):  # type: ignore[misc]
     """html5lib's tree builder over these nodes. It counts the elements that it makes."""
 
-    documentClass = fragmentClass = Node
+    documentClass = fragmentClass = Element
 
     def reset(self) -> None:
         self.made = 0
         super().reset()
 
-    def elementClass(self, name: str, namespace: str | None) -> Node:
+    def elementClass(self, name: str, namespace: str | None) -> Element:
         self.made += 1
-        return Node(name, namespace)
+        return Element(name, namespace)
 
-    def commentClass(self, data: str) -> Node:
-        return Node()
+    def commentClass(self, data: str) -> Element:
+        return Element()
 
     def insertDoctype(self, token: object) -> None:
         """Leave it out."""
@@ -177,8 +177,8 @@ class _Builder(base.TreeBuilder):  # type: ignore[misc]
             token = {"type": START, "name": one.name, "namespace": one.namespace, "data": one.attributes}
             entries[index] = self.insertElement(token)
 
-    def getDocument(self) -> Node:
-        document: Node = self.document
+    def getDocument(self) -> Element:
+        document: Element = self.document
         return document
 
 
@@ -212,7 +212,7 @@ class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]
         nested, formatting = len(tree.openElements), len(tree.activeFormattingElements)
         if nested > MAX_NESTING:
             raise TooCostly(f"the HTML nests over {MAX_NESTING} elements: are there tags that nothing closes?")
-        if formatting > MAX_FORMATTING:
+        if formatting > MAX_FORMATTING and formatting - tree.activeFormattingElements.count(None) > MAX_FORMATTING:
             names = "such as b, font or a"
             raise TooCostly(f"the HTML has over {MAX_FORMATTING} formatting tags, {names}, that nothing closes")
         if tree.made > MAX_ELEMENTS:
@@ -262,17 +262,17 @@ class _Parser(HTMLParser):  # type: ignore[misc]
         """Keep no errors: a browser shows none."""
 
 
-def document(html: str, check: Callable[[], None]) -> Node | None:
+def document(html: str, check: Callable[[], None]) -> Element | None:
     """The body of HTML that is parsed as a document with scripts enabled; None where it has none.
 
     `check` is called now and then, and may raise. Raises TooCostly.
     """
-    tree: Node = _Parser(check).parse(html, scripting=True)
+    tree: Element = _Parser(check).parse(html, scripting=True)
     root = tree.find("html")
     return root.find("body") if root is not None else None
 
 
-def fragment(html: str, check: Callable[[], None]) -> Node:
+def fragment(html: str, check: Callable[[], None]) -> Element:
     """What HTML is inside a `div`. `check` is called now and then, and may raise. Raises TooCostly."""
-    found: Node = _Parser(check).parseFragment(html, container="div", scripting=True)
+    found: Element = _Parser(check).parseFragment(html, container="div", scripting=True)
     return found

@@ -20,7 +20,6 @@ Known to differ: the HTML within `noscript` is written anew by Label Studio's sa
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -28,8 +27,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from service.labelstudio.html_tree import MAX_NESTING, Text, TooCostly, document, fragment
-from service.labelstudio.html_tree import Node as Element
+from service.labelstudio.html_tree import MAX_NESTING, Element, Text, TooCostly, document, fragment
+from service.labelstudio.utf16 import Places
 
 CUT = frozenset({"script", "iframe"})
 YOUTUBE = frozenset({"youtube.com", "www.youtube.com", "youtube-nocookie.com", "www.youtube-nocookie.com", "youtu.be"})
@@ -47,10 +46,10 @@ BLOCKS = frozenset(
 )
 BREAK = "\n"
 
-MAX_PATHS = 100_000_000
+MAX_PATHS = 30_000_000
 """Characters of the paths of all texts of a page. A megabyte of an ordinary page has a tenth."""
-
-ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+NODE_BYTES = 300
+"""What a node takes besides its path and its content."""
 
 
 class Node(NamedTuple):
@@ -76,6 +75,11 @@ class Rendered:
     text: str
     nodes: tuple[Node, ...] = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """The bytes that the nodes take in memory, about."""
+        return len(self.text) + sum(len(node.path) + len(node.content) + NODE_BYTES for node in self.nodes)
+
     def value(self, start: int, end: int) -> dict[str, Any]:
         """Where the stretch [start, end) lies, as in a region's value; the labels are left to the caller.
 
@@ -93,8 +97,8 @@ class Rendered:
         return {
             "start": first.path,
             "end": last.path,
-            "startOffset": utf16_units(first.content[:begin]),
-            "endOffset": utf16_units(last.content[:stop]),
+            "startOffset": self._places(first).units(begin),
+            "endOffset": self._places(last).units(stop),
             "globalOffsets": {"start": first.position + begin, "end": last.position + stop},
             "text": self.text[first.at + begin : last.at + stop],
         }
@@ -112,13 +116,11 @@ class Rendered:
             start, end = _offset(stored.get("start")), _offset(stored.get("end"))
         if start is None or end is None:
             return None
-        positions = [node.position for node in self._read]
-        stops = [node.position + len(node.content) for node in self._read]
-        first, last = bisect_right(stops, start), bisect_left(positions, end) - 1
+        first, last = bisect_right(self._stops, start), bisect_left(self._positions, end) - 1
         if first >= len(self._read) or last < 0:
             return None
-        begin = self._read[first].at + max(start - positions[first], 0)
-        stop = self._read[last].at + min(end - positions[last], len(self._read[last].content))
+        begin = self._read[first].at + max(start - self._positions[first], 0)
+        stop = self._read[last].at + min(end - self._positions[last], len(self._read[last].content))
         return (begin, stop) if begin < stop else None
 
     def __post_init__(self) -> None:
@@ -126,18 +128,29 @@ class Rendered:
         object.__setattr__(self, "_read", read)
         object.__setattr__(self, "_starts", [node.at for node in read])
         object.__setattr__(self, "_ends", [node.at + len(node.content) for node in read])
+        object.__setattr__(self, "_positions", [node.position for node in read])
+        object.__setattr__(self, "_stops", [node.position + len(node.content) for node in read])
+        object.__setattr__(self, "_known_places", {})
         object.__setattr__(self, "_by_path", {node.path: node for node in self.nodes if node.path})
 
     _read: tuple[Node, ...] = field(init=False, repr=False, compare=False)
     _starts: list[int] = field(init=False, repr=False, compare=False)
     _ends: list[int] = field(init=False, repr=False, compare=False)
+    _positions: list[int] = field(init=False, repr=False, compare=False)
+    _stops: list[int] = field(init=False, repr=False, compare=False)
+    _known_places: dict[str, Places] = field(init=False, repr=False, compare=False)
     _by_path: dict[str, Node] = field(init=False, repr=False, compare=False)
+
+    def _places(self, node: Node) -> Places:
+        if node.path not in self._known_places:
+            self._known_places[node.path] = Places(node.content)
+        return self._known_places[node.path]
 
     def _position(self, path: object, offset: object) -> int | None:
         """A path and an offset in UTF-16 units as a position that globalOffsets would name."""
         node = self._by_path.get(path) if isinstance(path, str) else None
         units = _offset(offset)
-        return None if node is None or units is None else node.position + code_points(node.content, units)
+        return None if node is None or units is None else node.position + self._places(node).code_points(units)
 
 
 def render(html: str, inline: bool = False, check: Callable[[], None] = lambda: None) -> Rendered:
@@ -254,19 +267,3 @@ def _name(element: Element) -> str:
 
 def _offset(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def utf16_units(text: str) -> int:
-    """The length in UTF-16 units."""
-    return len(text) + len(ASTRAL.findall(text))
-
-
-def code_points(text: str, units: int) -> int:
-    """How many code points the first `units` UTF-16 units are; half a pair counts as its whole."""
-    count = 0
-    for character in text:
-        if units <= 0:
-            break
-        units -= 2 if character > "\uffff" else 1
-        count += 1
-    return count

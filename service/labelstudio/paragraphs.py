@@ -16,10 +16,12 @@ from typing import Any, TypeGuard
 
 from service.errors import Cause
 from service.labelstudio.expressions import INDEX, NotText, written
-from service.labelstudio.hypertext import code_points, utf16_units
 from service.labelstudio.unread import Unread
+from service.labelstudio.utf16 import Places
 
 BETWEEN_TURNS = "\n"
+TURN_BYTES = 100
+"""What a turn takes besides its text."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Dialogue:
 
     turns: tuple[str, ...]
     text: str = field(init=False)
+
+    @property
+    def size(self) -> int:
+        """The bytes that the turns take in memory, about."""
+        return 2 * len(self.text) + TURN_BYTES * len(self.turns)
 
     def value(self, start: int, end: int) -> dict[str, Any]:
         """Where the stretch [start, end) lies, as in a region's value; the labels are left to the caller.
@@ -48,8 +55,8 @@ class Dialogue:
         return {
             "start": str(first),
             "end": str(last),
-            "startOffset": utf16_units(self.turns[first][:begin]),
-            "endOffset": utf16_units(self.turns[last][:stop]),
+            "startOffset": self._places(first).units(begin),
+            "endOffset": self._places(last).units(stop),
             "text": self.text[self._starts[first] + begin : self._starts[last] + stop],
         }
 
@@ -66,8 +73,15 @@ class Dialogue:
             at += len(turn) + len(BETWEEN_TURNS)
         object.__setattr__(self, "text", BETWEEN_TURNS.join(self.turns))
         object.__setattr__(self, "_starts", starts)
+        object.__setattr__(self, "_known_places", {})
 
     _starts: list[int] = field(init=False, repr=False, compare=False)
+    _known_places: dict[int, Places] = field(init=False, repr=False, compare=False)
+
+    def _places(self, turn: int) -> Places:
+        if turn not in self._known_places:
+            self._known_places[turn] = Places(self.turns[turn])
+        return self._known_places[turn]
 
     def _place(self, at: int) -> tuple[int, int]:
         """The turn of a place in the text, and the place in it; a line feed belongs to the end of the turn before."""
@@ -80,7 +94,7 @@ class Dialogue:
             turn = int(turn)
         if not _is_count(turn) or not _is_count(units) or turn >= len(self.turns):
             return None
-        return self._starts[turn] + code_points(self.turns[turn], units)
+        return self._starts[turn] + self._places(turn).code_points(units)
 
 
 def dialogue(found: object, name_key: str, text_key: str, is_scrolled: bool) -> Dialogue:

@@ -46,6 +46,11 @@ class Passage(Protocol):
     @property
     def text(self) -> str: ...
 
+    @property
+    def size(self) -> int:
+        """The bytes that the passage takes in memory, about."""
+        ...
+
     def value(self, start: int, end: int) -> dict[str, Any]:
         """A stretch as in a region's value, without its labels. Raises ValueError where it cannot be stored."""
         ...
@@ -60,6 +65,7 @@ class PlainText:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.size = len(text)
 
     def value(self, start: int, end: int) -> dict[str, Any]:
         return {"start": start, "end": end, "text": self.text[start:end]}

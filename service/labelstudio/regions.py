@@ -41,6 +41,15 @@ def unread_item(reason: str, version: str, is_lasting: bool) -> dict[str, Any]:
     return {**stored, "error": reason, "score": 0.0, "model_version": version}
 
 
+def by_control(context: Sequence[Any]) -> dict[str, list[Any]]:
+    """The annotator's regions of each control, by its name. Anything else in the context is left out."""
+    found: dict[str, list[Any]] = {}
+    for region in context:
+        if isinstance(region, dict) and isinstance(name := region.get("from_name"), str):
+            found.setdefault(name, []).append(region)
+    return found
+
+
 def marked(context: Sequence[Any], control: Control, passage: Passage) -> Iterator[Span]:
     """What the annotator's regions of this control mark, one span for each label, of a region without labels one.
 

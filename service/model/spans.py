@@ -65,15 +65,16 @@ class Flat:
         self._ends: list[int] = []
 
     def admits(self, span: Span) -> bool:
-        # The taken spans do not overlap, so only two neighbours can overlap the new span.
+        # The taken stretches do not overlap, so only two neighbours can overlap the new span.
         place = bisect_left(self._starts, span.start)
         after_previous = place == 0 or self._ends[place - 1] <= span.start
         return after_previous and (place == len(self._starts) or span.end <= self._starts[place])
 
     def take(self, span: Span) -> None:
-        place = bisect_left(self._starts, span.start)
-        self._starts.insert(place, span.start)
-        self._ends.insert(place, span.end)
+        """Take a span over. With those taken that it overlaps it becomes one stretch."""
+        first, behind = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
+        self._starts[first:behind] = [min([span.start, *self._starts[first:behind]])]
+        self._ends[first:behind] = [max([span.end, *self._ends[first:behind]])]
 
 
 class Multi:
@@ -168,13 +169,10 @@ def decide(
 
 def beside(spans: Iterable[Span], given: Iterable[Span], overlap: Overlap) -> tuple[Span, ...]:
     """The spans that may stand beside each of the given ones, however those stand to each other."""
-    each = [_alone(span, WAYS[overlap]()) for span in given]
-    return tuple(span for span in spans if all(taken.admits(span) for taken in each))
-
-
-def _alone(span: Span, taken: Taken) -> Taken:
-    taken.take(span)
-    return taken
+    taken = WAYS[overlap]()
+    for span in given:
+        taken.take(span)
+    return tuple(filter(taken.admits, spans))
 
 
 def _greedy(candidates: Iterable[Span], taken: Taken) -> Iterator[Span]:

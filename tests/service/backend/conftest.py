@@ -61,7 +61,7 @@ class Pod:
     """An application on a port of its own that can be stopped and started again."""
 
     def __init__(self, app: Any, until: Callable[..., Any]) -> None:
-        self._app = app
+        self.app = app
         self._until = until
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -74,7 +74,7 @@ class Pod:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        self._server = uvicorn.Server(uvicorn.Config(self._app, port=self.port, log_level="warning"))
+        self._server = uvicorn.Server(uvicorn.Config(self.app, port=self.port, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
         self._until(lambda: self._server.started)
