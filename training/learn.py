@@ -261,10 +261,10 @@ class Learning:
         self.cross_validated = CrossValidated(folds.run(learn))
 
     def _copies(self) -> list[Example]:
-        """The training documents with other mentions, as often as the tuning learns from each of them beside these."""
-        taken = self.recipe.steps * (self.recipe.batch_size - self.recipe.replayed)
-        times = taken // max(1, len(self.dataset.examples)) - 1
-        return self._examples(mentions.copies(self._training, times, self.settings.seed))
+        """Copies of the training documents with other mentions, at most as many as the steps take beside these."""
+        recipe = self.recipe
+        taken = recipe.steps * (recipe.batch_size - recipe.replayed) // max(1, len(self.dataset.examples))
+        return self._examples(mentions.copies(self._training, min(taken - 1, recipe.copies), self.settings.seed))
 
     def _examples(self, documents: Iterable[Document]) -> list[Example]:
         return build(documents, self.model, self.settings.seed).examples

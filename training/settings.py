@@ -53,7 +53,7 @@ class TrainingSettings(
     head_rate: float = Field(0, ge=0)
     """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
-    """The seed of batches, dropout and replay."""
+    """The seed of batches, dropout, replay and replaced mentions."""
     min_annotations: int = Field(10, ge=1)
     """Least number of annotated tasks that a run needs."""
     backend_url: str = ""

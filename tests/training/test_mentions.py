@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.model.spans import Span
 from training.dataset import Document, without_blanks
 from training.learn import Learning
-from training.mentions import COPIES, copies
+from training.mentions import copies
 from training.settings import TrainingSettings
 from training.tune import Tuning
 
@@ -35,8 +35,8 @@ KNOWN = {"city": {"New York", "Rome", "Paris"}, "person": {"Ann"}}
 
 
 def test_mentions_are_replaced_by_others_of_the_same_label_and_all_else_stays():
-    found = [*copies(FEW, COPIES, seed=1)]
-    assert len(found) == COPIES * len(FEW)
+    found = [*copies(FEW, 10, seed=1)]
+    assert len(found) == 10 * len(FEW)
     for copy in found:
         assert copy.labels == LABELS
         assert all(words in KNOWN[label] for words, label in marked(copy))
@@ -50,8 +50,8 @@ def test_mentions_are_replaced_by_others_of_the_same_label_and_all_else_stays():
 
 def test_one_half_of_the_mentions_are_drawn_anew():
     many = [document(f"It rains in City{number} .", a=(f"City{number}", "city")) for number in range(50)]
-    kept = sum(copy.text == many[place % 50].text for place, copy in enumerate(copies(many, COPIES, seed=1)))
-    assert 0.4 < kept / (50 * COPIES) < 0.6
+    kept = sum(copy.text == many[place % 50].text for place, copy in enumerate(copies(many, 10, seed=1)))
+    assert 0.4 < kept / (50 * 10) < 0.6
 
 
 def test_the_same_seed_gives_the_same_copies_and_no_more_than_are_asked_for():
@@ -69,14 +69,14 @@ def test_the_same_seed_gives_the_same_copies_and_no_more_than_are_asked_for():
 def test_mentions_that_share_words_keep_their_text_and_are_drawn_for_no_other(spans):
     shared = Document("At Bank Rome Ann met", ("org", "city", "person"), tuple(Span(*one, 1.0) for one in spans))
     other = Document("Acme is in Oslo", ("org", "city"), (Span(0, 4, "org", 1.0), Span(11, 15, "city", 1.0)))
-    for copy in copies([shared, other], COPIES, seed=1):
+    for copy in copies([shared, other], 10, seed=1):
         assert copy.text in (shared.text, other.text)
         assert sorted(copy.spans) == sorted((shared if copy.text == shared.text else other).spans)
 
 
 def test_blanks_at_the_edges_of_a_mention_stay_where_they_are():
     blank = Document("In  Rome , rain", LABELS, (Span(3, 9, "city", 1.0), Span(2, 3, "person", 1.0)))
-    texts = {copy.text for copy in copies([blank, FEW[1]], COPIES, seed=1)}
+    texts = {copy.text for copy in copies([blank, FEW[1]], 10, seed=1)}
     assert texts == {"In  Rome , rain", "In  Paris , rain", "In Rome it rained.", "In Paris it rained."}
 
 
