@@ -136,6 +136,7 @@ RECIPES: dict[str, Callable[[Task], Learnt]] = {
     "replay-eighth": as_a_run(replay_share=0.125),
     "replay-weight-4": as_a_run(replay_weight=4.0),
     "no-replay": as_a_run(replay_share=0.0),
+    "no-copies": as_a_run(copies=0),
     "last-weights": as_a_run(average=0.0, decay=0.9),
     "head-only": as_a_run(encoder_rate=0.0),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from service.model.reading import Reading
 from service.model.splitter import default_rung
 from service.model.told import Told, part_of, untold
 from service.versions.lineage import Blend, Calibrated
-from training import calibration, guard, ladder, lengths, overlap, replay
+from training import calibration, guard, ladder, lengths, mentions, overlap, replay
 from training.blend import SHARES, blend, moved
 from training.dataset import Document, Example, build, characters
 from training.folds import CrossValidated, CrossValidation, Fold
@@ -183,7 +183,7 @@ class Learning:
 
         Raises Stopped if `stopping` returns true, Diverged if the loss stays not finite.
         """
-        examples = self.dataset.examples, build(replayed, self.model, self.settings.seed).examples
+        examples = [*self.dataset.examples, *self._copies()], self._examples(replayed)
         follower = OtherRank(self.settings, self.model.reading, self.recipe, *examples)
         with together(self._processes, self.model.gliner.device, follower) as ranks:
             tuning = Tuning(
@@ -259,6 +259,15 @@ class Learning:
                 told(tried / len(SHARES))
 
         self.cross_validated = CrossValidated(folds.run(learn))
+
+    def _copies(self) -> list[Example]:
+        """Copies of the training documents with other mentions, at most as many as the steps take beside these."""
+        recipe = self.recipe
+        taken = recipe.steps * (recipe.batch_size - recipe.replayed) // max(1, len(self.dataset.examples))
+        return self._examples(mentions.copies(self._training, min(taken - 1, recipe.copies), self.settings.seed))
+
+    def _examples(self, documents: Iterable[Document]) -> list[Example]:
+        return build(documents, self.model, self.settings.seed).examples
 
     @property
     def _processes(self) -> int:

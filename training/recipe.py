@@ -17,6 +17,8 @@ class Recipe:
     """Share of replayed examples in each batch."""
     replay_weight: float = 1.0
     """Weight of a replayed example's loss; a new one's is 1."""
+    copies: int = 10
+    """Copies of an annotated text with other mentions (see `mentions`) that are learnt from beside it, at most."""
     encoder_rate: float = 1e-4
     """Peak learning rate of the pretrained encoder (AdamW)."""
     head_rate: float = 5e-4

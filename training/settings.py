@@ -56,7 +56,7 @@ class TrainingSettings(
     head_rate: float = Field(0, ge=0)
     """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
-    """The seed of batches, dropout and replay."""
+    """The seed of batches, dropout, replay and replaced mentions."""
     backend_url: str = ""
     """The backend's URL; the run asks there which version is live."""
     replay_limit: int = Field(400, ge=0)
