@@ -5,8 +5,9 @@ VENV ?= .venv
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/spanloop
 LABEL_STUDIO_VERSION := 1.23.2
 LABEL_STUDIO := $(CACHE)/label-studio-$(LABEL_STUDIO_VERSION)
-AXE_VERSION := 4.14.1
-AXE := $(CACHE)/axe-core-$(AXE_VERSION)
+AXE := $(CACHE)/axe-core-4.12.1
+# This package on PyPI holds axe-core 4.12.1 as npm has it (MPL-2.0): so the tests need no npm.
+AXE_PACKAGE := axe-playwright-python==0.1.8
 HELM_TOOLS := $(CACHE)/helm-4.3.1
 TORCH := torch==2.13.0
 # Without a GPU, torch's CPU build saves a download of 3 GB. If its index does not answer, PyPI's build works as well.
@@ -50,10 +51,10 @@ $(HELM_TOOLS)/.installed: $(BIN)/.installed tests/helm/fetch.py
 	$(BIN)/python tests/helm/fetch.py $(HELM_TOOLS)
 	touch $@
 
-$(AXE)/axe.min.js:
-	mkdir -p $(AXE)
-	cd $(AXE) && npm pack --silent axe-core@$(AXE_VERSION) && tar -xzf axe-core-$(AXE_VERSION).tgz --strip-components=1 package/axe.min.js
-	rm $(AXE)/axe-core-$(AXE_VERSION).tgz
+$(AXE)/axe.min.js: $(BIN)/.installed
+	$(BIN)/pip download -q --no-deps --dest $(AXE) $(AXE_PACKAGE)
+	cd $(AXE) && $(abspath $(BIN))/python -m zipfile -e *.whl unpacked && mv unpacked/axe_playwright_python/axe.min.js .
+	rm -r $(AXE)/*.whl $(AXE)/unpacked
 
 demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves the servers running)
 	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)

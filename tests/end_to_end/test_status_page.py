@@ -27,7 +27,7 @@ from .backend import until
 from .browsing import picture
 from .conftest import CACHE
 
-AXE = CACHE / "axe-core-4.14.1" / "axe.min.js"
+AXE = CACHE / "axe-core-4.12.1" / "axe.min.js"
 PHONE = {"width": 375, "height": 812}
 DESK = {"width": 1180, "height": 900}
 
@@ -107,7 +107,7 @@ def look(browser: Browser) -> Iterator[Look]:
 def axe(page: Page) -> list[str]:
     """What axe-core finds, as a line for each rule and place."""
     if not AXE.exists():
-        missing(f"axe-core is not at {AXE}: `make test` fetches it with npm")
+        missing(f"axe-core is not at {AXE}: `make test` fetches it")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("() => axe.run()")
     return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
