@@ -47,6 +47,7 @@ def test_the_last_words_of_a_foreign_job_decide_nothing_about_what_is_served(rel
     assert (release.reference, release.version) == before
 
 
+@pytest.mark.slow
 def test_a_foreign_job_that_names_a_version_of_the_releases_registry_decides_nothing_either(release, forged):
     before = release.reference, release.version
     release.service("rollback")
