@@ -206,6 +206,13 @@ class _Tokenizer(HTMLTokenizer):  # type: ignore[misc]
                     yield token
                     self._count(token)
 
+    def consumeNumberEntity(self, isHex: bool) -> str:
+        try:
+            character: str = super().consumeNumberEntity(isHex)
+        except ValueError:  # Python reads no number of so many digits
+            raise TooCostly("the HTML has a character reference with thousands of digits") from None
+        return character
+
     def _count(self, token: dict[str, Any]) -> None:
         """Count what the tree builder looked through at a token."""
         tree = self.parser.tree

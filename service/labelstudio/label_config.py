@@ -119,6 +119,7 @@ class _Place(NamedTuple):
     depth: int = 1
 
 
+@lru_cache(maxsize=16)
 def _read(config: str) -> _Found:
     places, found = list(_walk(_root(config))), _Found()
     objects = {_attribute(place.element, "name"): place for place in places if _is_object(place.element)}

@@ -17,7 +17,8 @@ from service.extractor.app import build
 from service.extractor.questions import Failure, Question, Unavailable
 from service.extractor.settings import ExtractorSettings
 from service.model.model import Model
-from tests.support.samples import Scrape
+from tests.support.samples import Scrape, counted
+from tests.support.tiny_engine import Gate
 
 LABELS = ("city", "company", "person")
 TEXTS = ["Alice works at Acme in New York.", "", "😀 then Bob met Alice"]
@@ -48,6 +49,32 @@ def test_several_questions_are_answered_in_order(extractor):
     questions = [Question(["Alice"], ["person"]), Question([], ["city"]), Question(["New York", "Bob"], ["city"])]
     answer = asyncio.run(remote(extractor.url).ask(questions, 0.5, 60))
     assert [len(items) for items in answer.items] == [1, 0, 2]
+
+
+def test_a_question_that_is_withdrawn_is_withdrawn_from_the_extractor(extractor, monkeypatch, until):
+    engine = extractor.app.state.engine
+    model, gate, ran = until(lambda: engine._current).model, Gate(), []
+    run = model.run
+
+    def gated(batch):
+        gate(batch)
+        ran.extend(batch)
+        return run(batch)
+
+    async def ask_and_leave():
+        texts = ["Alice met Bob"] * 500
+        asking = asyncio.ensure_future(remote(extractor.url).ask([Question(texts, LABELS)], 0.5, 60))
+        assert await asyncio.to_thread(gate.begun.wait, 30)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    monkeypatch.setattr(model, "run", gated)
+    before = counted("spanloop_requests_total", route="/extract", status="499")
+    asyncio.run(ask_and_leave())
+    until(lambda: counted("spanloop_requests_total", route="/extract", status="499") > before)
+    gate.opened.set()
+    until(lambda: engine.queued == 0, what="an engine without work")
+    assert 0 < len(ran) < 500
 
 
 def test_a_way_of_decoding_reaches_the_extractor_and_the_answer_says_the_versions_own(extractor, shared_model):

@@ -9,7 +9,7 @@ import pytest
 from service.labelstudio.controls import fingerprint
 from service.labelstudio.html_tree import TooCostly
 from service.labelstudio.hypertext import render
-from service.labelstudio.label_config import LabelConfigError, notes, parse
+from service.labelstudio.label_config import LabelConfigError, _read, notes, parse
 from service.labelstudio.paragraphs import dialogue
 from tests.support.effort import lines
 
@@ -107,9 +107,12 @@ def html_effort(shape, size):
 
 def config_effort(shape, size):
     before, unit, after = shape
-    config = f"<View>{before}{''.join(unit.format(number) for number in range(size // len(unit)))}{after}</View>"
+    return reading(f"<View>{before}{''.join(unit.format(number) for number in range(size // len(unit)))}{after}</View>")
 
+
+def reading(config):
     def read():
+        _read.cache_clear()
         controls = parse.__wrapped__(config)
         notes.__wrapped__(config)
         fingerprint.__wrapped__(controls)
@@ -150,6 +153,23 @@ def test_twice_the_html_costs_twice_as_much_at_most(shape):
 def test_twice_the_config_costs_twice_as_much_at_most(shape):
     config_effort(shape, SIZE)
     assert config_effort(shape, 2 * SIZE) <= MOST * config_effort(shape, SIZE)
+
+
+@pytest.mark.parametrize("depth", [2, 40, 200])
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [
+        (f'<Labels name="l" toName="t">{LABEL}', "</Labels>"),
+        (f'<View><Label value="y"/><Labels name="l" toName="h">{LABEL}</Labels>', "</View>"),
+        ('<HyperText name="h" value="$text"/><HyperText name="h"><b>$text</b>', "</HyperText>"),
+    ],
+    ids=["controls", "views", "HyperText"],
+)
+def test_twice_as_deep_a_config_costs_twice_as_much_at_most(opened, closed, depth):
+    marks = f'<Labels name="m" toName="h">{LABEL}</Labels>{TEXT}'
+    once, twice = (f"<View>{opened * n}{closed * n}{marks}</View>" for n in (depth, 2 * depth))
+    reading(once)
+    assert reading(twice) <= MOST * reading(once)
 
 
 @pytest.mark.parametrize(

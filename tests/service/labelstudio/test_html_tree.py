@@ -85,6 +85,7 @@ def test_what_stands_in_a_table_outside_of_its_cells_comes_before_the_table():
         ("<!--" + "-a" * 200_000, "too long"),
         ("<textarea></" + "a" * 400_000, "too long"),
         ("<" + "a" * 400_000, "too long"),
+        ("&#" + "1" * 5_000, "thousands of digits"),
     ],
     ids=lambda value: value[:20],
 )
