@@ -17,7 +17,7 @@ class Recipe:
     """Share of replayed examples in each batch."""
     replay_weight: float = 1.0
     """Weight of a replayed example's loss; a new one's is 1."""
-    copies: int = 10
+    copies: int = 0
     """Copies of an annotated text with other mentions (see `mentions`) that are learnt from beside it, at most."""
     encoder_rate: float = 1e-4
     """Peak learning rate of the pretrained encoder (AdamW)."""

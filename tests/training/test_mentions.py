@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,7 @@ def test_a_tuning_learns_from_as_many_copies_as_its_steps_take_beside_the_annota
     told = {"Ann": "lives here", "Bob": "sleeps", "Cleo": "met us", "Dan Day": "is old", "Eve": "sings", "Flo": "ran"}
     annotated = [document(f"{name} {rest}", a=(name, "person")) for name, rest in told.items()]
     learning = Learning(settings, fresh_model, annotated)
+    learning.recipe = replace(learning.recipe, copies=10)
     learning.tune([], [])
     assert {one.text for one in annotated} <= learnt
     assert learning.omissions == []

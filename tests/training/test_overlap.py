@@ -141,7 +141,7 @@ def test_a_run_on_overlapping_spans_answers_them_afterwards(overlap, tmp_path, m
     monkeypatch.setattr(replay, "sentences", lambda part: [])
     torch.set_num_threads(1)  # the model is too small to be divided
     settings = TrainingSettings(
-        home=tmp_path / "home", label_studio_url="http://localhost", steps=150, batch_size=8, head_rate=4e-3,
+        home=tmp_path / "home", label_studio_url="http://localhost", steps=100, batch_size=8, head_rate=4e-3,
         encoder_rate=4e-3,
     )  # fmt: skip
     documents = visits(overlap, 60)

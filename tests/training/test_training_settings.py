@@ -21,6 +21,15 @@ def test_by_default_small_encoders_learn_faster_and_more_examples_longer():
     assert TrainingSettings().recipe(10, 768, False).steps <= TrainingSettings().recipe(10_000, 768, False).steps
 
 
+def test_texts_are_copied_from_100_examples_on():
+    assert [TrainingSettings().recipe(examples, 384, False).copies for examples in (10, 99, 100, 5_000)] == [
+        0,
+        0,
+        10,
+        10,
+    ]
+
+
 def test_a_run_by_hand_and_the_backend_read_the_same_settings(monkeypatch):
     monkeypatch.setenv("SPANLOOP_THRESHOLD", "0.3")
     monkeypatch.setenv("SPANLOOP_STEPS", "12")
