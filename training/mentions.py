@@ -3,7 +3,7 @@
 Of few texts each is learnt from many times (of 200 each some 24 times), and a model learns its mentions by heart
 instead of what stands around them. In the copies one half of the mentions are replaced by mentions that were annotated
 elsewhere (Dai and Adel, An Analysis of Simple Data Augmentation for Named Entity Recognition, 2020, *mention
-replacement*). In trials that brought .018 F1 with 200 texts (docs/learning.md).
+replacement*). In three trials that brought .016 F1 on average with 200 texts (docs/learning.md).
 """
 
 from __future__ import annotations
