@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from service.versions import lineage as lineages
 from service.versions.store import BentoStore
 
 REPORT = "demo-report.html"
@@ -18,7 +19,7 @@ def ending(home: Path, version: str, folder: Path) -> list[str]:
     store = BentoStore(home)
     verdict = store.get(version).verdict
     file = folder / REPORT
-    file.write_bytes(store.report(version))
+    file.write_bytes(store.document(version, lineages.REPORT_FILE))
     told = (
         f"{verdict.decision}: F1 {verdict.difference:+.3f}, 95 % interval {verdict.low:+.3f} to {verdict.high:+.3f}, "
         f"on {verdict.texts} texts"

@@ -11,8 +11,7 @@ from itertools import groupby
 
 from service.backend.settings import BackendSettings
 from service.errors import Cause
-from service.extractor.pending import NOT_REACHED
-from service.extractor.questions import Answer, Failure, Question
+from service.extractor.questions import NOT_REACHED, Answer, Failure, Question
 from service.labelstudio.controls import Control
 from service.labelstudio.messages import Task, UnreadableTask
 from service.labelstudio.passages import Passage, Stopped, passages_of

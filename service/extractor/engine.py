@@ -21,8 +21,8 @@ from service.errors import Cause
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
 from service.extractor.pace import Pace
-from service.extractor.pending import EXTRACTOR_FAILED, NOT_REACHED, PendingRequest
-from service.extractor.questions import Answer, Question, Unavailable
+from service.extractor.pending import EXTRACTOR_FAILED, PendingRequest
+from service.extractor.questions import NOT_REACHED, Answer, Question, Unavailable
 from service.metrics import failures
 from service.model.spans import Span
 from service.model.windows import Window

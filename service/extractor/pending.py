@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from service.errors import LATE, Cause, cause_of
+from service.errors import Cause, cause_of
 from service.extractor import metrics
 from service.extractor.loaded import Loaded
-from service.extractor.questions import Failure
+from service.extractor.questions import NOT_REACHED, Failure
 from service.metrics import failures
 from service.model.calibration import Thresholds
 from service.model.reading import Overlap
@@ -25,7 +25,6 @@ from service.model.windows import Window
 
 log = logging.getLogger(__name__)
 
-NOT_REACHED = f"{LATE}; retrieve predictions again for the tasks that have none"
 EXTRACTOR_FAILED = (
     "the extractor failed, and its log has the cause; retrieve predictions again for the tasks that have none"
 )

@@ -8,9 +8,12 @@ from typing import NamedTuple, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from service.errors import Cause
+from service.errors import LATE, Cause
 from service.model.reading import Overlap
 from service.model.spans import Extraction
+
+NOT_REACHED = f"{LATE}; retrieve predictions again for the tasks that have none"
+"""Why a text has no answer that was not reached in time."""
 
 
 class Question(NamedTuple):

@@ -26,6 +26,6 @@ def test_it_ends_with_the_verdict_its_interval_and_a_copy_of_the_report(tmp_path
 
 def test_a_version_without_a_report_ends_it_with_an_error(tmp_path, publish):
     publish(BentoStore(tmp_path / "home"), "v1")
-    with pytest.raises(UnknownVersion, match="Version v1 has no report"):
+    with pytest.raises(UnknownVersion, match=r"Version v1 has no report\.html"):
         ending(tmp_path / "home", "v1", tmp_path)
     assert not (tmp_path / "demo-report.html").exists()

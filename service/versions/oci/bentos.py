@@ -213,8 +213,6 @@ class Bentos:
     def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
         """Download these layers into a store under `stage`, and check that the model there is this version's."""
         step = self._step(f"the pull of {found.version}")
-        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in layers):
-            raise step.failed("it has no layer with its own weights", "Delete that version; publish it anew.", Corrupt)
         for layer in layers:
             path = stage / "layer.tar"
             self._client.pull_blob(layer, path)
@@ -226,6 +224,8 @@ class Bentos:
         inside = bento_layers.model_folder(stage, _model_tag(found)) / lineages.FILE
         if not inside.is_file() or digest_of(inside.read_bytes()) != manifest.config.digest:
             raise step.failed("it lacks the version's own model", "Delete that version; publish it anew.", Corrupt)
+        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in layers):
+            raise step.failed("it has no layer with its own weights", "Delete that version; publish it anew.", Corrupt)
 
     def _check_same(self, folder: Path, manifest: Manifest, found: Published) -> None:
         """Raises RegistryError if a model directory does not hold this very version."""

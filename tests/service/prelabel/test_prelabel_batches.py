@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.extractor.pending import NOT_REACHED
+from service.extractor.questions import NOT_REACHED
 from service.prelabel import backend as module
 from service.prelabel.backend import Backend, BackendError
 from service.prelabel.batches import Batches

@@ -160,4 +160,4 @@ def test_a_backend_that_does_not_lead_asks_label_studio_for_no_projects(on_clust
         until(lambda: "99" in api.extractor["metadata"].get("annotations", {}).get(PROJECTS_ANNOTATION, ""))
         setup(client, project="98.1")
         until(lambda: "98" in api.extractor["metadata"]["annotations"][PROJECTS_ANNOTATION])
-    assert studio.asked == []
+    assert [asked for asked in studio.asked if "whoami" not in asked] == []
