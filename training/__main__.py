@@ -205,12 +205,12 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     from training.tune import Diverged, Stopped
 
     use_threads(settings.compute_threads)
-    leftovers.sweep(runs)
     reporter, status, is_unwanted = Reporter(runs, state, bar), 0, threading.Event()
     port = settings.progress_port
     watched = watch.answering(port, lambda: reporter.run, is_unwanted.set) if port else nullcontext()
     try:
         with watched:
+            leftovers.sweep(runs)
             TrainingRun(settings, reporter, _shelf(settings), is_unwanted.is_set).execute()
     except Stopped as stopped:
         reporter.record(detail=str(stopped), seconds_left=None)

@@ -94,8 +94,16 @@ def estimate(points: Sequence[Point], annotated: int) -> LearningCurve:
             ahead[label] = float((mixed > draws[:, 0]).mean())
     told = {more: _gain(expected[place], draws[:, place]) for place, more in enumerate(AHEAD)}
     measured = tuple(CurvePoint(tasks=point.tasks, f1=total(point.tallies).f1) for point in points)
-    message = " ".join([_in_words(told), _label_in_words(of_labels, ahead)])
-    return LearningCurve(points=measured, gains=told, labels=of_labels, message=message)
+    wanted = _wanted(of_labels, ahead)
+    return LearningCurve(
+        points=measured,
+        annotated=annotated,
+        now=round(predict(tasks, [point.f1 for point in measured], annotated), 4),
+        gains=told,
+        labels=of_labels,
+        wanted=wanted,
+        message=" ".join([_in_words(told), _label_in_words(of_labels, wanted)]),
+    )
 
 
 def fit(tasks: Sequence[int], f1: Array, sizes: Sequence[int], noise: float = NOISE) -> Fit:
@@ -187,12 +195,16 @@ def _in_words(gains: dict[int, Gain]) -> str:
     )
 
 
-def _label_in_words(labels: dict[str, Gain], ahead: dict[str, float]) -> str:
+def _wanted(labels: dict[str, Gain], ahead: dict[str, float]) -> str:
+    """The label that stands out; empty if none does."""
     standing = [label for label in labels if ahead[label] >= STANDS_OUT]
-    if not standing:
+    return max(standing, key=lambda label: labels[label].expected, default="")
+
+
+def _label_in_words(labels: dict[str, Gain], wanted: str) -> str:
+    if not wanted:
         return "For no label would more tasks clearly pay more than for the others."
-    best = max(standing, key=lambda label: labels[label].expected)
-    return f"They would pay most for {best!r}: about {_figures(labels[best])} with {AHEAD[0]} more tasks."
+    return f"They would pay most for {wanted!r}: about {_figures(labels[wanted])} with {AHEAD[0]} more tasks."
 
 
 def _figures(gain: Gain) -> str:

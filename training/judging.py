@@ -111,8 +111,9 @@ class Judging:
         """Judge the new version against the champion."""
         live = champion.version
         expected = self._score_champion(live)
+        had = _had(live) if live and expected is None else None  # its files are at hand until others are fetched
         self._read_others(live)
-        self.sheet = self._sheet(live if expected is None else None)
+        self.sheet = self._sheet(live if expected is None else None, had)
         verdict = judge(self.sheet, self._facts(live, expected, champion.tries), self._rules)
         guard = {"guard": self.forgetting.score} if self.forgetting else {}
         self._course.reporter.record(scores={**self.scores, **guard}, champion=champion.name)
@@ -195,16 +196,25 @@ class Judging:
         deviation = champion.verdict.deviation if champion.verdict else None
         return Expected(self.scores[CHAMPION].f1, deviation)
 
-    def _sheet(self, champion: Version | None) -> Sheet:
-        """What is known of the documents that judge; `champion` if it has read them."""
+    def _sheet(self, champion: Version | None, had: Callable[[Document], bool] | None) -> Sheet:
+        """What is known of the documents that judge. With a champion that has read them, `had` says whether its run had
+        an annotation."""
         judged = self._parts.judged
-        had = _had(champion) if champion else lambda document: False
         named = {CHAMPION: champion.lineage.version} if champion else {}
         others = {other.lineage.version for other in self._others} & set(self._answers) - set(named.values())
         models = {BASE: BASE, NEW: NEW, **named, **{other: other for other in sorted(others)}}
+        documents = (
+            Judged(
+                mark=mark(one.text),
+                annotated=annotated(one),
+                earlier=had is not None and had(one),
+                question=question(one, self._threshold),
+            )
+            for one in judged
+        )
         return Sheet(
             tuple(sorted({label for document in judged for label in document.labels})),
-            tuple(Judged(mark(one.text), annotated(one), had(one), question(one, self._threshold)) for one in judged),
+            tuple(documents),
             {model: tuple(self._answers[key].get(id(one)) for one in judged) for model, key in models.items()},
         )
 

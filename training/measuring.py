@@ -64,7 +64,8 @@ class Measuring:
         if pays(self._settings, parts):
             self._reporter.percents = PERCENTS_WITH_CURVE
             share = len(parts.apart.learnt) / len([*parts.training, *parts.validation])
-            self._pace.curve_steps = sum(steps(self._settings, round(share * examples)))
+            learnt = (*SHARES, 1.0) if parts.folds else SHARES
+            self._pace.curve_steps = sum(steps(self._settings, round(share * examples), learnt))
 
     def curve(self, parts: Split, spare: Sequence[str]) -> LearningCurve:
         """Measure the whole curve. Raises Stopped, MakesWay, Diverged."""
@@ -90,12 +91,10 @@ class Measuring:
 
     def _begun(self, parts: Split) -> LearningCurve:
         """The curve through the parts that are scored."""
-        points = self.parts.points(parts.apart.tasks)
-        scored = len(points) - 2  # without the base model and all tasks
-        if not scored:
+        if not self.parts.scored:
             return LearningCurve(message=f"{NOT_MEASURED}. {MADE_WAY}")
-        found = estimate(points, parts.annotated)
-        told = f"{found.message} {MADE_WAY} {scored} of {len(SHARES)} parts of the tasks are scored."
+        found = estimate(self.parts.points(parts.apart.tasks), parts.annotated)
+        told = f"{found.message} {MADE_WAY} {self.parts.scored} of {len(SHARES)} parts of the tasks are scored."
         return found.model_copy(update={"message": told})
 
     def _tell(self, share: float, detail: str) -> None:

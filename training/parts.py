@@ -101,8 +101,13 @@ class Parts:
 
     @property
     def begun(self) -> bool:
-        """Whether the scores of the base model and of all tasks are kept."""
-        return {0.0, 1.0} <= self._known.keys()
+        """Whether the scores of the base model are kept."""
+        return 0.0 in self._known
+
+    @property
+    def scored(self) -> int:
+        """How many of the parts are scored."""
+        return len(self._known.keys() & set(SHARES))
 
     def keep(self, share: float, counted: Sequence[Tally]) -> None:
         """Keep what a model scores that has learnt from this share of the tasks; 0: the base model."""
@@ -111,11 +116,12 @@ class Parts:
         replace_text(self._file, msgspec.json.encode(kept).decode())
 
     def keep_run(self, counted: Mapping[str, Sequence[Tally]], parts: Split) -> None:
-        """Keep what the run itself has counted in all documents that judge: of `base`, and of `new`, which has learnt
-        from all others."""
-        scoring = len(parts.apart.scoring)
-        self.keep(0.0, counted["base"][:scoring])
-        self.keep(1.0, counted["new"][:scoring])
+        """Keep what the run itself has counted in the documents that score: of `base` and, where they are held out, of
+        `new`, which has learnt from all others. In a cross-validation the model of the first fold has not learnt as the
+        parts do: its thresholds and its share of the way come from the other folds."""
+        self.keep(0.0, counted["base"][: len(parts.apart.scoring)])
+        if not parts.folds:
+            self.keep(1.0, counted["new"])
 
     def curve(self, parts: Split, spare: Sequence[str], tell: Tell, stopping: Callable[[], bool]) -> LearningCurve:
         """The curve of a run, as `measure` measures it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -14,9 +15,12 @@ from service.versions.history import INITIAL
 from service.versions.judgement import PREDICTIONS_FILE
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
+from training.judge.evidence import NEW
 from training.judge.sequential import tries
 from training.judge.sheet import Sheet
 from training.shelf import Shelf
+
+log = logging.getLogger(__name__)
 
 
 class Version(NamedTuple):
@@ -67,10 +71,15 @@ class Rivals:
         return [self._version(lineage, lineage.version) for lineage in others[:most]]
 
     def _version(self, lineage: Lineage, name: str) -> Version:
-        return Version(lineage, partial(self._load, name), partial(self._sheet, name))
+        return Version(lineage, partial(self._load, name), cache(partial(self._sheet, name)))
 
     def _sheet(self, name: str) -> Sheet | None:
+        file = self._shelf.fetch(name) / PREDICTIONS_FILE
         try:
-            return msgspec.json.decode((self._shelf.fetch(name) / PREDICTIONS_FILE).read_bytes(), type=Sheet)
+            sheet = msgspec.json.decode(file.read_bytes(), type=Sheet)
         except FileNotFoundError:
             return None
+        except msgspec.MsgspecError as error:
+            log.warning("what version %s was judged by cannot be read, and does not count: %s", name, error)
+            return None
+        return sheet if len(sheet.answers.get(NEW, ())) == len(sheet.documents) else None

@@ -86,9 +86,9 @@ class TrainingSettings(
     exclude_tasks: str = ""
     """Tasks that are left out, separated by commas: their ids in Label Studio."""
     curve: bool = True
-    """Whether a run with at least 100 annotated tasks measures what further tasks would bring, once its version is live
-    or held. It tunes on a quarter, a half and three quarters of the tasks, which takes 1.5 to 3 times as long as the
-    version's own tuning. A run with a time budget does not."""
+    """Whether a run with at least 100 annotated tasks, and 30 spans to score on, measures what further tasks would
+    bring, once its version is live or held. It tunes on a quarter, a half and three quarters of the tasks, which takes
+    1.5 to 3 times as long as the version's own tuning. A run with a time budget does not."""
 
     def steps_of(self, examples: int) -> int:
         """The steps of a tuning on a number of training examples."""

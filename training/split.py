@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import NamedTuple
@@ -186,7 +187,7 @@ def mark(text: str) -> str:
 
 def question(document: Document, threshold: float | None) -> str:
     """The mark of what a model is asked to find in a document: 12 hex digits of a SHA-256."""
-    return _digits("\n".join(["question", f"{threshold}", *sorted(document.labels), document.text]))
+    return _digits(json.dumps(["question", threshold, sorted(document.labels), document.text]))
 
 
 def _digits(content: str) -> str:

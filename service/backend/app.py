@@ -118,7 +118,7 @@ async def predict(request: Request) -> Response:
     deadline = arrived + supervisor.settings.predict_deadline
     async with (
         _bodies(request).of(request, supervisor.body_limit) as received,
-        supervisor.admission.place(len(received), deadline - time.monotonic()),
+        supervisor.admission.place(len(received), max(deadline - time.monotonic(), 1.0)),
     ):
         body = await to_thread.run_sync(decoded, received, batches.decode)
         if len(body.tasks) > MAX_TASKS:

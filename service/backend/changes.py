@@ -99,8 +99,15 @@ def _serve(supervisor: Supervisor, lineage: Lineage, form: dict[str, str]) -> Ch
 
 
 def _rollback(supervisor: Supervisor, form: dict[str, str]) -> Change:
-    live = form.get("seen", _live(supervisor))
     previous = version_of(supervisor.rollout.history.previous)
+    seen = form.get("seen", f"{_live(supervisor)} {previous}")
+    live, _, before = seen.partition(" ")
+
+    def do() -> None:
+        if before != version_of(supervisor.rollout.history.previous):
+            raise ChangeRefused(f"The version before {live} is not {before or 'the base model'} any more.")
+        supervisor.line().give_up(live, f"Rolled back by hand from {live}.")
+
     return Change(
         title=f"Roll back to {previous or 'the base model'}?",
         told=[
@@ -108,10 +115,10 @@ def _rollback(supervisor: Supervisor, form: dict[str, str]) -> Change:
             f"run makes {live or 'it'} live again; Serve this does."
         ],
         button="Roll back",
-        seen=live,
+        seen=seen,
         verdict="",
         back="./",
-        do=lambda: supervisor.line().give_up(live, f"Rolled back by hand from {live}."),
+        do=do,
     )
 
 

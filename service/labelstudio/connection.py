@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import httpx
 
-from service.labelstudio.bounded import Bounded
+from service.labelstudio.bounded import bound
 from service.labelstudio.errors import LabelStudioError, NoApi
 from service.labelstudio.patience import AWAY, Patience
 
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""No compression: of a few bytes it makes more than memory holds."""
 REFRESH_PATH = "/api/token/refresh/"
 JWT_PARTS = 3
 """A personal access token is a JWT: three parts with dots between them. A legacy token has no dot."""
@@ -81,33 +82,18 @@ class Connection(httpx.Client):
 
     def __init__(self, url: str, key: ApiKey, timeout: float, patience: Patience | None = None) -> None:
         """With `patience` a Label Studio that is away is waited for."""
-        super().__init__(base_url=url, auth=key, timeout=timeout, headers={"Accept": "application/json"})
+        super().__init__(base_url=url, auth=key, timeout=timeout, headers=HEADERS, event_hooks={"response": [bound]})
         self._address = url
         self._patience = patience
 
-    def send(self, request: httpx.Request, *, stream: bool = False, **options: Any) -> httpx.Response:
-        """As httpx.Client.send. Raises httpx.TransportError too for an answer that is too large or takes too long."""
-        send = partial(self._bounded, partial(super().send, request, stream=True, **options), stream)
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        send = partial(super().send, request, **options)
         response = self._patience.answer(send, reads=request.method == "GET") if self._patience else send()
         try:
             require_json(response, self._address)
         except LabelStudioError:
             response.close()
             raise
-        return response
-
-    def _bounded(self, send: Callable[[], httpx.Response], stream: bool) -> httpx.Response:
-        """An answer whose content is bounded; it is read unless it is to be streamed."""
-        began = time.monotonic()
-        response = send()
-        if isinstance(response.stream, httpx.SyncByteStream):
-            response.stream = Bounded(response.stream, began)
-        if not stream:
-            try:
-                response.read()
-            except BaseException:
-                response.close()
-                raise
         return response
 
 

@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class CurvePoint(BaseModel):
-    """Strict micro F1 on the held-out tasks of a model that learnt from a part of the tasks."""
+    """Strict micro F1, on tasks that none of the models has learnt, of a model that learnt from a part of the tasks."""
 
     model_config = ConfigDict(frozen=True)
 
     tasks: int
-    """Annotated tasks, held-out ones included: a run on so many learns from four fifths of them. 0: the base model."""
+    """Annotated tasks: a run on so many learns from as many as the model did. 0: the base model."""
     f1: float
 
 
@@ -31,10 +31,17 @@ class LearningCurve(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     points: tuple[CurvePoint, ...] = ()
-    """From the base model to all tasks. Empty if nothing could be measured; the message says why."""
+    """From the base model on. Empty if nothing could be measured; the message says why."""
+    annotated: int = 0
+    """The annotated tasks at that time. In a cross-validated run the last point has fewer. 0 in curves from before it
+    was kept: there the last point has them."""
+    now: float | None = None
+    """F1 of the fitted curve at that number."""
     gains: dict[int, Gain] = {}
-    """By the number of further annotated tasks."""
+    """By the number of further annotated tasks: by how much F1 rises beyond `now`."""
     labels: dict[str, Gain] = {}
     """What the smallest of these numbers brings each label that has enough held-out spans to tell."""
+    wanted: str = ""
+    """The label for which more tasks would clearly pay more than for the others, if there is one."""
     message: str
     """The same in words."""

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,6 +36,8 @@ class Runs:
     def __init__(self, home: Path) -> None:
         self.folder = home / "runs"
         self.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # another user has made it
+            self.folder.chmod(PRIVATE)  # an older release made it readable for all
         self._lock = self.folder / "active.lock"
 
     def work(self, run_id: str) -> Path:

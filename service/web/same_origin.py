@@ -45,7 +45,10 @@ def _refusal(request: Request) -> RequestRefused | None:
 
 
 def _is_here(origin: str, request: Request) -> bool:
-    return urlsplit(origin).netloc == request.headers.get("host", "")
+    try:
+        return urlsplit(origin).netloc == request.headers.get("host", "")
+    except ValueError:  # no address at all
+        return False
 
 
 def require_same_origin(request: Request) -> None:

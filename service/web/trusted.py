@@ -25,7 +25,7 @@ def is_trusted(request: Request, login: BasicAuth, is_alone: bool) -> bool:
     """
     if login.is_set:
         return login.admits(request)
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    host = _name_of(request.headers.get("host", ""))
     return (
         is_alone
         and request.client is not None
@@ -44,6 +44,14 @@ def require_trusted(request: Request, login: BasicAuth, is_alone: bool) -> None:
             "`python -m service`."
         )
         raise RequestRefused(403, reason, Cause.BAD_REQUEST)
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header, without the port; empty for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(address: str) -> bool:

@@ -140,6 +140,7 @@ CURVE = LearningCurve(
     points=tuple(CurvePoint(tasks=tasks, f1=f1) for tasks, f1 in POINTS),
     gains={50: Gain(expected=0.012, low=0.002, high=0.026), 200: Gain(expected=0.038, low=0.006, high=0.071)},
     labels={"Procedure": Gain(expected=0.05, low=0.01, high=0.09)},
+    wanted="Procedure",
     message="50 more annotated tasks would change F1 by about +0.012 (+0.002 to +0.026), 200 more by +0.038 (+0.006 to "
     "+0.071). Tasks with Procedure bring most.",
 )

@@ -200,7 +200,8 @@ def test_the_curve_of_a_run_that_holds_nothing_out_learns_from_two_folds_and_is_
     one = a_run(cross_validated_texts=400)
     run = one.execute()
     assert run.outcome == "promoted"
-    assert learnt_from == [120, 20, 40, 60], "the version itself, then parts of the 80 tasks of two folds"
+    assert learnt_from == [120, 20, 40, 60, 80], "the version itself, then parts of the 80 tasks of two folds"
+    assert run.curve.annotated == 120
     assert [point.tasks for point in run.curve.points] == [0, 20, 40, 60, 80]
     assert "50 more annotated tasks would change F1 by about" in run.message
     assert one.prepare().curve().points[0] == run.curve.points[0]

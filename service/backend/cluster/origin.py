@@ -12,8 +12,8 @@ from service.backend.cluster.jobs import KubeObject
 from service.runs.run import Run
 from service.versions.judgement import Decision
 from service.versions.lineage import FormatError, Lineage
-from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
+from service.versions.oci.errors import Corrupt
 from service.versions.reference import Reference
 from service.versions.store import UnknownVersion
 
@@ -45,7 +45,7 @@ class Origin:
             raise Refused(f"its run names {run.reference}, which is no digest in {self._registry.repository}.")
         try:
             lineage = self._registry.get(reference).lineage
-        except (UnknownVersion, FormatError) as error:
+        except (UnknownVersion, FormatError, Corrupt) as error:
             raise Refused(str(error)) from error
         _check_lineage(lineage, run)
 
@@ -59,14 +59,20 @@ def _check_lineage(lineage: Lineage, run: Run) -> None:
         raise Refused("it has no canaries, so its pods could not be checked.")
     if lineage.verdict is None:
         raise Refused("it has no verdict.")
-    judged_again = lineage.champion != (version_of(run.champion) or lineage.base)
-    if lineage.verdict.decision is not Decision.PROMOTE and not judged_again:
-        raise Refused(f"its verdict is {lineage.verdict.decision}, and its run says that it is better.")
+    if lineage.verdict.decision is not Decision.PROMOTE:
+        raise Refused(
+            f"its verdict is {lineage.verdict.decision}, and its run says that it is better. "
+            f"`python -m service promote {lineage.version} --force` makes it live nevertheless."
+        )
 
 
 def _check_job(job: KubeObject, template: KubeObject) -> None:
     """A Job is of the release's kind if its pods have the template's service account, and run the template's program
-    from the same repository of images. The tag may differ: a run may outlive an upgrade of the release."""
+    from the same repository of images. The tag may differ: a run may outlive an upgrade of the release.
+
+    This keeps other programs from being taken for runs. It is no bar to somebody who may create Jobs, who can mount the
+    release's Secrets.
+    """
     (given, pod), (wanted, of_template) = ((_program(one), one["spec"]["template"]["spec"]) for one in (job, template))
     if given == wanted and pod.get("serviceAccountName") == of_template.get("serviceAccountName"):
         return

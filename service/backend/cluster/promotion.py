@@ -37,18 +37,23 @@ class Promotion:
         self._rollout = rollout
         self._launcher = launcher
         self._origin = origin
-        self._refused: dict[str, str] = {}
-        """Why versions may not serve, by what their runs name: a pod that still runs is not asked for again."""
+        self._refused: dict[tuple[str, str], str] = {}
+        """Why versions may not serve, by the run and what it names: the registry is not asked while its pod still
+        runs."""
 
     def tick(self) -> None:
-        """Do the next step of each run in rollout. Raises ClusterError."""
+        """Do the next step of each run in rollout. Raises ClusterError, and what the registry raises, once all have had
+        their step."""
+        trouble: Exception | None = None
         for run in self._runs.all():
             if run.in_rollout:
                 try:
                     self._advance(run)
                 except (OSError, RuntimeError) as error:
                     self._note_trouble(run, error)
-                    raise
+                    trouble = trouble or error
+        if trouble:
+            raise trouble
 
     def _advance(self, run: Run) -> None:
         if self._rollout.is_target(run.reference):
@@ -64,9 +69,10 @@ class Promotion:
             self._begin(run)
 
     def _begin(self, run: Run) -> None:
-        why = self._refused.get(run.reference) or self._refusal(run)
+        named = run.id, run.reference
+        why = self._refused.get(named) or self._refusal(run)
         if why:
-            self._refused[run.reference] = why
+            self._refused[named] = why
             self._end(run, "failed", f"Version {run.version} was refused, and the live version stays: {why}")
             return
         try:

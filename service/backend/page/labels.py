@@ -37,9 +37,7 @@ class Label(NamedTuple):
 def labels(supervisor: Supervisor, curve: LearningCurve | None) -> list[Label]:
     """The labels of the version that answers, those with most annotated spans first; none before the first run."""
     version, newest = supervisor.extractor.version, today(supervisor)
-    gains = curve.labels if curve else {}
-    best = max(gains, key=lambda label: gains[label].expected, default="")
-    most_wanted = best if best and gains[best].low > 0 else ""
+    most_wanted = curve.wanted if curve else ""
     scores = newest.scores(version) if newest else None
     if newest and scores:
         base = newest.verdict.scores[BASE].labels if BASE in newest.verdict.scores else {}

@@ -56,14 +56,23 @@ def curve_of(runs: Sequence[Run]) -> LearningCurve | None:
 
 
 def _plot(curve: LearningCurve) -> dict[str, Any]:
-    last = curve.points[-1]
-    ahead = sorted(curve.gains.items())
+    """The measured points, and the expected ones from the last of them on: today's, and those with more tasks."""
+    last, measured = curve.points[-1], curve.points
+    tasks, now = curve.annotated or last.tasks, last.f1 if curve.now is None else curve.now
+    today = [(tasks, now, now, now)] if tasks > last.tasks else []
+    ahead = [
+        (tasks + number, now + gain.expected, now + gain.low, now + gain.high)
+        for number, gain in sorted(curve.gains.items())
+    ]
+    expected = [(last.tasks, last.f1, last.f1, last.f1), *today, *ahead]
+    columns = {
+        name: [None] * (len(measured) - 1) + [of[place] for of in expected]
+        for place, name in enumerate(("expected", "low", "high"), 1)
+    }
     return {
-        "tasks": [*(point.tasks for point in curve.points), *(last.tasks + number for number, _ in ahead)],
-        "measured": [*(point.f1 for point in curve.points), *(None for _ in ahead)],
-        "expected": [*(None for _ in curve.points[1:]), last.f1, *(last.f1 + gain.expected for _, gain in ahead)],
-        "low": [*(None for _ in curve.points[1:]), last.f1, *(last.f1 + gain.low for _, gain in ahead)],
-        "high": [*(None for _ in curve.points[1:]), last.f1, *(last.f1 + gain.high for _, gain in ahead)],
+        "tasks": [*(point.tasks for point in measured), *(of[0] for of in expected[1:])],
+        "measured": [*(point.f1 for point in measured), *(None for _ in expected[1:])],
+        **columns,
     }
 
 

@@ -51,8 +51,11 @@ function tell(isStale) {
   beat.querySelector("span span").textContent = "does not answer";
 }
 
+let refreshing = false;
+
 async function refresh() {
-  if (document.hidden) return;
+  if (document.hidden || refreshing) return;
+  refreshing = true;
   try {
     const answer = await fetch("?fragment", { cache: "no-store", signal: AbortSignal.timeout(10000) });
     if (!answer.ok) throw new Error(answer.statusText);
@@ -62,11 +65,14 @@ async function refresh() {
     Idiomorph.morph(status, [...fresh.content.childNodes], { morphStyle: "innerHTML", ignoreActiveValue: true, callbacks: KEEP });
     answered = new Date();
     tell(false);
-    draw();
-    say(document.getElementById("runs").dataset.said);
   } catch {
     tell(true);
+    return;
+  } finally {
+    refreshing = false;
   }
+  draw();
+  say(document.getElementById("runs").dataset.said);
 }
 
 const KEEP = {

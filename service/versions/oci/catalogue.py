@@ -99,7 +99,7 @@ class Catalogue:
             return self._published(wanted, manifest, digest), manifest
         except Foreign as error:
             step = RegistryStep(str(self._where), f"the download of {wanted}", "Nothing was changed.")
-            raise step.failed(str(error), "`python -m service versions` lists the versions.") from error
+            raise step.failed(str(error), "`python -m service versions` lists the versions.", Corrupt) from error
 
     def _published(self, wanted: Reference, manifest: Manifest, digest: str) -> Published:
         """The version that a manifest publishes. Raises Foreign if it is not `wanted`."""

@@ -69,8 +69,15 @@ def file(layer: bytes, name: str) -> bytes | None:
     """The content of one file of a layer; None if there is no such file. Raises LayerError for what is no layer."""
     try:
         with tarfile.open(fileobj=BytesIO(layer), mode="r:") as archive:
-            content = archive.extractfile(name) if name in archive.getnames() else None
+            member = next((one for one in archive if one.name == name), None)
+            if member is None:
+                return None
+            if not member.isreg() or member.issparse() or member.size > len(layer):
+                raise LayerError(f"the layer's {name!r} is no plain file")
+            content = archive.extractfile(member)
             return content.read() if content else None
+    except LayerError:
+        raise
     except MALFORMED as error:
         raise LayerError(f"the layer cannot be read ({type(error).__name__}: {error})") from error
 

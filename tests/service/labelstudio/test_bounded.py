@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from service.labelstudio import bounded
@@ -13,7 +14,7 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.pages import TaskPages
 from service.labelstudio.patience import Patience
-from tests.support.studio import KEY, StudioProject
+from tests.support.studio import KEY, PERSONAL_KEY, StudioProject
 
 
 @contextmanager
@@ -73,3 +74,14 @@ def test_a_page_of_tasks_that_is_too_large_is_asked_for_with_fewer_tasks(setting
         pages = list(TaskPages(connection, studio.url, 1).read([]))
     assert [task["id"] for page in pages for task in page.tasks] == list(range(1, 31))
     assert len(pages) > 3
+
+
+def test_the_answer_to_a_personal_access_token_is_bounded_too(settings, studio, monkeypatch):
+    monkeypatch.setattr(bounded, "ANSWER_BYTES", 10)
+    with pytest.raises(LabelStudioError, match="sends more than 0 MB"):
+        LabelStudio(settings(label_studio_url=studio.url, label_studio_api_key=PERSONAL_KEY)).annotation_state([1])
+
+
+def test_a_compressed_answer_is_refused_before_it_is_unpacked():
+    with pytest.raises(bounded.TooLarge, match="gzip that was not asked for"):
+        bounded.bound(httpx.Response(200, headers={"content-encoding": "gzip"}, content=b""))

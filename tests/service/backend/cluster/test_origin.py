@@ -11,7 +11,7 @@ from service.runs.run import Run
 from service.versions.judgement import Decision, Judgement
 from service.versions.lineage import Canary
 from service.versions.oci.catalogue import Published
-from service.versions.oci.errors import RegistryError
+from service.versions.oci.errors import Corrupt, RegistryError
 from service.versions.reference import Repository
 from service.versions.store import UnknownVersion
 
@@ -98,8 +98,20 @@ def test_a_version_that_could_not_be_checked_or_was_not_judged_better_is_refused
         check(published(**lacks))
 
 
-def test_a_version_that_was_held_and_is_better_than_the_champion_since_may_serve(published):
-    check(published(Decision.HOLD), champion=f"{HERE}:v0@{DIGEST}")
+def test_a_version_that_was_held_may_not_serve_whatever_champion_its_run_names(published):
+    with pytest.raises(Refused, match="promote v1 --force"):
+        check(published(Decision.HOLD), champion=f"{HERE}:v0@{DIGEST}")
+
+
+def test_what_the_registry_has_under_the_digest_and_is_no_version_is_refused(published):
+    class Foreign(Kept):
+        def get(self, version):
+            raise Corrupt("it is version v7 under another name")
+
+    with pytest.raises(Refused, match="under another name"):
+        Origin(Foreign(published()), lambda: TEMPLATE).check(
+            Run(id="run-1", projects=(1,), version="v1", reference=f"{HERE}:v1@{DIGEST}"), TEMPLATE
+        )
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,20 @@ def test_a_version_that_is_refused_is_not_rolled_out_and_its_run_says_why(releas
     assert release.origin.asked == [(V1, "loop-run-1-1")]
 
 
+def test_a_run_that_names_the_version_of_another_does_not_keep_that_one_from_serving(release):
+    release.origin.refusal = "it is version v1 of run run-1, and run run-0 says that it is v1."
+    other = RUN.model_copy(update={"id": "run-0", "attempt": 1})
+    release.api.put("jobs", manifest(TEMPLATE, "loop", other))
+    release.end("loop-run-0-1", **WANTED, reference=V1)
+    release.tick()
+    release.lose_pods()
+    release.origin.refusal = ""
+    release.end("loop-run-1-1", **WANTED, reference=V1)
+    release.tick()
+    assert release.runs.get("run-0").outcome == "failed"
+    assert release.rollout.target == V1
+
+
 def test_a_refused_version_whose_pod_still_runs_is_not_asked_for_again_and_again(release):
     release.origin.refusal = "it has no verdict."
     release.end("loop-run-1-1", **WANTED, reference=V1)
