@@ -31,8 +31,9 @@ from benchmarks.bars import processor
 from benchmarks.harms import HARMS
 from service.files import replace_text
 from service.versions.judgement import Decision
+from service.versions.verdict import BASE, CHAMPION, NEW
 from training.judge.counts import Array, counts, f1
-from training.judge.evidence import BASE, CHAMPION, NEW, Facts
+from training.judge.evidence import Facts
 from training.judge.rules import Rules
 from training.judge.sheet import Sheet, Spans
 from training.judge.verdict import Verdict, judge

@@ -11,12 +11,13 @@ from service.model.model import Model
 from service.versions.lineage import Forgetting, FormatError, Lineage, Score
 from service.versions.oci.errors import RegistryError
 from service.versions.store import UnknownVersion
+from service.versions.verdict import BASE, CHAMPION, NEW
 from training import guard
 from training.course import Course
 from training.dataset import Document, characters
 from training.folds import CrossValidated
 from training.guard import Guard
-from training.judge.evidence import BASE, CHAMPION, NEW, Expected, Facts
+from training.judge.evidence import Expected, Facts
 from training.judge.prediction import Prediction, predict
 from training.judge.rules import Rules
 from training.judge.scores import Tally, annotated, count, tally, total

@@ -15,7 +15,7 @@ from service.versions.history import INITIAL
 from service.versions.judgement import PREDICTIONS_FILE
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
-from training.judge.evidence import NEW
+from service.versions.verdict import NEW
 from training.judge.sequential import tries
 from training.judge.sheet import Sheet
 from training.shelf import Shelf

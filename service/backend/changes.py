@@ -61,7 +61,7 @@ async def serve(request: Request) -> Response:
     """Make a version live."""
     supervisor = _supervisor(request)
     version = request.path_params["version"]
-    lineage = next((known for known in supervisor.published if known.version == version), None)
+    lineage = supervisor.lineage(version)
     if lineage is None:
         raise RequestRefused(404, f"There is no version {version!r}; nothing was changed.", Cause.BAD_REQUEST)
     return await _answer(request, _serve(supervisor, lineage, await _form(request)))

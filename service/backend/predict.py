@@ -129,7 +129,7 @@ class Predictor:
         )
 
     async def _answer(self, asked: Asked, deadline: float) -> Answer:
-        """One request for all controls: one version and one deadline, whatever is rolled out meanwhile."""
+        """Ask for all controls in one request. So one version answers them, even if another is rolled out meanwhile."""
         began = time.monotonic()
         try:
             answer = await self._extractor.ask(asked.questions, asked.decoding.threshold, deadline - began)

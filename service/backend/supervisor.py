@@ -80,6 +80,10 @@ class Supervisor:
         names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
 
+    def lineage(self, version: str | None) -> Lineage | None:
+        """The lineage of a published version; None for the base model, and for what is no published version."""
+        return next((known for known in self.published if known.version == version), None)
+
     @property
     def reported(self) -> set[str]:
         """The published versions that have a report."""

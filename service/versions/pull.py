@@ -51,7 +51,7 @@ def main(
         reference = Reference.parse(settings.live)
         _note_use(folder / reference.version)
         _delete_unused(folder, reference.version)
-        # Nothing is pulled from another repository than the one that is set, whatever the reference names.
+        # Only the repository that is set is asked: `pull_model` refuses a reference to any other.
         lineage = Bentos.connect(settings.registry, settings.registry_plain_http).pull_model(
             reference, folder / reference.version
         )

@@ -1,7 +1,7 @@
 """A version's whole verdict, as it was written beside the lineage: how models scored on the texts that judged.
 
-`training.judge.verdict` writes it. Only what is shown is read here; a field that older runs did not write has a value
-that says so.
+`training.judge.verdict` writes it, with the scores that are defined here. Of the rest only what is shown is read. A
+field that older runs did not write has a value that says so.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ class Quality(msgspec.Struct, frozen=True):
     """Annotated spans."""
     found: int
     strict: Agreement
+    """A span is right if its start, its end and its label are."""
+    partial: Agreement
+    """A span is right if it shares a character with one of its label on the other side."""
 
 
 class Scores(msgspec.Struct, frozen=True):

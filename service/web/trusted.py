@@ -47,7 +47,7 @@ def require_trusted(request: Request, login: BasicAuth, is_alone: bool) -> None:
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header, without the port; empty for what is none."""
+    """The host name of a Host header, without its port. It is empty if the header names no host."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:

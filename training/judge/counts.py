@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from service.versions.verdict import Agreement, Quality
 from training.judge.sheet import Sheet, Spans
 
 Array = NDArray[np.float64]
@@ -21,24 +22,6 @@ RIGHT, FOUND, WANTED, FOUND_TOUCHES, WANTED_TOUCHED = range(5)
 """The last dimension of counts: strictly right, found, and annotated spans; found ones that touch an annotated one of
 their label, and annotated ones that a found one touches."""
 KINDS = 5
-
-
-class Overlap(msgspec.Struct, frozen=True):
-    """Precision, recall and F1 in [0, 1]; 0 where nothing is found, or nothing annotated."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-class Quality(msgspec.Struct, frozen=True):
-    """What a model is worth on some spans."""
-
-    support: int
-    """Annotated spans."""
-    found: int
-    strict: Overlap
-    partial: Overlap
 
 
 class Scores(msgspec.Struct, frozen=True):
@@ -110,14 +93,14 @@ def _quality(counted: Array) -> Quality:
     return Quality(
         support=round(wanted),
         found=round(found),
-        strict=_overlap(_share(right, found), _share(right, wanted)),
-        partial=_overlap(_share(touches, found), _share(touched, wanted)),
+        strict=_agreement(_share(right, found), _share(right, wanted)),
+        partial=_agreement(_share(touches, found), _share(touched, wanted)),
     )
 
 
-def _overlap(precision: float, recall: float) -> Overlap:
+def _agreement(precision: float, recall: float) -> Agreement:
     f1 = _share(2 * precision * recall, precision + recall)
-    return Overlap(rounded(precision), rounded(recall), rounded(f1))
+    return Agreement(rounded(precision), rounded(recall), rounded(f1))
 
 
 def _share(part: float, whole: float) -> float:

@@ -8,12 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from service.versions.verdict import BASE, CHAMPION, NEW
 from training.judge.bootstrap import Bootstrap, Difference, apart
 from training.judge.rules import WORSE, Evidence, Rules
 from training.judge.sheet import Sheet
 
-BASE, CHAMPION, NEW = "base", "champion", "new"
-"""The names of models in a sheet. Other versions have their own."""
 GONE = 0.1
 """A label is annotated no longer if it has less than this share of the spans that it should have."""
 

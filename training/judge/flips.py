@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from service.model.fates import Fate, Fated, Region, fates
-from service.versions.verdict import Flipped
-from training.judge.evidence import NEW, rival
+from service.versions.verdict import NEW, Flipped
+from training.judge.evidence import rival
 from training.judge.sheet import Sheet, Spans
 
 

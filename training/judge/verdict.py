@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from service.versions.judgement import Decision, Judgement
-from service.versions.verdict import Flipped
+from service.versions.verdict import BASE, NEW, Flipped
 from training.judge import causes, flips
 from training.judge.bootstrap import Bootstrap, Difference
 from training.judge.causes import Cause, Found
 from training.judge.counts import Scores, rounded
-from training.judge.evidence import BASE, NEW, Facts, compared, differences, evidence, resample, rival
+from training.judge.evidence import Facts, compared, differences, evidence, resample, rival
 from training.judge.rules import Breach, Evidence, Rules, breaches, decide, needed, worse_labels
 from training.judge.sequential import level
 from training.judge.sheet import Sheet

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.model.fates import Fate
-from training.judge.evidence import NEW
+from service.versions.verdict import NEW
 from training.judge.fates import Tallied, of_model
 from training.judge.sheet import Sheet
 

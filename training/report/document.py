@@ -10,9 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from service.labelstudio.client import task_address
 from service.versions.lineage import Calibrated
+from service.versions.verdict import BASE, CHAMPION, NEW, Quality
 from training.judge.bootstrap import Difference
-from training.judge.counts import Quality
-from training.judge.evidence import BASE, CHAMPION, NEW
 from training.judge.verdict import MOST_TOLD
 from training.report import charts, confusion
 from training.report.flips import Flip, flips

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from service.model.fates import Fate, Fated, Region
+from service.versions.verdict import CHAMPION, NEW
 from training.judge import flips as judged
-from training.judge.evidence import CHAMPION, NEW, rival
+from training.judge.evidence import rival
 from training.judge.sheet import Sheet
 from training.judge.verdict import Verdict
 

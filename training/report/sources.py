@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.versions.lineage import Lineage
-from training.judge.evidence import BASE, CHAMPION, NEW, rival
+from service.versions.verdict import BASE, CHAMPION, NEW
+from training.judge.evidence import rival
 from training.judge.sheet import Sheet
 from training.judge.verdict import Verdict
 from training.trace import Point

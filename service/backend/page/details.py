@@ -68,7 +68,7 @@ def details(supervisor: Supervisor, runs: Sequence[Run], overlap: Overlap | None
 
 def overlap_of(supervisor: Supervisor) -> Overlap | None:
     """How spans of the version that answers may overlap; None where the base model's directory cannot tell."""
-    lineage = next((known for known in supervisor.published if known.version == supervisor.extractor.version), None)
+    lineage = supervisor.lineage(supervisor.extractor.version)
     if lineage:
         return lineage.overlap
     try:
@@ -78,14 +78,14 @@ def overlap_of(supervisor: Supervisor) -> Overlap | None:
 
 
 def _run(supervisor: Supervisor, run: Run) -> RunRow:
-    lineage = next((known for known in supervisor.published if run.version and known.version == run.version), None)
+    lineage = supervisor.lineage(run.version)
     word = terms.outcome(run, lineage, supervisor.rollout.version) if run.ended else None
     log = supervisor.retraining.log_of(run.id)
     return RunRow(run, terms.phase(run), word, log, supervisor.runs.left_out(run.id) is not None)
 
 
 def _made(supervisor: Supervisor, overlap: Overlap | None) -> Made:
-    lineage = next((known for known in supervisor.published if known.version == supervisor.extractor.version), None)
+    lineage = supervisor.lineage(supervisor.extractor.version)
     why, own = supervisor.rollout.history.why, f"{TOLD[overlap]}." if overlap else ""
     if lineage is None:
         return Made([one for one in (why, own) if one], {})

@@ -43,7 +43,7 @@ def labels(supervisor: Supervisor, curve: LearningCurve | None) -> list[Label]:
         base = newest.verdict.scores[BASE].labels if BASE in newest.verdict.scores else {}
         found = [_measured(name, one, base.get(name), name == most_wanted) for name, one in scores.labels.items()]
     else:
-        lineage = next((known for known in supervisor.published if known.version == version), None)
+        lineage = supervisor.lineage(version)
         found = _published(lineage, most_wanted) if lineage else []
     return sorted(found, key=lambda one: (-one.support, one.name))
 

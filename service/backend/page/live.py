@@ -43,7 +43,7 @@ class Live(NamedTuple):
 def live(supervisor: Supervisor) -> Live:
     """What is known of the version that answers."""
     version, history = supervisor.extractor.version, supervisor.rollout.history
-    lineage = next((known for known in supervisor.published if known.version == version), None)
+    lineage = supervisor.lineage(version)
     newest = today(supervisor)
     score = newest.scored(version) if newest else None
     return Live(

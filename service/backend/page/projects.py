@@ -59,7 +59,7 @@ def projects(supervisor: Supervisor, overlap: Overlap | None) -> ProjectsFacts:
         Row(
             id=project.id,
             counts=counts.get(project.id),
-            threshold=project.threshold or supervisor.settings.threshold,
+            threshold=supervisor.settings.threshold if project.threshold is None else project.threshold,
             thresholds=project.thresholds,
             overlap=TOLD[wanted] if (wanted := project.overlap or overlap) else "",
             is_own_overlap=project.overlap is not None,

@@ -74,7 +74,7 @@ def training(supervisor: Supervisor, runs: Sequence[Run]) -> Training:
 
 
 def _ended(supervisor: Supervisor, run: Run) -> Ended:
-    lineage = next((known for known in supervisor.published if run.version and known.version == run.version), None)
+    lineage = supervisor.lineage(run.version)
     return Ended(
         run=run,
         word=terms.outcome(run, lineage, supervisor.rollout.version),
@@ -97,9 +97,9 @@ def _interval(lineage: Lineage) -> str:
 
 
 def _reason(run: Run, lineage: Lineage | None, verdict: Verdict | None) -> str:
-    """Why a run ended so, in a sentence or two."""
+    """Why a run ended so, in a sentence or two. Of a version that was judged again, only the run knows that."""
     short = lineage.verdict if lineage else None
-    if run.outcome == "promoted" and short:
+    if run.outcome == "promoted" and short and short.decision is Decision.PROMOTE:
         return f"It is better with a probability of {short.probability:.2f}; {short.needed:.2f} was needed."
     if run.outcome == "held" and verdict and verdict.causes and verdict.decision is not Decision.PROMOTE:
         return f"{verdict.causes[0].reason} {verdict.causes[0].suggestion}"
@@ -110,8 +110,6 @@ def _expected(runs: Sequence[Run]) -> str:
     made = [run.worked for run in runs if run.outcome in ("promoted", "held") and run.worked][:RUNS_COUNTED]
     if not made:
         return ""
-    return (
-        f"A run takes about {terms.duration(median(made))}: so long took the last {len(made)}."
-        if len(made) > 1
-        else (f"The last run took {terms.duration(made[0])}.")
-    )
+    if len(made) == 1:
+        return f"The last run took {terms.duration(made[0])}."
+    return f"A run takes about {terms.duration(median(made))}: the last {len(made)} took so long."

@@ -126,7 +126,8 @@ def test_why_the_live_version_is_live_is_told_after_a_rollback(past, backend, un
 
 def quality(recall, precision, support=50):
     f1 = 2 * recall * precision / (recall + precision)
-    return Quality(support, support, Agreement(precision, recall, f1))
+    agreement = Agreement(precision, recall, f1)
+    return Quality(support, support, agreement, agreement)
 
 
 @pytest.mark.parametrize(
