@@ -68,7 +68,7 @@ def test_the_last_training_is_told_in_spanloops_words(past, backend, until):
     client = backend()
     runs = client.app.state.supervisor.runs
     assert "Held back" in verdicts_read(client, until)
-    assert "A run takes about 14 min: so long took the last 4." in words(client)
+    assert "A run takes about 14 min: the last 4 took so long." in words(client)
     for ended, told in (
         (Run(id="run-a", projects=(1,), outcome="promoted", version=LIVE), "Now live"),
         (Run(id="run-b", projects=(1,), outcome="promoted", version=FIRST), "Was live"),
