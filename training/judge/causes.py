@@ -13,8 +13,9 @@ from math import comb, sqrt
 
 import msgspec
 
+from service.model.fates import Fate
 from training.judge import fates
-from training.judge.fates import Fate, Tallied
+from training.judge.fates import Tallied
 from training.judge.sheet import Sheet
 
 CHANCE = 0.01

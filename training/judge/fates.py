@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from service.model.fates import Fate as Fate
-from service.model.fates import Fated, fates
+from service.model.fates import Fate, Fated, fates
 from training.judge.sheet import Sheet
 
 
