@@ -10,7 +10,8 @@ learnt from 200 tasks of the first half. The pairs of versions:
 - each of `benchmarks.harms`: the new one has learnt from 100 further tasks too, which are annotated wrongly, and so are
   as many of the texts that judge in proportion. Deleted annotations are deleted in all texts.
 
-A file for each pair and repeat holds marks and spans, no text. What is there is not learnt again. One thread.
+A file for each pair and repeat holds marks and spans, no text. What is there is not learnt again. Each version is learnt
+in one tuning, without folds, and by one thread.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Versions:
     def found(self, name: str, tasks: Sequence[Document], seed: int, judged: Sequence[Document]) -> list[Spans]:
         """What a version finds that has learnt from the tasks; without tasks what the base model finds."""
         if name not in self._known:
-            settings = TrainingSettings(seed=seed, steps=self._steps, threads=1)
+            settings = TrainingSettings(seed=seed, steps=self._steps, threads=1, cross_validated_texts=0)
             task = Task(settings, tasks, 0)
             model = RECIPES["run"](task).model if tasks else task.model()
             self._known[name] = _found(model, judged)
