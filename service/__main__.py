@@ -164,32 +164,54 @@ def _calibration(calibrated: Calibrated) -> Table:
 
 @projects.callback()
 def list_projects(context: typer.Context) -> None:
-    """List the projects that runs learn from, or forget one."""
+    """List the known projects, leave one out of runs, take it in again, or forget it."""
     if context.invoked_subcommand:
         return
     with _refusing():
         known, threshold = _projects().all, CommandLineSettings().threshold
-    table = Table("project", "threshold", "last seen (UTC)", "warning")
+    table = Table("project", "runs", "threshold", "last seen (UTC)", "warning")
     for project in known:
         own = project.threshold or threshold or "as the version"
-        table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
+        runs = "leave it out" if project.left_out else "learn from it"
+        table.add_row(str(project.id), runs, f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
     screen.print(table)
 
 
 @projects.command()
 def forget(project: int) -> None:
     """Exclude a project from runs until Label Studio calls for it again."""
-    with _refusing():
-        kept = _projects()
-        if kept.get(project) is None:
-            raise ChangeRefused(
-                f"There is no project {project} to forget. `python -m service projects` lists the known ones."
-            )
+    with _known(project) as kept:
         kept.forget(project, "forgotten by hand")
-        kept.flush()
     screen.print(
         f"Project {project} is forgotten. It comes back when Label Studio calls for it: disconnect the model there."
     )
+
+
+@projects.command()
+def leave_out(project: int) -> None:
+    """Let no run learn from a project until `take-in`. Its tasks are pre-annotated as before."""
+    with _known(project) as kept:
+        kept.leave_out(project)
+    screen.print(f"The next runs do not learn from project {project}. What the live version has learnt stays.")
+
+
+@projects.command()
+def take_in(project: int) -> None:
+    """Let runs learn from a project again."""
+    with _known(project) as kept:
+        kept.take_in(project)
+    screen.print(f"The next runs learn from project {project}.")
+
+
+@contextmanager
+def _known(project: int) -> Iterator[Projects]:
+    """The projects, if this one is known; what is changed in them is written at the end."""
+    with _refusing():
+        kept = _projects()
+        if kept.get(project) is None:
+            raise ChangeRefused(f"There is no project {project}. `python -m service projects` lists the known ones.")
+        yield kept
+        kept.flush()
 
 
 def _projects() -> Projects:

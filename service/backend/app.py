@@ -269,6 +269,8 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/versions/{version}/serve", changes.serve, "GET POST", guarded),
             route("/rollback", changes.rollback, "GET POST", guarded),
             route("/projects/{project:int}/forget", changes.forget, "GET POST", guarded),
+            route("/projects/{project:int}/leave-out", changes.leave_out, "GET POST", guarded),
+            route("/projects/{project:int}/take-in", changes.take_in, "GET POST", guarded),
             route("/static/{name}", asset, middleware=guarded),
             route("/", page, middleware=guarded),
         ],

@@ -101,9 +101,11 @@ class Retraining:
 
     def _start_or_find(self, why: str) -> Answer:
         self._census.take()
-        projects = self._projects.ids
+        projects = self._projects.learnt_from
         if not projects:
             reason = "No Label Studio project has connected this backend as its model yet."
+            if self._projects.ids:
+                reason = "All projects are left out of runs. Take one in on the status page."
             return self._refusal(why, reason, Cause.RUN_START)
         try:
             state = self._label_studio.annotation_state(projects)
@@ -184,7 +186,7 @@ class Retraining:
         """Start a run if there are enough new annotations. Returns False if the caller must try again."""
         last = next((run for run in self._runs.all() if run.succeeded), None)
         try:
-            state = self._label_studio.annotation_state(self._projects.ids)
+            state = self._label_studio.annotation_state(self._projects.learnt_from)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
             failures.count(error.cause)
@@ -279,7 +281,7 @@ class Retraining:
         """A failed run that says why none was started. A later refusal of the same request has the same id."""
         run = Run(
             id=f"run-{hashlib.sha256(f'refused: {why}'.encode()).hexdigest()[:10]}",
-            projects=self._projects.ids,
+            projects=self._projects.learnt_from,
             why=why,
             outcome="failed",
             message=f"{message} No run was started; the live version is untouched.",

@@ -160,6 +160,17 @@ def test_a_project_is_forgotten_by_hand(home):
     assert running.ids == FileProjects(home).ids == (3,)
 
 
+def test_a_project_is_left_out_and_taken_in_again_by_hand(home):
+    known = FileProjects(home)
+    known.see(3)
+    known.tick()
+    for command, learnt_from, told in (("leave-out", (), "leave it out"), ("take-in", (3,), "learn from it")):
+        status, output = call("projects", command, "3")
+        assert (status, "project 3" in output) == (0, True)
+        assert FileProjects(home).learnt_from == learnt_from
+        assert told in call("projects")[1]
+
+
 def test_a_project_that_there_is_not_is_not_forgotten_and_the_error_says_how_to_list_them(home):
     status, output = call("projects", "forget", "99")
     assert status == 1
