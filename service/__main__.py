@@ -1,5 +1,5 @@
-"""The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`, and
-`prelabel`.
+"""The command line of a release: `python -m service versions | show | promote | rollback | prune | cancel | projects`,
+and `prelabel`.
 
 On a cluster it runs in the backend's pod, which has the rights it needs.
 """
@@ -7,7 +7,7 @@ On a cluster it runs in the backend's pod, which has the rights it needs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -20,13 +20,17 @@ from service import logs
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import BY_HAND, ChangeRefused, VersionLine, forced, not_against_verdict
+from service.backend.local.launcher import LocalLauncher
 from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
+from service.backend.protocols import RunStore, Uncancellable
 from service.prelabel.program import Program
 from service.prelabel.progress import Busy
 from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
+from service.runs.files import Runs
+from service.runs.run import Run
 from service.settings import HomeSettings, PredictionSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.lineage import Calibrated, FormatError
@@ -111,6 +115,20 @@ def rollback() -> None:
     with _refusing():
         previous = _line().rollback()
     screen.print(f"{previous or 'The initial model'} is live again.")
+
+
+@app.command()
+def cancel(
+    run: Annotated[str, typer.Argument(help="The id of the run; without it the one that is at work.")] = "",
+) -> None:
+    """End a training run. The live version is untouched."""
+    with _refusing():
+        runs, end = _runs()
+        known = runs.get(run or runs.active() or "")
+        if known is None:
+            raise ChangeRefused(f"There is no run {run}." if run else "No run is at work. Nothing was changed.")
+        end(known)
+    screen.print(f"Run {known.id} was asked to end. The status page says when it has.")
 
 
 @app.command()
@@ -225,6 +243,20 @@ def _projects() -> Projects:
     return ClusterProjects(ExtractorDeployment(Cluster(settings)))
 
 
+def _runs() -> tuple[RunStore, Callable[[Run], None]]:
+    """The runs, and what cancels one."""
+    settings = CommandLineSettings()
+    if not settings.extractor_deployment:
+        kept = Runs(settings.folder)
+        return kept, LocalLauncher(kept).cancel
+    from service.backend.cluster.api import Cluster  # imports Kubernetes' client
+    from service.backend.cluster.runs import JobRuns
+
+    jobs = JobRuns(Cluster(settings), keep=0)
+    jobs.refresh()
+    return jobs, lambda run: jobs.cancel(run.id)
+
+
 def _line() -> VersionLine:
     settings = CommandLineSettings()
     if not settings.registry:
@@ -243,6 +275,7 @@ def _refusing() -> Iterator[None]:
         UnknownVersion,
         Conflict,
         ChangeRefused,
+        Uncancellable,
         RegistryError,
         ClusterError,
         FormatError,

@@ -213,7 +213,11 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
             leftovers.sweep(runs)
             TrainingRun(settings, reporter, _shelf(settings), is_unwanted.is_set).execute()
     except Stopped as stopped:
-        reporter.record(detail=str(stopped), seconds_left=None)
+        if runs.is_cancelled(state.id):
+            leftovers.delete(runs.work(state.id), leftovers.EXPORTS)
+            runs.end_cancelled(reporter.run)
+        else:
+            reporter.record(detail=str(stopped), seconds_left=None)
         return EXIT_STOPPED
     except Exception as error:  # noqa: BLE001 - the page must show every error
         traceback.print_exc()

@@ -267,6 +267,7 @@ def build(settings: SettingsT, compose: Callable[[SettingsT], Supervisor]) -> St
             route("/metrics", metrics),
             route("/prelabel", prelabel, "POST", guarded),
             route("/versions/{version}/serve", changes.serve, "GET POST", guarded),
+            route("/runs/{run}/cancel", changes.cancel, "GET POST", guarded),
             route("/rollback", changes.rollback, "GET POST", guarded),
             route("/projects/{project:int}/forget", changes.forget, "GET POST", guarded),
             route("/projects/{project:int}/leave-out", changes.leave_out, "GET POST", guarded),

@@ -20,8 +20,10 @@ from service.backend.line import BY_HAND, ChangeRefused, forced
 from service.backend.page import TEMPLATES
 from service.backend.page.assets import POLICY
 from service.backend.projects import Projects
+from service.backend.protocols import Uncancellable
 from service.errors import Cause, cause_of
 from service.metrics import failures
+from service.runs.run import Run
 from service.versions.history import Conflict
 from service.versions.lineage import FormatError, Lineage
 from service.versions.names import version_of
@@ -72,6 +74,15 @@ async def serve(request: Request) -> Response:
 async def rollback(request: Request) -> Response:
     """Make the version before the live one live again."""
     return await _answer(request, _rollback(_supervisor(request), await _form(request)))
+
+
+async def cancel(request: Request) -> Response:
+    """End a run that is at work."""
+    supervisor = _supervisor(request)
+    run = supervisor.run(request.path_params["run"])
+    if run is None:
+        raise RequestRefused(404, "There is no such run; nothing was changed.", Cause.BAD_REQUEST)
+    return await _answer(request, _cancel(supervisor, run))
 
 
 async def leave_out(request: Request) -> Response:
@@ -146,6 +157,22 @@ def _rollback(supervisor: Supervisor, form: dict[str, str]) -> Change:
     )
 
 
+def _cancel(supervisor: Supervisor, run: Run) -> Change:
+    told = ["It ends after its current step, without a version. The live version is untouched."]
+    if run.is_judged:
+        told = ["Its version is judged already, and what became of it stays. Only the learning curve is not measured."]
+    told.append("A Start Training that came during the run starts another one.")
+    return Change(
+        title=f"Cancel run {run.id}?",
+        told=told,
+        button="Cancel the run",
+        seen="",
+        verdict="",
+        back="../../",
+        do=lambda: supervisor.retraining.cancel(run.id),
+    )
+
+
 def _of_project(projects: Projects, title: str, told: list[str], button: str, decide: Callable[[], object]) -> Change:
     def do() -> None:
         decide()
@@ -177,7 +204,7 @@ async def _answer(request: Request, change: Change) -> Response:
         return _asked(change, tokens.make(purpose), "Nothing was changed: tick the box to serve it nevertheless.", 409)
     try:
         await to_thread.run_sync(change.do)
-    except (Conflict, ChangeRefused, UnknownVersion, FormatError) as error:
+    except (Conflict, ChangeRefused, Uncancellable, UnknownVersion, FormatError) as error:
         return _asked(change, "", str(error), 409)
     except (OSError, RuntimeError, ValueError) as error:
         failures.count(cause_of(error))

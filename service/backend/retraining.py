@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from service.backend.census import Census
 from service.backend.projects import Projects
-from service.backend.protocols import Busy, Launcher, RunStore
+from service.backend.protocols import Busy, Launcher, RunStore, Uncancellable
 from service.backend.settings import BackendSettings
 from service.errors import Cause, cause_of
 from service.labelstudio.client import AnnotationState, LabelStudio
@@ -136,6 +136,14 @@ class Retraining:
         """Whether a run is due after a quiet time."""
         return self._submitted is not None
 
+    def cancel(self, run_id: str) -> None:
+        """End a run that is at work. Raises Uncancellable, and OSError or RuntimeError if it cannot be told."""
+        run = self._runs.get(run_id)
+        if run is None:
+            raise Uncancellable(f"There is no run {run_id}. Nothing was changed.")
+        log.warning("run %s is cancelled by hand in phase %s", run.id, run.phase)
+        self._launcher.cancel(run)
+
     def log_of(self, run_id: str) -> str:
         """Where a run's log is, in words."""
         return self._launcher.log_of(run_id)
@@ -184,7 +192,7 @@ class Retraining:
 
     def _start_if_new(self, minimum: int, why: str) -> bool:
         """Start a run if there are enough new annotations. Returns False if the caller must try again."""
-        last = next((run for run in self._runs.all() if run.succeeded), None)
+        last = next((run for run in self._runs.all() if run.succeeded or run.outcome == "cancelled"), None)
         try:
             state = self._label_studio.annotation_state(self._projects.learnt_from)
         except LabelStudioError as error:

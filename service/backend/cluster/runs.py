@@ -23,8 +23,9 @@ from service.backend.cluster.jobs import (
     why_waiting,
 )
 from service.backend.cluster.pods import ask, report_of
-from service.backend.cluster.run_jobs import F1_ANNOTATION, ended, noted, notes, run_of
-from service.runs.run import END_CURVE_PATH, Run
+from service.backend.cluster.run_jobs import F1_ANNOTATION, noted, notes, run_of
+from service.backend.protocols import Uncancellable
+from service.runs.run import CANCELLED, END_CURVE_PATH, Run, now
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: the token of the last request for another run after this one."""
@@ -119,6 +120,22 @@ class JobRuns:
     def is_measuring(self, run_id: str) -> bool:
         """Whether a pod of the run measures its learning curve."""
         return any(one.measuring is not None for one in self._known.values() if one.run.id == run_id)
+
+    def cancel(self, run_id: str) -> None:
+        """End a run and its pods; its Job stays, and says that it was cancelled.
+
+        A run whose version is judged only ends the measuring of its curve. Raises Uncancellable and ClusterError.
+        """
+        self.refresh()
+        name, run = self._job_of(run_id), self.get(run_id)
+        if name is None or run is None or run.ended:
+            raise Uncancellable(f"Run {run_id} has ended already. Nothing was changed.")
+        if run.is_judged:
+            self.end_curve(run_id)
+            return
+        over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
+        self._cluster.end_job(name, notes(over))
+        self._known = {**self._known, name: self._known[name]._replace(run=over)}
 
     def end_curve(self, run_id: str) -> None:
         """Ask the run's pod to end the measuring of its learning curve. A pod that does not hear it goes on."""
@@ -240,7 +257,7 @@ def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
 
 def _overtaken(run: Run) -> Run:
     message = f"The live version changed before version {run.version} was rolled out: a later attempt judges it again."
-    return ended(run, "held", message)
+    return run.end("held", message)
 
 
 def _read(text: str) -> Run | None:
