@@ -52,6 +52,8 @@ def test_the_backend_may_do_exactly_what_it_must(chart):
         ("", "pods"): ["list"],
         ("coordination.k8s.io", "leases"): ["create"],
         ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "update"],
+        ("", "configmaps"): ["create"],
+        ("", "configmaps", "spanloop-state"): ["get", "patch"],
     }
     assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in role["rules"])
 

@@ -37,6 +37,7 @@ class Cluster:
         self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
         self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
+        self._config_maps = f"/api/v1/namespaces/{self.namespace}/configmaps"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     def jobs(self, component: str = "training") -> list[KubeObject]:
@@ -87,6 +88,20 @@ class Cluster:
         """Set the number of the extractor's pods, by the scale subresource."""
         body = {"spec": {"replicas": replicas}}
         self._ask(f"scale Deployment {self.extractor}", "PATCH", f"{self._deployment}/scale", body)
+
+    def config_map(self, name: str) -> KubeObject:
+        """A ConfigMap. Raises ObjectMissing."""
+        return self._ask(f"read ConfigMap {name}", "GET", f"{self._config_maps}/{name}")
+
+    def create_config_map(self, name: str, data: Mapping[str, str]) -> None:
+        """Create a ConfigMap with the release's label. Raises ObjectExists."""
+        labels = {"spanloop.dev/release": self.release}
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data}
+        self._ask(f"create ConfigMap {name}", "POST", self._config_maps, manifest)
+
+    def patch_config_map(self, name: str, data: Mapping[str, str]) -> None:
+        """Set keys of a ConfigMap. Raises ObjectMissing."""
+        self._ask(f"patch ConfigMap {name}", "PATCH", f"{self._config_maps}/{name}", {"data": data})
 
     def lease(self, name: str) -> KubeObject:
         """A Lease. Raises ObjectMissing."""

@@ -16,6 +16,7 @@ from service.backend.cluster.origin import Origin
 from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
+from service.backend.cluster.record import Record
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
@@ -52,6 +53,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     """
     cluster = Cluster(settings)
     deployment = ExtractorDeployment(cluster)
+    record = Record(cluster, deployment)
+    record.restore()
     runs = JobRuns(cluster, settings.keep_runs)
     launcher = JobLauncher(cluster, runs, settings)
     initial = initial_version(settings.model, settings.window_words)
@@ -101,6 +104,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     pods = Loop(
         [
             deployment.look,
+            only(record.tick),
             rollout.look,
             scaling.rouse,
             scaling.note,

@@ -208,11 +208,15 @@ def reference_of(deployment: KubeObject) -> str:
 
 def state_of(deployment: KubeObject) -> RolloutState:
     """The state of the rollout. An annotation that cannot be read counts as none: anybody can write one."""
-    noted = annotation(deployment, ROLLOUT_ANNOTATION)
+    return state_in(annotation(deployment, ROLLOUT_ANNOTATION))
+
+
+def state_in(noted: str) -> RolloutState:
+    """The state of the rollout that is noted; that of a new release where nothing readable is."""
     try:
         return RolloutState.model_validate_json(noted) if noted else RolloutState()
     except ValidationError:
-        log.exception("the annotation %s of the Deployment cannot be read and is written anew", ROLLOUT_ANNOTATION)
+        log.exception("the noted state of the rollout cannot be read and is written anew: %.200s", noted)
         return RolloutState()
 
 
