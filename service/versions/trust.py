@@ -20,9 +20,10 @@ Check = Callable[[Path], None]
 """Looks at the directory of a version's model, named after the version. Raises SignatureRefused."""
 
 REMEDY = (
-    "If you trust it, sign it where the private key is, with `python -m service sign {version}`. If a replaced key has "
-    "signed it, trust that key's certificate too (SPANLOOP_TRUSTED_KEYS). Else find out who has changed it, delete it "
-    "and publish or pull it again."
+    "If it is from before versions were signed and you trust it, sign it where the private key is, with `python -m "
+    "service sign {version}`, and set SPANLOOP_VERIFY=warn until it is signed. If a replaced key has signed it, trust "
+    "that key's certificate too (SPANLOOP_TRUSTED_KEYS). Else find out who has changed it, delete it, and publish or "
+    "pull it again."
 )
 
 
