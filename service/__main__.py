@@ -1,5 +1,5 @@
-"""The command line of a release: `python -m service versions | show | promote | rollback | prune | cancel | projects`,
-and `prelabel`.
+"""The command line of a release: `python -m service versions | show | promote | rollback | prune | sign | verify |
+cancel | projects`, and `prelabel`.
 
 On a cluster it runs in the backend's pod, which has the rights it needs.
 """
@@ -7,8 +7,10 @@ On a cluster it runs in the backend's pod, which has the rights it needs.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,14 +33,18 @@ from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
 from service.runs.files import Runs
 from service.runs.run import Run
-from service.settings import HomeSettings, PredictionSettings
+from service.settings import HomeSettings, PredictionSettings, SignatureSettings, SigningSettings
 from service.versions.history import INITIAL, Conflict
+from service.versions.keys import KeyUnusable
 from service.versions.lineage import Calibrated, FormatError
+from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
-from service.versions.store import UnknownVersion
+from service.versions.signature import SignatureRefused, signing
+from service.versions.store import BentoStore, UnknownVersion
+from service.versions.trust import Trust
 
 
-class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings):
+class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SignatureSettings, SigningSettings):
     """What the commands read: on a cluster, what the backend's pod has."""
 
 
@@ -139,6 +145,35 @@ def prune(
     with _refusing():
         deleted = _line().prune(keep)
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
+
+
+@app.command()
+def verify(version: str) -> None:
+    """Check a version, its model and the code of its Bento: are all files as the holder of a trusted key signed them?
+
+    Nothing of it is loaded, and nothing changes.
+    """
+    trust = Trust("require", CommandLineSettings().trusted_keys)
+    with _refusing(), _holding(version) as store:
+        trust.check_model(store.fetch(version))
+        trust.check_bento(store.bento(version))
+    screen.print(f"{version} is as the holder of a trusted key has signed it.")
+
+
+@app.command()
+def sign(version: str) -> None:
+    """Sign a version that was published without a signature, with the private key in SPANLOOP_SIGNING_KEY.
+
+    Sign only what you trust. In a registry the tag then names the signed version; what was there keeps its digest.
+    """
+    settings = CommandLineSettings()
+    with _refusing(), _holding(version) as store:
+        if settings.signing_key is None:
+            raise ChangeRefused("No private key is set. Nothing was signed. Set SPANLOOP_SIGNING_KEY to its file.")
+        store.sign(version, signing(settings.signing_key))
+        if settings.registry:
+            _bentos(settings).replace(store, version)
+    screen.print(f"{version} is signed.")
 
 
 @app.command()
@@ -267,6 +302,28 @@ def _line() -> VersionLine:
 
 
 @contextmanager
+def _holding(version: str) -> Iterator[BentoStore]:
+    """A store with a version: the one of this machine, or one that is deleted afterwards with a copy from the registry.
+
+    Raises UnknownVersion and RegistryError.
+    """
+    settings = CommandLineSettings()
+    if not settings.registry:
+        store = BentoStore(settings.folder)
+        store.fetch(version)
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="spanloop-version-") as home:
+        store = BentoStore(Path(home))
+        _bentos(settings).pull(version, store)
+        yield store
+
+
+def _bentos(settings: CommandLineSettings) -> Bentos:
+    return Bentos.connect(settings.registry, settings.registry_plain_http)
+
+
+@contextmanager
 def _refusing() -> Iterator[None]:
     """Print in one line why something was not done, and exit with status 1."""
     try:
@@ -279,6 +336,8 @@ def _refusing() -> Iterator[None]:
         RegistryError,
         ClusterError,
         FormatError,
+        SignatureRefused,
+        KeyUnusable,
         Busy,
         ValueError,
     ) as error:

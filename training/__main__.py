@@ -19,6 +19,8 @@ from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
+from service.versions.signature import signing
+from service.versions.trust import Trust
 from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
@@ -237,7 +239,7 @@ def _shelf(settings: TrainingSettings) -> Shelf:
     if not settings.registry:
         if settings.backend_url:
             _refuse("The extractor pulls versions from a registry, and none is set. Set SPANLOOP_REGISTRY.")
-        return LocalShelf(settings.folder)
+        return LocalShelf(settings.folder, signing(settings.signing_key), Trust.of(settings).check_model)
     from service.versions.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
 

@@ -1,8 +1,9 @@
 """The live version on Kubernetes: an annotation on the extractor's pod template.
 
 The state of a rollout is written on the Deployment, so that another backend can continue it. A rollout is finished when
-all pods are ready with the new template, and undone if they are not ready in time. Readiness is the canary: a pod is
-ready once its model finds the spans of the version's canaries.
+all pods are ready with the new template, and undone if they are not ready in time, or at once if one of them refuses
+the version for its signature. Readiness is the canary: a pod is ready once its model finds the spans of the version's
+canaries.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from service.backend import metrics
 from service.backend.cluster.api import annotation
 from service.backend.cluster.deployment import ExtractorDeployment, is_settled, replicas_of
 from service.backend.cluster.jobs import KubeObject
+from service.backend.cluster.pods import refusal_of
+from service.errors import Cause
+from service.metrics import failures
 from service.versions.history import INITIAL, Conflict, History, check_unchanged
 from service.versions.names import version_of
 
@@ -170,15 +174,28 @@ class ClusterRollout:
             self._note(deployment, state)
             metrics.ROLLOUTS.labels("done").inc()
             log.info("version %s answers", version_of(state.good) or self._initial)
+        elif not state.is_over and (refusal := self._refusal(state.target)):
+            failures.count(Cause.SIGNATURE)
+            state = self._take_back(deployment, state, refusal)
         elif not state.is_over and self._watched(state) > self._seconds:
-            why = f"{version_of(state.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
-            log.error("%s", why)
-            state = state.undone(state.good, why, now())
-            self._patch(deployment, state)
-            metrics.ROLLOUTS.labels("undone").inc()
+            state = self._take_back(deployment, state, f"its pods were not ready in {self._seconds:.0f} s.")
         elif not state.is_over and replicas_of(deployment) == 0:
             self._deployment.scale(1)  # a version must prove itself, even if no request needs a pod
         self._known = state
+
+    def _take_back(self, deployment: KubeObject, state: RolloutState, why: str) -> RolloutState:
+        """Undo a rollout. Returns the state after that."""
+        told = f"{version_of(state.target)} was taken back: {why}"
+        log.error("%s", told)
+        undone = state.undone(state.good, told, now())
+        self._patch(deployment, undone)
+        metrics.ROLLOUTS.labels("undone").inc()
+        return undone
+
+    def _refusal(self, target: str) -> str:
+        """Why a pod refuses the target for its signature; empty if none does. No pod will ever serve it then."""
+        pods = [pod for pod in self._deployment.pods() if annotation(pod, VERSION_ANNOTATION) == target != INITIAL]
+        return next((why for pod in pods if (why := refusal_of(pod))), "")
 
     def _watched(self, state: RolloutState) -> float:
         """Seconds since this process first saw a rollout. The clocks of two machines are never compared."""
