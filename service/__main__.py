@@ -6,6 +6,7 @@ On a cluster it runs in the backend's pod, which has the rights it needs.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -285,9 +286,14 @@ def _runs() -> tuple[RunStore, Callable[[Run], None]]:
         kept = Runs(settings.folder)
         return kept, LocalLauncher(kept).cancel
     from service.backend.cluster.api import Cluster  # imports Kubernetes' client
+    from service.backend.cluster.deployment import ExtractorDeployment
+    from service.backend.cluster.events import Events
+    from service.backend.cluster.refusals import Refusals
     from service.backend.cluster.runs import JobRuns
 
-    jobs = JobRuns(Cluster(settings), keep=0)
+    cluster = Cluster(settings)
+    events = Events(cluster, os.environ.get("HOSTNAME", "command line"))
+    jobs = JobRuns(cluster, 0, Refusals(ExtractorDeployment(cluster), events), events)
     jobs.refresh()
     return jobs, lambda run: jobs.cancel(run.id)
 

@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 
 from service.backend import changes
 from service.backend.gauges import Gauges
+from service.backend.health import parts
 from service.backend.page import render
 from service.backend.page.assets import POLICY, asset
 from service.backend.reports import report
@@ -69,9 +70,8 @@ START_SECONDS = 2.0
 
 
 async def health(request: Request) -> Response:
-    return JSONResponse(
-        {"status": "UP", "model_class": "Spanloop", "model_version": _supervisor(request).rollout.version}
-    )
+    """UP while this backend answers: Label Studio asks no model that is not. The rest says how the parts stand."""
+    return JSONResponse({"status": "UP", "model_class": "Spanloop", **parts(_supervisor(request))})
 
 
 async def setup(request: Request) -> Response:
@@ -219,7 +219,7 @@ async def prelabel(request: Request) -> Response:
     try:
         await to_thread.run_sync(supervisor.prelabeller.start, project.id, _own_address(request))
     except (OSError, RuntimeError) as error:
-        log.exception("a pre-labelling of project %d cannot be started", project.id)
+        log.warning("a pre-labelling of project %d cannot be started: %s", project.id, error)
         raise RequestRefused(503, f"The pre-labelling cannot be started: {error}", Cause.RUN_START) from error
     return RedirectResponse("./", 303)
 

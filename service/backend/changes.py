@@ -207,8 +207,9 @@ async def _answer(request: Request, change: Change) -> Response:
     except (Conflict, ChangeRefused, Uncancellable, UnknownVersion, FormatError) as error:
         return _asked(change, "", str(error), 409)
     except (OSError, RuntimeError, ValueError) as error:
-        failures.count(cause_of(error))
-        log.exception("%s failed", request.url.path)
+        cause = cause_of(error)
+        failures.count(cause)
+        log.error("%s failed: %s", request.url.path, error, exc_info=cause is Cause.INTERNAL)
         return _asked(change, "", f"It cannot be done at present: {error}", 503)
     log.info("%s was done by hand on the page", request.url.path)
     return RedirectResponse(change.back, 303)

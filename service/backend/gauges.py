@@ -18,6 +18,7 @@ from service.runs.run import PHASES, Outcome, Run
 from service.versions.lineage import Lineage, Score
 
 if TYPE_CHECKING:
+    from service.backend.protocols import Extractors
     from service.backend.supervisor import Supervisor
 
 OF_VERSIONS = ("new", "guard")
@@ -40,16 +41,18 @@ class Gauges:
             self._supervisor.demand,
         )
         yield from self._supervisor.extractor.gauges()
+        yield _dependencies(self._supervisor)
         if self._supervisor.leads():
             yield from self._release()
 
     def _release(self) -> Iterator[Metric]:
         version = self._supervisor.extractor.version
         runs, active = self._supervisor.runs.all(), self._supervisor.runs.active()
-        yield live_version(version)
+        yield live_version(version, self._supervisor.answers)
+        yield from _extractors(self._supervisor.rollout.extractors)
         yield _runs_by_state(runs)
         yield _last_success(runs)
-        yield _last_failure(runs)
+        yield _failed(runs)
         yield _prelabelled(self._supervisor.prelabeller.all())
         yield from self._active(next((run for run in runs if run.id == active and not run.ended), None))
         yield _scores(
@@ -70,6 +73,25 @@ class Gauges:
             "When the active run's phase or percent last changed.",
             self._progress.of(run) if run else None,
         )
+
+
+def _dependencies(supervisor: Supervisor) -> Metric:
+    """Label Studio is left out while its address or key is not set: then nothing is wrong with it."""
+    states = {name: one.state for name, one in supervisor.dependencies.items()}
+    if not supervisor.studio.is_set:
+        del states["label_studio"]
+    return gauge(
+        "spanloop_dependency_up",
+        "1 if the dependency answered this backend when it was last asked, else 0.",
+        {(name,): float(state.is_up) for name, state in states.items() if state.since},
+        "dependency",
+    )
+
+
+def _extractors(seen: Extractors | None) -> Iterator[Metric]:
+    ready, wanted = (seen.ready, seen.wanted) if seen else (None, None)
+    yield single("spanloop_extractors_ready", "Pods of the extractor that are ready.", ready)
+    yield single("spanloop_extractors_wanted", "Pods of the extractor that should be ready.", wanted)
 
 
 class ProgressTimes:
@@ -128,11 +150,12 @@ def _last_success(runs: Iterable[Run]) -> Metric:
     )
 
 
-def _last_failure(runs: Iterable[Run]) -> Metric:
-    return single(
-        "spanloop_run_last_failure_timestamp_seconds",
-        "When one of the kept runs last failed; 0 if none has.",
-        max((run.updated.timestamp() for run in runs if run.outcome == "failed"), default=0.0),
+def _failed(runs: Iterable[Run]) -> Metric:
+    return gauge(
+        "spanloop_run_failed_timestamp_seconds",
+        "When each of the kept runs that failed, or that were not started, ended.",
+        {(legible(run.id),): run.updated.timestamp() for run in runs if run.outcome == "failed"},
+        "run",
     )
 
 

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
-
-from service.errors import cause_of
-from service.metrics import failures
-
-log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
 """Seconds between two ticks of a loop that reads only files and memory."""
@@ -18,6 +12,7 @@ CLOSE_SECONDS = 10.0
 """Seconds that the end of the program waits for a tick; one that waits longer for a registry is abandoned."""
 
 Step = Callable[[], None]
+Complain = Callable[[Exception], None]
 
 
 def each_second() -> float:
@@ -28,7 +23,7 @@ def each_second() -> float:
 class Loop:
     """Steps that run one after another, again and again, in a thread of their own.
 
-    A step that raises is logged and counted, and runs again at the next tick.
+    A step that raises is complained of, and runs again at the next tick.
     """
 
     def __init__(self, steps: Sequence[Step], pace: Callable[[], float] = each_second) -> None:
@@ -37,9 +32,11 @@ class Loop:
         self._pace = pace
         self._ended = False
         self._hurry = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, name="loop", daemon=True)
+        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, complain: Complain) -> None:
+        """`complain` is told what a step, or the pace, raised."""
+        self._thread = threading.Thread(target=self._repeat, args=(complain,), name="loop", daemon=True)
         self._thread.start()
 
     def hurry(self) -> None:
@@ -53,27 +50,23 @@ class Loop:
 
     def join(self) -> None:
         """Wait until the last tick has ended, CLOSE_SECONDS at most."""
-        self._thread.join(CLOSE_SECONDS)
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
 
-    def _repeat(self) -> None:
+    def _repeat(self, complain: Complain) -> None:
         while not self._ended:
             self._hurry.clear()
             for step in self._steps:
-                self._attempt(step)
+                try:
+                    step()
+                except Exception as error:  # noqa: BLE001 - the next tick may succeed: the backend must keep answering
+                    complain(error)
             if not self._ended:
-                self._hurry.wait(self._seconds())
+                self._hurry.wait(self._seconds(complain))
 
-    def _attempt(self, step: Step) -> None:
-        try:
-            step()
-        except Exception as error:  # the next tick may succeed, and the backend must keep answering
-            failures.count(cause_of(error))
-            log.exception("a check of runs and versions failed; the backend tries again at the next tick")
-
-    def _seconds(self) -> float:
+    def _seconds(self, complain: Complain) -> float:
         try:
             return self._pace()
-        except Exception as error:  # as for a step
-            failures.count(cause_of(error))
-            log.exception("the pace of a check of runs and versions is not known; it is %.0f s", TICK_SECONDS)
+        except Exception as error:  # noqa: BLE001 - as for a step
+            complain(error)
             return TICK_SECONDS

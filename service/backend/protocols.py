@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from service.prelabel.progress import Prelabelling
 from service.runs.run import Run
@@ -103,6 +104,16 @@ class Prelabeller(Protocol):
         ...
 
 
+class Extractors(NamedTuple):
+    """The pods of the extractor, as they were last seen."""
+
+    ready: int
+    """Number of those that answer; no more than are wanted."""
+    wanted: int
+    since: datetime
+    """Since when this is so, as far as this backend knows."""
+
+
 class Rollout(Protocol):
     """Brings the extractor to the live version."""
 
@@ -119,6 +130,11 @@ class Rollout(Protocol):
     @property
     def is_over(self) -> bool:
         """Whether no rollout is under way."""
+        ...
+
+    @property
+    def extractors(self) -> Extractors | None:
+        """The pods that should answer; None where the model is in the backend's own process."""
         ...
 
     @property

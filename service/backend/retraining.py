@@ -96,8 +96,10 @@ class Retraining:
         try:
             return self._start_or_find(why)
         except Exception as error:
-            log.exception("no run was started (%s)", why)
-            return self._refusal(why, f"The run could not be started: {error}", cause_of(error))
+            cause = cause_of(error)
+            if cause is Cause.INTERNAL:
+                log.exception("no run was started (%s)", why)
+            return self._refusal(why, f"The run could not be started: {error}", cause)
 
     def _start_or_find(self, why: str) -> Answer:
         self._census.take()

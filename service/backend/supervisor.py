@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from service.backend.admission import Admission
+from service.backend.complaints import Complaints
+from service.backend.dependencies import Dependencies, Dependency
 from service.backend.line import VersionLine
 from service.backend.loop import Loop
 from service.backend.predict import Predictor
@@ -17,7 +19,7 @@ from service.backend.studio_watch import StudioWatch
 from service.backend.truth.acceptance import Acceptance
 from service.backend.verdicts import Verdicts
 from service.backend.wordings import Wordings
-from service.errors import cause_of
+from service.errors import Cause, cause_of
 from service.extractor.questions import Extractor
 from service.metrics import failures
 from service.runs.run import Run
@@ -44,11 +46,12 @@ class Supervisor:
         studio: StudioWatch,
         line: Callable[[], VersionLine],
         loops: Sequence[Loop],
+        dependencies: Sequence[Dependency] = (),
         leads: Callable[[], bool] = lambda: True,
         resign: Callable[[], None] = lambda: None,
     ) -> None:
-        """`line` connects to the versions to change which is live. `leads` returns whether this backend leads those of
-        its release; `resign` lets another backend lead."""
+        """`line` connects to the versions to change which is live. `dependencies` are those besides Label Studio.
+        `leads` returns whether this backend leads those of its release; `resign` lets another backend lead."""
         self.settings = settings
         self.extractor = extractor
         self.rollout = rollout
@@ -63,11 +66,13 @@ class Supervisor:
         self.studio = studio
         self.line = line
         self.admission = Admission()
+        self.dependencies: Dependencies = {one.name: one for one in (studio.dependency, *dependencies)}
         self.leads = leads
         self.published: list[Lineage] = []
         """The published versions when they were last listed, the newest first."""
         self._resign = resign
         self.verdicts = Verdicts(store)
+        self._complaints = Complaints()
         self._loops = [*loops, Loop([self._list, self._read_verdicts]), Loop([studio.tick])]
 
     @property
@@ -79,6 +84,18 @@ class Supervisor:
         """The version that answers, then all other published ones."""
         names = [self.extractor.version or "", *(lineage.version for lineage in self.published)]
         return list(dict.fromkeys(name for name in names if name))
+
+    @property
+    def answers(self) -> bool:
+        """Whether the live version answers at present, as far as this backend knows: on a cluster, a pod is ready."""
+        extractors = self.rollout.extractors
+        return bool(self.extractor.version) and (extractors is None or extractors.ready > 0)
+
+    @property
+    def rests(self) -> bool:
+        """Whether no pod is wanted: the next prediction wakes one."""
+        extractors = self.rollout.extractors
+        return extractors is not None and extractors.wanted == 0
 
     def lineage(self, version: str | None) -> Lineage | None:
         """The lineage of a published version; None for the base model, and for what is no published version."""
@@ -111,7 +128,7 @@ class Supervisor:
 
     def start(self) -> None:
         for loop in self._loops:
-            loop.start()
+            loop.start(self._complaints.note)
 
     def close(self) -> None:
         for loop in self._loops:
@@ -127,9 +144,12 @@ class Supervisor:
         try:
             self.projects.flush()
         except Exception as error:  # the rest must end too
-            failures.count(cause_of(error))
-            log.exception(
-                "what Label Studio said of its projects last is not kept; it says it again when a project is opened"
+            cause = cause_of(error)
+            failures.count(cause)
+            log.error(
+                "what Label Studio said of its projects last is not kept (%s); it says it again when one is opened",
+                error,
+                exc_info=cause is Cause.INTERNAL,
             )
 
     def _list(self) -> None:

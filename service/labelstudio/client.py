@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from service.labelstudio.connection import ApiKey, Connection, decoded, explained, is_sendable, no_api, refusal
+from service.labelstudio.connection import (
+    ApiKey,
+    Connection,
+    decoded,
+    explained,
+    is_sendable,
+    no_api,
+    refusal,
+    words_of,
+)
 from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.patience import Patience
 from service.settings import LabelStudioSettings
@@ -199,7 +208,7 @@ class LabelStudio:
         return decoded(response, self.url)
 
     def _refusal(self, response: httpx.Response) -> LabelStudioError:
-        return refusal(self.url, response.status_code, response.request.url.path)
+        return refusal(self.url, response.status_code, response.request.url.path, words_of(response))
 
 
 def _sum(states: list[AnnotationState]) -> AnnotationState:

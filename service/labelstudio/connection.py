@@ -15,6 +15,8 @@ from service.labelstudio.patience import AWAY, Patience
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 """No compression: of a few bytes it makes more than memory holds."""
+WORDS_MAX = 200
+"""Most characters that are told of what Label Studio says in a refusal."""
 REFRESH_PATH = "/api/token/refresh/"
 JWT_PARTS = 3
 """A personal access token is a JWT: three parts with dots between them. A legacy token has no dot."""
@@ -145,11 +147,23 @@ def no_api(url: str, what: str, status: int = 0) -> NoApi:
     )
 
 
-def refusal(url: str, status: int, what: str) -> LabelStudioError:
-    """The error for a status that Label Studio refuses with."""
+def refusal(url: str, status: int, what: str, said: str = "") -> LabelStudioError:
+    """The error for a status that Label Studio refuses with. `said`: its own words for it, as `words_of` gives them."""
+    answer = f" It says: {said}" if said else ""
     if status in (401, 403):
-        return LabelStudioError("Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one.")
-    return LabelStudioError(f"Label Studio at {url} answered {status} to {what}.")
+        return LabelStudioError(
+            f"Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one.{answer}"
+        )
+    return LabelStudioError(f"Label Studio at {url} answered {status} to {what}.{answer}")
+
+
+def words_of(response: httpx.Response) -> str:
+    """What Label Studio says in a refusal that was read; empty if it says nothing."""
+    try:
+        said = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return " ".join(str(said).split())[:WORDS_MAX]
 
 
 def is_sendable(key: str) -> bool:

@@ -28,7 +28,8 @@ def single(name: str, meaning: str, value: float | None) -> GaugeMetricFamily:
     return family
 
 
-def live_version(version: str | None) -> GaugeMetricFamily:
-    """The gauge of the version that answers; without a sample before the first version is loaded."""
-    values = {(legible(version),): 1.0} if version else {}
-    return gauge("spanloop_live_version_info", "1 for the version that answers.", values, "version")
+def live_version(version: str | None, answers: bool = True) -> GaugeMetricFamily:
+    """The gauge of the live version; without a sample before the first version is loaded."""
+    values = {(legible(version),): float(answers)} if version else {}
+    meaning = "1 for the version that answers; 0 for the live version while nothing answers."
+    return gauge("spanloop_live_version_info", meaning, values, "version")

@@ -81,6 +81,8 @@ class Run(BaseModel):
     detail: str = ""
     waits: str = ""
     """On a cluster, why none of its pods runs at present; empty while one runs, and after the end."""
+    pod_ended: str = ""
+    """On a cluster, why its last pod ended that left no words; empty if none did."""
     started: datetime = Field(default_factory=now)
     updated: datetime = Field(default_factory=now)
     outcome: Outcome | None = None

@@ -14,11 +14,10 @@ from service.backend.cluster.leader import LEASE_SECONDS, Leader
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.rollout import is_ready
-from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.protocols import Busy
 from service.runs.run import Run
-from tests.support.rollouts import TickedRollout
+from tests.support.rollouts import TickedRollout, job_runs
 
 from .conftest import IMAGE, RELEASE, kubectl
 
@@ -57,7 +56,7 @@ def template(words="", status=0, **pod):
 
 @pytest.fixture
 def runs(cluster):
-    return JobRuns(cluster, keep=2)
+    return job_runs(cluster, keep=2)
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_a_backend_that_has_just_started_knows_all_runs_though_their_pods_are_go
     launcher(template(told("held"))).launch(RUN)
     until(lambda: ended(runs), 60, "the run's end")
     kubectl("delete", "--namespace", namespace, "pods", "--selector", f"spanloop.dev/run={RUN.id}")
-    successor = JobRuns(cluster, keep=2)
+    successor = job_runs(cluster, keep=2)
     successor.refresh()
     assert successor.get(RUN.id).outcome == "held"
 
@@ -162,7 +161,7 @@ def test_a_job_created_with_kubectl_is_seen_with_what_it_tells(runs, namespace, 
 def test_a_click_during_a_run_is_remembered_on_its_job(runs, launcher, cluster):
     launcher(template(nodeSelector={"no": "such-node"})).launch(RUN)
     runs.ask_again(RUN.id)
-    successor = JobRuns(cluster, keep=2)
+    successor = job_runs(cluster, keep=2)
     successor.refresh()
     requests = successor.asked_again()
     assert [*requests] == [RUN.id]

@@ -241,7 +241,7 @@ def test_a_backend_that_does_not_answer_is_said(past: Shown, look: Look):
 def test_a_label_studio_that_does_not_answer_is_said(past: Shown, look: Look):
     page = look(past.url)
     past.studio.broken = 502
-    expect(page.locator(".signs .bad")).to_contain_text("Label Studio no access")
+    expect(page.locator(".signs .bad")).to_contain_text("Label Studio cannot be used")
     expect(page.get_by_text("Start Training would fail")).to_contain_text("502")
     past.studio.broken = 0
     expect(page.locator(".signs .bad")).to_have_count(0)

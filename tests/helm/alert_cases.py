@@ -38,20 +38,22 @@ class Case:
     series: dict[str, str]
     says: str = ""
     """The summary of the alert; empty if the alert must not fire."""
+    labels: dict[str, str] = field(default_factory=dict)
+    """Labels of the alert that are the series' own."""
     values: dict[str, Any] = field(default_factory=dict)
 
 
 VERSION, DEMAND = "spanloop_live_version_info", "spanloop_extractor_demand"
 REQUESTS = "spanloop_requests_total"
 TEXTS = "spanloop_texts_total"
-SUCCESS, FAILURE = "spanloop_run_last_success_timestamp_seconds", "spanloop_run_last_failure_timestamp_seconds"
+SUCCESS, FAILURE = "spanloop_run_last_success_timestamp_seconds", "spanloop_run_failed_timestamp_seconds"
 PROGRESS = "spanloop_run_progressed_timestamp_seconds"
 UNDONE = 'spanloop_rollouts_total{backend,outcome="undone"}'
 REFUSED = 'spanloop_errors_total{backend,cause="signature"}'
 ASLEEP = {"scaleToZero__enabled": True}
 
 NONE_ANSWERS = "No version answers for spanloop; Label Studio gets no predictions."
-FAILED = "A training run of spanloop has failed."
+FAILED = "The training run run-1 of spanloop has failed, or was not started."
 FALL = "spanloop_acceptance_fall_probability"
 FELL = "People keep fewer of the spans of spanloop's live version than of those of the version before it."
 NOT_TRUSTED = "A version of spanloop was refused: it is not as somebody with a trusted key has signed it."
@@ -76,9 +78,24 @@ def queue(of: str = "extractor", **buckets: int) -> dict[str, str]:
     return durations("spanloop_queue_wait_seconds", of, **buckets)
 
 
-def failed(who: str, values: str) -> dict[str, str]:
-    return {f"{FAILURE}{{{who}}}": values}
+def failed(who: str, values: str, run: str = "run-1") -> dict[str, str]:
+    return {f'{FAILURE}{{{who},run="{run}"}}': values}
 
+
+def up(dependency: str, values: str, who: str = "backend") -> dict[str, str]:
+    return {f'spanloop_dependency_up{{{who},dependency="{dependency}"}}': values}
+
+
+def extractors(wanted: str, ready: str, who: str = "backend") -> dict[str, str]:
+    return {f"spanloop_extractors_wanted{{{who}}}": wanted, f"spanloop_extractors_ready{{{who}}}": ready}
+
+
+AWAY = [
+    ("SpanloopRegistryAway", "registry", "The registry of spanloop does not answer, or refuses its credentials."),
+    ("SpanloopLabelStudioAway", "label_studio", "Label Studio does not answer spanloop, or refuses its API key."),
+    ("SpanloopApiServerAway", "api_server", "The Kubernetes API server does not answer the backend of spanloop."),
+]
+"""Alert, dependency and summary."""
 
 BACKEND = {f"{DEMAND}{{backend}}": "0x90"}
 ASKED = {f"{DEMAND}{{backend}}": "3x90"}
@@ -90,7 +107,7 @@ OTHERS = {
 
 CASES = [
     *(
-        Case("SpanloopNoVersionAnswers", why, 20, series, NONE_ANSWERS, values)
+        Case("SpanloopNoVersionAnswers", why, 20, series, NONE_ANSWERS, values=values)
         for why, series, values in [
             ("nothing of the release is there", OTHERS, {}),
             ("the backend is gone", EXTRACTOR | OTHERS, {}),
@@ -165,16 +182,16 @@ CASES = [
         20,
         queue(le10=0, le30=20, leInf=20),
         "Texts wait 29s in the queue of spanloop; after 30 s they fail.",
-        {"backend__predictDeadline": 30, "monitoring__alerts__predictSlow__above": 20},
+        values={"backend__predictDeadline": 30, "monitoring__alerts__predictSlow__above": 20},
     ),
     Case("SpanloopQueueNearDeadline", "half a minute is not", 20, queue(le10=0, le30=20, le90=20, leInf=20)),
     Case("SpanloopQueueNearDeadline", "another release's queue", 20, queue("their_extractor", le60=0, le90=9, leInf=9)),
     *(
-        Case("SpanloopRunFailed", why, at, series, FAILED)
+        Case("SpanloopRunFailed", why, at, series, FAILED, {"run": "run-1"})
         for why, at, series in [
-            ("the first", 20, failed("backend", "0x10 600x80")),
-            ("another, after others", 60, failed("backend", "0x40 2400x80")),
-            ("again, before the alert for the one before has ended", HOUR + 20, failed("backend", "600x30 1800x80")),
+            ("the first", 20, failed("backend", "_x10 600x80")),
+            ("another long ago", HOUR + 20, failed("backend", "_x40 2400x80") | failed("backend", "60x90", "run-0")),
+            ("again, with the same id", HOUR + 20, failed("backend", "600x30 1800x80")),
             ("before the record begins", 20, failed("backend", "600x90")),
             ("nobody leads for a moment", 23, failed("backend", "600x20 stale _x10")),
             (
@@ -187,9 +204,9 @@ CASES = [
     *(
         Case("SpanloopRunFailed", why, at, series)
         for why, at, series in [
-            ("one did long ago", HOUR + 20, failed("backend", "0x10 600x90")),
-            ("none has yet", HOUR + 20, failed("backend", "0x90")),
-            ("it was forgotten", HOUR + 5, failed("backend", "600x50 0x40")),
+            ("one did long ago", HOUR + 20, failed("backend", "_x10 600x90")),
+            ("none has yet", HOUR + 20, BACKEND),
+            ("it was forgotten", HOUR + 5, failed("backend", "600x50 stale")),
             ("others did", 20, {**failed("elsewhere", "600x90"), **failed("neighbour", "600x90")}),
             ("one succeeded", 20, {f"{SUCCESS}{{backend}}": "600x90"}),
         ]
@@ -253,7 +270,7 @@ CASES = [
         ]
     ),
     *(
-        Case("SpanloopAcceptanceFell", why, at, series, FELL, values)
+        Case("SpanloopAcceptanceFell", why, at, series, FELL, values=values)
         for why, at, series, values in [
             ("it is nearly certain", 40, {f"{FALL}{{backend}}": "0.5x9 0.995x90"}, {}),
             ("the lead changes", 40, {f"{FALL}{{backend}}": "0.999x37 stale", f"{FALL}{{second}}": "_x40 0.999x9"}, {}),
@@ -273,6 +290,49 @@ CASES = [
             ("the version was rolled back", {f"{FALL}{{backend}}": "0.999x30 stale"}),
             ("too few tasks are annotated", BACKEND),
             ("others keep less", {f"{FALL}{{{who}}}": "0.999x90" for who in ("elsewhere", "neighbour")}),
+        ]
+    ),
+    *(
+        Case("SpanloopExtractorsMissing", why, 40, series, says)
+        for why, series, says in [
+            (
+                "none is ready",
+                extractors("2x90", "0x90"),
+                "2 of the extractors that spanloop should have are not ready.",
+            ),
+            (
+                "the lead changes",
+                extractors("2x37 stale", "1x37 stale") | extractors("_x40 2x90", "_x40 1x90", "second"),
+                "1 of the extractors that spanloop should have are not ready.",
+            ),
+        ]
+    ),
+    *(
+        Case("SpanloopExtractorsMissing", why, 40, series)
+        for why, series in [
+            ("all are ready", extractors("2x90", "2x90")),
+            ("it rests", extractors("0x90", "0x90")),
+            ("not for long yet", extractors("1x30 2x90", "1x90")),
+            ("others lack them", extractors("2x90", "0x90", "elsewhere") | extractors("2x90", "0x90", "neighbour")),
+        ]
+    ),
+    *(
+        Case(alert, why, 40, series, says)
+        for alert, dependency, says in AWAY
+        for why, series in [
+            ("it is away", up(dependency, "1x20 0x90")),
+            ("one of two backends does not reach it", up(dependency, "1x90") | up(dependency, "0x90", "second")),
+        ]
+    ),
+    *(
+        Case(alert, why, 40, series)
+        for alert, dependency, _ in AWAY
+        for why, series in [
+            ("it answers", up(dependency, "1x90")),
+            ("it was away for five minutes", up(dependency, "1x20 0x5 1x90")),
+            ("it is not set", BACKEND),
+            ("another is away", up("another", "0x90") | up(dependency, "1x90")),
+            ("others do not reach it", up(dependency, "0x90", "elsewhere") | up(dependency, "0x90", "neighbour")),
         ]
     ),
 ]

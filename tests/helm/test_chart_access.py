@@ -50,6 +50,7 @@ def test_the_backend_may_do_exactly_what_it_must(chart):
         ("apps", "deployments/scale", "spanloop-extractor"): ["patch"],
         ("batch", "jobs"): ["create", "delete", "list", "patch"],
         ("", "pods"): ["list"],
+        ("events.k8s.io", "events"): ["create"],
         ("coordination.k8s.io", "leases"): ["create"],
         ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "update"],
         ("", "configmaps"): ["create"],

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from service.backend.cluster.runs import PROGRESS_PORT
+from service.backend.cluster.job_run import PROGRESS_PORT
 from training.settings import TrainingSettings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +12,10 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from service.backend.cluster.errors import ClusterError, ObjectChanged, ObjectExists, ObjectMissing
+from service.backend.cluster.errors import ClusterAway, ClusterError, ObjectChanged, ObjectExists, ObjectMissing
 from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.settings import ReleaseSettings
+from service.backend.dependencies import Dependency
 
 REQUEST_SECONDS = 10
 """Seconds that one request may take."""
@@ -33,11 +35,13 @@ class Cluster:
         self.namespace = settings.namespace
         self.release = settings.release
         self.extractor = settings.extractor_deployment
+        self.dependency = Dependency("api_server")
         self._client = connect()
         self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
         self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
         self._config_maps = f"/api/v1/namespaces/{self.namespace}/configmaps"
+        self._events = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     def jobs(self, component: str = "training") -> list[KubeObject]:
@@ -116,6 +120,10 @@ class Cluster:
         name = manifest["metadata"]["name"]
         return self._ask(f"renew Lease {name}", "PUT", f"{self._leases}/{name}", manifest)
 
+    def create_event(self, manifest: KubeObject) -> None:
+        """Create an Event. Raises ObjectExists if there is one of its name."""
+        self._ask(f"create the Event {manifest['reason']}", "POST", self._events, manifest)
+
     def _list(self, what: str, path: str, selector: str) -> list[KubeObject]:
         found: list[KubeObject] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []
         return found
@@ -131,13 +139,26 @@ class Cluster:
             body=body,
             auth_settings=AUTH_SETTINGS,
         )
-        with _asked(what):
+        with self._noted(), _asked(what):
             response = self._client.call_api(*request, _request_timeout=REQUEST_SECONDS)
             text = response.read().decode()  # type: ignore[no-untyped-call]
             if not 200 <= response.status < 300:
                 raise ApiException.from_response(http_resp=response, body=text, data=None)
             found: KubeObject = json.loads(text)
         return found
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note whether the API server answered: a refusal of one request is an answer."""
+        try:
+            yield
+        except ClusterAway as away:
+            self.dependency.failed(away.why)
+            raise
+        except ClusterError:
+            self.dependency.answered()
+            raise
+        self.dependency.answered()
 
 
 def connect() -> client.ApiClient:
@@ -150,6 +171,7 @@ def connect() -> client.ApiClient:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             raise ClusterError(f"There is neither a service account's token nor a kubeconfig ({error}).") from error
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each try of each request
     return client.ApiClient(configuration)
 
 
@@ -159,15 +181,25 @@ def _asked(what: str) -> Iterator[None]:
     try:
         yield
     except ApiException as error:
-        kind = {404: ObjectMissing, 409: ObjectChanged}.get(error.status or 0, ClusterError)
-        if error.status == 409 and '"AlreadyExists"' in str(error.body):
-            kind = ObjectExists
-        sure = "Nothing was changed." if (error.status or 500) < 500 else "Whether it was done is not known."
-        raise kind(f"The API server answered {error.status} {error.reason} to: {what}. {sure}") from error
+        raise _refusal(error, what) from error
     except json.JSONDecodeError as error:
-        raise ClusterError(f"The answer to: {what}, is no JSON, so it is not from an API server.") from error
+        why = "What answers is no API server: it sends no JSON."
+        raise ClusterAway(why, f"The answer to: {what}, is no JSON, so it is not from an API server.") from error
     except HTTPError as error:
-        raise ClusterError(f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
+        why = f"It was not reached ({type(error).__name__})."
+        raise ClusterAway(why, f"The API server was not reached ({type(error).__name__}) to: {what}.") from error
+
+
+def _refusal(error: ApiException, what: str) -> ClusterError:
+    """The error for a status that the API server refuses with."""
+    status, answer = error.status or 500, f"answered {error.status} {error.reason}"
+    sure = "Nothing was changed." if status < 500 else "Whether it was done is not known."
+    message = f"The API server {answer} to: {what}. {sure}"
+    if status >= 500 or status == 401:
+        return ClusterAway(f"It {answer}.", message)
+    if status == 409 and '"AlreadyExists"' in str(error.body):
+        return ObjectExists(message)
+    return {404: ObjectMissing, 409: ObjectChanged}.get(status, ClusterError)(message)
 
 
 def annotation(found: KubeObject, name: str) -> str:

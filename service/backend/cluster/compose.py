@@ -8,6 +8,7 @@ from functools import partial
 from service.backend.census import Census
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.events import Events
 from service.backend.cluster.jobs import template_of
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.leader import RENEW_SECONDS, Leader
@@ -17,6 +18,7 @@ from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.record import Record
+from service.backend.cluster.refusals import Refusals
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
@@ -24,7 +26,6 @@ from service.backend.cluster.settings import ClusterSettings
 from service.backend.cluster.versions import NoVersions, PublishedVersions
 from service.backend.line import VersionLine
 from service.backend.loop import Loop
-from service.backend.protocols import VersionStore
 from service.backend.remote import RemoteExtractor
 from service.backend.retraining import Retraining
 from service.backend.shown_version import shown_version
@@ -55,10 +56,13 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     deployment = ExtractorDeployment(cluster)
     record = Record(cluster, deployment)
     record.restore()
-    runs = JobRuns(cluster, settings.keep_runs)
+    identity = os.environ.get("HOSTNAME", "backend")
+    events = Events(cluster, identity)
+    refusals = Refusals(deployment, events)
+    runs = JobRuns(cluster, settings.keep_runs, refusals, events)
     launcher = JobLauncher(cluster, runs, settings)
     initial = initial_version(settings.model, settings.window_words)
-    rollout = ClusterRollout(deployment, initial, settings.rollout_seconds)
+    rollout = ClusterRollout(deployment, initial, settings.rollout_seconds, events)
     rollout.look()
     scaling = Scaling(
         deployment, rollout, settings.idle_seconds, queued=lambda: extractor.queued, hurry=lambda: pods.hurry()
@@ -70,10 +74,10 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     label_studio = LabelStudio(settings)
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
-    bentos = Bentos.connect(settings.registry, settings.registry_plain_http) if settings.registry else None
+    bentos = _bentos(settings)
     origin = Origin(bentos, partial(template_of, settings.job_template))
     promotion = Promotion(runs, deployment, rollout, launcher, origin)
-    store = _versions(settings)
+    store = PublishedVersions(bentos) if bentos else NoVersions()
     shown = shown_version(settings, projects, label_studio, rollout, extractor, store)
 
     def version_of(project: int) -> str:
@@ -89,7 +93,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     reconciliation = Reconciliation(projects, LabelStudio(settings, timeout=ANSWER_SECONDS))
     acceptance = Acceptance(reconciliation, rollout, initial, give_up, settings.rollback_by_acceptance)
     prelabeller = JobPrelabeller(cluster, settings, version_of)
-    leader = Leader(cluster, settings.lease, identity=os.environ.get("HOSTNAME", "backend"))
+    leader = Leader(cluster, settings.lease, identity)
     only = leader.only
 
     def pace_of_pods() -> float:
@@ -111,6 +115,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
             only(rollout.tick),
             only(scaling.rest),
             projects.tick,
+            refusals.tick,
         ],
         pace_of_pods,
     )
@@ -135,12 +140,14 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
             Loop([only(shown.tick)]),
             Loop([only(acceptance.tick)]),
         ],
+        dependencies=[cluster.dependency, *([store.dependency] if isinstance(store, PublishedVersions) else [])],
         leads=leader.leads,
         resign=leader.release,
     )
 
 
-def _versions(settings: RegistrySettings) -> VersionStore:
+def _bentos(settings: RegistrySettings) -> Bentos | None:
+    """The release's registry, without patience: what failed is told at once, and tried again at the next tick."""
     if not settings.registry:
-        return NoVersions()
-    return PublishedVersions(Bentos.connect(settings.registry, settings.registry_plain_http))
+        return None
+    return Bentos.connect(settings.registry, settings.registry_plain_http, patience=0)

@@ -83,6 +83,11 @@ def replicas_of(deployment: KubeObject) -> int:
     return int(deployment["spec"].get("replicas", 1))
 
 
+def ready_of(deployment: KubeObject) -> int:
+    """Number of a Deployment's pods that are ready, of this and of older templates; no more than it wants."""
+    return min(int(deployment.get("status", {}).get("readyReplicas", 0)), replicas_of(deployment))
+
+
 def is_settled(deployment: KubeObject) -> bool:
     """Whether as many pods as wanted are ready with the current template, and no pod of an older template is left."""
     status: dict[str, int] = deployment.get("status", {})

@@ -11,6 +11,15 @@ class ClusterError(RuntimeError):
     cause = Cause.CLUSTER_API
 
 
+class ClusterAway(ClusterError):
+    """The API server was not reached, could not answer, or does not know this backend."""
+
+    def __init__(self, why: str, message: str) -> None:
+        """`why`: what happened, whatever was asked."""
+        super().__init__(message)
+        self.why = why
+
+
 class ObjectExists(ClusterError):
     """An object of that name exists already."""
 

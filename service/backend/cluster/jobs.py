@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from service.backend.cluster.endings import why_ended
+
 KubeObject = dict[str, Any]
 
 LABEL_VALUE_MAX = 63
@@ -79,7 +81,7 @@ def why_waiting(job: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> st
     if status.get("phase") in ("Running", "Succeeded"):
         return ""
     if status.get("phase") == "Failed":
-        return "its pod has failed: another one is made after a pause"
+        return f"its pod has failed ({why_ended(newest)}): another one is made after a pause"
     for one in status.get("conditions", []):
         if one["type"] == "PodScheduled" and one["status"] == "False":
             return f"no node takes it: {one.get('message') or one.get('reason', '')}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.events import Events
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import BY_HAND, ChangeRefused, not_initial, not_live_already
@@ -21,8 +22,10 @@ class ClusterLine:
 
     def __init__(self, settings: ReleaseSettings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
-        self._deployment = ExtractorDeployment(Cluster(settings))
-        self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds)
+        cluster = Cluster(settings)
+        events = Events(cluster, identity="python -m service")
+        self._deployment = ExtractorDeployment(cluster)
+        self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds, events)
 
     def versions(self) -> Sequence[Lineage]:
         return [published.lineage for published in self._bentos.versions()]

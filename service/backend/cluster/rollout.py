@@ -18,9 +18,11 @@ from pydantic import ValidationError, computed_field
 
 from service.backend import metrics
 from service.backend.cluster.api import annotation
-from service.backend.cluster.deployment import ExtractorDeployment, is_settled, replicas_of
+from service.backend.cluster.deployment import ExtractorDeployment, is_settled, ready_of, replicas_of
+from service.backend.cluster.events import Events
 from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.pods import refusal_of
+from service.backend.protocols import Extractors
 from service.errors import Cause
 from service.metrics import failures
 from service.versions.history import INITIAL, Conflict, History, check_unchanged
@@ -84,19 +86,27 @@ class ClusterRollout:
         deployment: ExtractorDeployment,
         initial: str,
         seconds: float,
+        events: Events,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deployment = deployment
         self._initial = initial
         self._seconds = seconds
+        self._events = events
         self._clock = clock
         self._known = RolloutState()
         self._first_seen: tuple[tuple[str, datetime | None] | None, float] = (None, 0.0)
+        self._extractors: Extractors | None = None
 
     @property
     def version(self) -> str:
-        """The version that answers: the new one once no pod of the old one is left."""
+        """The version that should answer: the new one once no pod of the old one is left."""
         return version_of(self._known.good) or self._initial
+
+    @property
+    def extractors(self) -> Extractors | None:
+        """The pods as they were last seen; None before that."""
+        return self._extractors
 
     @property
     def history(self) -> RolloutState:
@@ -156,8 +166,12 @@ class ClusterRollout:
         self._deployment.change(begin)
 
     def look(self) -> None:
-        """Read the state of the rollout from the Deployment as it was last seen. Changes nothing."""
-        self._known = state_of(self._deployment.seen)
+        """Read the state of the rollout and its pods from the Deployment as it was last seen. Changes nothing."""
+        seen, known = self._deployment.seen, self._extractors
+        self._known = state_of(seen)
+        counts = ready_of(seen), replicas_of(seen)
+        if known is None or known[:2] != counts:
+            self._extractors = Extractors(*counts, now())
 
     def tick(self) -> None:
         """Check the pods, and finish or undo a rollout, or adopt a change that was made by hand."""
@@ -173,7 +187,9 @@ class ClusterRollout:
             state = state.model_copy(update={"good": state.target})
             self._note(deployment, state)
             metrics.ROLLOUTS.labels("done").inc()
-            log.info("version %s answers", version_of(state.good) or self._initial)
+            version = version_of(state.good) or self._initial
+            log.info("version %s answers", version)
+            self._events.promoted(deployment, version, state.why, state.since)
         elif not state.is_over and (refusal := self._refusal(state.target)):
             failures.count(Cause.SIGNATURE)
             state = self._take_back(deployment, state, refusal)
@@ -190,6 +206,7 @@ class ClusterRollout:
         undone = state.undone(state.good, told, now())
         self._patch(deployment, undone)
         metrics.ROLLOUTS.labels("undone").inc()
+        self._events.taken_back(deployment, told, state.since)
         return undone
 
     def _refusal(self, target: str) -> str:

@@ -62,14 +62,18 @@ def notes(run: Run) -> dict[str, str]:
     }
 
 
-def run_of(job: Mapping[str, Any]) -> Run:
-    """The run of a Job, also of one that a user created, in the state that the Job's status implies."""
+def run_of(job: Mapping[str, Any], pod_ended: str = "") -> Run:
+    """The run of a Job, also of one that a user created, in the state that the Job's status implies.
+
+    `pod_ended`: why the last of its pods ended that left no words, where one is still there."""
     run = noted(job) or _by_hand(job)
+    if pod_ended and not run.ended:
+        run = run.model_copy(update={"pod_ended": pod_ended})
     if run.ended or run.in_rollout:
         return run  # its pods have done their work, so the Job's status does not matter
     failed = condition(job, "Failed")
     if failed:
-        return run.end("failed", _why_failed(failed))
+        return run.end("failed", _why_failed(failed, run.pod_ended))
     if condition(job, "Complete"):
         return run.end("failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
     return run
@@ -94,10 +98,11 @@ def _by_hand(job: Mapping[str, Any]) -> Run:
     )
 
 
-def _why_failed(condition: Mapping[str, Any]) -> str:
+def _why_failed(condition: Mapping[str, Any], pod_ended: str) -> str:
     reason = condition.get("reason", "")
     said = {
         "DeadlineExceeded": "The run took longer than its Job's activeDeadlineSeconds.",
         "BackoffLimitExceeded": "The run's pod failed as often as its Job's backoffLimit allows.",
     }.get(reason, f"The run's Job failed ({reason}: {condition.get('message', '')}).")
-    return f"{said} The live version is untouched; Start Training tries again from the last checkpoint."
+    last = f" Its last pod: {pod_ended}." if pod_ended else ""
+    return f"{said}{last} The live version is untouched; Start Training tries again from the last checkpoint."

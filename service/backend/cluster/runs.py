@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
 from uuid import uuid4
-
-from pydantic import ValidationError
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import ObjectMissing
+from service.backend.cluster.events import Events
+from service.backend.cluster.job_run import PROGRESS_PORT, JobRun, current
 from service.backend.cluster.jobs import (
     PERCENT_ANNOTATION,
     PHASE_ANNOTATION,
     WAITS_ANNOTATION,
     KubeObject,
     is_active,
-    why_waiting,
 )
-from service.backend.cluster.pods import ask, report_of
-from service.backend.cluster.run_jobs import F1_ANNOTATION, noted, notes, run_of
+from service.backend.cluster.pods import ask
+from service.backend.cluster.refusals import Refusals
+from service.backend.cluster.run_jobs import F1_ANNOTATION, noted, notes
 from service.backend.protocols import Uncancellable
 from service.runs.run import CANCELLED, END_CURVE_PATH, Run, now
+
+log = logging.getLogger(__name__)
 
 FOLLOW_UP_ANNOTATION = "spanloop.dev/follow-up"
 """Annotation of a Job: the token of the last request for another run after this one."""
@@ -34,17 +36,6 @@ ANSWERED_ANNOTATION = "spanloop.dev/follow-up-answered"
 comes meanwhile is not overwritten."""
 ANSWERED_BEFORE_TOKENS = "answered"
 """What releases before 0.1.0 wrote instead of a token once the run had started."""
-PROGRESS_PORT = 9092
-"""Port of a training pod where its run reports its state; the chart sets it for the run."""
-
-
-class JobRun(NamedTuple):
-    """A Job and its run."""
-
-    job: KubeObject
-    run: Run
-    measuring: KubeObject | None = None
-    """The pod that measures the run's learning curve at present."""
 
 
 class JobRuns:
@@ -54,38 +45,38 @@ class JobRuns:
     onto their Jobs, so that it outlives the pods.
     """
 
-    def __init__(self, cluster: Cluster, keep: int) -> None:
+    def __init__(self, cluster: Cluster, keep: int, refusals: Refusals, events: Events) -> None:
         self._cluster = cluster
+        self._refusals = refusals
+        self._events = events
         self._keep = keep
         self._known: dict[str, JobRun] = {}
         """The Jobs by name. The dict is replaced, never changed: several threads read it."""
         self._refreshing = threading.Lock()
-        self._declined: dict[str, Run] = {}
-        """Runs without a Job: each says why it did not start."""
 
     def refresh(self) -> None:
         """Ask the cluster for all Jobs, and their pods for the states of the runs. Raises ClusterError."""
         with self._refreshing:  # an older answer must not replace a newer one
             jobs = self._cluster.jobs()
-            found = {str(job["metadata"]["name"]): self._current(job) for job in jobs}
+            found = {str(job["metadata"]["name"]): current(job, self._cluster.pods_of) for job in jobs}
             self._known = _without_overtaken(found)
 
     def mirror(self) -> None:
         """Write the state of each run onto its Job if it has changed. Raises ClusterError."""
-        for name, (job, run, _) in self._known.items():
+        for job, run, _ in self._known.values():
             known = {
                 key: annotation(job, key)
                 for key in (PHASE_ANNOTATION, PERCENT_ANNOTATION, F1_ANNOTATION, WAITS_ANNOTATION)
             }
             kept = noted(job)
-            is_news = kept is None or (kept.rollout, kept.curve) != (run.rollout, run.curve)  # no annotation has these
+            is_news = kept is None or _unannotated(kept) != _unannotated(run)
             if is_news or known != {key: value for key, value in notes(run).items() if key in known}:
                 with suppress(ObjectMissing):  # deleted meanwhile
-                    self._cluster.annotate_job(name, notes(run))
+                    self._write(job, run)
 
     def all(self) -> list[Run]:
         """The last attempt of each run, the newest first."""
-        runs = sorted([*self._declined.values(), *(known.run for known in self._known.values())], key=_age)
+        runs = sorted([*self._refusals.all(), *(known.run for known in self._known.values())], key=_age)
         newest = {run.id: run for run in runs}
         return sorted(newest.values(), key=_age, reverse=True)
 
@@ -135,6 +126,7 @@ class JobRuns:
             return
         over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
         self._cluster.end_job(name, notes(over))
+        self._events.run_ended(self._known[name].job, over)
         self._known = {**self._known, name: self._known[name]._replace(run=over)}
 
     def end_curve(self, run_id: str) -> None:
@@ -161,13 +153,14 @@ class JobRuns:
         return None
 
     def save(self, run: Run) -> None:
-        """Write a run onto its Job. A run without a Job is kept in memory."""
+        """Write a run onto its Job. A run without a Job is a refusal."""
         name = self._job_of(run.id)
         if name is None:
-            self._declined = {**self._declined, run.id: run}
+            self._refusals.keep(run)
             return
-        self._cluster.annotate_job(name, notes(run))
-        self._known = {**self._known, name: self._known[name]._replace(run=run)}
+        known = self._known[name]
+        self._write(known.job, run)
+        self._known = {**self._known, name: known._replace(run=run)}
 
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start after this one. Raises ObjectMissing if the run's Job is gone."""
@@ -201,6 +194,18 @@ class JobRuns:
                 with suppress(ObjectMissing):  # it was deleted meanwhile
                     self._cluster.delete_job(name)
 
+    def _write(self, job: KubeObject, run: Run) -> None:
+        """Write the state of a run onto its Job, and tell what has become of it since it was last written."""
+        self._cluster.annotate_job(job["metadata"]["name"], notes(run))
+        before = noted(job)
+        if run.pod_ended and (before is None or before.pod_ended != run.pod_ended):
+            log.warning("run %s: a pod ended: %s", run.id, run.pod_ended)
+            self._events.pod_ended(job, run)
+        if run.ended and (before is None or not before.ended):
+            level = logging.WARNING if run.outcome == "failed" else logging.INFO
+            log.log(level, "run %s: %s. %s", run.id, run.outcome, run.message)
+            self._events.run_ended(job, run)
+
     def _annotate(self, name: str, found: JobRun, note: dict[str, str]) -> None:
         """Annotate a Job, on the cluster and here."""
         self._cluster.annotate_job(name, note)
@@ -214,25 +219,10 @@ class JobRuns:
         attempts = [(_age(known.run), name) for name, known in self._known.items() if known.run.id == run_id]
         return max(attempts)[1] if attempts else None
 
-    def _current(self, job: KubeObject) -> JobRun:
-        """The run of a Job in its present state."""
-        mirrored = noted(job)
-        if mirrored and mirrored.ended:
-            return JobRun(job, mirrored)
-        known = run_of(job)
-        pods = self._cluster.pods_of(job["metadata"]["name"])
-        reported, pod = next(
-            ((run, pod) for pod in pods if (run := _read(report_of(pod, PROGRESS_PORT)))), (None, None)
-        )
-        measuring = pod if reported and reported.phase == "curve" and is_active(job) else None
-        if mirrored and mirrored.in_rollout:
-            return JobRun(job, _with_curve(mirrored, reported) if reported else mirrored, measuring)
-        run = _with_job(reported, job, known) if reported else known
-        if run.in_rollout:
-            run = run.model_copy(update={"phase": "rollout"})  # its pod may measure the curve already
-        elif not run.ended:
-            run = run.model_copy(update={"waits": why_waiting(job, pods)})
-        return JobRun(job, run, measuring)
+
+def _unannotated(run: Run) -> tuple[object, ...]:
+    """What of a run has no annotation of its own."""
+    return run.rollout, run.curve, run.pod_ended
 
 
 def _unanswered(job: KubeObject) -> str:
@@ -258,44 +248,3 @@ def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
 def _overtaken(run: Run) -> Run:
     message = f"The live version changed before version {run.version} was rolled out: a later attempt judges it again."
     return run.end("held", message)
-
-
-def _read(text: str) -> Run | None:
-    try:
-        return Run.model_validate_json(text)
-    except ValidationError:
-        return None  # the termination message of a crash is a traceback: the Job's status is used instead
-
-
-def _with_curve(run: Run, reported: Run) -> Run:
-    """A run in rollout with what its pod reports of the learning curve.
-
-    All else is left to the backend. A pod that was restarted does again what came before the curve.
-    """
-    told: dict[str, Any] = {"curve": reported.curve or run.curve}
-    if run.phase == "curve" and reported.phase == "curve":
-        told |= reported.model_dump(include={"percent", "detail", "seconds_left", "updated"})
-    elif run.phase == "curve" and not reported.ended:
-        told["detail"] = f"a pod that was started again is in phase {reported.phase}"
-    return run.model_copy(update=told)
-
-
-def _with_job(reported: Run, job: KubeObject, known: Run) -> Run:
-    """The reported run with what its Job knows: its cause, its data, its attempt, and whether the Job has failed."""
-    run = reported.model_copy(
-        update={
-            "attempt": known.attempt,
-            "why": known.why or reported.why,
-            "started": known.started,
-            "fingerprint": known.fingerprint or reported.fingerprint,
-            "annotations": known.annotations or reported.annotations,
-            "annotations_of": known.annotations_of or reported.annotations_of,
-        }
-    )
-    if run.outcome == "failed" and is_active(job):
-        # Another pod of the Job may try again, and succeed.
-        return run.model_copy(update={"outcome": None, "detail": f"a pod has failed: {run.message}", "message": ""})
-    over = run_of(job)
-    if over.outcome == "failed" and not run.ended and not run.in_rollout:
-        return run.model_copy(update={"outcome": "failed", "message": over.message})
-    return run

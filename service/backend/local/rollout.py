@@ -50,6 +50,11 @@ class LocalRollout:
         return True
 
     @property
+    def extractors(self) -> None:
+        """None: the model is in this process."""
+        return None
+
+    @property
     def history(self) -> History:
         """The changes of the live version, the last of which should answer."""
         return self._live.read()

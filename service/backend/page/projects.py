@@ -56,7 +56,7 @@ class ProjectsFacts(NamedTuple):
 
 def projects(supervisor: Supervisor, overlap: Overlap | None) -> ProjectsFacts:
     """What is known of the projects; `overlap` is that of the version that answers."""
-    counts = supervisor.studio.seen.projects
+    counts = supervisor.studio.seen
     rows = [
         Row(
             id=project.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.backend.page import terms
+from service.backend.page.live import unlisted
 from service.backend.page.scored import Scored, at_publication, today
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
@@ -31,6 +32,8 @@ class VersionsFacts(NamedTuple):
     """All versions, the newest first."""
 
     rows: list[Row]
+    unknown: str
+    """Why it is not known which there are, as a sentence; empty where it is known."""
     texts: int
     """Number of texts in today's set; 0 where there is none."""
     base: Scored | None
@@ -60,6 +63,7 @@ def versions(supervisor: Supervisor) -> VersionsFacts:
     base = newest.scored(newest.verdict.versions.get(BASE)) if newest else None
     return VersionsFacts(
         rows=rows,
+        unknown=unlisted(supervisor),
         texts=newest.verdict.scores["new"].texts if newest and "new" in newest.verdict.scores else 0,
         base=base,
         previous=version_of(history.previous),

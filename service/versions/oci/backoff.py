@@ -52,7 +52,7 @@ class Backoff:
                 if now + pause - began > self.deadline:
                     asked = f", and it asks to wait {failure.after:.0f} s more" if failure.after > self.most else ""
                     raise step.failed(
-                        f"{failure} ({attempts} attempts in {now - began:.0f} s{asked})",
+                        f"{failure} ({attempts} attempt{'s'[: attempts > 1]} in {now - began:.0f} s{asked})",
                         "Try again when the registry answers; its own log says why it does not.",
                     ) from failure
                 log.warning("%s: %s: %s; retried in %.1f s", step.where, step.what, failure, pause)

@@ -10,6 +10,7 @@ from service.versions import lineage as lineages
 from service.versions.lineage import Lineage
 from service.versions.oci import bento_layers
 from service.versions.oci import manifest as manifests
+from service.versions.oci.backoff import Backoff
 from service.versions.oci.catalogue import Catalogue, Published
 from service.versions.oci.client import Client
 from service.versions.oci.errors import Corrupt, NotInRegistry, RegistryError, RegistryStep, Unsupported
@@ -43,9 +44,12 @@ class Bentos:
         self._catalogue = Catalogue(client)
 
     @classmethod
-    def connect(cls, repository: str, plain_http: bool = False) -> Bentos:
-        """The versions in `host[:port]/name`, with the credentials in DOCKER_CONFIG. Raises ValueError."""
-        return cls(Client(Repository.parse(repository), plain_http=plain_http))
+    def connect(cls, repository: str, plain_http: bool = False, patience: float = Backoff.deadline) -> Bentos:
+        """The versions in `host[:port]/name`, with the credentials in DOCKER_CONFIG. Raises ValueError.
+
+        `patience`: seconds during which a failure that may pass is retried."""
+        backoff = Backoff(deadline=patience)
+        return cls(Client(Repository.parse(repository), plain_http=plain_http, backoff=backoff))
 
     @property
     def repository(self) -> Repository:

@@ -19,7 +19,7 @@ BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SINCE = "spanloop_run_active_since_timestamp_seconds"
 PROGRESSED = "spanloop_run_progressed_timestamp_seconds"
 SUCCESS = "spanloop_run_last_success_timestamp_seconds"
-FAILURE = "spanloop_run_last_failure_timestamp_seconds"
+FAILURE = "spanloop_run_failed_timestamp_seconds"
 
 
 def run(number, **facts):
@@ -70,14 +70,14 @@ def test_the_last_success_is_the_end_of_the_newest_run_that_did_not_fail(client,
     assert scrape(client)(SUCCESS) == ended.timestamp()
 
 
-def test_the_last_failure_is_the_end_of_the_newest_run_that_failed(client, runs):
+def test_each_run_that_failed_is_told_with_its_end(client, runs):
     runs.save(run(1, outcome="promoted"))
-    assert scrape(client)(FAILURE) == 0
+    assert scrape(client).of(FAILURE) == {}
     ended = BEGAN + timedelta(hours=3, minutes=20)
     runs.save(run(2, outcome="failed", updated=ended))
     runs.save(run(3, outcome="failed", updated=BEGAN))
     runs.save(run(4, outcome="held"))
-    assert scrape(client)(FAILURE) == ended.timestamp()
+    assert scrape(client).of(FAILURE) == {("run-2",): ended.timestamp(), ("run-3",): BEGAN.timestamp()}
 
 
 def test_the_active_run_is_told_with_its_begin_and_none_after_it_has_ended(client, runs, active):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.backend.local.projects import FileProjects
-from service.backend.studio_watch import LOOK_SECONDS, OPEN_SECONDS, StudioWatch
+from service.backend.studio_watch import CLOSED_SECONDS, LOOK_SECONDS, OPEN_SECONDS, StudioWatch
 from service.labelstudio.client import LabelStudio, Overview
 from service.settings import LabelStudioSettings
 from tests.support.annotated import AnnotatedStudio
@@ -35,19 +35,24 @@ def watch(studio, tmp_path):
 
 def test_it_knows_how_many_tasks_are_annotated(watch):
     watching, _ = watch()
-    assert watching.seen.since is None
+    assert not watching.dependency.state.is_up
     watching.tick()
-    assert watching.seen.projects == {1: Overview("Letters", 3, 1)}
-    assert (watching.seen.trouble, watching.seen.since is None) == ("", False)
+    assert watching.seen == {1: Overview("Letters", 3, 1)}
+    assert watching.dependency.state.is_up
 
 
-def test_it_looks_only_while_somebody_has_the_page_open(watch, studio):
+def test_it_looks_now_and_then_and_more_often_while_somebody_has_the_page_open(watch, studio):
     watching, clock = watch()
     watching.tick()
     studio.asked.clear()
     clock.seconds += LOOK_SECONDS + OPEN_SECONDS
     watching.tick()
     assert studio.asked == []
+    clock.seconds += CLOSED_SECONDS
+    watching.tick()
+    assert len(studio.asked) == 3
+    studio.asked.clear()
+    clock.seconds += LOOK_SECONDS
     watching.opened()
     watching.tick()
     assert studio.asked == ["GET /api/current-user/whoami", "GET /api/projects/1/", "GET /api/tasks/"]
@@ -58,15 +63,15 @@ def test_it_looks_only_while_somebody_has_the_page_open(watch, studio):
 def test_trouble_is_told_with_since_when_and_the_counts_stay(watch, studio):
     watching, _ = watch()
     watching.look()
-    well = watching.seen
+    well, counts = watching.dependency.state, watching.seen
     studio.broken = 502
     watching.look()
-    ill = watching.seen
+    ill = watching.dependency.state
     assert "502" in ill.trouble
     assert ill.since > well.since
-    assert ill.projects == well.projects
+    assert watching.seen == counts
     watching.look()
-    assert watching.seen.since == ill.since
+    assert watching.dependency.state.since == ill.since
 
 
 @pytest.mark.parametrize(("key", "told"), [("", "SPANLOOP_LABEL_STUDIO_API_KEY"), ("wrong", "API key")])
@@ -74,11 +79,11 @@ def test_a_missing_or_wrong_key_is_told_before_there_is_a_project(watch, key, to
     watching, _ = watch(key)
     watching._projects.forget(1, "to have none")
     watching.look()
-    assert told in watching.seen.trouble
+    assert told in watching.dependency.state.trouble
 
 
 def test_a_project_that_is_gone_has_no_counts(watch, studio):
     watching, _ = watch()
     del studio.projects[1]
     watching.look()
-    assert (watching.seen.trouble, watching.seen.projects) == ("", {})
+    assert (watching.dependency.state.trouble, watching.seen) == ("", {})

@@ -77,10 +77,11 @@ def expose(tmp_path_factory, model_folder):
 
 
 def _history(home: Path) -> int:
-    """Save an ended run and an active run. The active one stays active while the returned descriptor is open."""
+    """Save two ended runs and an active run. The active one stays active while the returned descriptor is open."""
     runs = Runs(home)
     began = datetime(2026, 1, 1, tzinfo=UTC)
     runs.save(Run(id="run-1", projects=(1,), outcome="promoted", version="v1", scores={"new": SCORE}, updated=began))
+    runs.save(Run(id="run-0", projects=(1,), outcome="failed", updated=began))
     runs.save(Run(id="run-2", projects=(1,), phase="tune", percent=40))
     Prelabellings(home).save(Prelabelling(project=1, total=2, written=1))
     lock = runs.acquire("run-2")

@@ -29,7 +29,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopNoVersionAnswers") }}
           summary: "No version answers for {{ $name }}; Label Studio gets no predictions."
           description: >-
             The backend is gone, or no extractor is ready. {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ $.Release.Name }}
@@ -52,7 +52,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopPredictErrors") }}
           summary: "{{`{{ $value | humanizePercentage }}`}} of the predictions requested from {{ $name }} fail."
           description: >-
             Tasks lack predictions, and Label Studio does not show that. The dashboard Spanloop / Serving shows the causes, and
@@ -69,7 +69,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopPredictSlow") }}
           summary: "One prediction in twenty of {{ $name }} takes {{`{{ $value | humanizeDuration }}`}} or longer."
           description: >-
             After {{ $deadline }} s (backend.predictDeadline) the remaining texts get an error. The dashboard Spanloop / Serving shows
@@ -85,7 +85,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopQueueNearDeadline") }}
           summary: "Texts wait {{`{{ $value | humanizeDuration }}`}} in the queue of {{ $name }}; after {{ $deadline }} s they fail."
           description: >-
             The extractors get more texts than they can process. Use more extractors (autoscaling.maxReplicas, extractor.replicas) or faster ones
@@ -96,18 +96,18 @@ groups:
       {{- with $alerts.runFailed }}
       {{- if .severity }}
       - alert: SpanloopRunFailed
-        # Only the leader exposes runs. last_over_time keeps the alert firing while the lead changes and no backend exposes them.
+        # One alert for each run that failed. Only the leader exposes runs. last_over_time keeps the alert firing while the lead changes.
         expr: |-
-          time() - max(last_over_time(spanloop_run_last_failure_timestamp_seconds{ {{- $backend }}}[5m])) < {{ int .within }}
+          time() - max by (run) (last_over_time(spanloop_run_failed_timestamp_seconds{ {{- $backend }}}[5m])) < {{ int .within }}
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
-          summary: "A training run of {{ $name }} has failed."
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopRunFailed") }}
+          summary: "The training run {{`{{ $labels.run }}`}} of {{ $name }} has failed, or was not started."
           description: >-
             The live version is untouched. The backend's page shows the error. {{ $kubectl }} get jobs -l
-            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training names the run's Job, and {{ $kubectl }} logs
-            job/NAME shows its log. After you have fixed the cause, press Start Training in Label Studio to try again.
+            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=training names the run's Job, if one was made, and
+            {{ $kubectl }} logs job/NAME shows its log. After you have fixed the cause, press Start Training in Label Studio to try again.
       {{- end }}
       {{- end }}
       {{- with $alerts.runStuck }}
@@ -118,7 +118,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopRunStuck") }}
           summary: "A training run of {{ $name }} has made no progress for {{`{{ $value | humanizeDuration }}`}}."
           description: >-
             No other run can start meanwhile. {{ $kubectl }} get pods -l
@@ -136,7 +136,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopRolloutUndone") }}
           summary: "The rollout of a new version of {{ $name }} was undone; the previous version serves."
           description: >-
             The new pods were not ready within {{ int $.Values.rolloutSeconds }} s (rolloutSeconds), or the model did not find its canaries. The
@@ -174,7 +174,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopAcceptanceFell") }}
           summary: "People keep fewer of the spans of {{ $name }}'s live version than of those of the version before it."
           description: >-
             The backend's page shows both shares and on how many tasks they are. Are the tasks of another kind than before, or sorted by
@@ -182,6 +182,79 @@ groups:
             python -m service rollback brings the previous version back; backend.rollbackByAcceptance does so by itself.
       {{- end }}
       {{- end }}
+      {{- with $alerts.extractorsMissing }}
+      {{- if .severity }}
+      - alert: SpanloopExtractorsMissing
+        # Only the leader exposes them. last_over_time keeps the alert firing while the lead changes.
+        expr: |-
+          max(last_over_time(spanloop_extractors_wanted{ {{- $backend }}}[5m]))
+          - max(last_over_time(spanloop_extractors_ready{ {{- $backend }}}[5m])) > 0
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopExtractorsMissing") }}
+          summary: "{{`{{ $value }}`}} of the extractors that {{ $name }} should have are not ready."
+          description: >-
+            Predictions are slower, or fail if no extractor is ready. {{ $kubectl }} get pods -l
+            app.kubernetes.io/instance={{ $.Release.Name }},app.kubernetes.io/component=extractor shows the pods, and "describe" shows what one
+            lacks: a node with room or a GPU, the image, or the version, which it pulls from the registry.
+      {{- end }}
+      {{- end }}
+      {{- with $alerts.registryAway }}
+      {{- if .severity }}
+      - alert: SpanloopRegistryAway
+        expr: |-
+          min(spanloop_dependency_up{ {{- $backend }},dependency="registry"}) == 0
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopRegistryAway") }}
+          summary: "The registry of {{ $name }} does not answer, or refuses its credentials."
+          description: >-
+            The live version goes on serving, but no new extractor pod can start, no run can publish, and no version can be rolled out. The
+            backend's page and {{ $kubectl }} logs deployment/{{ $name }}-backend say why: the address (registry.url), its credentials
+            (registry.existingSecret), its certificate, or a NetworkPolicy (networkPolicy.registry).
+      {{- end }}
+      {{- end }}
+      {{- with $alerts.labelStudioAway }}
+      {{- if .severity }}
+      - alert: SpanloopLabelStudioAway
+        expr: |-
+          min(spanloop_dependency_up{ {{- $backend }},dependency="label_studio"}) == 0
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopLabelStudioAway") }}
+          summary: "Label Studio does not answer {{ $name }}, or refuses its API key."
+          description: >-
+            Predictions go on, but no run can start, and people's work is not compared. The backend's page and
+            {{ $kubectl }} logs deployment/{{ $name }}-backend say which: the address (labelStudio.url), a key that has expired or was revoked
+            (labelStudio.existingSecret), or a NetworkPolicy (networkPolicy.labelStudio).
+      {{- end }}
+      {{- end }}
+      {{- with $alerts.apiServerAway }}
+      {{- if .severity }}
+      - alert: SpanloopApiServerAway
+        expr: |-
+          min(spanloop_dependency_up{ {{- $backend }},dependency="api_server"}) == 0
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopApiServerAway") }}
+          summary: "The Kubernetes API server does not answer the backend of {{ $name }}."
+          description: >-
+            Predictions go on, but runs and rollouts stand still, and the extractor is not woken from zero. {{ $kubectl }} logs
+            deployment/{{ $name }}-backend says why: the API server is away, or the NetworkPolicy does not let the backend reach it
+            (networkPolicy.apiServer).
+      {{- end }}
+      {{- end }}
+{{- end }}
+
+{{/* The link to an alert's section of the runbook: (dict "root" $ "alert" "NAME"). Empty where no address is set. */}}
+{{- define "spanloop.alert.runbook" -}}
+{{- with .root.Values.monitoring.alerts.runbookUrl }}
+{{ printf "runbook_url: %q" (printf "%s#%s" . (lower $.alert)) | indent 10 }}
+{{- end }}
 {{- end }}
 
 {{/* The labels by which Alertmanager routes an alert, because its expression has none: (dict "root" $ "severity" "critical"). */}}

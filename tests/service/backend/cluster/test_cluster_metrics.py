@@ -22,7 +22,6 @@ from service.backend.cluster import compose, leader
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.run_jobs import manifest
-from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.local.projects import FileProjects
 from service.backend.remote import RemoteExtractor
@@ -34,7 +33,7 @@ from service.labelstudio.client import LabelStudio
 from service.runs.run import Run
 from tests.support.asking import predict
 from tests.support.clock import Clock
-from tests.support.rollouts import TickedRollout
+from tests.support.rollouts import TickedRollout, job_runs
 from tests.support.samples import Scrape
 from tests.support.studio import KEY, StudioProject
 
@@ -193,10 +192,12 @@ def test_of_several_backends_the_leading_one_tells_of_runs_and_versions(backends
     assert version.startswith("tiny-")
     assert told.own - other.own == {
         "spanloop_live_version_info",
+        "spanloop_extractors_ready",
+        "spanloop_extractors_wanted",
         "spanloop_prelabel_tasks",
         "spanloop_runs",
         "spanloop_run_last_success_timestamp_seconds",
-        "spanloop_run_last_failure_timestamp_seconds",
+        "spanloop_run_failed_timestamp_seconds",
         "spanloop_run_active_since_timestamp_seconds",
         "spanloop_run_progressed_timestamp_seconds",
         "spanloop_version_f1",
@@ -265,7 +266,7 @@ def test_what_keeps_a_run_from_starting_is_counted_by_its_cause(on_cluster, api,
     asked = {"label_studio_url": studio.url, "label_studio_api_key": KEY, "job_template": template}
     settings = on_cluster(registry="registry.example.com/spanloop", **asked)
     cluster = Cluster(settings)
-    runs, projects = JobRuns(cluster, keep=2), FileProjects(tmp_path)
+    runs, projects = job_runs(cluster, keep=2), FileProjects(tmp_path)
     projects.see(3)
     label_studio, launcher = LabelStudio(settings), JobLauncher(cluster, runs, settings)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, Census(projects, label_studio))

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from service.backend.cluster.run_jobs import manifest
-from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Uncancellable
 from service.runs.run import Run
+from tests.support.rollouts import job_runs
 
 LAUNCHED = Run(id="run-1", projects=(1,), why="Start Training", fingerprint="f", annotations=300)
 TEMPLATE = {"spec": {"template": {"spec": {"containers": [{"name": "training", "args": ["run"]}]}}}}
@@ -19,7 +19,7 @@ class Jobs:
     """A cluster that holds Jobs, and what the last pod of each has said."""
 
     def __init__(self):
-        self.held, self.words, self.pods, self.ended = {}, {}, {}, []
+        self.held, self.words, self.pods, self.ended, self.events = {}, {}, {}, [], []
 
     def add(self, name, run=None, words=None, created="2026-11-01T00:00:00Z"):
         job = manifest(TEMPLATE, "loop", run or LAUNCHED)
@@ -29,6 +29,14 @@ class Jobs:
         self.held[name] = job
         if words:
             self.words[name] = words.model_dump_json()
+
+    namespace = "here"
+
+    def deployment(self):
+        return {"metadata": {"name": "extractor"}}
+
+    def create_event(self, event):
+        self.events.append(event)
 
     def jobs(self):
         return list(self.held.values())
@@ -57,7 +65,7 @@ def cluster():
 @pytest.fixture
 def runs(cluster):
     def look():
-        known = JobRuns(cluster, keep=5)
+        known = job_runs(cluster, keep=5)
         known.refresh()
         known.mirror()
         return known

@@ -10,21 +10,20 @@ from starlette.testclient import TestClient
 
 from service.backend.app import build
 from service.backend.census import Census
-from service.backend.cluster import compose, runs
+from service.backend.cluster import compose, job_run, runs
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.launcher import JobLauncher
 from service.backend.cluster.origin import Refused
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
 from service.backend.cluster.run_jobs import manifest
-from service.backend.cluster.runs import JobRuns
 from service.backend.retraining import RETRY_SECONDS, Retraining
 from service.labelstudio.client import LabelStudio
 from service.runs.curve import CurvePoint, LearningCurve
 from service.runs.run import Run
 from tests.support.asking import scrape
 from tests.support.clock import Clock
-from tests.support.rollouts import TickedRollout
+from tests.support.rollouts import TickedRollout, job_runs
 from tests.support.servers import free_port
 from tests.support.studio import KEY, StudioProject
 from training import watch
@@ -61,7 +60,7 @@ class Release:
     def restart(self):
         """As after a restart of the backend: it knows what is written on the objects, no more."""
         cluster = Cluster(self.settings)
-        self.runs = JobRuns(cluster, keep=1)
+        self.runs = job_runs(cluster, keep=1)
         self.rollout = TickedRollout(cluster, clock=self.clock)
         self.projects = ClusterProjects(self.rollout.deployment)
         self.projects.see(3)
@@ -370,7 +369,8 @@ def test_a_run_in_rollout_is_shown_as_one_that_has_not_ended(api, with_studio, u
 def pod(release, monkeypatch):
     """The run's pod while it measures: what it reports may be changed, and it keeps what it is asked."""
     port = free_port(0)
-    monkeypatch.setattr(runs, "PROGRESS_PORT", port)
+    for module in (job_run, runs):
+        monkeypatch.setattr(module, "PROGRESS_PORT", port)
     one = SimpleNamespace(asked=[], report=None)
 
     def report(**facts):

@@ -8,6 +8,7 @@ import pytest
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.events import Events
 from service.backend.cluster.projects import PROJECTS_ANNOTATION, ClusterProjects
 from service.backend.cluster.record import Record
 from service.backend.cluster.rollout import ClusterRollout, reference_of, state_of
@@ -24,7 +25,7 @@ class Release:
         self.deployment = ExtractorDeployment(cluster)
         self.record = Record(cluster, self.deployment)
         self.record.restore()
-        self.rollout = ClusterRollout(self.deployment, "initial", 600)
+        self.rollout = ClusterRollout(self.deployment, "initial", 600, Events(cluster, "backend-1"))
         self.projects = ClusterProjects(self.deployment)
 
     def tick(self):
