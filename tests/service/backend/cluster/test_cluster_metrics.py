@@ -213,6 +213,7 @@ def test_an_idle_backend_asks_the_api_server_at_most_once_a_second(on_cluster, a
     with TestClient(build_backend(on_cluster(), compose.supervisor)) as client:
         until(lambda: leads(client))
         until(lambda: any(asked.startswith("GET /apis/batch") for asked in api.asked))
+        until(lambda: ("configmaps", "loop-state") in api.objects, what="the record of the state")
         api.asked.clear()
         time.sleep(WINDOW_SECONDS)
         asked = Counter(api.asked)
