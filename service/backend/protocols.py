@@ -138,6 +138,11 @@ class Rollout(Protocol):
         ...
 
     @property
+    def trouble(self) -> str:
+        """Why another version answers than the live one, as sentences; empty where that is not so."""
+        ...
+
+    @property
     def history(self) -> History:
         """The changes of the live version, the last of which should answer."""
         ...

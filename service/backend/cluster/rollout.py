@@ -109,6 +109,11 @@ class ClusterRollout:
         return self._extractors
 
     @property
+    def trouble(self) -> str:
+        """Empty: pods serve the live version or are not ready."""
+        return ""
+
+    @property
     def history(self) -> RolloutState:
         """The changes of the live version, the last of which should answer, and the state of its rollout."""
         return self._known
