@@ -115,6 +115,11 @@ class Rollout(Protocol):
         """The changes of the live version, the last of which should answer."""
         ...
 
+    @property
+    def refusal(self) -> str:
+        """Why the extractor refuses the version that should answer, for its signature; empty if it does not."""
+        ...
+
     def tick(self) -> None:
         """Check the rollout and do its next step."""
         ...

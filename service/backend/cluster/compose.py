@@ -102,6 +102,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
         [
             deployment.look,
             rollout.look,
+            rollout.look_at_pods,
             scaling.rouse,
             scaling.note,
             only(rollout.tick),

@@ -91,6 +91,8 @@ class ClusterRollout:
         self._seconds = seconds
         self._clock = clock
         self._known = RolloutState()
+        self._refused: dict[str, str] = {}
+        """Why pods refuse the target, by the target that they were asked of."""
         self._first_seen: tuple[tuple[str, datetime | None] | None, float] = (None, 0.0)
 
     @property
@@ -102,6 +104,11 @@ class ClusterRollout:
     def history(self) -> RolloutState:
         """The changes of the live version, the last of which should answer, and the state of its rollout."""
         return self._known
+
+    @property
+    def refusal(self) -> str:
+        """Why the extractor refuses the version that should answer, for its signature; empty if it does not."""
+        return self._refused.get(self._known.target, "")
 
     @property
     def reference(self) -> str:
@@ -159,6 +166,16 @@ class ClusterRollout:
         """Read the state of the rollout from the Deployment as it was last seen. Changes nothing."""
         self._known = state_of(self._deployment.seen)
 
+    def look_at_pods(self) -> None:
+        """Note whether pods refuse the target for its signature: no pod will ever serve it then. Changes nothing."""
+        target, known = self._known.target, self.refusal
+        pods = [] if target == INITIAL or self._deployment.is_settled else self._deployment.pods()
+        told = (refusal_of(pod) for pod in pods if annotation(pod, VERSION_ANNOTATION) == target)
+        self._refused = {target: next(filter(None, told), "")}
+        if self.refusal and not known:
+            failures.count(Cause.SIGNATURE)
+            log.error("%s", self.refusal)
+
     def tick(self) -> None:
         """Check the pods, and finish or undo a rollout, or adopt a change that was made by hand."""
         self._deployment.change(self._advance)
@@ -174,9 +191,8 @@ class ClusterRollout:
             self._note(deployment, state)
             metrics.ROLLOUTS.labels("done").inc()
             log.info("version %s answers", version_of(state.good) or self._initial)
-        elif not state.is_over and (refusal := self._refusal(state.target)):
-            failures.count(Cause.SIGNATURE)
-            state = self._take_back(deployment, state, refusal)
+        elif not state.is_over and self._refused.get(state.target):
+            state = self._take_back(deployment, state, self._refused[state.target])
         elif not state.is_over and self._watched(state) > self._seconds:
             state = self._take_back(deployment, state, f"its pods were not ready in {self._seconds:.0f} s.")
         elif not state.is_over and replicas_of(deployment) == 0:
@@ -191,11 +207,6 @@ class ClusterRollout:
         self._patch(deployment, undone)
         metrics.ROLLOUTS.labels("undone").inc()
         return undone
-
-    def _refusal(self, target: str) -> str:
-        """Why a pod refuses the target for its signature; empty if none does. No pod will ever serve it then."""
-        pods = [pod for pod in self._deployment.pods() if annotation(pod, VERSION_ANNOTATION) == target != INITIAL]
-        return next((why for pod in pods if (why := refusal_of(pod))), "")
 
     def _watched(self, state: RolloutState) -> float:
         """Seconds since this process first saw a rollout. The clocks of two machines are never compared."""

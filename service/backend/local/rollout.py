@@ -54,6 +54,11 @@ class LocalRollout:
         """The changes of the live version, the last of which should answer."""
         return self._live.read()
 
+    @property
+    def refusal(self) -> str:
+        """Always empty: a version that is refused is taken back in the same step."""
+        return ""
+
     def tick(self) -> None:
         """Load the live version if the engine has another. A version that fails is taken back, with the reason."""
         target = self._live.read().live

@@ -47,6 +47,8 @@ def _label_studio(seen: Seen) -> Sign:
 
 def _model(supervisor: Supervisor) -> Sign:
     extractor = supervisor.extractor
+    if supervisor.rollout.refusal:
+        return Sign("Model", "bad", f"is refused: {supervisor.rollout.refusal}")
     if extractor.why_not:
         return Sign("Model", "bad", f"does not answer: {extractor.why_not}", extractor.since)
     if not extractor.version:
