@@ -139,7 +139,7 @@ class Rollout(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why another version answers than the live one, as sentences; empty where that is not so."""
+        """Why the live version does not answer, if a person must mend that, as sentences; empty otherwise."""
         ...
 
     @property

@@ -130,7 +130,8 @@ class LocalRollout:
     def _load(self, target: str) -> Loaded:
         settings = self._settings
         if target == INITIAL:
-            return load(settings.model, settings.device, settings.precision, settings.window_words)
+            given = settings.window_words, settings.convert_pickle
+            return load(settings.model, settings.device, settings.precision, *given)
         folder = self._store.fetch(target)
         Trust.of(settings).check_model(folder)
         return load(str(folder), settings.device, settings.precision)
