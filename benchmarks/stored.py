@@ -10,8 +10,8 @@ learnt from 200 tasks of the first half. The pairs of versions:
 - each of `benchmarks.harms`: the new one has learnt from 100 further tasks too, which are annotated wrongly, and so are
   as many of the texts that judge in proportion. Deleted annotations are deleted in all texts.
 
-A file for each pair and repeat holds marks and spans, no text. What is there is not learnt again. Each version is learnt
-in one tuning, without folds, and by one thread.
+A file for each pair and repeat holds marks and spans, no text. What is there is not learnt again. Each version is
+learnt in one tuning, without folds, and by one thread.
 """
 
 from __future__ import annotations

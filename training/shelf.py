@@ -14,6 +14,10 @@ from service.versions.store import BentoStore
 class Shelf(Protocol):
     """The published versions, one of which may be live."""
 
+    def require(self) -> None:
+        """Check at a run's start that it can publish at its end. Raises what says why not; changes nothing."""
+        ...
+
     def with_digest(self, digest: str) -> Lineage | None:
         """The lineage of the version with this digest; None if there is none."""
         ...
@@ -56,6 +60,9 @@ class LocalShelf:
     def __init__(self, home: Path) -> None:
         self._store = BentoStore(home)
         self._live = LiveFile(home)
+
+    def require(self) -> None:
+        """Nothing is needed but space, which the run checks."""
 
     def with_digest(self, digest: str) -> Lineage | None:
         return self._store.with_digest(digest)

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from service.versions.oci.bentos import Bentos
+from service.versions.oci.errors import RegistryError
 from service.versions.store import BentoStore
 from tests.support.oci_registry import docker_registry
 from training.registry_shelf import BackendSilent, RegistryShelf
@@ -35,7 +36,7 @@ def shelf(tmp_path):
     """Makes a shelf whose backend refuses `refusals` requests."""
     servers = []
 
-    def make(refusals, **options):
+    def make(refusals, registry="127.0.0.1:1/none", **more):
         backend = Backend(refusals)
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,8 +52,9 @@ def shelf(tmp_path):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
-        settings = TrainingSettings(home=tmp_path, backend_url=f"http://127.0.0.1:{server.server_address[1]}")
-        return RegistryShelf(settings, Bentos.connect("127.0.0.1:1/none", plain_http=True), **options)
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        settings = TrainingSettings(home=tmp_path, backend_url=address, **more)
+        return RegistryShelf(settings, Bentos.connect(registry, plain_http=True, patience=settings.patience))
 
     yield make
     for server in servers:
@@ -84,6 +86,16 @@ def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
 
 def test_a_backend_that_is_being_replaced_is_asked_again(shelf):
     assert shelf(refusals=3).champion() == REFERENCE
+
+
+def test_a_registry_that_is_away_is_told_at_the_start(shelf):
+    with pytest.raises(RegistryError, match="the list of versions failed"):
+        shelf(refusals=0, patience=0).require()
+
+
+def test_what_a_run_needs_at_its_end_is_there(tmp_path, shelf):
+    with docker_registry(tmp_path / "registry") as host:
+        shelf(refusals=0, registry=f"{host}/bentos").require()
 
 
 def test_a_version_that_was_taken_back_is_known_by_its_name(shelf):
