@@ -70,11 +70,12 @@ Pre-labellings, which the button *Pre-label* of the backend's page starts:
 nor `autoscaling` is on. The chart then sets the extractor's replicas again, but the backend or the autoscaler owns that
 field, and Kubernetes refuses the change (`conflict ... .spec.replicas`).
 
-`helm uninstall` leaves the Jobs of runs and pre-labellings, because the backend created them. A new release of the same
-name takes them for its own: it shows their runs and does not repeat them. Delete them after the uninstall:
+`helm uninstall` leaves what the backend created: the Jobs of runs and pre-labellings, and the ConfigMap
+`spanloop-state` with the live version, its history and the projects. A new release of the same name goes on from them.
+To begin anew, delete them after the uninstall:
 
     helm uninstall spanloop -n spanloop
-    kubectl -n spanloop delete jobs -l spanloop.dev/release=spanloop
+    kubectl -n spanloop delete jobs,configmaps -l spanloop.dev/release=spanloop
 
 ## Dashboards and alerts
 

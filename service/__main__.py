@@ -1,5 +1,5 @@
-"""The command line of a release: `python -m service versions | show | promote | rollback | prune | projects`, and
-`prelabel`.
+"""The command line of a release: `python -m service versions | show | promote | rollback | prune | sign | verify |
+cancel | projects`, and `prelabel`.
 
 On a cluster it runs in the backend's pod, which has the rights it needs.
 """
@@ -7,8 +7,10 @@ On a cluster it runs in the backend's pod, which has the rights it needs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,21 +22,29 @@ from service import logs
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import BY_HAND, ChangeRefused, VersionLine, forced, not_against_verdict
+from service.backend.local.launcher import LocalLauncher
 from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
+from service.backend.protocols import RunStore, Uncancellable
 from service.prelabel.program import Program
 from service.prelabel.progress import Busy
 from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
-from service.settings import HomeSettings, PredictionSettings
+from service.runs.files import Runs
+from service.runs.run import Run
+from service.settings import HomeSettings, PredictionSettings, SignatureSettings, SigningSettings
 from service.versions.history import INITIAL, Conflict
+from service.versions.keys import KeyUnusable
 from service.versions.lineage import Calibrated, FormatError
+from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
-from service.versions.store import UnknownVersion
+from service.versions.signature import SignatureRefused, signing
+from service.versions.store import BentoStore, UnknownVersion
+from service.versions.trust import Trust
 
 
-class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings):
+class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SignatureSettings, SigningSettings):
     """What the commands read: on a cluster, what the backend's pod has."""
 
 
@@ -114,6 +124,20 @@ def rollback() -> None:
 
 
 @app.command()
+def cancel(
+    run: Annotated[str, typer.Argument(help="The id of the run; without it the one that is at work.")] = "",
+) -> None:
+    """End a training run. The live version is untouched."""
+    with _refusing():
+        runs, end = _runs()
+        known = runs.get(run or runs.active() or "")
+        if known is None:
+            raise ChangeRefused(f"There is no run {run}." if run else "No run is at work. Nothing was changed.")
+        end(known)
+    screen.print(f"Run {known.id} was asked to end. The status page says when it has.")
+
+
+@app.command()
 def prune(
     keep: Annotated[int, typer.Option(min=0, help="How many of the newest versions to keep.")] = 10,
 ) -> None:
@@ -121,6 +145,35 @@ def prune(
     with _refusing():
         deleted = _line().prune(keep)
     screen.print(f"{len(deleted)} versions deleted{': ' if deleted else ''}{', '.join(deleted)}")
+
+
+@app.command()
+def verify(version: str) -> None:
+    """Check a version, its model and the code of its Bento: are all files as the holder of a trusted key signed them?
+
+    Nothing of it is loaded, and nothing changes.
+    """
+    trust = Trust("require", CommandLineSettings().trusted_keys)
+    with _refusing(), _holding(version) as store:
+        trust.check_model(store.fetch(version))
+        trust.check_bento(store.bento(version))
+    screen.print(f"{version} is as the holder of a trusted key has signed it.")
+
+
+@app.command()
+def sign(version: str) -> None:
+    """Sign a version that was published without a signature, with the private key in SPANLOOP_SIGNING_KEY.
+
+    Sign only what you trust. In a registry the tag then names the signed version; what was there keeps its digest.
+    """
+    settings = CommandLineSettings()
+    with _refusing(), _holding(version) as store:
+        if settings.signing_key is None:
+            raise ChangeRefused("No private key is set. Nothing was signed. Set SPANLOOP_SIGNING_KEY to its file.")
+        store.sign(version, signing(settings.signing_key))
+        if settings.registry:
+            _bentos(settings).replace(store, version)
+    screen.print(f"{version} is signed.")
 
 
 @app.command()
@@ -164,32 +217,54 @@ def _calibration(calibrated: Calibrated) -> Table:
 
 @projects.callback()
 def list_projects(context: typer.Context) -> None:
-    """List the projects that runs learn from, or forget one."""
+    """List the known projects, leave one out of runs, take it in again, or forget it."""
     if context.invoked_subcommand:
         return
     with _refusing():
         known, threshold = _projects().all, CommandLineSettings().threshold
-    table = Table("project", "threshold", "last seen (UTC)", "warning")
+    table = Table("project", "runs", "threshold", "last seen (UTC)", "warning")
     for project in known:
         own = project.threshold or threshold or "as the version"
-        table.add_row(str(project.id), f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
+        runs = "leave it out" if project.left_out else "learn from it"
+        table.add_row(str(project.id), runs, f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
     screen.print(table)
 
 
 @projects.command()
 def forget(project: int) -> None:
     """Exclude a project from runs until Label Studio calls for it again."""
-    with _refusing():
-        kept = _projects()
-        if kept.get(project) is None:
-            raise ChangeRefused(
-                f"There is no project {project} to forget. `python -m service projects` lists the known ones."
-            )
+    with _known(project) as kept:
         kept.forget(project, "forgotten by hand")
-        kept.flush()
     screen.print(
         f"Project {project} is forgotten. It comes back when Label Studio calls for it: disconnect the model there."
     )
+
+
+@projects.command()
+def leave_out(project: int) -> None:
+    """Let no run learn from a project until `take-in`. Its tasks are pre-annotated as before."""
+    with _known(project) as kept:
+        kept.leave_out(project)
+    screen.print(f"The next runs do not learn from project {project}. What the live version has learnt stays.")
+
+
+@projects.command()
+def take_in(project: int) -> None:
+    """Let runs learn from a project again."""
+    with _known(project) as kept:
+        kept.take_in(project)
+    screen.print(f"The next runs learn from project {project}.")
+
+
+@contextmanager
+def _known(project: int) -> Iterator[Projects]:
+    """The projects, if this one is known; what is changed in them is written at the end."""
+    with _refusing():
+        kept = _projects()
+        if kept.get(project) is None:
+            raise ChangeRefused(f"There is no project {project}. `python -m service projects` lists the known ones.")
+        yield kept
+        kept.flush()
 
 
 def _projects() -> Projects:
@@ -203,6 +278,25 @@ def _projects() -> Projects:
     return ClusterProjects(ExtractorDeployment(Cluster(settings)))
 
 
+def _runs() -> tuple[RunStore, Callable[[Run], None]]:
+    """The runs, and what cancels one."""
+    settings = CommandLineSettings()
+    if not settings.extractor_deployment:
+        kept = Runs(settings.folder)
+        return kept, LocalLauncher(kept).cancel
+    from service.backend.cluster.api import Cluster  # imports Kubernetes' client
+    from service.backend.cluster.deployment import ExtractorDeployment
+    from service.backend.cluster.events import Events
+    from service.backend.cluster.refusals import Refusals
+    from service.backend.cluster.runs import JobRuns
+
+    cluster = Cluster(settings)
+    events = Events(cluster, identity="python -m service")
+    jobs = JobRuns(cluster, keep=0, refusals=Refusals(ExtractorDeployment(cluster), events), events=events)
+    jobs.refresh()
+    return jobs, lambda run: jobs.cancel(run.id)
+
+
 def _line() -> VersionLine:
     settings = CommandLineSettings()
     if not settings.registry:
@@ -210,6 +304,28 @@ def _line() -> VersionLine:
     from service.backend.cluster.line import ClusterLine  # imports Kubernetes' client
 
     return ClusterLine(settings)
+
+
+@contextmanager
+def _holding(version: str) -> Iterator[BentoStore]:
+    """A store with a version: the one of this machine, or one that is deleted afterwards with a copy from the registry.
+
+    Raises UnknownVersion and RegistryError.
+    """
+    settings = CommandLineSettings()
+    if not settings.registry:
+        store = BentoStore(settings.folder)
+        store.fetch(version)
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="spanloop-version-") as home:
+        store = BentoStore(Path(home))
+        _bentos(settings).pull(version, store)
+        yield store
+
+
+def _bentos(settings: CommandLineSettings) -> Bentos:
+    return Bentos.connect(settings.registry, settings.registry_plain_http)
 
 
 @contextmanager
@@ -221,9 +337,12 @@ def _refusing() -> Iterator[None]:
         UnknownVersion,
         Conflict,
         ChangeRefused,
+        Uncancellable,
         RegistryError,
         ClusterError,
         FormatError,
+        SignatureRefused,
+        KeyUnusable,
         Busy,
         ValueError,
     ) as error:

@@ -39,6 +39,8 @@ class Cause(StrEnum):
     """The extractor has no model."""
     MODEL_LOAD = "model_load"
     """A model could not be loaded, or did not find the spans of its canaries."""
+    SIGNATURE = "signature"
+    """A version was refused: it is not as somebody with a trusted key has signed it."""
     EXTRACTOR_UNREACHABLE = "extractor_unreachable"
     """No pod of the extractor answered in time."""
     EXTRACTOR_ANSWER = "extractor_answer"

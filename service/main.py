@@ -11,7 +11,7 @@ import os
 import bentoml
 from starlette.applications import Starlette
 
-from service.web.bentoml_service import OPTIONS, deferred
+from service.web.bentoml_service import OPTIONS, serves
 
 
 def spanloop() -> Starlette:
@@ -53,19 +53,19 @@ def extractor() -> Starlette:
     return build(settings)
 
 
+@serves(spanloop)
 @bentoml.service(name="spanloop", **OPTIONS)
-@bentoml.asgi_app(deferred(spanloop), path="/")
 class Spanloop:
     """Backend and extractor as one service, on one machine and in a Bento."""
 
 
+@serves(backend)
 @bentoml.service(name="spanloop-backend", **OPTIONS)
-@bentoml.asgi_app(deferred(backend), path="/")
 class Backend:
     """The backend of a cluster: answers Label Studio, launches training Jobs and rolls versions out."""
 
 
+@serves(extractor)
 @bentoml.service(name="spanloop-extractor", **OPTIONS)
-@bentoml.asgi_app(deferred(extractor), path="/")
 class Extractor:
     """The extractor of a cluster: answers /extract with the model of one version."""

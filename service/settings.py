@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -158,13 +158,40 @@ class BasicAuthSettings(Settings):
     """The password that belongs to the user name."""
 
 
-class JobSettings(Settings):
+class TerminationSettings(Settings):
+    """On a cluster: where a program that ends says how."""
+
+    termination_log: Path | None = None
+    """The file of the pod's termination message, in which the program leaves its outcome."""
+
+
+class JobSettings(TerminationSettings):
     """On a cluster: what a program in a Job's pod shows."""
 
     progress_port: int = Field(0, ge=0, le=65535)
     """The port on which the program answers /progress and /metrics while it runs; 0: none."""
-    termination_log: Path | None = None
-    """The file of the pod's termination message, in which the program leaves its outcome."""
+
+
+Policy = Literal["require", "warn", "off"]
+
+
+class SignatureSettings(Settings):
+    """Which versions are trusted."""
+
+    verify: Policy = "off"
+    """Whether a version must be signed by a trusted key before it is loaded. `require`: another one is refused; `warn`:
+    it is loaded, and the log says why it is not to be trusted; `off`: no signature is looked at."""
+    trusted_keys: Path | None = None
+    """A file with a public key or a certificate in PEM, or a directory of such files. What one of these keys has signed
+    is trusted."""
+
+
+class SigningSettings(Settings):
+    """How versions are signed."""
+
+    signing_key: Path | None = None
+    """The file with the private key, of an elliptic curve and in PEM, by which published versions are signed. Without
+    one they are not signed."""
 
 
 class RegistrySettings(Settings):

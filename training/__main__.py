@@ -20,6 +20,8 @@ from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.patience import Patience
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
+from service.versions.signature import signing
+from service.versions.trust import Trust
 from training import kernels, watch
 from training.settings import TrainingSettings
 from training.shelf import LocalShelf, Shelf
@@ -238,7 +240,11 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
             leftovers.sweep(runs)
             TrainingRun(settings, reporter, _shelf(settings), is_unwanted.is_set).execute()
     except Stopped as stopped:
-        reporter.record(detail=str(stopped), seconds_left=None)
+        if runs.is_cancelled(state.id):
+            leftovers.delete(runs.work(state.id), leftovers.EXPORTS)
+            reporter.run = runs.end_cancelled(reporter.run)
+        else:
+            reporter.record(detail=str(stopped), seconds_left=None)
         status = EXIT_STOPPED
     except Exception as error:  # the page must show every error
         if cause_of(error) is Cause.INTERNAL and not isinstance(error, (*hopeless, NoSpace, BackendSilent)):
@@ -266,7 +272,7 @@ def _shelf(settings: TrainingSettings) -> Shelf:
     if not settings.registry:
         if settings.backend_url:
             _refuse("The extractor pulls versions from a registry, and none is set. Set SPANLOOP_REGISTRY.")
-        return LocalShelf(settings.folder)
+        return LocalShelf(settings.folder, signing(settings.signing_key), Trust.of(settings).check_model)
     from service.versions.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
 

@@ -10,6 +10,7 @@ from service.model.errors import ModelError
 from service.model.model import Model
 from service.versions.lineage import Forgetting, FormatError, Lineage, Score
 from service.versions.oci.errors import RegistryError
+from service.versions.signature import SignatureRefused
 from service.versions.store import UnknownVersion
 from service.versions.verdict import BASE, CHAMPION, NEW
 from training import guard
@@ -144,7 +145,7 @@ class Judging:
         try:
             if not self._read(other, begin, end):
                 self._unread[other.lineage.version] = "it has learnt from too many of the texts"
-        except (UnknownVersion, FormatError, ModelError, RegistryError, OSError, ValueError) as error:
+        except (UnknownVersion, FormatError, SignatureRefused, ModelError, RegistryError, OSError, ValueError) as error:
             log.warning("version %s is not scored, because it cannot be loaded: %s", other.lineage.version, error)
             self._unread[other.lineage.version] = f"it cannot be loaded: {type(error).__name__}"
 

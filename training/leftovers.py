@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from service.runs.files import Runs
+from service.runs.files import CANCELLED_NAME, GROUP_NAME, Runs
 from training.budget import FILE as BUDGET_FILE
 from training.folds import FOLDER as FOLDS_FOLDER
 from training.parts import FILE as CURVE_FILE
@@ -13,7 +13,16 @@ from training.trace import FILE as TRACE_FILE
 
 EXPORTS = ("project-*",)
 """The users' texts."""
-UNNEEDED = (*EXPORTS, "checkpoint.*", f"{FOLDS_FOLDER}/checkpoint.*", BUDGET_FILE, CURVE_FILE, TRACE_FILE)
+UNNEEDED = (
+    *EXPORTS,
+    "checkpoint.*",
+    f"{FOLDS_FOLDER}/checkpoint.*",
+    BUDGET_FILE,
+    CURVE_FILE,
+    TRACE_FILE,
+    CANCELLED_NAME,
+    GROUP_NAME,
+)
 """By their names in a run's folder. What the folds have found stays for `python -m training problems`: it has no
 texts. Of the users' texts only the excerpts around spans that were left out stay."""
 

@@ -22,7 +22,7 @@ from training.tune import Diverged
 log = logging.getLogger(__name__)
 
 NOT_MEASURED = "What more tasks would bring was not measured"
-MADE_WAY = "The measuring was ended early, because another run or the rollout of the version needed its place."
+MADE_WAY = "The measuring was ended early, by hand or because another run or the version's rollout needed its place."
 TELLING_SHARE = 0.05
 """From this share of the measuring on, the time that it has taken tells how long the rest takes."""
 

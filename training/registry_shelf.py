@@ -15,7 +15,9 @@ from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
 from service.versions.reference import Reference
+from service.versions.signature import signing
 from service.versions.store import BentoStore, UnknownVersion
+from service.versions.trust import Trust
 from training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ class RegistryShelf:
         self._backend_url = settings.backend_url.rstrip("/")
         self._login = (settings.basic_auth_username, settings.basic_auth_password.get_secret_value())
         self._champions = settings.folder / "champions"
+        self._sign = signing(settings.signing_key)
+        self._check = Trust.of(settings).check_model
 
     def require(self) -> None:
         """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent."""
@@ -100,6 +104,7 @@ class RegistryShelf:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._repository_of(reference).pull_model(reference, folder)
+        self._check(folder)
         return folder
 
     def _repository_of(self, reference: Reference) -> Bentos:
@@ -113,7 +118,7 @@ class RegistryShelf:
         try:
             self._store.fetch(lineage.version)
         except UnknownVersion:
-            self._store.publish(lineage, save_model)
+            self._store.publish(lineage, save_model, self._sign)
         self._bentos.push(self._store, lineage.version)
 
     def reference(self, version: str) -> str:

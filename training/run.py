@@ -66,7 +66,13 @@ class TrainingRun:
         """What the run leaves out; nothing before it has read the annotations."""
         self.course = Course(reporter)
         self._stopping = False
-        self._measuring = Measuring(settings, reporter, self.course.pace, lambda: self._stopping, is_curve_unwanted)
+        self._measuring = Measuring(
+            settings,
+            reporter,
+            self.course.pace,
+            lambda: self._stopping,
+            lambda: is_curve_unwanted() or reporter.runs.is_cancelled(reporter.run.id),
+        )
 
     def execute(self) -> None:
         """Go through all phases. Every error is raised, and the run's file says which phase it was in.

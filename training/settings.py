@@ -16,6 +16,8 @@ from service.settings import (
     LabelStudioSettings,
     PredictionSettings,
     RegistrySettings,
+    SignatureSettings,
+    SigningSettings,
     TextSettings,
 )
 from training.judge.rules import Rules
@@ -41,6 +43,8 @@ class TrainingSettings(
     AnnotationSettings,
     BasicAuthSettings,
     RegistrySettings,
+    SignatureSettings,
+    SigningSettings,
     JobSettings,
 ):
     """All settings of a run. Those that the backend also reads have the same names there."""

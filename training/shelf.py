@@ -8,7 +8,9 @@ from typing import Protocol
 
 from service.versions.history import LiveFile
 from service.versions.lineage import Lineage
+from service.versions.signature import Sign, unsigned
 from service.versions.store import BentoStore
+from service.versions.trust import Check, unchecked
 
 
 class Shelf(Protocol):
@@ -35,11 +37,14 @@ class Shelf(Protocol):
         ...
 
     def fetch(self, champion: str) -> Path:
-        """The directory of a version's model, by its version or reference. Raises UnknownVersion."""
+        """The directory of a version's model, by its version or reference.
+
+        Raises UnknownVersion, and SignatureRefused if it is not to be trusted.
+        """
         ...
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        """Publish a new version. It becomes visible only when it is complete."""
+        """Publish a new version. It becomes visible only when it is complete, and signed if the run has a key."""
         ...
 
     def reference(self, version: str) -> str:
@@ -57,9 +62,12 @@ class Shelf(Protocol):
 class LocalShelf:
     """The shelf of one machine: BentoML's local store, and a file that names the live version."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, sign: Sign = unsigned, check: Check = unchecked) -> None:
+        """`sign` signs a new version, and `check` refuses a version that is not to be trusted."""
         self._store = BentoStore(home)
         self._live = LiveFile(home)
+        self._sign = sign
+        self._check = check
 
     def require(self) -> None:
         """Nothing is needed but space, which the run checks."""
@@ -77,10 +85,12 @@ class LocalShelf:
         return version in self._live.read().given_up
 
     def fetch(self, champion: str) -> Path:
-        return self._store.fetch(champion)
+        folder = self._store.fetch(champion)
+        self._check(folder)
+        return folder
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        self._store.publish(lineage, save_model)
+        self._store.publish(lineage, save_model, self._sign)
 
     def reference(self, version: str) -> str:
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
@@ -18,8 +19,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from service.backend.line import BY_HAND, ChangeRefused, forced
 from service.backend.page import TEMPLATES
 from service.backend.page.assets import POLICY
+from service.backend.projects import Projects
+from service.backend.protocols import Uncancellable
 from service.errors import Cause, cause_of
 from service.metrics import failures
+from service.runs.run import Run
 from service.versions.history import Conflict
 from service.versions.lineage import FormatError, Lineage
 from service.versions.names import version_of
@@ -72,13 +76,44 @@ async def rollback(request: Request) -> Response:
     return await _answer(request, _rollback(_supervisor(request), await _form(request)))
 
 
+async def cancel(request: Request) -> Response:
+    """End a run that is at work."""
+    supervisor = _supervisor(request)
+    run = supervisor.run(request.path_params["run"])
+    if run is None:
+        raise RequestRefused(404, "There is no such run; nothing was changed.", Cause.BAD_REQUEST)
+    return await _answer(request, _cancel(supervisor, run))
+
+
+async def leave_out(request: Request) -> Response:
+    """Let no run learn from a project."""
+    project, projects = _project(request)
+    told = [
+        "The next runs do not learn from it and are not judged by it, until you take it in again.",
+        "What the live version has learnt stays, and so do all annotations.",
+        "Its tasks are pre-annotated as before.",
+    ]
+    title = f"Leave project {project} out of runs?"
+    return await _answer(request, _of_project(projects, title, told, "Leave out", partial(projects.leave_out, project)))
+
+
+async def take_in(request: Request) -> Response:
+    """Let runs learn from a project again."""
+    project, projects = _project(request)
+    told = ["The next runs learn from it and are judged by it."]
+    title = f"Take project {project} in again?"
+    return await _answer(request, _of_project(projects, title, told, "Take in", partial(projects.take_in, project)))
+
+
 async def forget(request: Request) -> Response:
     """Forget a project."""
-    supervisor = _supervisor(request)
-    project = request.path_params["project"]
-    if supervisor.projects.get(project) is None:
-        raise RequestRefused(404, f"There is no project {project} to forget.", Cause.BAD_REQUEST)
-    return await _answer(request, _forget(supervisor, project))
+    project, projects = _project(request)
+    told = [
+        "Runs learn from it no longer. What the live version has learnt stays, and so do all annotations.",
+        "The project comes back when Label Studio calls for it: disconnect the model there first.",
+    ]
+    do = partial(projects.forget, project, "forgotten by hand")
+    return await _answer(request, _of_project(projects, f"Forget project {project}?", told, "Forget", do))
 
 
 def _serve(supervisor: Supervisor, lineage: Lineage, form: dict[str, str]) -> Change:
@@ -122,23 +157,37 @@ def _rollback(supervisor: Supervisor, form: dict[str, str]) -> Change:
     )
 
 
-def _forget(supervisor: Supervisor, project: int) -> Change:
-    def do() -> None:
-        supervisor.projects.forget(project, "forgotten by hand")
-        supervisor.projects.flush()
-
+def _cancel(supervisor: Supervisor, run: Run) -> Change:
+    told = ["It ends after its current step, without a version. The live version is untouched."]
+    if run.is_judged:
+        told = ["Its version is judged already, and what became of it stays. Only the learning curve is not measured."]
+    told.append("A Start Training that came during the run starts another one.")
     return Change(
-        title=f"Forget project {project}?",
-        told=[
-            "Runs learn from it no longer. What the live version has learnt stays, and so do all annotations.",
-            "The project comes back when Label Studio calls for it: disconnect the model there first.",
-        ],
-        button="Forget",
+        title=f"Cancel run {run.id}?",
+        told=told,
+        button="Cancel the run",
         seen="",
         verdict="",
         back="../../",
-        do=do,
+        do=lambda: supervisor.retraining.cancel(run.id),
     )
+
+
+def _of_project(projects: Projects, title: str, told: list[str], button: str, decide: Callable[[], object]) -> Change:
+    def do() -> None:
+        decide()
+        projects.flush()
+
+    return Change(title=title, told=told, button=button, seen="", verdict="", back="../../", do=do)
+
+
+def _project(request: Request) -> tuple[int, Projects]:
+    """The project of a request's path, and all projects. Raises RequestRefused where it is not known."""
+    project: int = request.path_params["project"]
+    projects = _supervisor(request).projects
+    if projects.get(project) is None:
+        raise RequestRefused(404, f"There is no project {project}; nothing was changed.", Cause.BAD_REQUEST)
+    return project, projects
 
 
 async def _answer(request: Request, change: Change) -> Response:
@@ -155,7 +204,7 @@ async def _answer(request: Request, change: Change) -> Response:
         return _asked(change, tokens.make(purpose), "Nothing was changed: tick the box to serve it nevertheless.", 409)
     try:
         await to_thread.run_sync(change.do)
-    except (Conflict, ChangeRefused, UnknownVersion, FormatError) as error:
+    except (Conflict, ChangeRefused, Uncancellable, UnknownVersion, FormatError) as error:
         return _asked(change, "", str(error), 409)
     except (OSError, RuntimeError, ValueError) as error:
         cause = cause_of(error)

@@ -53,6 +53,10 @@ class Project(BaseModel):
     """When Label Studio last called for it."""
     forgotten: datetime | None = None
     """When it was last forgotten; None for never."""
+    left_out: bool = False
+    """Whether runs do not learn from it: somebody has decided that."""
+    decided: datetime = NEVER_SEEN
+    """When somebody last decided whether runs learn from it."""
 
     @property
     def is_known(self) -> bool:
@@ -68,8 +72,8 @@ _KEPT = TypeAdapter(dict[int, Project])
 class Projects(ABC):
     """All projects seen, kept so that a restarted backend knows them.
 
-    Several backends and the command line change what is kept. For each project the later sighting and the later
-    forgetting count, wherever they come from, so all agree in any order. A forgetting wins over older sightings, and a
+    Several backends and the command line change what is kept. For each project the later sighting, forgetting and
+    decision count, wherever they come from, so all agree in any order. A forgetting wins over older sightings, and a
     forgotten project that is seen again is known again.
     """
 
@@ -86,6 +90,11 @@ class Projects(ABC):
     def ids(self) -> tuple[int, ...]:
         """The known projects."""
         return tuple(project.id for project in self.all)
+
+    @property
+    def learnt_from(self) -> tuple[int, ...]:
+        """The known projects that are not left out of runs."""
+        return tuple(project.id for project in self.all if not project.left_out)
 
     @property
     def all(self) -> list[Project]:
@@ -130,6 +139,14 @@ class Projects(ABC):
             return
         log.warning("project %d is forgotten: %s", project, why)
         self._keep(known.model_copy(update={"forgotten": at}))
+
+    def leave_out(self, project: int) -> None:
+        """Let no run learn from a known project, until `take_in`. It is pre-annotated all the same."""
+        self._decide(project, True)
+
+    def take_in(self, project: int) -> None:
+        """Let runs learn from a known project again."""
+        self._decide(project, False)
 
     def merge(self, written: str) -> str | None:
         """Take over what is written elsewhere. Returns what is to be written; None where nothing is news there."""
@@ -182,6 +199,12 @@ class Projects(ABC):
     def _save_unreadable(self, content: str) -> None:
         """Keep what cannot be read, before it is replaced."""
 
+    def _decide(self, project: int, left_out: bool) -> None:
+        known = self.get(project)
+        if known and known.left_out != left_out:
+            log.warning("runs %s project %d: decided by hand", "leave out" if left_out else "learn from", project)
+            self._keep(known.model_copy(update={"left_out": left_out, "decided": now()}))
+
     def _keep(self, project: Project) -> None:
         with self._lock:
             before = self._all.get(project.id)
@@ -202,13 +225,15 @@ def _called_by(project: Project, host: str) -> Project:
 
 
 def _joined(one: Project | None, other: Project | None) -> Project:
-    """One project as two places know it: the later configuration, the later sighting and the later forgetting."""
+    """One project as two places know it: of each kind of news the later one."""
     known = [project for project in (one, other) if project]
     configured = max(known, key=lambda project: (project.configured, project.seen))
     seen = max(known, key=lambda project: project.seen)
+    decided = max(known, key=lambda project: project.decided)
     forgotten = max((project.forgotten for project in known if project.forgotten), default=None)
+    told = {"left_out": decided.left_out, "decided": decided.decided, "forgotten": forgotten}
     called = {"host": seen.host, "recognized": seen.recognized, "seen": seen.seen}
-    return configured.model_copy(update={**called, "forgotten": forgotten})
+    return configured.model_copy(update={**called, **told})
 
 
 def _dated(project: Project, began: datetime) -> Project:

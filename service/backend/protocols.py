@@ -17,6 +17,10 @@ class Busy(RuntimeError):
     """Another run is active."""
 
 
+class Uncancellable(RuntimeError):
+    """A run cannot be cancelled."""
+
+
 class RunStore(Protocol):
     """The runs of a release with their states."""
 
@@ -58,10 +62,17 @@ class RunStore(Protocol):
 
 
 class Launcher(Protocol):
-    """Starts runs."""
+    """Starts and cancels runs."""
 
     def launch(self, run: Run) -> None:
         """Start a run. Raises Busy while another is active, OSError or RuntimeError if it cannot be started."""
+        ...
+
+    def cancel(self, run: Run) -> None:
+        """End a run; one whose version is judged only ends the measuring of its learning curve.
+
+        Raises Uncancellable, and RuntimeError or OSError if it cannot be told.
+        """
         ...
 
     def reap(self) -> None:

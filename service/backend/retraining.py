@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from service.backend.census import Census
 from service.backend.projects import Projects
-from service.backend.protocols import Busy, Launcher, RunStore
+from service.backend.protocols import Busy, Launcher, RunStore, Uncancellable
 from service.backend.settings import BackendSettings
 from service.errors import Cause, cause_of
 from service.labelstudio.client import AnnotationState, LabelStudio
@@ -103,9 +103,11 @@ class Retraining:
 
     def _start_or_find(self, why: str) -> Answer:
         self._census.take()
-        projects = self._projects.ids
+        projects = self._projects.learnt_from
         if not projects:
             reason = "No Label Studio project has connected this backend as its model yet."
+            if self._projects.ids:
+                reason = "All projects are left out of runs. Take one in on the status page."
             return self._refusal(why, reason, Cause.RUN_START)
         try:
             state = self._label_studio.annotation_state(projects)
@@ -135,6 +137,14 @@ class Retraining:
     def waiting(self) -> bool:
         """Whether a run is due after a quiet time."""
         return self._submitted is not None
+
+    def cancel(self, run_id: str) -> None:
+        """End a run that is at work. Raises Uncancellable, and OSError or RuntimeError if it cannot be told."""
+        run = self._runs.get(run_id)
+        if run is None:
+            raise Uncancellable(f"There is no run {run_id}. Nothing was changed.")
+        log.warning("run %s is cancelled by hand in phase %s", run.id, run.phase)
+        self._launcher.cancel(run)
 
     def log_of(self, run_id: str) -> str:
         """Where a run's log is, in words."""
@@ -184,9 +194,9 @@ class Retraining:
 
     def _start_if_new(self, minimum: int, why: str) -> bool:
         """Start a run if there are enough new annotations. Returns False if the caller must try again."""
-        last = next((run for run in self._runs.all() if run.succeeded), None)
+        last = next((run for run in self._runs.all() if run.succeeded or run.outcome == "cancelled"), None)
         try:
-            state = self._label_studio.annotation_state(self._projects.ids)
+            state = self._label_studio.annotation_state(self._projects.learnt_from)
         except LabelStudioError as error:
             log.warning("no run was started: %s", error)
             failures.count(error.cause)
@@ -281,7 +291,7 @@ class Retraining:
         """A failed run that says why none was started. A later refusal of the same request has the same id."""
         run = Run(
             id=f"run-{hashlib.sha256(f'refused: {why}'.encode()).hexdigest()[:10]}",
-            projects=self._projects.ids,
+            projects=self._projects.learnt_from,
             why=why,
             outcome="failed",
             message=f"{message} No run was started; the live version is untouched.",

@@ -7,13 +7,14 @@ import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import Cause
+from service.errors import Cause, cause_of
 from service.extractor.engine import Engine
 from service.extractor.loaded import Loaded
 from service.extractor.questions import Unavailable
@@ -24,6 +25,7 @@ from service.metrics.exposition import MEDIA_TYPE, exposition
 from service.metrics.gauges import live_version
 from service.metrics.requests import running
 from service.versions.names import version_of
+from service.versions.trust import Trust
 from service.web.bodies import Bodies
 from service.web.presence import while_connected
 from service.web.routes import EXCEPTION_HANDLERS, RequestRefused, decode, route
@@ -65,8 +67,9 @@ class Loader:
                 loaded = self._loaded(source)
             except Exception as error:  # /ready reports every error
                 log.exception("the model %s cannot be served; the next try is in %.0f s", source, RETRY_SECONDS)
-                failures.count(Cause.MODEL_LOAD)
-                self._engine.failed(str(error))
+                cause = cause_of(error, otherwise=Cause.MODEL_LOAD)
+                failures.count(cause)
+                self._engine.failed(str(error), cause)
                 self._ended.wait(RETRY_SECONDS)
             else:
                 self._engine.swap(loaded)
@@ -80,8 +83,10 @@ class Loader:
 
         use_threads(self._settings.compute_threads)
         settings = self._settings
-        is_base = source == settings.model
-        return load(source, settings.device, settings.precision, settings.window_words if is_base else 0)
+        if source == settings.model:
+            return load(source, settings.device, settings.precision, settings.window_words)
+        Trust.of(settings).check_model(Path(source))
+        return load(source, settings.device, settings.precision)
 
 
 def served(settings: ExtractorSettings) -> str:
@@ -115,11 +120,14 @@ def _seconds(request: Request) -> float:
 
 
 async def ready(request: Request) -> Response:
-    """200 with the version if a model is loaded and its canary texts have passed, else 503 with the reason."""
+    """200 with the version if a model is loaded and its canary texts have passed, else 503 with the reason, and with
+    its cause if the loading failed."""
     engine: Engine = request.app.state.engine
-    if engine.version is None:
-        return JSONResponse({"error": engine.why_not or "The model is being loaded."}, 503)
-    return JSONResponse({"version": engine.version})
+    if engine.version is not None:
+        return JSONResponse({"version": engine.version})
+    if engine.why_not:
+        return JSONResponse({"error": engine.why_not, "cause": engine.cause}, 503)
+    return JSONResponse({"error": "The model is being loaded."}, 503)
 
 
 async def metrics(request: Request) -> Response:

@@ -50,6 +50,8 @@ class Engine:
         self._current: Loaded | None = None
         self.why_not = ""
         """Why no model could be loaded; empty while one is being loaded and once one is."""
+        self.cause = Cause.MODEL_LOAD
+        """The cause of that."""
         self.since: datetime | None = None
         self._changed = threading.Condition()
         self._requests: deque[PendingRequest] = deque()
@@ -88,11 +90,11 @@ class Engine:
             self.why_not = ""
             self._changed.notify_all()
 
-    def failed(self, why: str) -> None:
+    def failed(self, why: str, cause: Cause = Cause.MODEL_LOAD) -> None:
         """Set the reason why no version could be loaded. Requests get it as an error instead of waiting."""
         with self._changed:
             self.since = self.since if self.why_not else datetime.now(UTC)
-            self.why_not = why
+            self.why_not, self.cause = why, cause
             self._changed.notify_all()
 
     async def ready(self, seconds: float) -> Loaded:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from service.settings import ComputeSettings, LiveSettings, ServerSettings
+from service.settings import ComputeSettings, LiveSettings, ServerSettings, SignatureSettings
 
 
-class EngineSettings(ComputeSettings):
+class EngineSettings(ComputeSettings, SignatureSettings):
     """What an engine computes with, in a process of its own or in the backend's."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"

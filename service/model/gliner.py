@@ -93,11 +93,17 @@ with _absent("scipy", "sklearn", "onnxruntime"), _undistributed(), _uncompiled()
         make_log_bucket_position,
     )
 
+    from service.model import foreign_code
+    from service.model.foreign_code import ForeignCode
+
+foreign_code.refuse()
+
 __all__ = [
     "BertModel",
     "BiEncoderSpanModel",
     "DebertaV2Model",
     "DisentangledSelfAttention",
+    "ForeignCode",
     "GLiNER",
     "GLiNERBaseOutput",
     "GLiNERConfig",

@@ -25,7 +25,7 @@ from service.model.calibration import read as read_calibration
 from service.model.computing import DTYPES, Precision, best_precision
 from service.model.errors import ModelError, UnknownLabels, Unread
 from service.model.facts import FactsError
-from service.model.gliner import GLiNER
+from service.model.gliner import ForeignCode, GLiNER
 from service.model.learnt import Learnt
 from service.model.learnt import read as read_learnt
 from service.model.packed import pack
@@ -111,6 +111,8 @@ class Model:
                 f"The model {source!r} was not loaded: its gliner_config.json names a splitter of words "
                 f"(words_splitter_type) whose package is missing. {error}. Install it where Spanloop runs."
             ) from error
+        except ForeignCode as error:
+            raise ModelError(f"The model {source!r} was not loaded. {error}") from error
         except Exception as error:
             reason = "the directory cannot be read" if local else "there is no such directory, and the hub answered"
             raise ModelError(

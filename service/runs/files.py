@@ -18,10 +18,14 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from service.files import replace_text
-from service.runs.run import Run
+from service.runs.run import CANCELLED, Run, now
 
 LOG_NAME = "log.txt"
 FOLLOW_UP_NAME = "follow-up"
+CANCELLED_NAME = "cancelled"
+"""In a run's folder: somebody has cancelled the run, and it has not ended yet."""
+GROUP_NAME = "process-group"
+"""In a run's folder: the id of the group of processes that the backend started for the run."""
 LEFT_OUT_NAME = "left-out.jsonl"
 """The annotated spans that a run does not learn, a JSON object each. It holds pieces of the users' texts."""
 PRIVATE = 0o700
@@ -68,6 +72,21 @@ class Runs:
                 continue
         return sorted(runs, key=lambda run: run.started, reverse=True)
 
+    def cancel(self, run_id: str) -> None:
+        """Note that a run is to end. What ends it is the launcher's."""
+        (self.work(run_id) / CANCELLED_NAME).touch()
+
+    def is_cancelled(self, run_id: str) -> bool:
+        """Whether somebody has cancelled a run that has not ended yet."""
+        return (self.folder / run_id / CANCELLED_NAME).exists()
+
+    def end_cancelled(self, run: Run) -> Run:
+        """Record that a cancelled run has ended. Returns it as it was recorded."""
+        over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
+        self.save(over)
+        (self.folder / run.id / CANCELLED_NAME).unlink(missing_ok=True)
+        return over
+
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start when this one has ended."""
         with self._gate():
@@ -107,6 +126,8 @@ class Runs:
         try:
             with self._gate():
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for of_before in (CANCELLED_NAME, GROUP_NAME):
+                    (self.folder / run_id / of_before).unlink(missing_ok=True)
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, run_id.encode(), 0)
         except BlockingIOError:

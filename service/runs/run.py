@@ -18,11 +18,14 @@ from service.versions.names import initial_version
 PHASES = ("waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done")
 
 Phase = Literal["waiting", "export", "dataset", "replay", "tune", "judge", "publish", "rollout", "curve", "done"]
-Outcome = Literal["promoted", "held", "nothing new", "failed"]
+Outcome = Literal["promoted", "held", "nothing new", "failed", "cancelled"]
 """How a run ended. It never changes again."""
 
 END_CURVE_PATH = "/end-curve"
 """On a cluster, the backend's POST to this path of a run's pod asks the run to end the measuring of its curve."""
+
+CANCELLED = "Cancelled by hand. The live version is untouched; Start Training tries again from the last checkpoint."
+"""What a cancelled run says."""
 
 NO_CONDITIONS = (
     "SPANLOOP_LABEL_STUDIO_API_KEY",
@@ -137,8 +140,18 @@ class Run(BaseModel):
         return f"about {hours} h {minutes} min left"
 
     @property
+    def is_judged(self) -> bool:
+        """Whether its version is judged: it ends soon, once its learning curve is measured."""
+        return not self.ended and (self.in_rollout or self.phase in ("publish", "rollout", "curve"))
+
+    @property
     def in_rollout(self) -> bool:
         """Whether the backend decides how the run ends, because it rolls the run's better version out.
 
         The run's pod may still measure the learning curve."""
         return not self.ended and self.rollout != ""
+
+    def end(self, outcome: Outcome, message: str) -> Run:
+        """The run with an outcome: it waits for nothing, and nothing of it is left to roll out."""
+        over = {"outcome": outcome, "message": message, "detail": "", "waits": "", "rollout": ""}
+        return self.model_copy(update={**over, "seconds_left": None})

@@ -6,6 +6,8 @@ On a cluster an annotation of the extractor's Deployment holds it: `service/back
 from __future__ import annotations
 
 import fcntl
+import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +18,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, computed_field
 
 from service.files import replace_text
 from service.versions.names import version_of
+
+log = logging.getLogger(__name__)
 
 INITIAL = ""
 """The reference of the initial model, the base model of the settings: it is live until a version is promoted."""
@@ -122,17 +126,36 @@ def check_unchanged(expected: str, found: str) -> None:
 
 
 class LiveFile:
-    """The history of one machine, in a small file that is changed under a lock by compare-and-swap."""
+    """The history of one machine, in a small file that is changed under a lock by compare-and-swap.
+
+    A copy lies beside it. If a disk or a person damages the file, the copy counts, and the next change writes both.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / "live.json"
+        self._copy = home / "live.json.copy"
         self._lock = home / "live.lock"
+        self._told = ""
+        """Why the file could not be read: told once."""
 
     def read(self) -> History:
-        """The history; empty if nothing was ever promoted. Raises ValueError for a file that cannot be read."""
+        """The history; empty if nothing was ever promoted, or neither the file nor its copy can be read."""
         if not self.path.exists():
             return History()
-        return History.model_validate_json(self.path.read_text(encoding="utf-8"))
+        try:
+            return _history_in(self.path)
+        except (OSError, ValueError) as error:
+            return self._rescued(str(error))
+
+    def _rescued(self, why: str) -> History:
+        try:
+            history, source = _history_in(self._copy), f"its copy {self._copy.name} counts"
+        except (OSError, ValueError):
+            history, source = History(), "no copy can be read either, so the base model is live"
+        if why != self._told:
+            log.error("%s cannot be read, and %s: %s", self.path, source, why)
+            self._told = why
+        return history
 
     def swap(self, expected: str, version: str, why: str) -> History:
         """Make `version` live if `expected` is still live. Raises Conflict otherwise."""
@@ -147,7 +170,11 @@ class LiveFile:
             history = self.read()
             check_unchanged(expected, history.live)
             changed = change(history)
-            replace_text(self.path, changed.as_json(indent=1))
+            if self._told:
+                shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.unreadable"))
+                self._told = ""
+            for path in (self.path, self._copy):
+                replace_text(path, changed.as_json(indent=1))
             return changed
 
     @contextmanager
@@ -155,3 +182,7 @@ class LiveFile:
         with self._lock.open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _history_in(path: Path) -> History:
+    return History.model_validate_json(path.read_text(encoding="utf-8"))

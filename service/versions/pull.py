@@ -15,16 +15,23 @@ from typing import Annotated
 import typer
 
 from service import logs
-from service.settings import LiveSettings, RegistrySettings
+from service.settings import LiveSettings, RegistrySettings, SignatureSettings, TerminationSettings
 from service.versions import lineage as lineages
 from service.versions.lineage import FormatError
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
 from service.versions.reference import Reference
+from service.versions.signature import SignatureRefused
 from service.versions.staging import workplace
 from service.versions.store import UnknownVersion
+from service.versions.trust import Trust
 
 log = logging.getLogger("service.versions.pull")  # __name__ is __main__
+
+EXIT_FAILED = 1
+"""The pull failed, for example since the registry is down."""
+EXIT_REFUSED = 5
+"""The version was refused for its signature. Another try would end the same way."""
 
 UNUSED_SECONDS = 30 * 24 * 3600
 """A cached model that no pod has started with for this long is deleted. For a month a rollback needs no download."""
@@ -34,14 +41,17 @@ MODELS_KEPT = 2
 successor starts and after that was taken back: its containers must start again without another download."""
 
 
-class PullSettings(LiveSettings, RegistrySettings):
+class PullSettings(LiveSettings, RegistrySettings, SignatureSettings, TerminationSettings):
     """The settings of the pull."""
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="Directory in which the model gets a folder of its version's name.")],
 ) -> None:
-    """Write the model of the version that SPANLOOP_LIVE names. If it names none, the base model serves."""
+    """Write the model of the version that SPANLOOP_LIVE names. If it names none, the base model serves.
+
+    A downloaded model is checked before it is put there; a model that is there already is checked when it is loaded.
+    """
     settings = PullSettings()
     logs.configure(settings.log_json)
     if not settings.live:
@@ -53,11 +63,13 @@ def main(
         _delete_unused(folder, reference.version)
         # Only the repository that is set is asked: `pull_model` refuses a reference to any other.
         lineage = Bentos.connect(settings.registry, settings.registry_plain_http).pull_model(
-            reference, folder / reference.version
+            reference, folder / reference.version, Trust.of(settings).check_model
         )
-    except (ValueError, RegistryError, UnknownVersion, FormatError) as error:
+    except (ValueError, RegistryError, UnknownVersion, FormatError, SignatureRefused) as error:
         log.error("%s", error)
-        sys.exit(1)
+        if settings.termination_log:
+            settings.termination_log.write_text(str(error), encoding="utf-8")
+        sys.exit(EXIT_REFUSED if isinstance(error, SignatureRefused) else EXIT_FAILED)
     log.info("version %s is in %s", lineage.version, folder)
 
 

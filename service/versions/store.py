@@ -21,6 +21,7 @@ from service.settings import ROOT
 from service.versions import lineage as lineages
 from service.versions.card import card
 from service.versions.lineage import Lineage
+from service.versions.signature import Sign, unsigned
 from service.versions.staging import workplace
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,10 @@ class BentoStore:
             raise UnknownVersion(f"There is no version {version!r}; `python -m service versions` lists them.")
         return folder
 
+    def bento(self, version: str) -> Path:
+        """The directory of a version's Bento, which may be missing."""
+        return self.home / "bentos" / BENTO_NAME / version
+
     def document(self, version: str, name: str) -> bytes:
         """A file that describes a version: its report or its verdict.
 
@@ -91,21 +96,31 @@ class BentoStore:
         """The version that was made from exactly these annotations, base and recipe; None if there is none."""
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
 
-    def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
-        """Put a new version into the store. It becomes visible only when it is complete.
+    def publish(self, lineage: Lineage, save_model: Callable[[Path], None], sign: Sign = unsigned) -> None:
+        """Put a new version into the store. It becomes visible only when it is complete and signed.
 
         `save_model` writes the model into an empty directory. Raises ValueError if the store has the version already,
-        and what `save_model` and BentoML raise; nothing of the version stays then.
+        and what `save_model`, `sign` and BentoML raise; nothing of the version stays then.
         """
         if self._marker(lineage.version).exists():
             raise ValueError(f"Version {lineage.version} is in the store already; it was left as it is.")
         self._discard(lineage.version)
         try:
             self._build(lineage, save_model)
+            self._sign(lineage.version, sign)
         except BaseException:
             self._discard(lineage.version)
             raise
         self._marker(lineage.version).touch()
+
+    def sign(self, version: str, sign: Sign) -> None:
+        """Sign a version that was published without a signature, or sign it anew. Raises UnknownVersion."""
+        self.fetch(version)
+        self._sign(version, sign)
+
+    def _sign(self, version: str, sign: Sign) -> None:
+        sign(self.home / "models" / MODEL_NAME / version, ())
+        sign(self.bento(version), (COMPLETE_MARKER,))
 
     def _build(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
         """Make the model and the Bento of a version. Its files are complete afterwards, and it is not visible yet."""
@@ -137,18 +152,18 @@ class BentoStore:
     def _discard(self, version: str) -> None:
         """Delete what a publication has left that failed or was killed."""
         shutil.rmtree(self.home / "models" / MODEL_NAME / version, ignore_errors=True)
-        shutil.rmtree(self.home / "bentos" / BENTO_NAME / version, ignore_errors=True)
+        shutil.rmtree(self.bento(version), ignore_errors=True)
 
     def delete(self, version: str) -> None:
         """Take a version out of the store. Raises UnknownVersion."""
         self.fetch(version)
         self._marker(version).unlink()  # first: without its marker a half-deleted version does not exist
-        shutil.rmtree(self.home / "bentos" / BENTO_NAME / version)
+        shutil.rmtree(self.bento(version))
         shutil.rmtree(self.home / "models" / MODEL_NAME / version)
 
     def _marker(self, version: str) -> Path:
         """The file that marks a Bento as complete: the program may be killed while BentoML copies into its store."""
-        return self.home / "bentos" / BENTO_NAME / version / COMPLETE_MARKER
+        return self.bento(version) / COMPLETE_MARKER
 
 
 @contextmanager

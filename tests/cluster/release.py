@@ -50,9 +50,17 @@ class Release:
     # Platform engineers
 
     def install(self) -> None:
-        """`helm install`, as the chart's README has it."""
+        """`helm install` into a new namespace, as the chart's README has it."""
         kubectl("create", "namespace", self.namespace)
         self.kubectl("create", "secret", "generic", "label-studio", f"--from-literal=api-key={label_studio.TOKEN}")
+        self._install()
+
+    def reinstall(self) -> None:
+        """`helm uninstall`, then `helm install` under the same name."""
+        helm("uninstall", "loop", "--namespace", self.namespace, "--wait", "--timeout", "5m")
+        self._install()
+
+    def _install(self) -> None:
         name, _, tag = IMAGE.rpartition(":")
         few = {"requests": {"cpu": "200m", "memory": "256Mi"}}
         self._helm(

@@ -15,11 +15,14 @@ MAY = [
     ("list", "pods"),
     ("create", "leases"),
     ("update", "leases/loop-spanloop-backend"),
+    ("create", "configmaps"),
+    ("patch", "configmaps/loop-spanloop-state"),
 ]
 MAY_NOT = [
     ("get", "secrets"),
     ("list", "secrets"),
-    ("get", "configmaps"),
+    ("list", "configmaps"),
+    ("patch", "configmaps/another"),
     ("create", "pods"),
     ("delete", "pods"),
     ("create", "pods/exec"),

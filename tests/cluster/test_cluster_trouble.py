@@ -75,6 +75,26 @@ def test_a_broken_version_that_is_promoted_by_hand_is_taken_back(release, tmp_pa
     assert set(seen.versions) == {version}
 
 
+def test_a_run_that_is_cancelled_ends_with_its_pods_and_leaves_the_live_version(release):
+    version = release.version
+    run = another_run(release, seed=14, steps=400)
+    in_phase(release, "tune")
+    assert run in release.service("cancel")
+    job = release.ended(60)
+    assert (job["job"], job["outcome"]) == (run, "cancelled")
+    until(lambda: "Running" not in pods_of(release, run).values(), "the end of the run's pod", 60)
+    assert release.version == version
+
+
+def test_a_release_that_is_installed_again_serves_the_version_that_it_served(release):
+    version, reference = release.version, release.reference
+    assert reference
+    release.reinstall()
+    until(lambda: release.reference == reference, "the version on the pods", 60)
+    release.until_version(version)
+    assert version in release.service("versions")
+
+
 def push_broken(release, folder):
     """Publish a copy of the live version that promises what it does not find."""
     bentos, store = Bentos.connect(release.registry, plain_http=True), BentoStore(folder)

@@ -49,12 +49,14 @@ TEXTS = "spanloop_texts_total"
 SUCCESS, FAILURE = "spanloop_run_last_success_timestamp_seconds", "spanloop_run_failed_timestamp_seconds"
 PROGRESS = "spanloop_run_progressed_timestamp_seconds"
 UNDONE = 'spanloop_rollouts_total{backend,outcome="undone"}'
+REFUSED = 'spanloop_errors_total{backend,cause="signature"}'
 ASLEEP = {"scaleToZero__enabled": True}
 
 NONE_ANSWERS = "No version answers for spanloop; Label Studio gets no predictions."
 FAILED = "The training run run-1 of spanloop has failed, or was not started."
 FALL = "spanloop_acceptance_fall_probability"
 FELL = "People keep fewer of the spans of spanloop's live version than of those of the version before it."
+NOT_TRUSTED = "A version of spanloop was refused: it is not as somebody with a trusted key has signed it."
 ROLLED_BACK = "The rollout of a new version of spanloop was undone; the previous version serves."
 
 
@@ -249,6 +251,22 @@ CASES = [
             ("one is done", 20, {UNDONE: "0x90", 'spanloop_rollouts_total{backend,outcome="done"}': "0x10 1x80"}),
             ("others have", 20, {UNDONE.replace("backend", who): "0x10 1x80" for who in ("elsewhere", "neighbour")}),
             ("the backend was replaced", 40, {UNDONE: "2x20 stale", UNDONE.replace("backend", "second"): "_x20 0x70"}),
+        ]
+    ),
+    *(
+        Case("SpanloopSignatureRefused", why, at, series, NOT_TRUSTED)
+        for why, at, series in [
+            ("the pull refused it", 20, {REFUSED: "0x10 1x80"}),
+            ("an extractor refuses it again and again", 20, {REFUSED.replace("backend", "extractor"): "1+2x80"}),
+        ]
+    ),
+    *(
+        Case("SpanloopSignatureRefused", why, at, series)
+        for why, at, series in [
+            ("long ago", HOUR + 20, {REFUSED: "0x10 1x90"}),
+            ("another cause", 20, {REFUSED: "0x90", REFUSED.replace("signature", "registry"): "0x10 1x80"}),
+            ("others have", 20, {REFUSED.replace("backend", who): "0x10 1x80" for who in ("elsewhere", "neighbour")}),
+            ("others' extractors have", 20, {REFUSED.replace("backend", "their_extractor"): "0x10 1x80"}),
         ]
     ),
     *(

@@ -54,7 +54,7 @@ def test_an_alert_fires_when_it_must_and_then_alone(chart, promtool, tmp_path, c
 
 def test_every_alert_is_tried_both_ways(chart):
     alerts = {rule["alert"] for rule in rules_of(chart.render(monitoring__alerts__kind="operator"))}
-    assert len(alerts) == 12
+    assert len(alerts) == 13
     assert {case.alert for case in CASES if case.says} == {case.alert for case in CASES if not case.says} == alerts
 
 
@@ -73,7 +73,7 @@ def test_a_rules_file_holds_what_the_operator_gets(chart, promtool, tmp_path):
     (tmp_path / name).write_text(text)
     done = subprocess.run([promtool, "check", "rules", str(tmp_path / name)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "12 rules found" in done.stdout
+    assert "13 rules found" in done.stdout
 
 
 def test_an_alert_has_a_severity_a_release_and_advice(chart):

@@ -53,6 +53,8 @@ def test_the_backend_may_do_exactly_what_it_must(chart):
         ("events.k8s.io", "events"): ["create"],
         ("coordination.k8s.io", "leases"): ["create"],
         ("coordination.k8s.io", "leases", "spanloop-backend"): ["get", "update"],
+        ("", "configmaps"): ["create"],
+        ("", "configmaps", "spanloop-state"): ["get", "patch"],
     }
     assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in role["rules"])
 
@@ -223,7 +225,8 @@ def test_secrets_come_by_reference_only(chart):
         for container in pod.containers:
             for name, value in env_of(container).items():
                 secret = "PASSWORD" in name or "KEY" in name or "USERNAME" in name
-                assert ("secretKeyRef" in value) is secret, (pod.where, name)
+                is_mounted = str(value).startswith("/etc/spanloop/")
+                assert is_mounted or ("secretKeyRef" in value) is secret, (pod.where, name)
 
 
 def test_the_container_that_runs_a_model_on_texts_has_no_credentials(chart):
@@ -241,10 +244,10 @@ def test_the_container_that_runs_a_model_on_texts_has_no_credentials(chart):
 
 def test_basic_auth_is_on_with_a_long_random_password(chart):
     release = chart.render()
-    (secret,) = release.of("Secret").values()
+    secret = release.of("Secret")["spanloop-basic-auth"]
     assert secret["type"] == "kubernetes.io/basic-auth"
     assert base64.b64decode(secret["data"]["username"]) == b"label-studio"
-    (fresh,) = chart.render(name="fresh").of("Secret").values()
+    fresh = chart.render(name="fresh").of("Secret")["fresh-spanloop-basic-auth"]
     assert len(base64.b64decode(fresh["data"]["password"])) == 32
     reference = release.env("backend")["SPANLOOP_BASIC_AUTH_PASSWORD"]["secretKeyRef"]
     assert reference == {"name": secret["metadata"]["name"], "key": "password"}
@@ -265,5 +268,6 @@ def test_a_secret_that_exists_replaces_the_generated_one(chart):
 
 def test_open_means_no_policies_and_no_credentials(chart):
     release = chart.render("open")
-    assert release.of("NetworkPolicy") == release.of("Secret") == release.of("PodDisruptionBudget") == {}
+    assert release.of("NetworkPolicy") == release.of("PodDisruptionBudget") == {}
+    assert release.of("Secret").keys() == {"spanloop-signing"}
     assert not any("BASIC_AUTH" in name for name in release.env("backend"))

@@ -114,13 +114,13 @@ def test_the_live_version_is_read_from_an_annotation_that_is_never_rendered(char
 
 
 @every_feature
-def test_two_renderings_differ_in_nothing_but_a_generated_password(chart, feature):
+def test_two_renderings_differ_in_nothing_but_a_generated_password_and_a_generated_key(chart, feature):
     first, again = chart.render(feature), type(chart)(chart.helm).render(feature)
     for one, other in zip(first.objects, again.objects, strict=True):
         if one["kind"] == "Secret":
-            passwords = [each["data"]["password"] for each in (one, other)]
-            assert passwords[0] != passwords[1]
-            other["data"]["password"] = passwords[0]
+            generated = {"password", "tls.key", "tls.crt"} & one["data"].keys()
+            assert all(one["data"][name] != other["data"].pop(name) for name in generated)
+            other["data"] |= {name: one["data"][name] for name in generated}
         assert one == other
 
 

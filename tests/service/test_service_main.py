@@ -11,7 +11,10 @@ from service.backend.local.projects import FileProjects
 from service.model.calibration import Calibration
 from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Blend, Calibrated, Tried
+from service.versions.oci.bentos import Bentos
 from service.versions.store import BentoStore
+from tests.support.oci_registry import docker_registry
+from tests.support.signing_keys import key_pair
 
 
 @pytest.fixture
@@ -160,8 +163,65 @@ def test_a_project_is_forgotten_by_hand(home):
     assert running.ids == FileProjects(home).ids == (3,)
 
 
+def test_a_project_is_left_out_and_taken_in_again_by_hand(home):
+    known = FileProjects(home)
+    known.see(3)
+    known.tick()
+    for command, learnt_from, told in (("leave-out", (), "leave it out"), ("take-in", (3,), "learn from it")):
+        status, output = call("projects", command, "3")
+        assert (status, "project 3" in output) == (0, True)
+        assert FileProjects(home).learnt_from == learnt_from
+        assert told in call("projects")[1]
+
+
 def test_a_project_that_there_is_not_is_not_forgotten_and_the_error_says_how_to_list_them(home):
     status, output = call("projects", "forget", "99")
     assert status == 1
     assert "no project 99" in output
     assert "python -m service projects" in output
+
+
+def test_a_version_is_signed_by_hand_and_then_verified(home, publish, monkeypatch):
+    pair = key_pair(home, "release")
+    publish(BentoStore(home), "v1")
+    monkeypatch.setenv("SPANLOOP_TRUSTED_KEYS", str(pair.certificate))
+    status, output = call("verify", "v1")
+    assert status == 1
+    assert "version v1 is not to be trusted: it has no signature" in output
+    status, output = call("sign", "v1")
+    assert status == 1
+    assert "Nothing was signed. Set SPANLOOP_SIGNING_KEY" in output
+    monkeypatch.setenv("SPANLOOP_SIGNING_KEY", str(pair.private))
+    assert call("sign", "v1") == (0, "v1 is signed. ")
+    assert call("verify", "v1") == (0, "v1 is as the holder of a trusted key has signed it. ")
+    code = next(BentoStore(home).bento("v1").rglob("main.py"))
+    code.write_text("changed")
+    status, output = call("verify", "v1")
+    assert status == 1
+    assert "The Bento of version v1 is not to be trusted: its files are not those that were signed" in output
+
+
+@pytest.mark.parametrize("command", ["sign", "verify"])
+def test_what_there_is_not_is_neither_signed_nor_verified(home, command, monkeypatch):
+    monkeypatch.setenv("SPANLOOP_SIGNING_KEY", str(key_pair(home, "release").private))
+    status, output = call(command, "v9")
+    assert status == 1
+    assert "There is no version 'v9'" in output
+
+
+def test_a_version_in_a_registry_is_signed_by_hand_and_the_live_reference_stays_good(home, publish, monkeypatch):
+    pair = key_pair(home, "release")
+    publish(BentoStore(home / "run"), "v1")
+    with docker_registry(home / "registry") as host:
+        bentos = Bentos.connect(f"{host}/bentos", plain_http=True)
+        bentos.push(BentoStore(home / "run"), "v1")
+        before = bentos.get("v1").reference
+        for name, value in {"REGISTRY": f"{host}/bentos", "REGISTRY_PLAIN_HTTP": "true"}.items():
+            monkeypatch.setenv(f"SPANLOOP_{name}", value)
+        monkeypatch.setenv("SPANLOOP_TRUSTED_KEYS", str(pair.certificate))
+        monkeypatch.setenv("SPANLOOP_SIGNING_KEY", str(pair.private))
+        assert call("verify", "v1")[0] == 1
+        assert call("sign", "v1")[0] == 0
+        assert call("verify", "v1")[0] == 0
+        assert bentos.get("v1").reference != before
+        assert bentos.get(before).lineage == bentos.get("v1").lineage

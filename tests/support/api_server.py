@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 Found = dict[str, Any]
 
@@ -49,6 +50,7 @@ class ApiServer:
         metadata = found["metadata"]
         metadata["resourceVersion"] = str(int(metadata.get("resourceVersion", 0)) + 1)
         metadata.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
+        metadata.setdefault("uid", str(uuid4()))
         if kind == "deployments":
             _settle(found)
         self.objects[kind, metadata["name"]] = found

@@ -14,6 +14,7 @@ from service.model.told import untold
 from service.runs.files import Runs
 from service.runs.run import Run
 from service.versions.lineage import Score
+from service.versions.signature import SignatureRefused
 from training import replay
 from training.course import Course
 from training.dataset import Document, is_held_out
@@ -207,6 +208,15 @@ def test_other_versions_are_scored_on_the_texts_that_they_have_not_learnt_from(j
     assert verdict.scores["v2"].micro.strict.f1 == recall(40, 30)
     assert verdict.over["v2"].differences["micro"].value == 0
     assert "learnt from too many" in verdict.unread["v3"]
+
+
+def test_another_version_that_is_not_to_be_trusted_is_not_scored_and_stops_no_verdict(judging, lineage):
+    def refused():
+        raise SignatureRefused("The model of version v2 is not to be trusted: it has no signature.")
+
+    verdict = judging(400, 0, 300, [Version(lineage("v2"), refused, nothing)]).judge(Champion("", None, 1))
+    assert set(verdict.scores) == {"base", "new"}
+    assert verdict.unread["v2"] == "it cannot be loaded: SignatureRefused"
 
 
 def test_a_live_version_is_loaded_once_though_it_is_among_the_others(judging, lineage):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from service.versions.keys import KeyUnusable
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
+from service.versions.signature import SignatureRefused
 from service.versions.store import BentoStore
 from tests.support.oci_registry import docker_registry
+from tests.support.signing_keys import key_pair
 from training.registry_shelf import BackendSilent, RegistryShelf
 from training.settings import TrainingSettings
 
@@ -82,6 +87,27 @@ def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
         assert elsewhere.fetch(here.reference("v2")) == second
     assert (second / "gliner_config.json").exists()
     assert not first.exists()
+
+
+def test_a_version_is_signed_when_it_is_published_and_a_champion_that_was_changed_is_refused(
+    bento_store, lineage, model_folder, tmp_path
+):
+    pair = key_pair(tmp_path, "release")
+    trusted = {"verify": "require", "trusted_keys": pair.certificate, "signing_key": pair.private}
+    with docker_registry(tmp_path / "registry") as host:
+        bentos = Bentos.connect(f"{host}/bentos", plain_http=True)
+        here = RegistryShelf(TrainingSettings(home=tmp_path, registry_plain_http=True, **trusted), bentos)
+        here.publish(lineage("v1"), partial(shutil.copytree, model_folder, dirs_exist_ok=True))
+        champion = here.fetch(here.reference("v1"))
+        (champion / "gliner_config.json").write_text("{}")
+        with pytest.raises(SignatureRefused, match="not those that were signed"):
+            here.fetch(here.reference("v1"))
+
+
+def test_a_run_whose_key_cannot_sign_ends_before_it_learns(tmp_path):
+    settings = TrainingSettings(home=tmp_path, signing_key=tmp_path / "none")
+    with pytest.raises(KeyUnusable, match="cannot be read"):
+        RegistryShelf(settings, Bentos.connect("127.0.0.1:1/none", plain_http=True))
 
 
 def test_a_backend_that_is_being_replaced_is_asked_again(shelf):

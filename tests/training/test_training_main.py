@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import threading
 
 import pytest
@@ -13,6 +15,7 @@ from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
 from tests.support.studio import KEY, StudioProject
 from training.__main__ import app
+from training.run import TrainingRun
 from training.settings import TrainingSettings
 
 
@@ -70,6 +73,22 @@ def test_a_message_that_names_a_label_with_square_brackets_is_told_as_it_is(with
         status, output = call(command, "--project", "1")
         assert status == 0, output
         assert message in output
+
+
+def test_a_run_that_is_cancelled_ends_as_such_and_keeps_none_of_the_texts(with_studio, model_folder, monkeypatch):
+    runs, read = Runs(with_studio), TrainingRun._read
+
+    def cancelled(self):
+        read(self)
+        runs.cancel(self.reporter.run.id)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(TrainingRun, "_read", cancelled)
+    status, _ = call("run", "--project", "1")
+    (run,) = runs.all()
+    assert (status, run.outcome, run.id) == (143, "cancelled", run_of(with_studio, model_folder))
+    assert not runs.is_cancelled(run.id)
+    assert not list(runs.work(run.id).glob("project-*"))
 
 
 def test_a_run_in_rollout_that_starts_again_judges_its_version_again(with_studio, tmp_path, monkeypatch):

@@ -49,6 +49,15 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 {{- end }}
 {{- end }}
 
+{{/* For the programs that verify versions. */}}
+{{- define "spanloop.signaturesEnv" -}}
+- name: SPANLOOP_VERIFY
+  {{- /* YAML reads a bare `off` as false. */}}
+  value: {{ .Values.signatures.verify | default "off" | quote }}
+- name: SPANLOOP_TRUSTED_KEYS
+  value: /etc/spanloop/trusted-keys
+{{- end }}
+
 {{- define "spanloop.labelStudioEnv" -}}
 {{- with .Values.labelStudio.url }}
 - name: SPANLOOP_LABEL_STUDIO_URL

@@ -32,6 +32,11 @@ A longer prefix is cut and gets a hash, so that two releases with long names in 
 {{- .Values.basicAuth.existingSecret | default (printf "%s-basic-auth" (include "spanloop.fullname" .)) }}
 {{- end }}
 
+{{/* The Secret with the private key by which runs sign, and its certificate. */}}
+{{- define "spanloop.signingSecret" -}}
+{{- .Values.signatures.existingSecret | default (printf "%s-signing" (include "spanloop.fullname" .)) }}
+{{- end }}
+
 {{/* The port at which a component's pods answer: "backend", "extractor", "training" or "prelabel". */}}
 {{- define "spanloop.port" -}}
 {{- get (dict "backend" 9090 "extractor" 9091 "training" 9092 "prelabel" 9093) . }}

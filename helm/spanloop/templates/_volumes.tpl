@@ -56,6 +56,27 @@
 {{- end }}
 {{- end }}
 
+{{/* The public keys, for the programs that verify versions. */}}
+{{- define "spanloop.trustedKeysMount" -}}
+- name: trusted-keys
+  mountPath: /etc/spanloop/trusted-keys
+  readOnly: true
+{{- end }}
+
+{{- define "spanloop.trustedKeysVolume" -}}
+- name: trusted-keys
+  projected:
+    sources:
+      {{- range prepend .Values.signatures.alsoTrusted (include "spanloop.signingSecret" .) | uniq }}
+      - secret:
+          name: {{ . }}
+          # The private key beside it is not mounted.
+          items:
+            - key: tls.crt
+              path: {{ . }}.crt
+      {{- end }}
+{{- end }}
+
 {{- define "spanloop.modelVolumeMount" -}}
 {{- if .Values.model.volume }}
 - name: models

@@ -41,6 +41,7 @@ class Cluster:
         self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
         self._events = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        self._config_maps = f"/api/v1/namespaces/{self.namespace}/configmaps"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     def jobs(self, component: str = "training") -> list[KubeObject]:
@@ -66,6 +67,14 @@ class Cluster:
         body = {"metadata": {"annotations": annotations}}
         self._ask(f"annotate Job {name}", "PATCH", f"{self._jobs}/{name}", body)
 
+    def end_job(self, name: str, annotations: dict[str, str]) -> None:
+        """Let a Job end as failed, and annotate it. Its pods get SIGTERM.
+
+        By the shortest deadline: a suspended Job would be resumed by a queue (Kueue) that has admitted it.
+        """
+        body = {"metadata": {"annotations": annotations}, "spec": {"activeDeadlineSeconds": 1}}
+        self._ask(f"end Job {name}", "PATCH", f"{self._jobs}/{name}", body)
+
     def delete_job(self, name: str) -> None:
         """Delete a Job and its pods."""
         self._ask(f"delete Job {name}", "DELETE", f"{self._jobs}/{name}", propagationPolicy="Background")
@@ -83,6 +92,20 @@ class Cluster:
         """Set the number of the extractor's pods, by the scale subresource."""
         body = {"spec": {"replicas": replicas}}
         self._ask(f"scale Deployment {self.extractor}", "PATCH", f"{self._deployment}/scale", body)
+
+    def config_map(self, name: str) -> KubeObject:
+        """A ConfigMap. Raises ObjectMissing."""
+        return self._ask(f"read ConfigMap {name}", "GET", f"{self._config_maps}/{name}")
+
+    def create_config_map(self, name: str, data: Mapping[str, str]) -> None:
+        """Create a ConfigMap with the release's label. Raises ObjectExists."""
+        labels = {"spanloop.dev/release": self.release}
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": data}
+        self._ask(f"create ConfigMap {name}", "POST", self._config_maps, manifest)
+
+    def patch_config_map(self, name: str, data: Mapping[str, str]) -> None:
+        """Set keys of a ConfigMap. Raises ObjectMissing."""
+        self._ask(f"patch ConfigMap {name}", "PATCH", f"{self._config_maps}/{name}", {"data": data})
 
     def lease(self, name: str) -> KubeObject:
         """A Lease. Raises ObjectMissing."""

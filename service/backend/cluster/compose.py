@@ -17,6 +17,7 @@ from service.backend.cluster.origin import Origin
 from service.backend.cluster.prelabeller import JobPrelabeller
 from service.backend.cluster.projects import ClusterProjects
 from service.backend.cluster.promotion import Promotion
+from service.backend.cluster.record import Record
 from service.backend.cluster.refusals import Refusals
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
@@ -53,6 +54,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     """
     cluster = Cluster(settings)
     deployment = ExtractorDeployment(cluster)
+    record = Record(cluster, deployment)
+    record.restore()
     identity = os.environ.get("HOSTNAME", "backend")
     events = Events(cluster, identity)
     refusals = Refusals(deployment, events)
@@ -105,6 +108,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     pods = Loop(
         [
             deployment.look,
+            only(record.tick),
             rollout.look,
             scaling.rouse,
             scaling.note,

@@ -55,9 +55,12 @@ class ExtractorDeployment:
 
     def lacks_room(self) -> bool:
         """Whether one of its pods is on no node yet. Asks the API server."""
-        pods = self._cluster.pods_with(self.seen["spec"]["selector"]["matchLabels"])
-        states = [state for pod in pods for state in pod.get("status", {}).get("conditions", [])]
+        states = [state for pod in self.pods() for state in pod.get("status", {}).get("conditions", [])]
         return any(state["type"] == "PodScheduled" and state["status"] == "False" for state in states)
+
+    def pods(self) -> list[KubeObject]:
+        """Its pods, old and new ones. Asks the API server."""
+        return self._cluster.pods_with(self.seen["spec"]["selector"]["matchLabels"])
 
     def scale(self, replicas: int) -> None:
         """Set the number of its pods."""

@@ -31,6 +31,7 @@ RUN_REASONS: dict[Outcome, str] = {
     "held": "RunHeld",
     "nothing new": "RunNothingNew",
     "failed": "RunFailed",
+    "cancelled": "RunCancelled",
 }
 
 

@@ -40,6 +40,9 @@ class JobLauncher:
             raise Busy(f"Run {run.id} is being started already.") from error
         self._runs.refresh()
 
+    def cancel(self, run: Run) -> None:
+        self._runs.cancel(run.id)
+
     def conditions(self) -> str:
         """The image and the environment of a run's container in the chart's template, as JSON."""
         (container, *_) = self._read()["spec"]["template"]["spec"]["containers"]

@@ -42,7 +42,7 @@ class ClusterLine:
         reference = str(self._bentos.get(version).reference)
         live = self.live()
         check_unchanged(live if champion is None else champion, live)
-        not_live_already(version, live)
+        not_live_already(reference, self._rollout.target)  # the same version may have been signed since
         self._rollout.promote(self._rollout.target, reference, why)
 
     def rollback(self) -> str:

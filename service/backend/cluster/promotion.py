@@ -9,7 +9,6 @@ from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.origin import Origin, Refused
 from service.backend.cluster.rollout import ClusterRollout
-from service.backend.cluster.run_jobs import ended
 from service.backend.cluster.runs import JobRuns
 from service.backend.protocols import Busy, Launcher
 from service.runs.run import Outcome, Run, now
@@ -139,4 +138,4 @@ class Promotion:
         elif run.phase == "curve" and not run.curve:
             message = f"{message} What more tasks would bring was not measured: the run's pod ended before that."
         over = {"phase": "done", "percent": 100, "updated": now()}
-        self._runs.save(ended(run, outcome, message).model_copy(update=over))
+        self._runs.save(run.end(outcome, message).model_copy(update=over))

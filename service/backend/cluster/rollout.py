@@ -1,8 +1,9 @@
 """The live version on Kubernetes: an annotation on the extractor's pod template.
 
 The state of a rollout is written on the Deployment, so that another backend can continue it. A rollout is finished when
-all pods are ready with the new template, and undone if they are not ready in time. Readiness is the canary: a pod is
-ready once its model finds the spans of the version's canaries.
+all pods are ready with the new template, and undone if they are not ready in time, or at once if one of them refuses
+the version for its signature. Readiness is the canary: a pod is ready once its model finds the spans of the version's
+canaries.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from service.backend.cluster.api import annotation
 from service.backend.cluster.deployment import ExtractorDeployment, is_settled, ready_of, replicas_of
 from service.backend.cluster.events import Events
 from service.backend.cluster.jobs import KubeObject
+from service.backend.cluster.pods import refusal_of
 from service.backend.protocols import Extractors
+from service.errors import Cause
+from service.metrics import failures
 from service.versions.history import INITIAL, Conflict, History, check_unchanged
 from service.versions.names import version_of
 
@@ -186,16 +190,29 @@ class ClusterRollout:
             version = version_of(state.good) or self._initial
             log.info("version %s answers", version)
             self._events.promoted(deployment, version, state.why, state.since)
+        elif not state.is_over and (refusal := self._refusal(state.target)):
+            failures.count(Cause.SIGNATURE)
+            state = self._take_back(deployment, state, refusal)
         elif not state.is_over and self._watched(state) > self._seconds:
-            why = f"{version_of(state.target)} was taken back: its pods were not ready in {self._seconds:.0f} s."
-            log.error("%s", why)
-            state = state.undone(state.good, why, now())
-            self._patch(deployment, state)
-            metrics.ROLLOUTS.labels("undone").inc()
-            self._events.taken_back(deployment, why, state.since)
+            state = self._take_back(deployment, state, f"its pods were not ready in {self._seconds:.0f} s.")
         elif not state.is_over and replicas_of(deployment) == 0:
             self._deployment.scale(1)  # a version must prove itself, even if no request needs a pod
         self._known = state
+
+    def _take_back(self, deployment: KubeObject, state: RolloutState, why: str) -> RolloutState:
+        """Undo a rollout. Returns the state after that."""
+        told = f"{version_of(state.target)} was taken back: {why}"
+        log.error("%s", told)
+        undone = state.undone(state.good, told, now())
+        self._patch(deployment, undone)
+        metrics.ROLLOUTS.labels("undone").inc()
+        self._events.taken_back(deployment, told, undone.since)
+        return undone
+
+    def _refusal(self, target: str) -> str:
+        """Why a pod refuses the target for its signature; empty if none does. No pod will ever serve it then."""
+        pods = [pod for pod in self._deployment.pods() if annotation(pod, VERSION_ANNOTATION) == target != INITIAL]
+        return next((why for pod in pods if (why := refusal_of(pod))), "")
 
     def _watched(self, state: RolloutState) -> float:
         """Seconds since this process first saw a rollout. The clocks of two machines are never compared."""
@@ -225,11 +242,15 @@ def reference_of(deployment: KubeObject) -> str:
 
 def state_of(deployment: KubeObject) -> RolloutState:
     """The state of the rollout. An annotation that cannot be read counts as none: anybody can write one."""
-    noted = annotation(deployment, ROLLOUT_ANNOTATION)
+    return state_in(annotation(deployment, ROLLOUT_ANNOTATION))
+
+
+def state_in(noted: str) -> RolloutState:
+    """The state of the rollout that is noted; that of a new release where nothing readable is."""
     try:
         return RolloutState.model_validate_json(noted) if noted else RolloutState()
     except ValidationError:
-        log.exception("the annotation %s of the Deployment cannot be read and is written anew", ROLLOUT_ANNOTATION)
+        log.exception("the noted state of the rollout cannot be read and is written anew: %.200s", noted)
         return RolloutState()
 
 

@@ -19,7 +19,7 @@ from service.backend.cluster.jobs import (
     projects_of,
     stamped,
 )
-from service.runs.run import Outcome, Run
+from service.runs.run import Run
 
 RUN_ANNOTATION = "spanloop.dev/run"
 """Annotation: the whole run as JSON, as the backend last mirrored it."""
@@ -73,9 +73,9 @@ def run_of(job: Mapping[str, Any], pod_ended: str = "") -> Run:
         return run  # its pods have done their work, so the Job's status does not matter
     failed = condition(job, "Failed")
     if failed:
-        return ended(run, "failed", _why_failed(failed, run.pod_ended))
+        return run.end("failed", _why_failed(failed, run.pod_ended))
     if condition(job, "Complete"):
-        return ended(run, "failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
+        return run.end("failed", "The run's Job is complete, but its outcome was not seen; its log has it.")
     return run
 
 
@@ -106,9 +106,3 @@ def _why_failed(condition: Mapping[str, Any], pod_ended: str) -> str:
     }.get(reason, f"The run's Job failed ({reason}: {condition.get('message', '')}).")
     last = f" Its last pod: {pod_ended}." if pod_ended else ""
     return f"{said}{last} The live version is untouched; Start Training tries again from the last checkpoint."
-
-
-def ended(run: Run, outcome: Outcome, message: str) -> Run:
-    """The run with an outcome: it waits for nothing, and nothing of it is left to roll out."""
-    over = {"outcome": outcome, "message": message, "detail": "", "waits": "", "rollout": ""}
-    return run.model_copy(update=over)

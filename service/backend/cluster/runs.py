@@ -23,8 +23,9 @@ from service.backend.cluster.jobs import (
 )
 from service.backend.cluster.pods import ask
 from service.backend.cluster.refusals import Refusals
-from service.backend.cluster.run_jobs import F1_ANNOTATION, ended, noted, notes
-from service.runs.run import END_CURVE_PATH, Run
+from service.backend.cluster.run_jobs import F1_ANNOTATION, noted, notes
+from service.backend.protocols import Uncancellable
+from service.runs.run import CANCELLED, END_CURVE_PATH, Run, now
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,23 @@ class JobRuns:
         """Whether a pod of the run measures its learning curve."""
         return any(one.measuring is not None for one in self._known.values() if one.run.id == run_id)
 
+    def cancel(self, run_id: str) -> None:
+        """End a run and its pods; its Job stays, and says that it was cancelled.
+
+        A run whose version is judged only ends the measuring of its curve. Raises Uncancellable and ClusterError.
+        """
+        self.refresh()
+        name, run = self._job_of(run_id), self.get(run_id)
+        if name is None or run is None or run.ended:
+            raise Uncancellable(f"Run {run_id} has ended already. Nothing was changed.")
+        if run.is_judged:
+            self.end_curve(run_id)
+            return
+        known, over = self._known[name], run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
+        self._cluster.end_job(name, notes(over))
+        self._known = {**self._known, name: known._replace(run=over)}
+        self._tell(known.job, over)
+
     def end_curve(self, run_id: str) -> None:
         """Ask the run's pod to end the measuring of its learning curve. A pod that does not hear it goes on."""
         for _, run, pod in self._known.values():
@@ -177,8 +195,12 @@ class JobRuns:
                     self._cluster.delete_job(name)
 
     def _write(self, job: KubeObject, run: Run) -> None:
-        """Write the state of a run onto its Job, and tell what has become of it since it was last written."""
+        """Write the state of a run onto its Job, and tell what has become of it."""
         self._cluster.annotate_job(job["metadata"]["name"], notes(run))
+        self._tell(job, run)
+
+    def _tell(self, job: KubeObject, run: Run) -> None:
+        """Tell what has become of a run since it was last written onto its Job: in the log and in Events."""
         before = noted(job)
         if run.pod_ended and (before is None or before.pod_ended != run.pod_ended):
             log.warning("run %s: a pod ended: %s", run.id, run.pod_ended)
@@ -229,4 +251,4 @@ def _without_overtaken(known: dict[str, JobRun]) -> dict[str, JobRun]:
 
 def _overtaken(run: Run) -> Run:
     message = f"The live version changed before version {run.version} was rolled out: a later attempt judges it again."
-    return ended(run, "held", message)
+    return run.end("held", message)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
-from service.backend.protocols import Busy
-from service.runs.files import LOG_NAME, Runs
+from service.backend.protocols import Busy, Uncancellable
+from service.files import replace_text
+from service.runs.files import GROUP_NAME, LOG_NAME, Runs
 from service.runs.run import Run, conditions
 from service.settings import ROOT
 
@@ -49,10 +52,27 @@ class LocalLauncher:
                     start_new_session=True,
                     pass_fds=[lock],
                 )
+            replace_text(self.runs.work(run.id) / GROUP_NAME, f"{process.pid}")
         finally:
             os.close(lock)
         with self._lock:
             self._processes.append(process)
+
+    def cancel(self, run: Run) -> None:
+        """End a run. Its processes get SIGTERM, by which it ends after its current step.
+
+        A run whose version is judged only ends the measuring of its curve: it hears that without a signal. Raises
+        Uncancellable.
+        """
+        if run.ended:
+            raise Uncancellable(f"Run {run.id} has ended already: {run.outcome}. Nothing was changed.")
+        group = self.runs.work(run.id) / GROUP_NAME
+        if self.runs.active() == run.id and not group.exists():
+            raise Uncancellable(f"Run {run.id} was started by hand: end it where it runs, with Ctrl-C.")
+        self.runs.cancel(run.id)
+        if self.runs.active() == run.id and not run.is_judged:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.killpg(int(group.read_text(encoding="utf-8")), signal.SIGTERM)
 
     def conditions(self) -> str:
         return conditions()
@@ -61,9 +81,12 @@ class LocalLauncher:
         return str(self.runs.work(run_id) / LOG_NAME)
 
     def reap(self) -> None:
-        """Collect ended processes."""
+        """Collect ended processes, and end the cancelled runs that were killed before they could say so."""
         with self._lock:
             self._processes = [process for process in self._processes if process.poll() is None]
+        for run in self.runs.died():
+            if self.runs.is_cancelled(run.id):
+                self.runs.end_cancelled(run)
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import logging
 import time
 
 from service.backend import metrics
-from service.errors import Cause
+from service.errors import Cause, cause_of
 from service.extractor.engine import Engine
 from service.extractor.loaded import Loaded
 from service.extractor.loading import load
@@ -15,6 +15,7 @@ from service.metrics import failures
 from service.versions.history import INITIAL, Conflict, History, LiveFile
 from service.versions.names import initial_version
 from service.versions.store import BentoStore
+from service.versions.trust import Trust
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class LocalRollout:
             loaded = self._load(target)
         except Exception as error:  # after any error the version before it must go on answering
             log.exception("version %s does not work", target or "(initial)")
-            self._fail(target, str(error))
+            self._fail(target, error)
             return
         self._engine.swap(loaded)
         if self._applied is not None:  # the first load is no rollout
@@ -75,14 +76,14 @@ class LocalRollout:
         self._applied = target
         log.info("version %s answers", loaded.version)
 
-    def _fail(self, target: str, why: str) -> None:
-        failures.count(Cause.MODEL_LOAD)
+    def _fail(self, target: str, error: Exception) -> None:
+        failures.count(cause_of(error, otherwise=Cause.MODEL_LOAD))
         if target == INITIAL:
             # The initial model may load later, when the hub answers again: it is retried, but not at each tick.
-            self._engine.failed(why)
+            self._engine.failed(str(error))
             self._retry_at = time.monotonic() + RETRY_SECONDS
         else:
-            self._take_back(target, why)
+            self._take_back(target, str(error))
 
     def _take_back(self, version: str, why: str) -> None:
         try:
@@ -96,4 +97,6 @@ class LocalRollout:
         settings = self._settings
         if target == INITIAL:
             return load(settings.model, settings.device, settings.precision, settings.window_words)
-        return load(str(self._store.fetch(target)), settings.device, settings.precision)
+        folder = self._store.fetch(target)
+        Trust.of(settings).check_model(folder)
+        return load(str(folder), settings.device, settings.precision)

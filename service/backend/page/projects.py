@@ -26,6 +26,8 @@ class Row(NamedTuple):
     is_own_overlap: bool
     """Whether the project sets it."""
     seen: datetime
+    is_left_out: bool
+    """Whether runs do not learn from it: somebody has decided that."""
     warnings: list[str]
 
 
@@ -36,7 +38,7 @@ class ProjectsFacts(NamedTuple):
     address: str
     """Label Studio's address; empty where it is not set."""
     annotated: int | None
-    """Number of annotated tasks in all projects; None before Label Studio has told it."""
+    """Number of annotated tasks in all projects that runs learn from; None before Label Studio has told it."""
     needed: int
     """Number of annotated tasks that a run needs."""
 
@@ -64,6 +66,7 @@ def projects(supervisor: Supervisor, overlap: Overlap | None) -> ProjectsFacts:
             overlap=TOLD[wanted] if (wanted := project.overlap or overlap) else "",
             is_own_overlap=project.overlap is not None,
             seen=project.seen,
+            is_left_out=project.left_out,
             warnings=[
                 *([project.warning] if project.warning else []),
                 *supervisor.predictor.tallies.told(project.id),
@@ -71,6 +74,6 @@ def projects(supervisor: Supervisor, overlap: Overlap | None) -> ProjectsFacts:
         )
         for project in supervisor.projects.all
     ]
-    known = [row.counts.annotated for row in rows if row.counts]
+    known = [row.counts.annotated for row in rows if row.counts and not row.is_left_out]
     needed = supervisor.settings.min_annotations
     return ProjectsFacts(rows, supervisor.studio.url, sum(known) if known else None, needed)

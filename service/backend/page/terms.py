@@ -47,6 +47,8 @@ def outcome(run: Run, lineage: Lineage | None, live: str | None) -> Word:
     """How a run ended. `lineage` is its version's, if that is still published."""
     if run.outcome == "failed":
         return Word("failed", "bad")
+    if run.outcome == "cancelled":
+        return Word("cancelled", "plain")
     if run.outcome == "nothing new":
         return Word("nothing new", "plain")
     if run.outcome == "promoted":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from service.versions import lineage as lineages
@@ -28,6 +28,7 @@ from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
 from service.versions.staging import workplace
 from service.versions.store import COMPLETE_MARKER, MODEL_NAME, BentoStore, UnknownVersion
+from service.versions.trust import Check, unchecked
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 class Bentos:
     """The versions in one repository. All methods raise RegistryError.
 
-    The tag is written last and never moved: a version is complete once it is visible, and never changes.
+    The tag is written last: a version is complete once it is visible. It never changes, but that `replace` signs it.
     """
 
     def __init__(self, client: Client) -> None:
@@ -101,6 +102,18 @@ class Bentos:
         Layers that the registry has are not sent again. If it has the version with the same content, nothing is sent;
         if it has it with other content, RegistryError is raised.
         """
+        return self._push(store, version, self._is_there)
+
+    def replace(self, store: BentoStore, version: str) -> str:
+        """Publish a version of the local store that was signed there, in place of the unsigned one.
+
+        References with the unsigned one's digest stay good until the registry's next garbage collection. Returns the
+        digest of the new manifest. Raises UnknownVersion.
+        """
+        return self._push(store, version, lambda version, digest: False)
+
+    def _push(self, store: BentoStore, version: str, is_there: Callable[[str, str], bool]) -> str:
+        """Publish a version, unless `is_there` says of its name and its digest that the registry has it."""
         config = (store.fetch(version) / lineages.FILE).read_bytes()
         lineage = store.get(version)
         with workplace(store.home / ".push") as folder:
@@ -114,7 +127,7 @@ class Bentos:
                 )
             described = Descriptor(media_type=LINEAGE_CONFIG, digest=digest_of(config), size=len(config))
             raw = manifests.make(lineage, described, layers)
-            if self._is_there(version, digest_of(raw)):
+            if is_there(version, digest_of(raw)):
                 log.info("%s has version %s already; nothing was sent", self.repository, version)
                 return digest_of(raw)
             sent = [layer.size for layer in layers if self._client.push_blob(layer, files[layer.digest])]
@@ -147,8 +160,10 @@ class Bentos:
         log.info("%s: pulled %s", self.repository, found.version)
         return found.lineage
 
-    def pull_model(self, version: str | Reference, folder: Path) -> Lineage:
+    def pull_model(self, version: str | Reference, folder: Path, check: Check = unchecked) -> Lineage:
         """Write a version's model directory as `folder`, all of it or nothing. Returns the version's lineage.
+
+        `check` looks at what was downloaded before it is put there, and raises SignatureRefused to refuse it.
 
         `folder` must not be a mount point: one rename puts it into its parent. If it holds this version already,
         nothing is done; if it holds anything else, RegistryError is raised.
@@ -164,7 +179,9 @@ class Bentos:
                 if layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
             ]
             self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
-            bento_layers.model_folder(stage, _model_tag(found)).replace(folder)
+            model = bento_layers.model_folder(stage, _model_tag(found))
+            check(model)
+            model.replace(folder)
         log.info("%s: pulled the model of %s", self.repository, found.version)
         return found.lineage
 

@@ -47,6 +47,10 @@ class Launches:
         os.close(self._held)
         self._held = None
 
+    def cancel(self, run: Run) -> None:
+        self.runs.end_cancelled(run)
+        self.die()
+
     def conditions(self) -> str:
         return conditions()
 

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.backend.local.projects import FileProjects
+from service.runs.run import Run
 from service.versions.history import INITIAL, LiveFile
 from service.versions.judgement import Decision, Judgement
 from service.versions.store import BentoStore
@@ -102,6 +103,32 @@ def test_a_project_is_forgotten(guarded, until):
     assert FileProjects(guarded.app.state.supervisor.settings.folder).ids == ()
 
 
+def test_a_project_is_left_out_of_runs_and_taken_in_again(guarded, until):
+    setup(guarded, project="3.1")
+    projects = guarded.app.state.supervisor.projects
+    for path, learnt_from, told in (("leave-out", (), "left out of runs"), ("take-in", (3,), "Leave out…")):
+        assert f'href="projects/3/{path}"' in guarded.get("/").text
+        answer = send(guarded, f"/projects/3/{path}", form(guarded, f"/projects/3/{path}"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "../../")
+        assert projects.ids == (3,)
+        assert projects.learnt_from == FileProjects(guarded.app.state.supervisor.settings.folder).learnt_from
+        assert projects.learnt_from == learnt_from
+        assert told in guarded.get("/").text
+
+
+def test_a_run_is_cancelled(guarded, launches, until):
+    setup(guarded, project="3.1")
+    (launcher,) = launches
+    launcher.launch(Run(id="run-1", projects=(3,), phase="tune"))
+    assert 'href="runs/run-1/cancel"' in guarded.get("/").text
+    answer = send(guarded, "/runs/run-1/cancel", form(guarded, "/runs/run-1/cancel"))
+    assert (answer.status_code, answer.headers["location"]) == (303, "../../")
+    shown = guarded.get("/").text
+    assert "Cancelled" in shown
+    assert "Cancel run" not in shown
+    assert guarded.get("/runs/run-9/cancel").status_code == 404
+
+
 @pytest.fixture
 def unchanged(guarded, published):
     """What a forged request may not change."""
@@ -109,10 +136,10 @@ def unchanged(guarded, published):
     published.swap(INITIAL, "v1", "better")
     yield
     assert published.read().live == "v1"
-    assert guarded.app.state.supervisor.projects.ids == (3,)
+    assert guarded.app.state.supervisor.projects.learnt_from == (3,)
 
 
-CHANGES = ["/versions/v2/serve", "/rollback", "/projects/3/forget"]
+CHANGES = ["/versions/v2/serve", "/rollback", "/projects/3/forget", "/projects/3/leave-out"]
 
 
 @pytest.mark.usefixtures("unchanged")

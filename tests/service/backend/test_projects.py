@@ -117,6 +117,29 @@ def test_a_forgotten_project_is_in_no_run_and_comes_back_with_the_next_call(tmp_
     assert projects.ids == FileProjects(tmp_path).ids == (3, 7)
 
 
+def test_a_project_that_is_left_out_stays_so_until_it_is_taken_in_again(tmp_path, at):
+    """Whatever other backends hear of it meanwhile, in any order."""
+    one, other = FileProjects(tmp_path), FileProjects(tmp_path)
+    one.configure(3, {"threshold": 0.4})
+    one.see(7)
+    for projects in (one, other):
+        projects.tick()
+    at(seconds=1)
+    one.leave_out(3)
+    at(seconds=2)
+    other.configure(3, {"threshold": 0.5})
+    for projects in (other, one, other):
+        projects.tick()
+    for projects in (one, other, FileProjects(tmp_path)):
+        assert projects.ids == (3, 7)
+        assert projects.learnt_from == (7,)
+        assert projects.get(3).threshold == 0.5
+    other.take_in(3)
+    for projects in (one, other, one):
+        projects.tick()
+    assert one.learnt_from == FileProjects(tmp_path).learnt_from == (3, 7)
+
+
 def test_what_was_seen_after_the_question_is_not_forgotten_by_its_answer(tmp_path, at):
     projects = FileProjects(tmp_path)
     at(seconds=2)

@@ -76,6 +76,21 @@ def test_a_click_starts_a_run_over_the_annotations_of_all_projects(bench, studio
     assert (run.projects, run.annotations, run.ended) == ((1, 2), 42, False)
 
 
+def test_no_run_learns_from_a_project_that_is_left_out(bench, studio):
+    studio.projects[2] = StudioProject(annotations=12)
+    one = bench()
+    one.projects.see(2)
+    one.projects.leave_out(1)
+    run = one.click()
+    assert (run.projects, run.annotations) == ((2,), 12)
+    one.launcher.end("held")
+    one.projects.leave_out(2)
+    assert "All projects are left out" in one.click().message
+    one.projects.take_in(1)
+    assert one.click().projects == (1,)
+    assert len(one.launched) == 2
+
+
 def test_a_second_click_finds_the_run_of_the_first(bench):
     one = bench()
     first = one.click()

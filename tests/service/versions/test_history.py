@@ -260,3 +260,32 @@ def test_the_file_does_not_grow_without_end(tmp_path):
         file.swap(file.read().live, f"v{n}", "")
     assert len(file.read().changes) == History.CHANGES_KEPT
     assert file.read().live == f"v{History.CHANGES_KEPT + 4}"
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"history": [{"reference": 1}]}', "\x00" * 50])
+def test_a_damaged_file_is_told_its_copy_counts_and_the_next_change_mends_it(tmp_path, damage, service_log):
+    live = LiveFile(tmp_path)
+    live.swap(INITIAL, "v1", "better")
+    live.path.write_text(damage)
+    for _ in range(3):
+        assert live.read().live == "v1"
+    assert sum("cannot be read" in line for line in service_log) == 1
+    live.swap("v1", "v2", "better still")
+    assert [change.version for change in LiveFile(tmp_path).read().changes] == ["v1", "v2"]
+    assert (tmp_path / "live.json.unreadable").read_text() == damage
+
+
+def test_where_the_copy_is_damaged_too_the_base_model_is_live_and_nothing_falls(tmp_path, service_log):
+    live = LiveFile(tmp_path)
+    live.swap(INITIAL, "v1", "better")
+    for path in tmp_path.glob("live.json*"):
+        path.write_text("{")
+    assert LiveFile(tmp_path).read() == History()
+    assert any("base model is live" in line for line in service_log)
+
+
+def test_a_file_that_was_deleted_begins_anew(tmp_path):
+    live = LiveFile(tmp_path)
+    live.swap(INITIAL, "v1", "better")
+    live.path.unlink()
+    assert live.read() == History()

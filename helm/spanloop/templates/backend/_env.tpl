@@ -2,6 +2,7 @@
 {{- define "spanloop.backend.env" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
+{{ include "spanloop.signaturesEnv" . }}
 {{- include "spanloop.labelStudioEnv" . }}
 {{- include "spanloop.textEnv" . }}
 - name: SPANLOOP_EXTRACTOR_URL

@@ -10,13 +10,17 @@
 {{- define "spanloop.extractor.pullEnv" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
+{{ include "spanloop.signaturesEnv" . }}
 {{ include "spanloop.extractor.live" . }}
+- name: SPANLOOP_TERMINATION_LOG
+  value: /dev/termination-log
 {{- end }}
 
 {{/* The extractor's environment. */}}
 {{- define "spanloop.extractor.env" -}}
 {{ include "spanloop.env" . }}
 {{ include "spanloop.modelEnv" (dict "root" . "component" "extractor") }}
+{{ include "spanloop.signaturesEnv" . }}
 {{ include "spanloop.extractor.live" . }}
 - name: SPANLOOP_PULLED
   value: /model

@@ -145,6 +145,26 @@ groups:
             VERSION tries again.
       {{- end }}
       {{- end }}
+      {{- with $alerts.signatureRefused }}
+      {{- if .severity }}
+      - alert: SpanloopSignatureRefused
+        # The backend counts what the pull refuses, the extractor what it refuses of a cache.
+        expr: |-
+          sum(increase(spanloop_errors_total{ {{- $backend }},cause="signature"}[{{ .within }}])) > 0
+          or
+          sum(increase(spanloop_errors_total{ {{- $extractor }},cause="signature"}[{{ .within }}])) > 0
+        for: {{ .for }}
+        labels:
+          {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopSignatureRefused") }}
+          summary: "A version of {{ $name }} was refused: it is not as somebody with a trusted key has signed it."
+          description: >-
+            Somebody may have changed it in the registry or in the extractor's cache, or its key is not trusted. The backend's page and
+            {{ $kubectl }} logs deployment/{{ $name }}-backend show which version and why. {{ $kubectl }} exec deployment/{{ $name }}-backend --
+            python -m service verify VERSION checks a version in the registry. docs/signatures.md says what to do with another key, and with
+            versions that have no signature.
+      {{- end }}
+      {{- end }}
       {{- with $alerts.acceptanceFell }}
       {{- if .severity }}
       - alert: SpanloopAcceptanceFell

@@ -2,6 +2,9 @@
 {{- define "spanloop.training.env" -}}
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
+{{ include "spanloop.signaturesEnv" . }}
+- name: SPANLOOP_SIGNING_KEY
+  value: /etc/spanloop/signing-key/tls.key
 {{ include "spanloop.modelEnv" (dict "root" . "component" "training") }}
 {{- include "spanloop.labelStudioEnv" . }}
 {{- include "spanloop.textEnv" . }}

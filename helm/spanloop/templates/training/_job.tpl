@@ -86,6 +86,11 @@ template:
           {{- include "spanloop.volumeMounts" $home | nindent 10 }}
           {{- include "spanloop.registryMount" $root | nindent 10 }}
           {{- include "spanloop.modelVolumeMount" $root | nindent 10 }}
+          {{- include "spanloop.trustedKeysMount" $root | nindent 10 }}
+          # By this key a run signs its version. No other pod of the release has it.
+          - name: signing-key
+            mountPath: /etc/spanloop/signing-key
+            readOnly: true
           {{- if gt (int $root.Values.training.gpu.count) 1 }}
           # Through it the processes of several GPUs exchange gradients. A container's own has 64 MiB.
           - name: shared-memory
@@ -100,6 +105,13 @@ template:
       {{- end }}
       {{- include "spanloop.volumes" $home | nindent 6 }}
       {{- include "spanloop.modelVolume" $root | nindent 6 }}
+      {{- include "spanloop.trustedKeysVolume" $root | nindent 6 }}
+      - name: signing-key
+        secret:
+          secretName: {{ include "spanloop.signingSecret" $root }}
+          items:
+            - key: tls.key
+              path: tls.key
 {{- end }}
 
 {{/* The whole manifest, without a name and projects, which the backend adds. */}}

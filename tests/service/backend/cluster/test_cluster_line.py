@@ -12,8 +12,10 @@ from service.backend.line import ChangeRefused
 from service.versions import lineage as lineages
 from service.versions.history import Conflict
 from service.versions.oci.bentos import Bentos
+from service.versions.signature import signing
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 from tests.support.oci_registry import docker_registry
+from tests.support.signing_keys import key_pair
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,19 @@ def test_a_version_is_rolled_back_to_the_one_before_and_to_the_initial_model(rel
     assert release.live() == "v1"
     assert release.rollback() == ""
     assert reference_of(api.extractor) == ""
+
+
+def test_a_live_version_that_was_signed_since_is_made_live_as_signed(release, api, bentos, tmp_path):
+    release.promote("v1")
+    with pytest.raises(ChangeRefused, match="is live already"):
+        release.promote("v1")
+    store = BentoStore(tmp_path / "store")
+    store.sign("v1", signing(key_pair(tmp_path, "release").private))
+    bentos.replace(store, "v1")
+    release.promote("v1")
+    assert reference_of(api.extractor) == str(bentos.get("v1").reference)
+    with pytest.raises(ChangeRefused, match="is live already"):
+        release.promote("v1")
 
 
 def test_nobody_goes_back_to_a_version_that_is_deleted(release, api, bentos):

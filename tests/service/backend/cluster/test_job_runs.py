@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from service.backend.cluster.run_jobs import manifest
+from service.backend.protocols import Uncancellable
 from service.runs.run import Run
 from tests.support.rollouts import job_runs
 
@@ -18,7 +19,7 @@ class Jobs:
     """A cluster that holds Jobs, and what the last pod of each has said."""
 
     def __init__(self):
-        self.held, self.words, self.pods, self.events = {}, {}, {}, []
+        self.held, self.words, self.pods, self.ended, self.events = {}, {}, {}, [], []
 
     def add(self, name, run=None, words=None, created="2026-11-01T00:00:00Z"):
         job = manifest(TEMPLATE, "loop", run or LAUNCHED)
@@ -50,6 +51,10 @@ class Jobs:
 
     def annotate_job(self, name, notes):
         self.held[name]["metadata"]["annotations"] |= notes
+
+    def end_job(self, name, notes):
+        self.annotate_job(name, notes)
+        self.ended.append(name)
 
 
 @pytest.fixture
@@ -90,6 +95,26 @@ def test_of_two_jobs_of_a_run_the_later_one_counts_regardless_of_names(cluster, 
     assert (run.in_rollout, run.version) == (True, "v2")
     known.save(run.model_copy(update={"outcome": "promoted"}))
     assert runs().get("run-1").outcome == "promoted"
+
+
+def test_a_cancelled_run_ends_with_its_job_whatever_its_pod_says_after_that(cluster, runs):
+    cluster.add("job", LAUNCHED, told(phase="tune", percent=50))
+    runs().cancel("run-1")
+    assert cluster.ended == ["job"]
+    cluster.words["job"] = told(phase="publish", detail="stopped in phase publish").model_dump_json()
+    known = runs()
+    run = known.get("run-1")
+    assert (run.outcome, known.active()) == ("cancelled", None)
+    assert "live version is untouched" in run.message
+    with pytest.raises(Uncancellable, match="ended already"):
+        known.cancel("run-1")
+
+
+def test_of_a_run_whose_version_is_rolled_out_only_the_curve_is_cancelled(cluster, runs):
+    cluster.add("job", LAUNCHED, told(phase="curve", rollout="wanted", version="v2"))
+    runs().cancel("run-1")
+    assert cluster.ended == []
+    assert runs().get("run-1").in_rollout
 
 
 def test_a_run_whose_pod_waits_again_says_why_and_keeps_its_phase(cluster, runs):

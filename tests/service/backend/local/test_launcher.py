@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from service.backend.local.launcher import LocalLauncher
-from service.backend.protocols import Busy
+from service.backend.protocols import Busy, Uncancellable
 from service.runs.files import LOG_NAME, Runs
 from service.runs.run import Run
 
@@ -74,6 +74,65 @@ def test_a_process_that_cannot_be_started_leaves_no_lock(launcher, monkeypatch):
     with pytest.raises(OSError, match="nice"):
         one.launch(Run(id="run-1", projects=(1,)))
     assert one.runs.active() is None
+
+
+SAYS_SO = """
+from pathlib import Path
+import signal
+from service.runs.files import Runs
+runs = Runs(Path(%r))
+def end(*signal):
+    runs.end_cancelled(runs.get("run-1"))
+    sys.exit(143)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+while True: time.sleep(0.01)
+"""
+
+
+def test_a_cancelled_run_gets_sigterm_and_says_that_it_was_cancelled(launcher, tmp_path, until):
+    one = launcher(SAYS_SO % str(tmp_path))
+    one.launch(Run(id="run-1", projects=(1,)))
+    until(lambda: "ready" in (one.runs.work("run-1") / LOG_NAME).read_text())
+    one.cancel(one.runs.get("run-1"))
+    until(lambda: one.runs.active() is None)
+    run = one.runs.get("run-1")
+    assert (run.outcome, one.runs.is_cancelled("run-1")) == ("cancelled", False)
+    assert "live version is untouched" in run.message
+    with pytest.raises(Uncancellable, match="ended already"):
+        one.cancel(run)
+
+
+def test_a_cancelled_run_that_is_killed_before_it_can_say_so_is_not_resumed(launcher, until):
+    one = launcher("print('ready', flush=True); time.sleep(600)")  # SIGTERM ends it at once
+    one.launch(Run(id="run-1", projects=(1,)))
+    until(lambda: one.runs.active() == "run-1")
+    one.cancel(one.runs.get("run-1"))
+    until(lambda: one.runs.active() is None)
+    one.reap()
+    assert one.runs.get("run-1").outcome == "cancelled"
+    assert one.runs.died() == []
+
+
+def test_the_next_attempt_of_a_cancelled_run_is_not_cancelled(launcher, until):
+    one = launcher("time.sleep(600)")
+    one.launch(Run(id="run-1", projects=(1,)))
+    one.cancel(one.runs.get("run-1"))
+    until(lambda: one.runs.active() is None)
+    one.launch(Run(id="run-1", projects=(1,)))
+    assert not one.runs.is_cancelled("run-1")
+    one.cancel(one.runs.get("run-1"))
+    until(lambda: one.runs.active() is None)
+
+
+def test_a_run_that_was_started_by_hand_is_ended_where_it_runs(launcher):
+    one = launcher("")
+    one.runs.save(Run(id="run-1", projects=(1,)))
+    lock = one.runs.acquire("run-1")
+    with pytest.raises(Uncancellable, match="Ctrl-C"):
+        one.cancel(one.runs.get("run-1"))
+    assert not one.runs.is_cancelled("run-1")
+    os.close(lock)
 
 
 def test_ended_processes_are_collected(launcher, until):

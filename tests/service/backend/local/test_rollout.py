@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,9 @@ from service.extractor.engine import Engine
 from service.extractor.questions import Question, Unavailable
 from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Canary
+from service.versions.signature import signing
 from service.versions.store import BentoStore
+from tests.support.signing_keys import key_pair
 
 
 class Machine:
@@ -176,3 +179,23 @@ def test_a_version_works_even_if_the_base_model_does_not(machine, publish, tmp_p
     one.live.swap(INITIAL, "v1", "")
     one.rollout.tick()
     assert one.answer() == "v1"
+
+
+def test_a_version_that_was_changed_after_it_was_signed_is_taken_back_before_it_is_loaded(
+    machine, lineage, model_folder, grown, tmp_path
+):
+    pair = key_pair(tmp_path, "release")
+    one = machine(verify="require", trusted_keys=pair.certificate)
+    save = partial(shutil.copytree, model_folder, dirs_exist_ok=True)
+    one.store.publish(lineage("v1"), save, signing(pair.private))
+    one.live.swap(INITIAL, "v1", "better")
+    one.rollout.tick()
+    assert one.answer() == "v1"
+    one.store.publish(lineage("v2"), save, signing(pair.private))
+    (one.store.fetch("v2") / "calibration.json").write_text("{}")
+    one.live.swap("v1", "v2", "better")
+    one.rollout.tick()
+    one.rollout.tick()
+    assert one.answer() == "v1"
+    assert "v2 was taken back: The model of version v2 is not to be trusted" in one.rollout.history.why
+    assert grown("spanloop_errors_total", cause="signature") == 1

@@ -10,7 +10,9 @@ import pytest
 from oci_stores import left_in
 
 from service.versions import lineage as lineages
-from service.versions import pull
+from service.versions import pull, signature
+from service.versions.signature import signing
+from tests.support.signing_keys import key_pair
 
 DAY = 24 * 3600
 
@@ -150,3 +152,52 @@ def test_the_live_version_stays_where_its_use_cannot_be_noted(start, cached, tmp
     start()
     assert live.stat().st_ino == inode, "it was pulled again"
     assert "could not be noted" in capfd.readouterr().err
+
+
+@pytest.fixture
+def start_signed(bentos, open_registry, store, put, tmp_path, monkeypatch):
+    """Publish a signed version that `change` has changed before it was pushed, and start a pod with it."""
+    pair = key_pair(tmp_path, "release")
+    said = tmp_path / "termination-log"
+    there = bentos(open_registry)
+    monkeypatch.setenv("SPANLOOP_REGISTRY", str(there.repository))
+    monkeypatch.setenv("SPANLOOP_REGISTRY_PLAIN_HTTP", "true")
+    monkeypatch.setenv("SPANLOOP_VERIFY", "require")
+    monkeypatch.setenv("SPANLOOP_TRUSTED_KEYS", str(pair.certificate.parent))
+    monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(said))
+
+    def make(change):
+        put(store, "live")
+        store.sign("live", signing(pair.private))
+        change(store.fetch("live"))
+        there.push(store, "live")
+        monkeypatch.setenv("SPANLOOP_LIVE", str(there.get("live").reference))
+        pull.main(tmp_path / "cache")
+        return said
+
+    return make
+
+
+def test_a_signed_version_is_pulled(start_signed, tmp_path):
+    assert not start_signed(lambda folder: None).exists()
+    assert (tmp_path / "cache" / "live" / signature.FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"others"), "not those that were signed"),
+        (lambda folder: (folder / "tokenizer" / "vocab.txt").write_bytes(b"a\nc\n"), "not those that were signed"),
+        (lambda folder: (folder / "pytorch_model.bin").write_bytes(b"more"), "not those that were signed"),
+        (lambda folder: (folder / "gliner_config.json").unlink(), "not those that were signed"),
+        (lambda folder: (folder / signature.FILE).unlink(), "has no signature"),
+    ],
+)
+def test_a_version_that_was_pushed_with_other_files_than_were_signed_is_not_put_into_the_cache(
+    start_signed, tmp_path, change, why
+):
+    with pytest.raises(SystemExit) as ended:
+        start_signed(change)
+    assert ended.value.code == pull.EXIT_REFUSED
+    assert why in (tmp_path / "termination-log").read_text()
+    assert left_in(tmp_path / "cache") == []

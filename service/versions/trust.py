@@ -1,0 +1,81 @@
+"""Which versions are trusted: those that the holder of a trusted key has signed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from service.settings import Policy, SignatureSettings
+from service.versions import lineage as lineages
+from service.versions.keys import KeyUnusable, public_keys
+from service.versions.signature import SignatureRefused, verify
+from service.versions.store import COMPLETE_MARKER
+
+log = logging.getLogger(__name__)
+
+Check = Callable[[Path], None]
+"""Looks at the directory of a version's model, named after the version. Raises SignatureRefused."""
+
+REMEDY = (
+    "If it is from before versions were signed and you trust it, sign it where the private key is, with `python -m "
+    "service sign {version}`, and set SPANLOOP_VERIFY=warn until it is signed. If a replaced key has signed it, trust "
+    "that key's certificate too (SPANLOOP_TRUSTED_KEYS). Else find out who has changed it, delete it, and publish or "
+    "pull it again."
+)
+
+
+def unchecked(folder: Path) -> None:
+    """Trust every version."""
+
+
+class Trust:
+    """Trusts versions by their signatures. `keys` is a file or a directory of public keys."""
+
+    def __init__(self, policy: Policy, keys: Path | None) -> None:
+        self._policy = policy
+        self._keys = keys
+
+    @classmethod
+    def of(cls, settings: SignatureSettings) -> Trust:
+        return cls(settings.verify, settings.trusted_keys)
+
+    def check_model(self, folder: Path) -> None:
+        """Raise SignatureRefused if a version's model is not as it was signed, and signatures are required.
+
+        The directory is named after the version: another version's model under that name is refused, too.
+        """
+        self._check(folder.name, "model", lambda: self._verify_model(folder))
+
+    def check_bento(self, folder: Path) -> None:
+        """The same of a version's Bento, which holds the code that `bentoml serve` runs."""
+        self._check(folder.name, "Bento", lambda: self._verify(folder, (COMPLETE_MARKER,)))
+
+    def _check(self, version: str, what: str, look: Callable[[], None]) -> None:
+        if self._policy == "off":
+            return
+        try:
+            look()
+        except (SignatureRefused, KeyUnusable) as error:
+            why = f"The {what} of version {version} is not to be trusted: {error}."
+            if self._policy == "require":
+                raise SignatureRefused(
+                    f"{why} It was refused, and nothing of it was loaded. {REMEDY.format(version=version)}"
+                ) from error
+            log.warning("%s It is used all the same, because SPANLOOP_VERIFY is %r.", why, self._policy)
+
+    def _verify_model(self, folder: Path) -> None:
+        self._verify(folder, ())
+        try:
+            inside = lineages.read(folder).version
+        except (OSError, ValidationError) as error:
+            raise SignatureRefused(f"its lineage cannot be read ({error})") from error
+        if inside != folder.name:
+            raise SignatureRefused(f"it is version {inside} under another name")
+
+    def _verify(self, folder: Path, beside: Collection[str]) -> None:
+        if self._keys is None:
+            raise KeyUnusable("no public key is set (SPANLOOP_TRUSTED_KEYS)")
+        verify(folder, public_keys(self._keys), beside)
