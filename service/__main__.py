@@ -6,7 +6,6 @@ On a cluster it runs in the backend's pod, which has the rights it needs.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -292,8 +291,8 @@ def _runs() -> tuple[RunStore, Callable[[Run], None]]:
     from service.backend.cluster.runs import JobRuns
 
     cluster = Cluster(settings)
-    events = Events(cluster, os.environ.get("HOSTNAME", "command line"))
-    jobs = JobRuns(cluster, 0, Refusals(ExtractorDeployment(cluster), events), events)
+    events = Events(cluster, identity="python -m service")
+    jobs = JobRuns(cluster, keep=0, refusals=Refusals(ExtractorDeployment(cluster), events), events=events)
     jobs.refresh()
     return jobs, lambda run: jobs.cancel(run.id)
 

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,8 +14,10 @@ import typer
 from rich.console import Console
 
 from service import logs
+from service.errors import Cause, cause_of
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
+from service.labelstudio.patience import Patience
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
 from service.versions.signature import signing
@@ -27,6 +28,8 @@ from training.shelf import LocalShelf, Shelf
 
 if TYPE_CHECKING:  # it loads torch
     from training.problems.report import Report
+
+log = logging.getLogger("training")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -63,7 +66,10 @@ def run(
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
     projects = tuple(sorted(set(project)))
-    state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
+    try:
+        state = (runs.get(run) or Run(id=run, projects=projects)) if run else _by_hand(settings, projects)
+    except LabelStudioError as error:
+        sys.exit(_never_began(settings, projects, error))
     known = runs.get(state.id)
     if known and known.succeeded:
         Console().print(f"Run {known.id} has already learned from these annotations: {known.message}", markup=False)
@@ -88,7 +94,7 @@ def curve(
     settings = TrainingSettings()
     logs.configure(settings.log_json)
     runs = Runs(settings.folder)
-    state = _by_hand(settings, tuple(sorted(set(project))))
+    state = _by_person(settings, tuple(sorted(set(project))))
     known = runs.get(state.id)
     if known is None or known.curve is None or not known.curve.points:
         _hold_lock(runs, state.id)
@@ -134,7 +140,7 @@ def problems(
     """Find annotations that may be wrong, and make no version. Nothing in Label Studio changes."""
     settings = TrainingSettings()
     logs.configure(settings.log_json)
-    state = _by_hand(settings, tuple(sorted(set(project))))
+    state = _by_person(settings, tuple(sorted(set(project))))
     _hold_lock(Runs(settings.folder), state.id)
     report = _searched(settings, state, bar=sys.stdout.isatty() and not as_json)
     if as_json:
@@ -167,11 +173,27 @@ def _searched(settings: TrainingSettings, state: Run, bar: bool) -> Report:
             exported.unlink()  # the users' texts; the next search exports again
 
 
-def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
+def _by_person(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
+    """The run of the present annotations, for a person who reads why there is none."""
     try:
-        state = LabelStudio(settings).annotation_state(projects)
+        return _by_hand(settings, projects)
     except LabelStudioError as error:
         _refuse(str(error))
+
+
+def _never_began(settings: TrainingSettings, projects: tuple[int, ...], error: LabelStudioError) -> int:
+    """Leave the last words of a run that does not even know its id. Returns the exit status."""
+    message = f"{error} Nothing was trained and the live version is untouched."
+    run = Run(id="", projects=projects, outcome="failed", message=message)
+    _leave(settings, run)
+    _say(run)
+    return EXIT_FAILED
+
+
+def _by_hand(settings: TrainingSettings, projects: tuple[int, ...]) -> Run:
+    """The run of the present annotations. Raises LabelStudioError, after the settings' patience if it is away."""
+    patience = Patience(lambda why: None, seconds=settings.patience)
+    state = LabelStudio(settings, patience=patience).annotation_state(projects)
     return Run(
         id=id_of(settings.model, state.fingerprint, conditions(settings.exclusion)),
         projects=projects,
@@ -202,10 +224,13 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     from training import leftovers
     from training.account import Unlearnable
     from training.progress import Reporter
+    from training.registry_shelf import BackendSilent
     from training.run import TrainingRun
+    from training.space import NoSpace
     from training.split import TooFew
     from training.tune import Diverged, Stopped
 
+    hopeless = (TooFew, Unlearnable, Diverged)
     use_threads(settings.compute_threads)
     reporter, status, is_unwanted = Reporter(runs, state, bar), 0, threading.Event()
     port = settings.progress_port
@@ -217,22 +242,30 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
     except Stopped as stopped:
         if runs.is_cancelled(state.id):
             leftovers.delete(runs.work(state.id), leftovers.EXPORTS)
-            runs.end_cancelled(reporter.run)
+            reporter.run = runs.end_cancelled(reporter.run)
         else:
             reporter.record(detail=str(stopped), seconds_left=None)
-        return EXIT_STOPPED
-    except Exception as error:  # noqa: BLE001 - the page must show every error
-        traceback.print_exc()
+        status = EXIT_STOPPED
+    except Exception as error:  # the page must show every error
+        if cause_of(error) is Cause.INTERNAL and not isinstance(error, (*hopeless, NoSpace, BackendSilent)):
+            log.error("the run met an error that it does not know", exc_info=error)
         for exported in runs.work(state.id).glob("project-*"):
             exported.unlink()  # the next try exports again, because the cause may be fixed in Label Studio by then
         reporter.fail(f"{error}")
-        status = EXIT_HOPELESS if isinstance(error, (TooFew, Unlearnable, Diverged)) else EXIT_FAILED
+        status = EXIT_HOPELESS if isinstance(error, hopeless) else EXIT_FAILED
     finally:
         reporter.close()
         _leave(settings, reporter.run)
-    ending = reporter.run.outcome or reporter.run.phase
-    logging.getLogger("training").info("run %s: %s. %s", state.id, ending, reporter.run.message)
+    _say(reporter.run)
     return status
+
+
+def _say(run: Run) -> None:
+    """Log the last words of a run as one line, in the form that the settings choose."""
+    level = logging.ERROR if run.outcome == "failed" else logging.INFO
+    log.log(
+        level, "run %s: %s. %s", run.id or "that did not begin", run.outcome or run.phase, run.message or run.detail
+    )
 
 
 def _shelf(settings: TrainingSettings) -> Shelf:
@@ -243,7 +276,7 @@ def _shelf(settings: TrainingSettings) -> Shelf:
     from service.versions.oci.bentos import Bentos
     from training.registry_shelf import RegistryShelf
 
-    bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
+    bentos = Bentos.connect(settings.registry, settings.registry_plain_http, settings.patience)
     return RegistryShelf(settings, bentos)
 
 

@@ -12,6 +12,7 @@ from service.labelstudio.errors import LabelStudioError, ProjectGone
 from service.labelstudio.exports import Exports
 from service.labelstudio.expressions import MAX_CHARACTERS
 from service.labelstudio.label_config import LabelConfigError
+from service.labelstudio.patience import Patience
 from service.labelstudio.remote_texts import RemoteTexts
 from training.account import Account
 from training.annotations import ExportFailed
@@ -47,6 +48,8 @@ class Material:
         self._projects = projects
         self._folder = folder
         self._tell = tell
+        self._share = 0.0
+        """The share that is read, as it was last told."""
 
     def read(self, account: Account) -> None:
         """Read all projects.
@@ -54,8 +57,9 @@ class Material:
         A project that is gone, or whose label config has nothing that Spanloop can label, is left out, and the account
         says so. Raises ExportFailed.
         """
+        patience = Patience(self._wait, seconds=self._settings.patience)
         try:
-            self._read(Exports(LabelStudio(self._settings, EXPORT_SECONDS)), account)
+            self._read(Exports(LabelStudio(self._settings, EXPORT_SECONDS, patience)), account)
         except LabelStudioError as error:
             raise ExportFailed(f"{error} Nothing was trained and the live version is untouched.") from error
 
@@ -85,8 +89,10 @@ class Material:
     def _fetched(self, project: int, done: int) -> None:
         self._tell_of(project, 1.0, f"the texts of {done:,} annotated tasks are fetched")
 
+    def _wait(self, why: str) -> None:
+        """Tell why nothing is read at present; empty once Label Studio answers again."""
+        self._tell(self._share, why or "Label Studio answers again")
+
     def _tell_of(self, project: int, share: float, detail: str) -> None:
-        self._tell(
-            (self._projects.index(project) + share) / len(self._projects),
-            f"project {project}: {detail}",
-        )
+        self._share = (self._projects.index(project) + share) / len(self._projects)
+        self._tell(self._share, f"project {project}: {detail}")

@@ -40,9 +40,9 @@ class LiveVersions(NamedTuple):
 class RegistryShelf:
     """Makes Bentos in the local store and pushes them to the registry."""
 
-    def __init__(self, settings: TrainingSettings, bentos: Bentos, patience: float = 120) -> None:
-        """`patience` is for how many seconds a silent backend is asked again: an upgrade may be replacing it."""
-        self._patience = patience
+    def __init__(self, settings: TrainingSettings, bentos: Bentos) -> None:
+        """A backend or a registry that does not answer is asked again for the settings' patience."""
+        self._patience = settings.patience
         self._store = BentoStore(settings.folder)
         self._bentos = bentos
         self._plain_http = settings.registry_plain_http
@@ -51,6 +51,11 @@ class RegistryShelf:
         self._champions = settings.folder / "champions"
         self._sign = signing(settings.signing_key)
         self._check = Trust.of(settings).check_model
+
+    def require(self) -> None:
+        """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent."""
+        self._bentos.require_push()
+        self._live_versions()
 
     def with_digest(self, digest: str) -> Lineage | None:
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
@@ -87,8 +92,8 @@ class RegistryShelf:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
             raise BackendSilent(
                 f"The backend at {self._backend_url!r} did not say which version is live ({error}). The run needs that "
-                "version to judge the new one. The live version is untouched. Check "
-                "SPANLOOP_BACKEND_URL, then start the run again: it continues from its last checkpoint."
+                "version to judge the new one. The live version is untouched. Check that the backend's pod is ready "
+                "and SPANLOOP_BACKEND_URL, then start the run again: it continues from its last checkpoint."
             ) from error
 
     def fetch(self, champion: str) -> Path:
@@ -106,7 +111,7 @@ class RegistryShelf:
         """The repository that holds a version: the live version may be in one that was set earlier."""
         if reference.repository in (None, self._bentos.repository):
             return self._bentos
-        return Bentos.connect(str(reference.repository), self._plain_http)
+        return Bentos.connect(str(reference.repository), self._plain_http, self._patience)
 
     def publish(self, lineage: Lineage, save_model: Callable[[Path], None]) -> None:
         """Make the Bento in the local store, unless an earlier attempt has made it, and push it."""

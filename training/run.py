@@ -21,7 +21,7 @@ from service.runs.run import Outcome
 from service.versions.history import Conflict
 from service.versions.lineage import Lineage
 from service.versions.names import initial_version, version_of
-from training import guard, leftovers, publish, replay, watch
+from training import guard, leftovers, publish, replay, space, watch
 from training.account import Account, refuse_unlearnable
 from training.budget import Budget
 from training.course import Course
@@ -77,9 +77,11 @@ class TrainingRun:
     def execute(self) -> None:
         """Go through all phases. Every error is raised, and the run's file says which phase it was in.
 
-        Raises TooFew, ExportFailed, Stopped, Diverged, BackendSilent and what a registry, model or disk raises.
+        Raises TooFew, ExportFailed, NoSpace, Stopped, Diverged, BackendSilent and what a registry, a model or a disk
+        raises.
         """
         signal.signal(signal.SIGTERM, self._stop)
+        self._require()
         material = self._read()
         documents = material.documents
         parts = self._split(documents)
@@ -131,6 +133,11 @@ class TrainingRun:
         self.reporter.percents = PERCENTS_OF_CURVE
         return self._measuring.curve(parts, material.spare)
 
+    def _require(self) -> None:
+        """Check what the run needs at its end, before it works for hours. Raises what the shelf raises."""
+        self.reporter.enter("export", "checking that a version could be published")
+        self.shelf.require()
+
     def _read(self) -> Material:
         self.reporter.enter("export", "reading the annotations from Label Studio")
         material = Material(self.settings, self.reporter.run.projects, self.folder, self.reporter.within)
@@ -149,6 +156,7 @@ class TrainingRun:
         settings = self.settings
         model = Model.load(settings.model, settings.device, settings.window_words, settings.convert_pickle)
         self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
+        space.require(self.folder, model.gliner.model.parameters())
         learning = Learning(self.settings, model, parts.training)
         digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
         self._measuring.prepare(digest, parts, len(learning.dataset.examples))

@@ -65,6 +65,8 @@ class TrainingSettings(
     """Peak learning rate of all layers after the encoder; 0: it depends on the encoder's width."""
     seed: int = 0
     """The seed of batches, dropout, replay and replaced mentions."""
+    patience: float = Field(300, ge=0)
+    """Seconds for which a run waits for a Label Studio, a registry or a backend that does not answer, each time."""
     backend_url: str = ""
     """The backend's URL; the run asks there which version is live."""
     replay_limit: int = Field(400, ge=0)

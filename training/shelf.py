@@ -16,6 +16,10 @@ from service.versions.trust import Check, unchecked
 class Shelf(Protocol):
     """The published versions, one of which may be live."""
 
+    def require(self) -> None:
+        """Check at a run's start that it can publish at its end. Raises what says why not; changes nothing."""
+        ...
+
     def with_digest(self, digest: str) -> Lineage | None:
         """The lineage of the version with this digest; None if there is none."""
         ...
@@ -64,6 +68,9 @@ class LocalShelf:
         self._live = LiveFile(home)
         self._sign = sign
         self._check = check
+
+    def require(self) -> None:
+        """Nothing is needed but space, which the run checks."""
 
     def with_digest(self, digest: str) -> Lineage | None:
         return self._store.with_digest(digest)

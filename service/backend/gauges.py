@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from prometheus_client.metrics_core import Metric
 
+from service.backend.health import asked
 from service.backend.truth import gauges as truth
 from service.backend.truth.standing import Standing
 from service.metrics.gauges import gauge, live_version, single
@@ -76,14 +77,10 @@ class Gauges:
 
 
 def _dependencies(supervisor: Supervisor) -> Metric:
-    """Label Studio is left out while its address or key is not set: then nothing is wrong with it."""
-    states = {name: one.state for name, one in supervisor.dependencies.items()}
-    if not supervisor.studio.is_set:
-        del states["label_studio"]
     return gauge(
         "spanloop_dependency_up",
         "1 if the dependency answered this backend when it was last asked, else 0.",
-        {(name,): float(state.is_up) for name, state in states.items() if state.since},
+        {(name,): float(state.is_up) for name, state in asked(supervisor).items()},
         "dependency",
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from service.backend.dependencies import Name, State
+
 if TYPE_CHECKING:
     from service.backend.supervisor import Supervisor
 
@@ -17,8 +19,16 @@ def parts(supervisor: Supervisor) -> dict[str, Any]:
         "answers": supervisor.answers,
         "extractors": {"ready": extractors.ready, "wanted": extractors.wanted} if extractors else None,
         "dependencies": {
-            name: {"up": known.is_up, "since": known.since.isoformat()}
-            for name, one in supervisor.dependencies.items()
-            if (known := one.state).since is not None
+            name: {"up": state.is_up, "since": state.since.isoformat()}
+            for name, state in asked(supervisor).items()
+            if state.since
         },
     }
+
+
+def asked(supervisor: Supervisor) -> dict[Name, State]:
+    """How the dependencies that were asked stand. A Label Studio whose address or key is not set is none."""
+    states = {name: one.state for name, one in supervisor.dependencies.items() if one.state.since}
+    if not supervisor.studio.is_set:
+        states.pop("label_studio", None)
+    return states

@@ -110,7 +110,8 @@ class LabelStudio:
         if not self.is_set:
             raise LabelStudioError(
                 "Label Studio's address or API key is not set: set SPANLOOP_LABEL_STUDIO_URL and "
-                "SPANLOOP_LABEL_STUDIO_API_KEY (an API key from Account & Settings) and start the backend again."
+                "SPANLOOP_LABEL_STUDIO_API_KEY (an API key from Account & Settings) and start the backend again. "
+                "In the chart these are labelStudio.url and labelStudio.existingSecret."
             )
         if not is_sendable(self._key):
             raise LabelStudioError("SPANLOOP_LABEL_STUDIO_API_KEY has characters that no key has; set it again.")

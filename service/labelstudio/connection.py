@@ -109,7 +109,7 @@ def explained(url: str) -> Iterator[None]:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise LabelStudioError(
             f"Label Studio at {url} does not answer ({error or type(error).__name__}); start it, or check "
-            "SPANLOOP_LABEL_STUDIO_URL."
+            "SPANLOOP_LABEL_STUDIO_URL (labelStudio.url in the chart)."
         ) from error
 
 
@@ -152,7 +152,8 @@ def refusal(url: str, status: int, what: str, said: str = "") -> LabelStudioErro
     answer = f" It says: {said}" if said else ""
     if status in (401, 403):
         return LabelStudioError(
-            f"Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one.{answer}"
+            "Label Studio refuses the API key: set SPANLOOP_LABEL_STUDIO_API_KEY to a valid one (in the chart, in the "
+            f"Secret of labelStudio.existingSecret).{answer}"
         )
     return LabelStudioError(f"Label Studio at {url} answered {status} to {what}.{answer}")
 

@@ -80,10 +80,12 @@ class Runs:
         """Whether somebody has cancelled a run that has not ended yet."""
         return (self.folder / run_id / CANCELLED_NAME).exists()
 
-    def end_cancelled(self, run: Run) -> None:
-        """Record that a cancelled run has ended."""
-        self.save(run.end("cancelled", CANCELLED).model_copy(update={"updated": now()}))
+    def end_cancelled(self, run: Run) -> Run:
+        """Record that a cancelled run has ended. Returns it as it was recorded."""
+        over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
+        self.save(over)
         (self.folder / run.id / CANCELLED_NAME).unlink(missing_ok=True)
+        return over
 
     def ask_again(self, run_id: str) -> None:
         """Remember that another run is to start when this one has ended."""

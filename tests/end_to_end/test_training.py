@@ -174,7 +174,7 @@ def test_a_restarted_backend_answers_with_the_promoted_version(trained: Trained)
 @pytest.fixture(scope="module")
 def gated(make_backend: MakeBackend, gate: Gate) -> Backend:
     """A backend behind the gate. Each test deletes its project, because runs learn from all projects."""
-    return make_backend(url=gate.url, **QUICK)
+    return make_backend(url=gate.url, patience=0, **QUICK)
 
 
 @pytest.fixture

@@ -66,6 +66,20 @@ def test_a_backend_that_is_well_and_predicts_passes():
     assert "$text" in body["label_config"]
 
 
+@pytest.mark.parametrize("up", [True, False])
+def test_what_the_backend_needs_and_cannot_use_fails_by_name(up):
+    known = {"registry": {"up": up, "since": "x"}, "api_server": {"up": True, "since": "x"}}
+    with (
+        answering({"/health": (200, WELL | {"dependencies": known})}) as (url, _),
+        httpx.Client(base_url=url) as client,
+    ):
+        if up:
+            assert CHECK["dependencies"](client) == "registry, api_server"
+        else:
+            with pytest.raises(CHECK["Failed"], match=r"cannot use registry\. "):
+                CHECK["dependencies"](client)
+
+
 @pytest.mark.parametrize("results", [[], [{"error": "no extractor"}], [{}, {}]])
 def test_an_answer_without_a_prediction_fails(results):
     with (

@@ -48,6 +48,7 @@ class Bench:
             "label_studio_url": studio.url,
             "label_studio_api_key": KEY,
             "steps": 30,
+            "patience": 0,
             "cross_validated_texts": 100,
             "forgetting_limit": 1,
             "batch_size": 8,

@@ -13,6 +13,7 @@ import pytest
 
 from service.versions.keys import KeyUnusable
 from service.versions.oci.bentos import Bentos
+from service.versions.oci.errors import RegistryError
 from service.versions.signature import SignatureRefused
 from service.versions.store import BentoStore
 from tests.support.oci_registry import docker_registry
@@ -40,7 +41,7 @@ def shelf(tmp_path):
     """Makes a shelf whose backend refuses `refusals` requests."""
     servers = []
 
-    def make(refusals, **options):
+    def make(refusals, registry="127.0.0.1:1/none", **more):
         backend = Backend(refusals)
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,8 +57,9 @@ def shelf(tmp_path):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
-        settings = TrainingSettings(home=tmp_path, backend_url=f"http://127.0.0.1:{server.server_address[1]}")
-        return RegistryShelf(settings, Bentos.connect("127.0.0.1:1/none", plain_http=True), **options)
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        settings = TrainingSettings(home=tmp_path, backend_url=address, **more)
+        return RegistryShelf(settings, Bentos.connect(registry, plain_http=True, patience=settings.patience))
 
     yield make
     for server in servers:
@@ -110,6 +112,16 @@ def test_a_run_whose_key_cannot_sign_ends_before_it_learns(tmp_path):
 
 def test_a_backend_that_is_being_replaced_is_asked_again(shelf):
     assert shelf(refusals=3).champion() == REFERENCE
+
+
+def test_a_registry_that_is_away_is_told_at_the_start(shelf):
+    with pytest.raises(RegistryError, match="the list of versions failed"):
+        shelf(refusals=0, patience=0).require()
+
+
+def test_what_a_run_needs_at_its_end_is_there(tmp_path, shelf):
+    with docker_registry(tmp_path / "registry") as host:
+        shelf(refusals=0, registry=f"{host}/bentos").require()
 
 
 def test_a_version_that_was_taken_back_is_known_by_its_name(shelf):

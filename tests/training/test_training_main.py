@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -23,6 +25,7 @@ def home(tmp_path, monkeypatch, model_folder, bento_store):
     monkeypatch.setenv("SPANLOOP_MODEL", str(model_folder))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("SPANLOOP_THREADS", "1")
+    monkeypatch.setenv("SPANLOOP_PATIENCE", "0")
     return tmp_path
 
 
@@ -107,6 +110,51 @@ def test_a_run_by_hand_does_not_wait_for_the_active_run_but_names_it(with_studio
     os.close(lock)
     assert status == 1
     assert "run-other is active" in output
+
+
+def last_line(captured):
+    """The last line of a program's log, which is one JSON object a line."""
+    return json.loads(captured.readouterr().err.splitlines()[-1])
+
+
+def test_a_scheduled_run_that_cannot_begin_leaves_its_last_words_in_the_log_and_on_its_pod(
+    with_studio, tmp_path, monkeypatch, capfd
+):
+    words = tmp_path / "termination-log"
+    monkeypatch.setenv("SPANLOOP_TERMINATION_LOG", str(words))
+    monkeypatch.setenv("SPANLOOP_LOG_JSON", "true")
+    monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_API_KEY", "f" * 40)
+    with pytest.raises(SystemExit) as ended:
+        app(["run", "--project", "1"])
+    assert ended.value.code == 1, "another pod may succeed"
+    line, left = last_line(capfd), Run.model_validate_json(words.read_text(encoding="utf-8"))
+    assert (line["level"], left.outcome) == ("ERROR", "failed")
+    assert left.message in line["message"]
+    assert "refuses the API key" in left.message
+    assert "live version is untouched" in left.message
+
+
+def test_the_last_line_of_a_run_that_failed_is_its_last_words_without_a_traceback(with_studio, monkeypatch, capfd):
+    monkeypatch.setenv("SPANLOOP_LOG_JSON", "true")
+    with pytest.raises(SystemExit):
+        app(["run", "--project", "1", "--run", "run-9"])
+    line = last_line(capfd)
+    assert line["message"].startswith("run run-9: failed. ")
+    assert "annotate about 10 more tasks" in line["message"]
+    assert "exception" not in line
+
+
+def test_a_scheduled_run_waits_for_a_label_studio_that_is_away(with_studio, studio, monkeypatch):
+    monkeypatch.setattr("service.labelstudio.patience.RETRY_SECONDS", 0.1)
+    monkeypatch.setenv("SPANLOOP_PATIENCE", "30")
+    studio.broken = 503
+    back = threading.Timer(0.5, setattr, (studio, "broken", 0))
+    back.start()
+    status, _ = call("run", "--project", "1")
+    back.join()
+    (run,) = Runs(with_studio).all()
+    assert (status, run.outcome) == (3, "failed"), "it read the annotations, which are too few"
+    assert "annotate about 10 more tasks" in run.message
 
 
 def test_without_settings_a_run_by_hand_says_which_are_missing(home):

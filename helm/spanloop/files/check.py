@@ -1,4 +1,4 @@
-"""`helm test` runs this: it checks that the backend is healthy, predicts, and may create Jobs."""
+"""`helm test` runs this: the backend must be healthy, reach what it needs, predict, and may create Jobs."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Failed(Exception):
 def main() -> None:
     with backend() as client:
         print(f"health: {health(client)}")
+        print(f"dependencies: {dependencies(client)}")
         print(f"predict: {predict(client)}")
     with api_server() as client:
         print(f"jobs: {may_create_jobs(client, os.environ['SPANLOOP_NAMESPACE'])}")
@@ -64,6 +65,15 @@ def health(client: httpx.Client) -> str:
     if answer.get("status") != "UP":
         raise Failed(f"/health answered {answer}. Read the backend's log.")
     return "UP"
+
+
+def dependencies(client: httpx.Client) -> str:
+    """What the backend needs and reached when it last asked: Label Studio, the registry, the API server."""
+    found = client.get("/health").raise_for_status().json().get("dependencies", {})
+    away = [name for name, state in found.items() if not state["up"]]
+    if away:
+        raise Failed(f"The backend cannot use {', '.join(away)}. Its page says why, and docs/runbook.md what to do.")
+    return ", ".join(found)
 
 
 def predict(client: httpx.Client) -> str:

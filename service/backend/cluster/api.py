@@ -40,8 +40,8 @@ class Cluster:
         self._jobs = f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
         self._pods = f"/api/v1/namespaces/{self.namespace}/pods"
         self._deployment = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{self.extractor}"
-        self._config_maps = f"/api/v1/namespaces/{self.namespace}/configmaps"
         self._events = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        self._config_maps = f"/api/v1/namespaces/{self.namespace}/configmaps"
         self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
 
     def jobs(self, component: str = "training") -> list[KubeObject]:

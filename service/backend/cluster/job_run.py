@@ -74,6 +74,7 @@ def _with_job(reported: Run, job: KubeObject, known: Run) -> Run:
     """The reported run with what its Job knows: its cause, its data, its attempt, and whether the Job has failed."""
     run = reported.model_copy(
         update={
+            "id": reported.id or known.id,  # a run that Label Studio told nothing of does not know its id
             "attempt": known.attempt,
             "why": known.why or reported.why,
             "started": known.started,

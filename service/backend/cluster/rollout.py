@@ -222,7 +222,7 @@ class ClusterRollout:
         undone = state.undone(state.good, told, now())
         self._patch(deployment, undone)
         metrics.ROLLOUTS.labels("undone").inc()
-        self._events.taken_back(deployment, told, state.since)
+        self._events.taken_back(deployment, told, undone.since)
         return undone
 
     def _watched(self, state: RolloutState) -> float:

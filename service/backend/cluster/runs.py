@@ -124,10 +124,10 @@ class JobRuns:
         if run.is_judged:
             self.end_curve(run_id)
             return
-        over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
+        known, over = self._known[name], run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
         self._cluster.end_job(name, notes(over))
-        self._events.run_ended(self._known[name].job, over)
-        self._known = {**self._known, name: self._known[name]._replace(run=over)}
+        self._known = {**self._known, name: known._replace(run=over)}
+        self._tell(known.job, over)
 
     def end_curve(self, run_id: str) -> None:
         """Ask the run's pod to end the measuring of its learning curve. A pod that does not hear it goes on."""
@@ -195,8 +195,12 @@ class JobRuns:
                     self._cluster.delete_job(name)
 
     def _write(self, job: KubeObject, run: Run) -> None:
-        """Write the state of a run onto its Job, and tell what has become of it since it was last written."""
+        """Write the state of a run onto its Job, and tell what has become of it."""
         self._cluster.annotate_job(job["metadata"]["name"], notes(run))
+        self._tell(job, run)
+
+    def _tell(self, job: KubeObject, run: Run) -> None:
+        """Tell what has become of a run since it was last written onto its Job: in the log and in Events."""
         before = noted(job)
         if run.pod_ended and (before is None or before.pod_ended != run.pod_ended):
             log.warning("run %s: a pod ended: %s", run.id, run.pod_ended)

@@ -68,6 +68,11 @@ class Bentos:
         """All tags: the names of the versions, and those of other content."""
         return self._client.tags()
 
+    def require_push(self) -> None:
+        """Check that the registry lists its versions and takes uploads. Nothing is uploaded."""
+        self._client.tags()
+        self._client.require_push()
+
     def get(self, version: str | Reference) -> Published:
         """One version. Raises UnknownVersion, and FormatError for a newer format."""
         return self._catalogue.find(version)[0]

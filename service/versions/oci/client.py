@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from service.versions.oci.credentials import Keychain
 from service.versions.oci.errors import Corrupt, RegistryError, RegistryStep, Unsupported
 from service.versions.oci.manifest import OCI_MANIFEST, Descriptor, digest_of
 from service.versions.reference import Repository
+
+log = logging.getLogger(__name__)
 
 _MANIFESTS = (
     OCI_MANIFEST,
@@ -59,6 +62,25 @@ class Client:
         """Send a blob unless the registry has it; a file is streamed. Returns whether it was sent."""
         step = self._step(f"the upload of {blob.digest}", "No tag was changed.")
         return self._backoff.run(lambda: self._upload(blob, content, step), step)
+
+    def require_push(self) -> None:
+        """Begin an upload and give it up: the registry says whether it would take one. Raises RegistryError."""
+        step = self._step("the beginning of an upload", "Nothing was uploaded.")
+
+        def attempt() -> httpx.URL | None:
+            begin = self._connection.exchange(step, "POST", "blobs/uploads/", ok=(202,), actions="pull,push")
+            with begin as answer:
+                location = answer.headers.get("Location")
+                return answer.url.join(location) if location else None
+
+        begun = self._backoff.run(attempt, step)
+        if begun is None:
+            raise step.failed("the registry did not say where to send it", "Look at the registry's log.")
+        try:
+            with self._connection.exchange(step, "DELETE", begun, ok=(200, 202, 204), actions="pull,push"):
+                pass
+        except (Passing, RegistryError) as error:
+            log.debug("an upload that was given up is left to the registry, which forgets it by itself: %s", error)
 
     def read_blob(self, blob: Descriptor) -> bytes:
         """The bytes of a blob of 16 MiB at most."""

@@ -32,6 +32,13 @@ class _NoQueries(logging.Filter):
 logging.getLogger("httpx").addFilter(_NoQueries())
 
 
+ALLOW_DELETION = "Allow it in the registry's settings (docker-registry: storage.delete.enabled)."
+ALLOW_UPLOADS = (
+    "The registry takes no uploads: it is read-only (docker-registry: storage.maintenance.readonly) or a mirror of "
+    "another (proxy.remoteurl). Allow them, or set SPANLOOP_REGISTRY (registry.url in the chart) to another one."
+)
+
+
 class Connection:
     """Sends requests below `/v2/NAME/`, each in one attempt.
 
@@ -80,7 +87,7 @@ class Connection:
                 answer = self._send(method, url, actions, headers or {}, content)
             try:
                 if answer.status_code not in ok:
-                    raise self._refusal(step, answer)
+                    raise self._refusal(step, method, answer)
                 yield answer
             finally:
                 answer.close()
@@ -109,7 +116,7 @@ class Connection:
             request = self._http.build_request(method, url, headers=headers, content=file)
             return self._http.send(request, stream=True)
 
-    def _refusal(self, step: RegistryStep, answer: httpx.Response) -> Exception:
+    def _refusal(self, step: RegistryStep, method: str, answer: httpx.Response) -> Exception:
         """The error for an answer with an unexpected status."""
         status, host = answer.status_code, self.repository.host
         why = f"{answer.url.host} answered {status}{self._authorization.conceal(_error_in(answer))}"
@@ -118,13 +125,12 @@ class Connection:
         if status == 401:
             return self._authorization.refused(step)
         if status == 403:
-            return step.failed(why, f"Give the credentials for {host} the right to do it in {self.repository.name}.")
+            remedy = f"Give the credentials for {host} the right to do it in {self.repository.name}"
+            return step.failed(why, f"{remedy} (registry.existingSecret in the chart).")
         if status == 404:
             return step.failed(why, "Check the names of repository and version.", NotInRegistry)
         if status == 405:
-            return step.failed(
-                why, "Allow it in the registry's settings (docker-registry: storage.delete.enabled).", Unsupported
-            )
+            return step.failed(why, ALLOW_DELETION if method == "DELETE" else ALLOW_UPLOADS, Unsupported)
         return step.failed(why, "The registry's log says more.")
 
 
@@ -136,10 +142,13 @@ def _broken(error: httpx.RequestError, step: RegistryStep) -> Exception:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return step.failed(
             f"its certificate is not trusted ({cause.verify_message})",
-            "Name the authority's certificate in SSL_CERT_FILE.",
+            "Name the authority's certificate in SSL_CERT_FILE (extraEnv and extraVolumes in the chart).",
         )
     if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return step.failed("it does not speak TLS", "Set SPANLOOP_REGISTRY_PLAIN_HTTP=true if that is meant.")
+        return step.failed(
+            "it does not speak TLS",
+            "Set SPANLOOP_REGISTRY_PLAIN_HTTP=true (registry.plainHttp in the chart) if that is meant.",
+        )
     return Passing(f"the connection failed ({type(error).__name__}: {error})")
 
 

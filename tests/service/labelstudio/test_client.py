@@ -42,6 +42,14 @@ def test_two_light_requests_are_made_for_each_project(client, studio):
     assert asked == ["GET /api/projects/1", "GET /api/tasks", "GET /api/projects/2", "GET /api/tasks"]
 
 
+def test_a_refusal_has_what_label_studio_says(client, studio):
+    with pytest.raises(LabelStudioError, match=r"refuses the API key.*It says: Invalid token\."):
+        client(label_studio_api_key="f" * 40).annotation_state([1])
+    studio.broken = 500
+    with pytest.raises(LabelStudioError, match=r"answered 500 .*It says: broken"):
+        client().annotation_state([1])
+
+
 def test_a_legacy_token_is_sent_as_it_is(client, studio):
     client().annotation_state([1])
     assert set(studio.authorizations) == {f"Token {KEY}"}

@@ -156,7 +156,7 @@ groups:
         for: {{ .for }}
         labels:
           {{- include "spanloop.alert.labels" (dict "root" $ "severity" .severity) | nindent 10 }}
-        annotations:
+        annotations:{{ include "spanloop.alert.runbook" (dict "root" $ "alert" "SpanloopSignatureRefused") }}
           summary: "A version of {{ $name }} was refused: it is not as somebody with a trusted key has signed it."
           description: >-
             Somebody may have changed it in the registry or in the extractor's cache, or its key is not trusted. The backend's page and

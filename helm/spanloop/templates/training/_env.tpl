@@ -17,6 +17,8 @@
   value: {{ include "spanloop.port" "training" | quote }}
 - name: SPANLOOP_TERMINATION_LOG
   value: /dev/termination-log
+- name: SPANLOOP_PATIENCE
+  value: {{ int .Values.training.patience | quote }}
 - name: SPANLOOP_STEPS
   value: {{ int .Values.training.steps | quote }}
 - name: SPANLOOP_MINUTES

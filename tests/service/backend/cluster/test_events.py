@@ -126,6 +126,21 @@ def test_a_run_that_is_held_is_an_event_on_its_job(cluster, api, job):
     assert told(api) == [("Job", "RunHeld", "Normal")]
 
 
+def test_a_run_that_is_cancelled_is_an_event_on_its_job(cluster, api, job):
+    runs = job_runs(cluster, keep=5)
+    look(runs)
+    runs.cancel("run-1")
+    look(runs)
+    assert told(api) == [("Job", "RunCancelled", "Normal")]
+
+
+def test_what_two_backends_see_is_one_event(cluster, api, job):
+    failed = RUN.model_copy(update={"outcome": "failed", "message": "The disk is full."})
+    for backend in ("backend-1", "backend-2"):
+        Events(cluster, backend).run_ended(job, failed)
+    assert told(api) == [("Job", "RunFailed", "Warning")]
+
+
 def test_a_long_message_is_cut_to_what_an_event_holds(cluster, api, job):
     Events(cluster, "b" * 300).run_ended(job, RUN.model_copy(update={"outcome": "failed", "message": "x" * 5000}))
     (event,) = [event for (kind, _), event in api.objects.items() if kind == "events"]

@@ -79,7 +79,7 @@ def test_a_registry_that_is_away_is_no_registry_without_versions(backend, until,
 
 
 def test_an_api_server_that_is_away_is_told_by_every_backend_and_its_pods_are_not_said_to_be_ready(
-    backend, api, until, service_log
+    backend, api, until, grown, service_log
 ):
     client = backend()
     until(lambda: "1 of 1 extractors ready" in words(client))
@@ -89,7 +89,10 @@ def test_an_api_server_that_is_away_is_told_by_every_backend_and_its_pods_are_no
     assert "Runs and rollouts stand still" in words(client)
     assert scrape(client)("spanloop_dependency_up", dependency="api_server") == 0
     assert client.get("/health").json()["dependencies"]["api_server"]["up"] is False
+    until(lambda: grown("spanloop_errors_total", cause="cluster_api") > 10)
     assert "Traceback" not in "".join(service_log)
+    told = [line for line in service_log if line.startswith("WARNING") and "503" in line]
+    assert len(told) == 2, "one when it began, and one of the checks that failed, which comes again each minute"
     api.broken = 0
     until(lambda: "API server</b> answers" in words(client))
     assert any("API server answers again" in line for line in service_log)

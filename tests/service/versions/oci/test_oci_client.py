@@ -72,6 +72,25 @@ def test_a_registry_that_forbids_deletion_is_told_from_one_that_fails(client, pr
         client(proxy.host).delete_manifest(digest_of(b"x"))
 
 
+def test_a_registry_that_takes_uploads_is_known_before_anything_is_sent(client, open_registry):
+    here = client(open_registry)
+    here.require_push()
+    assert here.tags() == []
+
+
+def test_an_upload_that_cannot_be_given_up_is_no_failure(client, proxy):
+    proxy.fail("DELETE", "/blobs/uploads/", status(405))
+    client(proxy.host).require_push()
+    assert proxy.count("DELETE", "/blobs/uploads/") == 1
+
+
+def test_a_registry_that_takes_no_uploads_says_so_and_not_how_to_allow_deletion(client, proxy):
+    proxy.fail("POST", "/blobs/uploads/", status(405))
+    with pytest.raises(Unsupported, match=r"read-only.*registry\.url in the chart") as refused:
+        client(proxy.host).require_push()
+    assert "delete.enabled" not in str(refused.value)
+
+
 def test_all_pages_of_tags_are_read(client, proxy, name):
     link = f'</v2/{name}/tags/list?n=2&last=b>; rel="next"'
     proxy.fail("GET", "last=b", answered(b'{"tags": ["b", "c"]}'))
