@@ -147,16 +147,20 @@ def test_a_job_that_is_not_of_the_templates_is_refused_with_the_reason(policy, j
     assert reason in refusal
 
 
-def test_the_backend_annotates_any_job_and_changes_nothing_else_of_it(policy, job):
+def test_the_backend_annotates_and_ends_any_job_and_changes_nothing_else_of_it(policy, job):
     """One of an older release has another image, and one that a person created may have anything."""
     container_of(job)["image"] = "spanloop:0.0.9"
     changed = copy.deepcopy(job)
     changed["metadata"]["annotations"]["spanloop.dev/phase"] = "tuning"
     assert policy.refusals(changed, old=job) == []
+    changed["spec"]["activeDeadlineSeconds"] = 1
+    assert policy.refusals(changed, old=job) == []
+    container_of(changed)["image"] = "another"
+    refused = ["The backend may change the labels and annotations of a Job, or end it, and nothing else."]
+    assert policy.refusals(changed, old=job) == refused
+    changed = copy.deepcopy(job)
     changed["spec"]["parallelism"] = 100
-    assert policy.refusals(changed, old=job) == [
-        "The backend may change the labels and annotations of a Job, and nothing else."
-    ]
+    assert policy.refusals(changed, old=job) == refused
 
 
 @pytest.mark.parametrize("user", ["system:serviceaccount:kube-system:cronjob-controller", "anna"])
