@@ -29,19 +29,23 @@ RUN python3 -c "import pip" 2>/dev/null || { apt-get update && apt-get install -
 # pip installs into it from outside, so the environment itself has no pip.
 RUN python3 -m venv --without-pip /opt/venv
 WORKDIR /app
-COPY constraints.txt ./
-# torch comes first and from its own index, because PyPI's build includes 3 GB of CUDA. If that index has no torch, the
-# build of the image fails.
+COPY requirements/base.txt requirements/torch.txt requirements/
+# All packages but torch. A file that has not the hash in the list is refused.
+RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
+    python3 -m pip install --require-hashes --no-deps -r requirements/base.txt
+# torch comes from its own index, because PyPI's build includes 3 GB of CUDA. If that index has no torch, the build of the
+# image fails. The second command adds the libraries that a build with CUDA needs, and torch itself where TORCH_INDEX is
+# empty.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    [ -z "$TORCH_INDEX" ] \
-    || python3 -m pip install --no-deps -c constraints.txt --index-url "$TORCH_INDEX" torch
+    { [ -z "$TORCH_INDEX" ] || python3 -m pip install --no-deps --index-url "$TORCH_INDEX" -r requirements/torch.txt; } \
+    && python3 -m pip install -r requirements/torch.txt
 COPY pyproject.toml ./
 # An editable install writes the project's metadata, from which a Bento's requirements are read. The code itself is in
 # /app. Then files are deleted that no program needs: tests, and headers and tools for compiling extensions.
-RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    mkdir service training && touch README.md service/__init__.py training/__init__.py \
-    && python3 -m pip install -c constraints.txt --editable . \
+RUN mkdir service training && touch README.md service/__init__.py training/__init__.py \
+    && python3 -m pip install --no-deps --no-build-isolation --editable . \
+    && python3 -m pip check \
     && cd /opt/venv/lib/python3*/site-packages \
     && find . -type d -name tests -prune -exec rm -rf {} + \
     && find torch/bin -type f ! -name torch_shm_manager -delete \

@@ -9,7 +9,6 @@ AXE := $(CACHE)/axe-core-4.12.1
 # This package on PyPI holds axe-core 4.12.1 as npm has it (MPL-2.0): so the tests need no npm.
 AXE_PACKAGE := axe-playwright-python==0.1.8
 HELM_TOOLS := $(CACHE)/helm-4.3.1
-TORCH := torch==2.13.0
 # Without a GPU, torch's CPU build saves a download of 3 GB. If its index does not answer, PyPI's build works as well.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
 PORT ?= 9090
@@ -28,19 +27,37 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint starter clean
+.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint lock starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(BIN)/.installed ## make the environment; other targets run this when they need it
 
-$(BIN)/.installed: pyproject.toml constraints.txt
+# A package whose file has not the hash in requirements/ is refused. `pip check` fails if requirements/ lacks a package.
+LOCKED := $(BIN)/pip install -q --require-hashes --no-deps
+
+$(BIN)/.installed: pyproject.toml $(wildcard requirements/*.txt)
 	$(PYTHON) -m venv $(VENV)
-	$(if $(TORCH_INDEX),$(BIN)/pip install -q --no-deps --retries 0 --timeout 15 --index-url $(TORCH_INDEX) $(TORCH) || true)
-	$(BIN)/pip install -q -c constraints.txt $(TORCH)
-	$(BIN)/pip install -q -c constraints.txt --editable ".[dev,starter]"
+	$(LOCKED) -r requirements/base.txt -r requirements/development.txt
+	$(if $(TORCH_INDEX),$(BIN)/pip install -q --no-deps --retries 0 --timeout 15 --index-url $(TORCH_INDEX) -r requirements/torch.txt || true)
+	$(BIN)/pip install -q -r requirements/torch.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	touch $@
+
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+  --generate-hashes --no-annotate --no-emit-package torch --custom-compile-command "make lock" $(UPGRADE)
+BUT := sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p'
+
+$(BIN)/uv:
+	$(MAKE) install
+
+# An environment whose packages do not fit pyproject.toml any more will do.
+lock: $(BIN)/uv ## pin all packages by version and hash after a change in pyproject.toml (UPGRADE=--upgrade)
+	$(COMPILE) -o requirements/base.txt
+	$(COMPILE) --extra dev --extra starter -c requirements/base.txt $$($(BUT) requirements/base.txt) -o requirements/development.txt
+	$(COMPILE) --extra bench -c requirements/base.txt $$($(BUT) requirements/base.txt requirements/development.txt) -o requirements/benchmarks.txt
 
 $(LABEL_STUDIO)/.installed:
 	$(PYTHON) -m venv $(LABEL_STUDIO)
@@ -90,7 +107,7 @@ pictures: $(READY) ## take the pictures of the status page that the documents sh
 	SPANLOOP_SCREENSHOTS=1 $(BIN)/python -m pytest tests/end_to_end/test_status_page.py -k pictures $(ARGS)
 
 $(BIN)/.bench: $(BIN)/.installed
-	$(BIN)/pip install -q -c constraints.txt --editable ".[bench]"
+	$(LOCKED) -r requirements/benchmarks.txt
 	touch $@
 
 bench: $(BIN)/.bench ## measure the speed of prediction, training and start, and how it changes with size (DATA: the data sets)

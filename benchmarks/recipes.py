@@ -15,6 +15,7 @@ import torch
 
 from service.model.gliner import GLiNER
 from service.model.model import Model
+from service.model.weights import located
 from training.dataset import Document, Example, build
 from training.folds import CrossValidation
 from training.learn import Learning
@@ -115,7 +116,8 @@ def train_model(
     settings: TrainingSettings, examples: Sequence[Example], steps: int
 ) -> tuple[Any, dict[str, float | int]]:
     """Load the base model as GLiNER does and fine-tune it in this process. Returns it, and the arguments."""
-    gliner = GLiNER.from_pretrained(settings.model, local_files_only=Path(settings.model).is_dir(), dtype="fp32")
+    folder = located(settings.model, settings.convert_pickle)
+    gliner = GLiNER.from_pretrained(str(folder), local_files_only=Path(settings.model).is_dir(), dtype="fp32")
     lessons = [{"tokenized_text": e.words, "ner": e.spans, "ner_labels": list(e.labels)} for e in examples]
     arguments = {"max_steps": steps, "learning_rate": 5e-5, "per_device_train_batch_size": 8, "seed": settings.seed}
     here = {"use_cpu": True, "dataloader_num_workers": 0}  # one process, whose CPU time is measured

@@ -75,6 +75,10 @@ class ModelSettings(Settings):
     """The most words in a window of the base model, which reads longer texts in several windows; 0: as many as its
     directory says, or its own limit. A run chooses the length for the version that it makes."""
 
+    convert_pickle: bool = False
+    """Whether a base model whose weights are there as a pickle alone (`pytorch_model.bin`) is converted to safetensors,
+    once. Otherwise it is refused: a hostile pickle can run any program."""
+
     @field_validator("model")
     @classmethod
     def _absolute(cls, value: str) -> str:

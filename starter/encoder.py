@@ -40,7 +40,7 @@ def prune(source: Path, target: Path, *, layers: Sequence[int], vocabulary: int,
         model_max_length=512,
         **SPECIAL_TOKENS,
     ).save_pretrained(target)
-    encoder: Any = AutoModel.from_pretrained(source)
+    encoder: Any = AutoModel.from_pretrained(source, use_safetensors=True)
     words = encoder.embeddings.word_embeddings.weight[kept].detach().clone()
     encoder.embeddings.word_embeddings = torch.nn.Embedding(len(kept), words.shape[1], padding_idx=0, _weight=words)
     encoder.encoder.layer = torch.nn.ModuleList([encoder.encoder.layer[index] for index in layers])

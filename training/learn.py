@@ -44,7 +44,8 @@ class OtherRank(NamedTuple):
     replayed: Sequence[Example]
 
     def __call__(self, ranks: Ranks, device: torch.device) -> None:
-        base = Model.load(self.settings.model, str(device), self.settings.window_words)
+        settings = self.settings
+        base = Model.load(settings.model, str(device), settings.window_words, settings.convert_pickle)
         model = base.twin().with_reading(self.reading)
         Tuning(model, self.recipe, base=base.gliner.model, ranks=ranks).follow(self.examples, self.replayed)
 

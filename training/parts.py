@@ -167,7 +167,8 @@ class Parts:
         return counted
 
     def _base(self) -> Model:
-        return Model.load(self._settings.model, self._settings.device, self._settings.window_words)
+        settings = self._settings
+        return Model.load(settings.model, settings.device, settings.window_words, settings.convert_pickle)
 
     def _kept(self) -> dict[float, Sequence[Tally]]:
         try:

@@ -153,7 +153,8 @@ class TrainingRun:
     def _prepare(self, documents: Sequence[Document], parts: Split) -> tuple[Learning, str]:
         """Load the base model and make examples. Returns what learns, and the digest of what comes of it."""
         self.reporter.enter("dataset", "loading the base model")
-        model = Model.load(self.settings.model, self.settings.device, self.settings.window_words)
+        settings = self.settings
+        model = Model.load(settings.model, settings.device, settings.window_words, settings.convert_pickle)
         self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
         space.require(self.folder, model.gliner.model.parameters())
         learning = Learning(self.settings, model, parts.training)

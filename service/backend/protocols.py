@@ -138,6 +138,11 @@ class Rollout(Protocol):
         ...
 
     @property
+    def trouble(self) -> str:
+        """Why the live version does not answer, if a person must mend that, as sentences; empty otherwise."""
+        ...
+
+    @property
     def history(self) -> History:
         """The changes of the live version, the last of which should answer."""
         ...

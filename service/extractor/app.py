@@ -84,7 +84,7 @@ class Loader:
         use_threads(self._settings.compute_threads)
         settings = self._settings
         if source == settings.model:
-            return load(source, settings.device, settings.precision, settings.window_words)
+            return load(source, settings.device, settings.precision, settings.window_words, settings.convert_pickle)
         Trust.of(settings).check_model(Path(source))
         return load(source, settings.device, settings.precision)
 

@@ -116,10 +116,17 @@ class Engine:
         """
         arrived = time.monotonic()
         loaded = await self.ready(seconds)
-        decision, deadline = loaded.model.calibration.decision, arrived + seconds
+        decision, deadline, caller = loaded.model.calibration.decision, arrived + seconds, object()
         requests = [
             PendingRequest(
-                loaded, q.texts, tuple(q.labels), decision(threshold, q.thresholds), arrived, deadline, q.overlap
+                loaded,
+                q.texts,
+                tuple(q.labels),
+                decision(threshold, q.thresholds),
+                arrived,
+                deadline,
+                q.overlap,
+                caller,
             )
             for q in questions
         ]
@@ -198,15 +205,19 @@ class Engine:
         return max(0.0, min([WAKE_SECONDS, *left]))
 
     def _collect(self) -> list[tuple[PendingRequest, int, Window]]:
-        """Windows for one batch, one from each request in turn, so that a large request delays no small one."""
+        """Windows for one batch, one for each caller in turn, so that much work delays no little work.
+
+        A caller's questions have one turn together: many questions (a task with 60 controls has 60) are much work, too.
+        """
         batch: list[tuple[PendingRequest, int, Window]] = []
         tokens: list[int] = []
         with self._changed:
             self._retire()
             waiting = [request for request in self._requests if request.ready]
-            turn = deque(request for request in waiting if request.loaded is waiting[0].loaded)
-            while turn and len(batch) < BATCH_WINDOWS_MAX:
-                request = turn.popleft()
+            turns = _turns(request for request in waiting if request.loaded is waiting[0].loaded)
+            while turns and len(batch) < BATCH_WINDOWS_MAX:
+                questions = turns.popleft()
+                request = questions.popleft()
                 index, window = request.ready[0]
                 model = request.loaded.model
                 tokens.append(window.tokens)
@@ -216,11 +227,12 @@ class Engine:
                 request.begin(index)
                 batch.append((request, index, window))
                 if request.ready:
-                    turn.append(request)
-            # Requests with windows in this batch move to the end of the queue.
-            for request in dict.fromkeys(request for request, _, _ in batch):
-                self._requests.remove(request)
-                self._requests.append(request)
+                    questions.append(request)
+                if questions:
+                    turns.append(questions)
+            # Callers with windows in this batch move to the end of the queue.
+            served = {id(request.caller) for request, _, _ in batch}
+            self._requests = deque(sorted(self._requests, key=lambda request: id(request.caller) in served))
             self._changed.notify_all()  # the other thread may make more windows
         return batch
 
@@ -272,3 +284,11 @@ class Engine:
             for request in self._requests:
                 request.expire(why)
             self._retire()
+
+
+def _turns(requests: Iterable[PendingRequest]) -> deque[deque[PendingRequest]]:
+    """The requests of each caller, the caller who is first in the queue first."""
+    of_callers: dict[int, deque[PendingRequest]] = {}
+    for request in requests:
+        of_callers.setdefault(id(request.caller), deque()).append(request)
+    return deque(of_callers.values())

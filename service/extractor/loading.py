@@ -23,10 +23,13 @@ class CanaryFailed(RuntimeError):
     """A version does not find the spans of its canaries."""
 
 
-def load(source: str, device: str, precision: Precision = "fp32", window_words: int = 0) -> Loaded:
+def load(
+    source: str, device: str, precision: Precision = "fp32", window_words: int = 0, convert_pickle: bool = False
+) -> Loaded:
     """Load a directory or a model of the hub, and check the canaries of a published version.
 
-    `window_words` is the setting of that name for the base model, and 0 for a version, whose windows a run chose.
+    `window_words` and `convert_pickle` are the settings of these names for the base model. A version has none: a run
+    chose its windows, and its weights are safetensors.
     Raises ModelError, FormatError (a newer Spanloop published the version) or CanaryFailed.
 
     A thread does this and then ends. OpenMP keeps helper threads for every live thread that has computed. If there are
@@ -36,7 +39,7 @@ def load(source: str, device: str, precision: Precision = "fp32", window_words: 
 
     def set_loaded() -> None:
         try:
-            loaded.set_result(_load(source, device, precision, window_words))
+            loaded.set_result(_load(source, device, precision, window_words, convert_pickle))
         except BaseException as error:  # noqa: BLE001 - every error is raised to the caller
             loaded.set_exception(error)
 
@@ -47,11 +50,11 @@ def load(source: str, device: str, precision: Precision = "fp32", window_words: 
     return loaded.result()
 
 
-def _load(source: str, device: str, precision: Precision, window_words: int) -> Loaded:
+def _load(source: str, device: str, precision: Precision, window_words: int, convert_pickle: bool) -> Loaded:
     began = time.monotonic()
     folder = Path(source)
     canaries = lineage.read(folder).canaries if (folder / lineage.FILE).exists() else ()
-    model = Model.load(source, device, window_words)
+    model = Model.load(source, device, window_words, convert_pickle)
     model.use(precision)
     if canaries:
         check(model, canaries, source)

@@ -46,6 +46,8 @@ class PendingRequest:
     deadline: float
     overlap: Overlap | None = None
     """Which spans may share words; None for what the version was tuned for."""
+    caller: object = field(default_factory=object)
+    """Who asked: the questions that are asked together have one turn."""
     todo: deque[int] = field(init=False)
     preparing: int | None = None
     """Index of the text that is being cut into windows."""

@@ -41,6 +41,7 @@ from service.model.spans import Extraction, Span, decide
 from service.model.splitter import Splitter
 from service.model.subtokens import Subtokens
 from service.model.told import Told, untold
+from service.model.weights import located
 from service.model.windows import MAX_BATCH_WINDOWS, Group, Window, Zone, windows, zones
 from service.model.words import Splitting, Words, split
 
@@ -85,10 +86,11 @@ class Model:
         self.batch_tokens = self.runner.batch_tokens
 
     @classmethod
-    def load(cls, source: str, device: str = "auto", window_words: int = 0) -> Model:
+    def load(cls, source: str, device: str = "auto", window_words: int = 0, convert_pickle: bool = False) -> Model:
         """Load the directory `source` or, if there is no such directory, the hub's model of that name.
 
-        `window_words` is the most words in a window; 0: as many as the directory's reading says.
+        `window_words` is the most words in a window; 0: as many as the directory's reading says. `convert_pickle`:
+        whether weights that are a pickle are converted; otherwise they are refused.
         The loaded weights are fp32. Raises ModelError with the cause.
         """
         local = Path(source).is_dir()
@@ -105,7 +107,10 @@ class Model:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                gliner = GLiNER.from_pretrained(source, local_files_only=local, map_location=device, dtype="fp32")
+                folder = str(located(source, convert_pickle))
+                gliner = GLiNER.from_pretrained(folder, local_files_only=local, map_location=device, dtype="fp32")
+        except ModelError:
+            raise
         except ImportError as error:
             raise ModelError(
                 f"The model {source!r} was not loaded: its gliner_config.json names a splitter of words "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ from end_to_end.backend import until
 
 from service.versions.lineage import Canary
 from service.versions.oci.bentos import Bentos
+from service.versions.signature import FILE, signing, unsigned
 from service.versions.store import BentoStore
 
 from .release import load
@@ -66,7 +68,7 @@ def test_a_broken_version_that_is_promoted_by_hand_is_taken_back(release, tmp_pa
     good, version = release.reference, release.version
     release.upgrade(rolloutSeconds=45)
     release.until_version(version)
-    release.service("promote", push_broken(release, tmp_path))
+    release.service("promote", push_broken(release, tmp_path, signing(key_of(release, tmp_path))))
     with load(release) as seen:
         until(lambda: release.reference != good, "the broken version on the pods", 30)
         until(lambda: release.reference == good, "the good version again", 200)
@@ -86,6 +88,17 @@ def test_a_run_that_is_cancelled_ends_with_its_pods_and_leaves_the_live_version(
     assert release.version == version
 
 
+def test_a_version_that_the_release_has_not_signed_is_taken_back_at_once_and_the_history_says_why(release, tmp_path):
+    good, version = release.reference, release.version
+    release.service("promote", push_broken(release, tmp_path, unsigned))
+    with load(release) as seen:
+        until(lambda: "is not to be trusted" in str(release.extractor["metadata"]["annotations"]), "the refusal", 120)
+        assert release.reference == good
+        release.until_version(version)
+    assert seen.failures == []
+    assert set(seen.versions) == {version}
+
+
 def test_a_release_that_is_installed_again_serves_the_version_that_it_served(release):
     version, reference = release.version, release.reference
     assert reference
@@ -95,14 +108,23 @@ def test_a_release_that_is_installed_again_serves_the_version_that_it_served(rel
     assert version in release.service("versions")
 
 
-def push_broken(release, folder):
+def key_of(release, folder):
+    """The file of the private key by which the release's runs sign."""
+    secret = release.get("secret", "loop-spanloop-signing")
+    file = folder / "tls.key"
+    file.write_bytes(base64.b64decode(secret["data"]["tls.key"]))
+    return file
+
+
+def push_broken(release, folder, sign):
     """Publish a copy of the live version that promises what it does not find."""
     bentos, store = Bentos.connect(release.registry, plain_http=True), BentoStore(folder)
     lineage = bentos.pull(release.version, store)
     wrong = Canary(text="there is nobody here", labels=("human",), threshold=0.5, spans=((0, 1, "human"),))
     broken = lineage.model_copy(update={"version": f"{lineage.version}-broken", "canaries": (wrong,)})
     model = store.fetch(lineage.version)
-    store.publish(broken, lambda target: shutil.copytree(model, target, dirs_exist_ok=True))
+    left_out = shutil.ignore_patterns(FILE)
+    store.publish(broken, lambda target: shutil.copytree(model, target, dirs_exist_ok=True, ignore=left_out), sign)
     bentos.push(store, broken.version)
     return broken.version
 

@@ -18,6 +18,9 @@ FEATURES = sorted(file.name.removesuffix("-values.yaml") for file in (CHART / "c
 OLDEST, NEWEST = "1.25", "1.37"
 """The versions of Kubernetes that the chart is written for."""
 
+SINCE = {"admission": "1.30"}
+"""Features that need a later version of Kubernetes than the oldest."""
+
 Object = dict[str, Any]
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -125,9 +128,9 @@ class Chart:
             self._made[key] = Release([one for one in yaml.load_all(self._run(arguments), LOADER) if one])
         return self._made[key]
 
-    def refusal(self, **values: Any) -> str:
+    def refusal(self, kube: str = NEWEST, **values: Any) -> str:
         """Helm's error message for values that it must refuse."""
-        arguments = ["template", "spanloop", str(CHART), "--kube-version", NEWEST, *_set(values)]
+        arguments = ["template", "spanloop", str(CHART), "--kube-version", kube, *_set(values)]
         done = subprocess.run([self.helm, *arguments], capture_output=True, text=True)
         assert done.returncode != 0, f"helm accepted {values}"
         return done.stderr

@@ -158,6 +158,44 @@ def test_the_registry_is_reached_at_the_peers_and_ports_of_the_values(chart):
     assert allowed(policies, Peer("here", {"app": "gateway"}), pods["backend"], 9090)
 
 
+@pytest.mark.parametrize(
+    ("address", "plain", "port"),
+    [
+        ("registry.example.com/team/bentos", False, 443),
+        ("registry.example.com:8443/bentos", False, 8443),
+        ("registry.registries.svc/bentos", True, 80),
+        ("registry.registries.svc:5000/bentos", True, 5000),
+    ],
+)
+def test_without_ports_in_the_values_the_registry_is_reached_at_the_port_of_its_address(chart, address, plain, port):
+    release = chart.render(registry={"url": address, "plainHttp": plain})
+    policies = list(release.of("NetworkPolicy").values())
+    for component in ("extractor", "training"):
+        pod = next(one for one in release.pods if one.metadata["labels"]["app.kubernetes.io/component"] == component)
+        source, registry = Peer("here", pod.metadata["labels"]), Peer(address="203.0.113.7")
+        assert [one for one in (22, 80, 443, 5000, 6443, 8443) if allowed(policies, source, registry, one)] == [port]
+
+
+def test_an_extractor_reaches_the_registry_and_dns_and_nothing_else(chart, peers):
+    """It runs a model on other people's texts. Its init container pulls, and a NetworkPolicy is for the whole pod."""
+    release = chart.render(registry__url="registry.example.com:5000/bentos")
+    policies = list(release.of("NetworkPolicy").values())
+    extractor = Peer("here", release.component("Deployment", "extractor")["spec"]["template"]["metadata"]["labels"])
+    metadata, internet = Peer(address="169.254.169.254"), Peer(address="203.0.113.7")
+    others = [peer for name, peer in peers.items() if name != "extractor"]
+    reached = [
+        (other, port)
+        for other in (*others, metadata, internet)
+        for port in (53, 80, 443, 5000, 6443, *PORTS.values())
+        if allowed(policies, extractor, other, port)
+    ]
+    assert reached == [(internet, 5000)]
+    release = chart.render(registry__url="")
+    (policy,) = [one for one in release.of("NetworkPolicy").values() if one["metadata"]["name"] == "spanloop-extractor"]
+    assert "egress" not in policy["spec"]
+    assert "Egress" in policy["spec"]["policyTypes"]
+
+
 def test_a_label_studio_outside_the_cluster_is_reached_at_its_address(chart):
     release = chart.render("existing-secrets")
     policies = list(release.of("NetworkPolicy").values())

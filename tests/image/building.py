@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from containers import Podman
@@ -15,8 +14,8 @@ CONTEXT = (
     "Dockerfile",
     ".dockerignore",
     "LICENSE",
-    "constraints.txt",
     "pyproject.toml",
+    "requirements",
     "service",
     "starter",
     "training",
@@ -36,19 +35,12 @@ def snapshot(source: Path, folder: Path) -> Path:
 
 def fetch(folder: Path) -> Path:
     """Download every package of the image, with this machine's configuration of pip."""
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "-q",
-        f"--dest={folder}",
-        f"--constraint={ROOT / 'constraints.txt'}",
-    ]
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pip = [sys.executable, "-m", "pip", "download", "-q", f"--dest={folder}"]
+    base, torch = (f"--requirement={ROOT / 'requirements' / name}" for name in ("base.txt", "torch.txt"))
+    subprocess.run([*pip, "--require-hashes", "--no-deps", base], check=True)
     # If this fails, the next command downloads PyPI's torch, which is larger by 3 GB.
-    subprocess.run([*pip, "--no-deps", "--retries=0", "--timeout=15", f"--index-url={CPU}", "torch"])
-    subprocess.run([*pip, f"--find-links={folder}", "pip", "setuptools", *project["dependencies"]], check=True)
+    subprocess.run([*pip, "--no-deps", "--retries=0", "--timeout=15", f"--index-url={CPU}", torch])
+    subprocess.run([*pip, f"--find-links={folder}", "pip", torch], check=True)
     return folder
 
 

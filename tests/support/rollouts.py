@@ -18,6 +18,8 @@ class TickedRollout(ClusterRollout):
 
     def tick(self):
         self.deployment.look()
+        self.look()
+        self.look_at_pods()
         super().tick()
 
 

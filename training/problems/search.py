@@ -62,7 +62,7 @@ class Search:
     def _doubtful(self, documents: Sequence[Document], spare: Sequence[str]) -> list[DoubtfulTask]:
         self._reporter.enter("dataset", "loading the base model")
         settings = self._settings
-        model = Model.load(settings.model, settings.device, settings.window_words)
+        model = Model.load(settings.model, settings.device, settings.window_words, settings.convert_pickle)
         learning = Learning(settings, model, documents)
         self._account.add(learning.omissions, learning.notes)
         refuse_unlearnable(learning.dataset, self._account)

@@ -100,6 +100,8 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 {{- define "spanloop.modelEnv" -}}
 - name: HF_HOME
   value: /var/lib/spanloop/huggingface
+- name: SPANLOOP_CONVERT_PICKLE
+  value: {{ .root.Values.model.convertPickle | quote }}
 {{- if not (include "spanloop.modelOnHub" .root) }}
 {{- /* The model is not on the hub, so no program may wait for the hub. */}}
 - name: HF_HUB_OFFLINE

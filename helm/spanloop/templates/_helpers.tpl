@@ -74,6 +74,11 @@ app.kubernetes.io/component: {{ .component }}
 {{- define "spanloop.metadata" -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
+{{ include "spanloop.described" . }}
+{{- end }}
+
+{{/* The labels and annotations of an object. */}}
+{{- define "spanloop.described" -}}
 labels:
   {{- include "spanloop.labels" . | nindent 2 }}
 {{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}

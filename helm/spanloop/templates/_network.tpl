@@ -20,11 +20,18 @@
 {{- list (dict "podSelector" (dict "matchLabels" (include "spanloop.selectorLabels" . | fromYaml))) | toJson }}
 {{- end }}
 
+{{/* The registry, at the ports of the values or, without any, at the port of its address. */}}
+{{- define "spanloop.network.registry" -}}
+{{- if .Values.registry.url }}
+{{- $named := regexFind ":[0-9]+$" (.Values.registry.url | splitList "/" | first) | trimPrefix ":" }}
+{{- $port := $named | default (ternary 80 443 .Values.registry.plainHttp) }}
+{{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.registry.peers "ports" (.Values.networkPolicy.registry.ports | default (list $port))) }}
+{{- end }}
+{{- end }}
+
 {{/* The registry and, for a model on the hub, the hub. */}}
 {{- define "spanloop.network.models" -}}
-{{- if .Values.registry.url }}
-{{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.registry.peers "ports" .Values.networkPolicy.registry.ports) }}
-{{- end }}
+{{- include "spanloop.network.registry" . }}
 {{- if include "spanloop.modelOnHub" . }}
 {{- include "spanloop.network.rule" (dict "direction" "to" "peers" .Values.networkPolicy.modelHub.peers "ports" .Values.networkPolicy.modelHub.ports) }}
 {{- end }}

@@ -12,6 +12,9 @@
 {{- if and (hasPrefix (printf "%s/" .Values.model.mountPath) .Values.model.name) (not .Values.model.volume) (not .Values.extraVolumes) }}
 {{- fail (printf "model.name is a path below %s, but no volume is mounted there: set model.volume. Nothing was installed." .Values.model.mountPath) }}
 {{- end }}
+{{- if and .Values.admissionPolicy.enabled (semverCompare "<1.30-0" .Capabilities.KubeVersion.Version) }}
+{{- fail (printf "admissionPolicy.enabled needs Kubernetes 1.30, and this is %s. Nothing was installed." .Capabilities.KubeVersion.Version) }}
+{{- end }}
 {{- if and .Values.registry.imagePullSecret (not .Values.registry.existingSecret) }}
 {{- fail "registry.imagePullSecret needs registry.existingSecret. Nothing was installed." }}
 {{- end }}

@@ -110,6 +110,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
             deployment.look,
             only(record.tick),
             rollout.look,
+            rollout.look_at_pods,
             scaling.rouse,
             scaling.note,
             only(rollout.tick),

@@ -95,6 +95,8 @@ class ClusterRollout:
         self._events = events
         self._clock = clock
         self._known = RolloutState()
+        self._refused: dict[str, str] = {}
+        """Why pods refuse the target, by the target that they were asked of."""
         self._first_seen: tuple[tuple[str, datetime | None] | None, float] = (None, 0.0)
         self._extractors: Extractors | None = None
 
@@ -112,6 +114,11 @@ class ClusterRollout:
     def history(self) -> RolloutState:
         """The changes of the live version, the last of which should answer, and the state of its rollout."""
         return self._known
+
+    @property
+    def trouble(self) -> str:
+        """Why the extractor refuses the version that should answer, for its signature; empty if it does not."""
+        return self._refused.get(self._known.target, "")
 
     @property
     def reference(self) -> str:
@@ -173,6 +180,16 @@ class ClusterRollout:
         if known is None or known[:2] != counts:
             self._extractors = Extractors(*counts, now())
 
+    def look_at_pods(self) -> None:
+        """Note whether pods refuse the target for its signature: no pod will ever serve it then. Changes nothing."""
+        target, known = self._known.target, self.trouble
+        pods = [] if target == INITIAL or self._deployment.is_settled else self._deployment.pods()
+        told = (refusal_of(pod) for pod in pods if annotation(pod, VERSION_ANNOTATION) == target)
+        self._refused = {target: next(filter(None, told), "")}
+        if self.trouble and not known:
+            failures.count(Cause.SIGNATURE)
+            log.error("%s", self.trouble)
+
     def tick(self) -> None:
         """Check the pods, and finish or undo a rollout, or adopt a change that was made by hand."""
         self._deployment.change(self._advance)
@@ -190,9 +207,8 @@ class ClusterRollout:
             version = version_of(state.good) or self._initial
             log.info("version %s answers", version)
             self._events.promoted(deployment, version, state.why, state.since)
-        elif not state.is_over and (refusal := self._refusal(state.target)):
-            failures.count(Cause.SIGNATURE)
-            state = self._take_back(deployment, state, refusal)
+        elif not state.is_over and self._refused.get(state.target):
+            state = self._take_back(deployment, state, self._refused[state.target])
         elif not state.is_over and self._watched(state) > self._seconds:
             state = self._take_back(deployment, state, f"its pods were not ready in {self._seconds:.0f} s.")
         elif not state.is_over and replicas_of(deployment) == 0:
@@ -208,11 +224,6 @@ class ClusterRollout:
         metrics.ROLLOUTS.labels("undone").inc()
         self._events.taken_back(deployment, told, undone.since)
         return undone
-
-    def _refusal(self, target: str) -> str:
-        """Why a pod refuses the target for its signature; empty if none does. No pod will ever serve it then."""
-        pods = [pod for pod in self._deployment.pods() if annotation(pod, VERSION_ANNOTATION) == target != INITIAL]
-        return next((why for pod in pods if (why := refusal_of(pod))), "")
 
     def _watched(self, state: RolloutState) -> float:
         """Seconds since this process first saw a rollout. The clocks of two machines are never compared."""

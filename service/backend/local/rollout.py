@@ -20,7 +20,7 @@ from service.versions.trust import Trust
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30.0
-"""Seconds until the backend tries again to load an initial model that could not be loaded."""
+"""Seconds until the backend tries again to load a live version that could not be loaded when it started."""
 
 
 class LocalRollout:
@@ -32,7 +32,11 @@ class LocalRollout:
         self._live = live
         self._engine = engine
         self._applied: str | None = None
+        """The live version that answers; None before one does."""
+        self._failed: str | None = None
+        """The live version that could not be loaded when the backend started, and is tried again."""
         self._retry_at = 0.0
+        self._trouble = ""
         self._initial = initial_version(settings.model, settings.window_words)
 
     @property
@@ -55,14 +59,24 @@ class LocalRollout:
         return None
 
     @property
+    def trouble(self) -> str:
+        """Why the live version does not answer, and which does; empty while it does, or none."""
+        return self._trouble
+
+    @property
     def history(self) -> History:
         """The changes of the live version, the last of which should answer."""
         return self._live.read()
 
     def tick(self) -> None:
-        """Load the live version if the engine has another. A version that fails is taken back, with the reason."""
+        """Load the live version if the engine has another.
+
+        A version that fails is taken back, with the reason. But when the backend starts, the version may have answered
+        for weeks, and what fails may pass: a full memory, a volume that is not there yet. So it stays live and is tried
+        again, and the newest version that can be loaded answers meanwhile.
+        """
         target = self._live.read().live
-        if target == self._applied or (target == INITIAL and time.monotonic() < self._retry_at):
+        if target == self._applied or (target == self._failed and time.monotonic() < self._retry_at):
             return
         try:
             loaded = self._load(target)
@@ -73,17 +87,37 @@ class LocalRollout:
         self._engine.swap(loaded)
         if self._applied is not None:  # the first load is no rollout
             metrics.ROLLOUTS.labels("done").inc()
-        self._applied = target
+        self._applied, self._failed, self._trouble = target, None, ""
         log.info("version %s answers", loaded.version)
 
     def _fail(self, target: str, error: Exception) -> None:
         failures.count(cause_of(error, otherwise=Cause.MODEL_LOAD))
-        if target == INITIAL:
-            # The initial model may load later, when the hub answers again: it is retried, but not at each tick.
-            self._engine.failed(str(error))
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-        else:
+        if target != INITIAL and self._applied is not None:
             self._take_back(target, str(error))
+            return
+        self._failed, self._retry_at = target, time.monotonic() + RETRY_SECONDS
+        if self._engine.version is None and not self._stand_in(target, error):
+            self._engine.failed(str(error))
+
+    def _stand_in(self, target: str, error: Exception) -> bool:
+        """Let the newest earlier version answer that can be loaded, or the base model. Returns whether one does."""
+        before = (change.reference for change in reversed(self._live.read().changes))
+        for other in dict.fromkeys([*before, INITIAL]):
+            if other == target:
+                continue
+            try:
+                loaded = self._load(other)
+            except Exception:
+                log.exception("version %s does not work either", other or "(initial)")
+                continue
+            self._engine.swap(loaded)
+            self._trouble = (
+                f"Version {target} is live and could not be loaded: {error} {loaded.version} answers meanwhile, and "
+                f"{target} is tried again every {RETRY_SECONDS:.0f} seconds."
+            )
+            log.error("%s", self._trouble)
+            return True
+        return False
 
     def _take_back(self, version: str, why: str) -> None:
         try:
@@ -96,7 +130,8 @@ class LocalRollout:
     def _load(self, target: str) -> Loaded:
         settings = self._settings
         if target == INITIAL:
-            return load(settings.model, settings.device, settings.precision, settings.window_words)
+            given = settings.window_words, settings.convert_pickle
+            return load(settings.model, settings.device, settings.precision, *given)
         folder = self._store.fetch(target)
         Trust.of(settings).check_model(folder)
         return load(str(folder), settings.device, settings.precision)

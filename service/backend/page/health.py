@@ -43,6 +43,7 @@ def health(supervisor: Supervisor) -> Health:
     """How the parts stand as this backend knows it; it asks nobody."""
     needed = supervisor.dependencies.values()
     notices = [f"{WITHOUT[one.name]}: {one.state.trouble}" for one in needed if one.state.trouble]
+    notices += [supervisor.rollout.trouble] if supervisor.rollout.trouble else []
     return Health(_model(supervisor), [_dependency(one) for one in needed], notices)
 
 

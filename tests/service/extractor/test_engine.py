@@ -203,6 +203,31 @@ def test_a_small_request_overtakes_a_big_one(engine, shared_model):
     assert ended == ["small", "big"]
 
 
+def test_one_question_is_in_the_next_batch_though_two_hundred_that_were_asked_together_wait(
+    engine, shared_model, until
+):
+    gate, batches = Gate(), []
+
+    def note(batch):
+        batches.append([window.words for window in batch])
+        gate(batch)
+
+    engine.swap(Loaded("one", Hooked(shared_model, note)))
+
+    async def both():
+        together = engine.ask([Question(["Alice met Bob"] * 2, LABELS) for _ in range(200)], 0.5, 60)
+        many = asyncio.create_task(together)
+        await asyncio.to_thread(gate.begun.wait, 30)
+        single = asyncio.create_task(extract(engine, ["Carol"]))
+        await asyncio.to_thread(until, lambda: all(one.ready or one.is_over or one.running for one in engine._requests))
+        await asyncio.to_thread(until, lambda: any(one.texts == ["Carol"] and one.ready for one in engine._requests))
+        gate.opened.set()
+        await asyncio.gather(many, single)
+
+    asyncio.run(both())
+    assert ["Carol"] in batches[1]
+
+
 def test_requests_that_wait_share_every_batch(engine, shared_model, gathering):
     begun, go_on = threading.Event(), threading.Event()
     batches = []

@@ -73,7 +73,14 @@ def test_one_changed_byte_in_any_file_of_a_published_version_is_refused(store, l
     looks = {store.fetch("v1"): trust.check_model, store.bento("v1"): trust.check_bento}
     for folder, look in looks.items():
         look(folder)
-    tried = [(look, folder, file) for folder, look in looks.items() for file in files(folder) if file.stat().st_size]
+    code = [file for file in files(store.bento("v1")) if file.suffix == ".py" and file.name != "main.py"]
+    others = code[::20]  # a part of the code: each try reads all files
+    tried = [
+        (look, folder, file)
+        for folder, look in looks.items()
+        for file in files(folder)
+        if file.stat().st_size and (file not in code or file in others)
+    ]
     names = {file.name for _, _, file in tried}
     assert {"model.safetensors", "gliner_config.json", "lineage.json", FILE, "model.yaml", *DESCRIPTIONS} <= names
     assert "main.py" in names, "the code in the Bento"

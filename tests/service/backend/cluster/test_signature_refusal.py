@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from service.backend.cluster.api import Cluster
+from service.backend.cluster.rollout import ROLLOUT_ANNOTATION
+from service.backend.dependencies import Dependency
+from service.backend.page.health import health
 from service.versions.pull import EXIT_FAILED, EXIT_REFUSED
 from tests.support.clock import Clock
 from tests.support.rollouts import TickedRollout
@@ -45,6 +50,24 @@ def test_what_the_pull_refused_is_taken_back_at_once_and_the_history_says_why(ap
     assert rollout.history.why == f"v2-broken was taken back: {WHY}"
     assert grown("spanloop_errors_total", cause="signature") == 1
     assert grown("spanloop_rollouts_total", outcome="undone") == 1
+
+
+def test_a_version_that_served_and_is_refused_when_its_pod_starts_again_is_said_and_stays_live(api, rollout, grown):
+    state = api.extractor["metadata"]["annotations"]
+    state[ROLLOUT_ANNOTATION] = rollout.history.model_copy(update={"good": V2}).as_json()
+    put(api, pull_ended(EXIT_REFUSED))
+    for _ in range(2):
+        rollout.tick()
+    assert rollout.target == V2
+    assert rollout.trouble == WHY
+    assert grown("spanloop_errors_total", cause="signature") == 1
+    extractor = SimpleNamespace(why_not="", version="v2", device="", since=None)
+    dependencies = {"api_server": Dependency("api_server")}
+    supervisor = SimpleNamespace(rollout=rollout, extractor=extractor, dependencies=dependencies)
+    assert health(supervisor).notices == [WHY]
+    put(api, {"conditions": [{"type": "Ready", "status": "True"}]})
+    rollout.tick()
+    assert rollout.trouble == ""
 
 
 def test_a_pull_that_failed_for_another_cause_is_tried_again(api, rollout):

@@ -153,6 +153,30 @@ def test_a_restart_on_a_broken_version_ends_with_the_one_before_it(machine, publ
     assert again.answer() == "v1"
 
 
+def test_a_version_that_cannot_be_loaded_at_the_start_stays_live_and_answers_once_it_can(machine, publish, monkeypatch):
+    one = machine()
+    for before, version in ((INITIAL, "v1"), ("v1", "v2")):
+        publish(one.store, version, canaries=(GOOD,))
+        one.live.swap(before, version, "better")
+    weights = one.store.fetch("v2") / "model.safetensors"
+    weights.rename(weights.with_suffix(".away"))
+    again = machine()
+    for _ in range(2):
+        again.rollout.tick()
+    assert again.answer() == again.rollout.version == "v1"
+    assert "v2 is live and could not be loaded" in again.rollout.trouble
+    assert again.live.read().live == "v2"
+    assert again.live.read().given_up == ()
+    weights.with_suffix(".away").rename(weights)
+    again.rollout.tick()
+    assert again.answer() == "v1", "it is not tried at each look"
+    monkeypatch.setattr("service.backend.local.rollout.RETRY_SECONDS", 0)
+    again.rollout._retry_at = 0
+    again.rollout.tick()
+    assert again.answer() == "v2"
+    assert again.rollout.trouble == ""
+
+
 def test_with_every_version_broken_the_base_model_answers_in_the_end(machine, publish):
     one = machine()
     versions = ["v1", "v2", "v3"]
