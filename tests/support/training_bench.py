@@ -50,6 +50,7 @@ class Bench:
             "steps": 30,
             "patience": 0,
             "cross_validated_texts": 100,
+            "curve": False,  # three more tunings: the tests of curves switch it on
             "forgetting_limit": 1,
             "batch_size": 8,
             "head_rate": 4e-3,

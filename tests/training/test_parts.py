@@ -161,7 +161,7 @@ class ARun:
 def a_run(tmp_path, model_folder, studio, bento_store):
     studio.projects[1] = StudioProject(label_config=CONFIG, export=[task(n, *one) for n, one in enumerate(texts(170))])
     before = signal.getsignal(signal.SIGTERM)
-    yield lambda **overrides: ARun(tmp_path, model_folder, studio, **overrides)
+    yield lambda **overrides: ARun(tmp_path, model_folder, studio, **{"curve": True, **overrides})
     signal.signal(signal.SIGTERM, before)
 
 

@@ -170,7 +170,7 @@ def test_a_time_budget_that_suffices_changes_nothing(bench):
 def test_every_phase_of_a_run_tells_how_much_of_it_is_done_and_its_time_left_is_told_and_never_negative(
     bench, monkeypatch
 ):
-    one = bench(steps=40)
+    one = bench(steps=40, curve=True)
     told, update = [], Reporter._update
     monkeypatch.setattr(
         Reporter, "_update", lambda reporter, **facts: (update(reporter, **facts), told.append(reporter.run))
