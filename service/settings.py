@@ -189,6 +189,12 @@ class SignatureSettings(Settings):
     """A file with a public key or a certificate in PEM, or a directory of such files. What one of these keys has signed
     is trusted."""
 
+    @field_validator("trusted_keys")
+    @classmethod
+    def _trusted_absolute(cls, value: Path | None) -> Path | None:
+        """Make the path absolute: a run does not share the backend's working directory."""
+        return value.expanduser().absolute() if value else None
+
 
 class SigningSettings(Settings):
     """How versions are signed."""
@@ -196,6 +202,11 @@ class SigningSettings(Settings):
     signing_key: Path | None = None
     """The file with the private key, of an elliptic curve and in PEM, by which published versions are signed. Without
     one they are not signed."""
+
+    @field_validator("signing_key")
+    @classmethod
+    def _key_absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
 
 class RegistrySettings(Settings):

@@ -241,7 +241,6 @@ def _execute(settings: TrainingSettings, runs: Runs, state: Run, bar: bool) -> i
             TrainingRun(settings, reporter, _shelf(settings), is_unwanted.is_set).execute()
     except Stopped as stopped:
         if runs.is_cancelled(state.id):
-            leftovers.delete(runs.work(state.id), leftovers.EXPORTS)
             reporter.run = runs.end_cancelled(reporter.run)
         else:
             reporter.record(detail=str(stopped), seconds_left=None)

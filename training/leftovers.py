@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.runs import files
 from service.runs.files import CANCELLED_NAME, GROUP_NAME, Runs
 from training.budget import FILE as BUDGET_FILE
 from training.folds import FOLDER as FOLDS_FOLDER
 from training.parts import FILE as CURVE_FILE
 from training.trace import FILE as TRACE_FILE
 
-EXPORTS = ("project-*",)
+EXPORTS = (files.EXPORTS,)
 """The users' texts."""
 UNNEEDED = (
     *EXPORTS,

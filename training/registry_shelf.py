@@ -53,9 +53,12 @@ class RegistryShelf:
         self._check = Trust.of(settings).check_model
 
     def require(self) -> None:
-        """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent."""
+        """Raises RegistryError if the registry gives no list of versions or takes no upload, BackendSilent, and what
+        keeps the live version from being compared: SignatureRefused, UnknownVersion."""
         self._bentos.require_push()
-        self._live_versions()
+        live = self.champion()
+        if live:
+            self.fetch(live)
 
     def with_digest(self, digest: str) -> Lineage | None:
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
@@ -103,8 +106,7 @@ class RegistryShelf:
             if old != folder:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._repository_of(reference).pull_model(reference, folder)
-        self._check(folder)
+        self._repository_of(reference).pull_model(reference, folder, self._check)
         return folder
 
     def _repository_of(self, reference: Reference) -> Bentos:

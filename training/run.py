@@ -86,6 +86,7 @@ class TrainingRun:
         documents = material.documents
         parts = self._split(documents)
         learning, digest = self._prepare(documents, parts)
+        space.require(self.folder, learning.model.gliner.model.parameters())
         self._tell(learning)
         known = self.shelf.with_digest(digest)
         if known and self._is_settled(known, parts, material.spare):
@@ -156,7 +157,6 @@ class TrainingRun:
         settings = self.settings
         model = Model.load(settings.model, settings.device, settings.window_words, settings.convert_pickle)
         self.reporter.part(f"making examples of {len(parts.training):,} tasks", 0.25, 0.5)
-        space.require(self.folder, model.gliner.model.parameters())
         learning = Learning(self.settings, model, parts.training)
         digest = publish.digest(documents, self.base, learning.recipe, learning.model.reading, len(parts.folds))
         self._measuring.prepare(digest, parts, len(learning.dataset.examples))

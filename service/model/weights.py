@@ -44,8 +44,9 @@ def located(source: str, convert_pickle: bool = False) -> Path:
     if local and not (folder / PICKLE).exists():
         return folder  # GLiNER says what is missing
     raise ModelError(
-        f"The model {source!r} was not loaded: it has no {WEIGHTS}, and a pickle ({PICKLE}) is not read, because a "
-        "hostile one can run any program. Choose a model with safetensors. If you trust this one, set "
+        f"The model {source!r} was not loaded: {folder} has no {WEIGHTS}. If its download broke off, load it again. A "
+        f"pickle ({PICKLE}) is not read, because a hostile one can run any program. Choose a model with safetensors. "
+        "If you trust this one, set "
         "SPANLOOP_CONVERT_PICKLE=true (in the chart model.convertPickle): its weights are then converted once."
     )
 

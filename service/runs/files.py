@@ -26,6 +26,8 @@ CANCELLED_NAME = "cancelled"
 """In a run's folder: somebody has cancelled the run, and it has not ended yet."""
 GROUP_NAME = "process-group"
 """In a run's folder: the id of the group of processes that the backend started for the run."""
+EXPORTS = "project-*"
+"""In a run's folder: the exported annotations, with the users' texts."""
 LEFT_OUT_NAME = "left-out.jsonl"
 """The annotated spans that a run does not learn, a JSON object each. It holds pieces of the users' texts."""
 PRIVATE = 0o700
@@ -81,10 +83,12 @@ class Runs:
         return (self.folder / run_id / CANCELLED_NAME).exists()
 
     def end_cancelled(self, run: Run) -> Run:
-        """Record that a cancelled run has ended. Returns it as it was recorded."""
+        """Record that a cancelled run has ended, and delete its exports. Returns it as it was recorded."""
         over = run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
         self.save(over)
-        (self.folder / run.id / CANCELLED_NAME).unlink(missing_ok=True)
+        for needless in (CANCELLED_NAME, EXPORTS):
+            for path in (self.folder / run.id).glob(needless):
+                path.unlink(missing_ok=True)
         return over
 
     def ask_again(self, run_id: str) -> None:

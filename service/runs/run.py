@@ -32,8 +32,13 @@ NO_CONDITIONS = (
     "SPANLOOP_BASIC_AUTH_PASSWORD",
     "SPANLOOP_MODEL",
     "SPANLOOP_RUN_LOCK",
+    "SPANLOOP_PATIENCE",
+    "SPANLOOP_VERIFY",
+    "SPANLOOP_TRUSTED_KEYS",
+    "SPANLOOP_SIGNING_KEY",
 )
-"""Variables that are no conditions of a run: secrets, its lock, and the model, whose content `id_of` hashes."""
+"""Variables that are no conditions of a run: secrets, its lock, the model, whose content `id_of` hashes, and what
+decides nothing that is learnt."""
 
 
 def now() -> datetime:

@@ -139,18 +139,21 @@ class LiveFile:
         """Why the file could not be read: told once."""
 
     def read(self) -> History:
-        """The history; empty if nothing was ever promoted, or neither the file nor its copy can be read."""
+        """The history; empty if nothing was ever promoted, or both the file and its copy are damaged.
+
+        Raises OSError if the disk cannot be read at present.
+        """
         if not self.path.exists():
             return History()
         try:
             return _history_in(self.path)
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             return self._rescued(str(error))
 
     def _rescued(self, why: str) -> History:
         try:
             history, source = _history_in(self._copy), f"its copy {self._copy.name} counts"
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             history, source = History(), "no copy can be read either, so the base model is live"
         if why != self._told:
             log.error("%s cannot be read, and %s: %s", self.path, source, why)

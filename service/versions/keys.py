@@ -18,12 +18,16 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from service.errors import Cause
+
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 """The curves of sigstore's signatures."""
 
 
 class KeyUnusable(RuntimeError):
     """A key cannot be read, or is none of an elliptic curve that signatures use."""
+
+    cause = Cause.SIGNATURE
 
 
 def public_keys(path: Path) -> dict[str, bytes]:

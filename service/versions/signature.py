@@ -74,6 +74,8 @@ def verify(folder: Path, keys: Mapping[str, bytes], beside: Collection[str] = ()
             config.set_hashing_config(_hashing(beside)).verify(folder, file)
         except InvalidSignature as error:
             raise SignatureRefused("its signature is not by the key that it names") from error
+        except OSError as error:
+            raise SignatureRefused(f"its files cannot be read ({error})") from error
         except MALFORMED as error:
             raise SignatureRefused(f"its files are not those that were signed ({error})") from error
 
@@ -85,6 +87,8 @@ def _fingerprint(file: Path) -> str:
         return str(bundle["verificationMaterial"]["publicKey"]["hint"])
     except FileNotFoundError as error:
         raise SignatureRefused("it has no signature") from error
+    except OSError as error:
+        raise SignatureRefused(f"{FILE} in it cannot be read ({error.strerror})") from error
     except MALFORMED as error:
         raise SignatureRefused(f"{FILE} in it is no signature") from error
 

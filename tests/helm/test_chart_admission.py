@@ -112,6 +112,14 @@ HOSTILE = {
     "another program": (lambda job: container_of(job).update(command=["sh", "-c"]), "program"),
     "no program": (lambda job: container_of(job).pop("command"), "program"),
     "another part of the program": (lambda job: container_of(job).update(args=["problems"]), "program"),
+    "a program beside it": (
+        lambda job: container_of(job).update(lifecycle={"postStart": {"exec": {"command": ["sh"]}}}),
+        "beside its program",
+    ),
+    "a program that probes": (
+        lambda job: container_of(job).update(startupProbe={"exec": {"command": ["sh"]}}),
+        "beside its program",
+    ),
     "no arguments": (lambda job: container_of(job).pop("args"), "program"),
     "the backend's account": (lambda job: pod_of(job).update(serviceAccountName="spanloop-backend"), "ServiceAccount"),
     "no account": (lambda job: pod_of(job).pop("serviceAccountName"), "ServiceAccount"),

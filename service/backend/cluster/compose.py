@@ -55,7 +55,7 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     cluster = Cluster(settings)
     deployment = ExtractorDeployment(cluster)
     record = Record(cluster, deployment)
-    record.restore()
+    record.restore_at_start()
     identity = os.environ.get("HOSTNAME", "backend")
     events = Events(cluster, identity)
     refusals = Refusals(deployment, events)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 CONTROLLER = "spanloop.dev/backend"
 NAME_MAX = 253
 NOTE_MAX = 1024
-"""Most characters of an Event's note (events.k8s.io/v1)."""
+"""Most bytes of an Event's note (events.k8s.io/v1)."""
 INSTANCE_MAX = 128
 
 Kind = Literal["Job", "Deployment"]
@@ -81,7 +81,7 @@ class Events:
             "type": "Warning" if is_warning else "Normal",
             "reason": reason,
             "action": reason,
-            "note": note[:NOTE_MAX],
+            "note": note.encode()[:NOTE_MAX].decode(errors="ignore"),
             "reportingController": CONTROLLER,
             "reportingInstance": self._identity[:INSTANCE_MAX],
             "regarding": {

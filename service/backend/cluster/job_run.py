@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from service.backend.cluster.api import annotation
 from service.backend.cluster.endings import explained, why_ended
 from service.backend.cluster.jobs import KubeObject, is_active, why_waiting
 from service.backend.cluster.pods import report_of
-from service.backend.cluster.run_jobs import noted, run_of
-from service.runs.run import Run
+from service.backend.cluster.run_jobs import CANCELLED_ANNOTATION, noted, run_of
+from service.runs.run import CANCELLED, Run
 
 PROGRESS_PORT = 9092
 """Port of a training pod where its run reports its state; the chart sets it for the run."""
@@ -31,6 +32,8 @@ def current(job: KubeObject, pods_of: Callable[[str], list[KubeObject]]) -> JobR
     mirrored = noted(job)
     if mirrored and mirrored.ended:
         return JobRun(job, mirrored)
+    if annotation(job, CANCELLED_ANNOTATION):
+        return JobRun(job, run_of(job).end("cancelled", CANCELLED))
     pods = pods_of(job["metadata"]["name"])
     known = run_of(job, _why_silent(pods))
     reported, pod = next(((run, pod) for pod in pods if (run := _read(report_of(pod, PROGRESS_PORT)))), (None, None))

@@ -11,7 +11,7 @@ from service.backend.cluster.run_jobs import manifest
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.settings import ClusterSettings
 from service.backend.protocols import Busy
-from service.runs.run import Run
+from service.runs.run import NO_CONDITIONS, Run
 
 
 class JobLauncher:
@@ -46,7 +46,8 @@ class JobLauncher:
     def conditions(self) -> str:
         """The image and the environment of a run's container in the chart's template, as JSON."""
         (container, *_) = self._read()["spec"]["template"]["spec"]["containers"]
-        return json.dumps([container.get("image"), container.get("env", [])], sort_keys=True)
+        variables = [one for one in container.get("env", []) if one["name"] not in NO_CONDITIONS]
+        return json.dumps([container.get("image"), variables], sort_keys=True)
 
     def _read(self) -> KubeObject:
         return template_of(self._settings.job_template)

@@ -11,7 +11,7 @@ import logging
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.deployment import ExtractorDeployment
-from service.backend.cluster.errors import ObjectChanged, ObjectExists, ObjectMissing
+from service.backend.cluster.errors import ClusterAway, ClusterError, ObjectChanged, ObjectExists, ObjectMissing
 from service.backend.cluster.jobs import KubeObject
 from service.backend.cluster.projects import PROJECTS_ANNOTATION
 from service.backend.cluster.rollout import ROLLOUT_ANNOTATION, VERSION_ANNOTATION, state_in
@@ -56,12 +56,26 @@ class Record:
         except ObjectChanged:
             log.info("another backend restores the state, or has done so")
 
+    def restore_at_start(self) -> None:
+        """Restore, unless the backend lacks the right to read the ConfigMap: then it serves without a record.
+
+        Raises ClusterAway.
+        """
+        try:
+            self.restore()
+        except ClusterAway:
+            raise
+        except ClusterError as error:
+            log.error("the recorded state of the release was not looked at: %s", error)
+
     def tick(self) -> None:
         """Record the state of the Deployment if it has changed; restore it first if the Deployment is new."""
         if self._recorded.get(UID) != uid_of(self._deployment.seen):
             self.restore()
         deployment = self._deployment.seen
         state = {key: annotation(deployment, name) for key, name in KEPT.items()}
+        if self._recorded.get(ROLLOUT) and not state[ROLLOUT]:
+            return  # nothing takes the place of a history; the next tick restores it
         data = {UID: uid_of(deployment), **state}
         if data != self._written:
             self._write(data)
@@ -78,7 +92,7 @@ class Record:
         is_new = recorded.get(UID) and recorded[UID] != uid_of(deployment)
         if not is_new or annotation(deployment, ROLLOUT_ANNOTATION):
             return
-        state = state_in(recorded.get(ROLLOUT, ""))
+        state = state_in(recorded.get(ROLLOUT, "")).proven
         noted = {
             ROLLOUT_ANNOTATION: state.model_copy(update={"good": INITIAL}).as_json(),
             PROJECTS_ANNOTATION: annotation(deployment, PROJECTS_ANNOTATION) or recorded.get(PROJECTS, ""),

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError, computed_field
 
@@ -71,6 +71,12 @@ class RolloutState(History):
     @property
     def is_over(self) -> bool:
         return self.good == self.target
+
+    @property
+    def proven(self) -> Self:
+        """The state without a rollout that is not over: its changes up to the last good version."""
+        places = [place for place, change in enumerate(self.changes) if change.reference == self.good]
+        return self.model_copy(update={"changes": self.changes[: places[-1] + 1] if places else ()})
 
     @property
     def in_use(self) -> frozenset[str]:

@@ -23,6 +23,9 @@ from service.runs.run import Run
 
 RUN_ANNOTATION = "spanloop.dev/run"
 """Annotation: the whole run as JSON, as the backend last mirrored it."""
+CANCELLED_ANNOTATION = "spanloop.dev/cancelled"
+"""Annotation: somebody has cancelled the run. It is written with the Job's deadline and never again, so a backend that
+mirrors what it read before that does not take it back."""
 F1_ANNOTATION = "spanloop.dev/f1"
 """Annotation for `kubectl get jobs -o custom-columns=…`."""
 RUN_LABEL = "spanloop.dev/run"

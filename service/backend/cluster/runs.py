@@ -23,7 +23,7 @@ from service.backend.cluster.jobs import (
 )
 from service.backend.cluster.pods import ask
 from service.backend.cluster.refusals import Refusals
-from service.backend.cluster.run_jobs import F1_ANNOTATION, noted, notes
+from service.backend.cluster.run_jobs import CANCELLED_ANNOTATION, F1_ANNOTATION, noted, notes
 from service.backend.protocols import Uncancellable
 from service.runs.run import CANCELLED, END_CURVE_PATH, Run, now
 
@@ -125,7 +125,12 @@ class JobRuns:
             self.end_curve(run_id)
             return
         known, over = self._known[name], run.end("cancelled", CANCELLED).model_copy(update={"updated": now()})
-        self._cluster.end_job(name, notes(over))
+        if known.job["spec"].get("suspend"):  # a deadline does not count in a queue, and the Job would run in its turn
+            self._cluster.delete_job(name)
+            self._known = {other: one for other, one in self._known.items() if other != name}
+            self._refusals.keep(over)
+            return
+        self._cluster.end_job(name, {**notes(over), CANCELLED_ANNOTATION: "true"})
         self._known = {**self._known, name: known._replace(run=over)}
         self._tell(known.job, over)
 

@@ -68,7 +68,9 @@ class LocalLauncher:
             raise Uncancellable(f"Run {run.id} has ended already: {run.outcome}. Nothing was changed.")
         group = self.runs.work(run.id) / GROUP_NAME
         if self.runs.active() == run.id and not group.exists():
-            raise Uncancellable(f"Run {run.id} was started by hand: end it where it runs, with Ctrl-C.")
+            raise Uncancellable(
+                f"Run {run.id} was not started by this backend. Nothing was changed. End it where it runs, with Ctrl-C."
+            )
         self.runs.cancel(run.id)
         if self.runs.active() == run.id and not run.is_judged:
             with suppress(ProcessLookupError):  # it has just ended

@@ -33,6 +33,8 @@ class LocalRollout:
         self._engine = engine
         self._applied: str | None = None
         """The live version that answers; None before one does."""
+        self._first: str | None = None
+        """The version that was live when the backend started; None before the first tick."""
         self._failed: str | None = None
         """The live version that could not be loaded when the backend started, and is tried again."""
         self._retry_at = 0.0
@@ -76,6 +78,7 @@ class LocalRollout:
         again, and the newest version that can be loaded answers meanwhile.
         """
         target = self._live.read().live
+        self._first = target if self._first is None else self._first
         if target == self._applied or (target == self._failed and time.monotonic() < self._retry_at):
             return
         try:
@@ -92,7 +95,7 @@ class LocalRollout:
 
     def _fail(self, target: str, error: Exception) -> None:
         failures.count(cause_of(error, otherwise=Cause.MODEL_LOAD))
-        if target != INITIAL and self._applied is not None:
+        if target != INITIAL and (self._applied is not None or target != self._first):
             self._take_back(target, str(error))
             return
         self._failed, self._retry_at = target, time.monotonic() + RETRY_SECONDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from service.versions.oci.manifest import (
 )
 from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
+from service.versions.signature import SignatureRefused
 from service.versions.staging import workplace
 from service.versions.store import COMPLETE_MARKER, MODEL_NAME, BentoStore, UnknownVersion
 from service.versions.trust import Check, unchecked
@@ -165,14 +167,16 @@ class Bentos:
 
         `check` looks at what was downloaded before it is put there, and raises SignatureRefused to refuse it.
 
-        `folder` must not be a mount point: one rename puts it into its parent. If it holds this version already,
-        nothing is done; if it holds anything else, RegistryError is raised.
+        `folder` must not be a mount point: one rename puts it into its parent. If it holds this version already and
+        `check` does not refuse that, nothing is done: a copy that was pulled before the version was signed is pulled
+        anew. If it holds anything else, RegistryError is raised.
         """
         with workplace(folder.parent / f".{folder.name}.part") as stage:
             found, manifest = self._catalogue.find(version)
             if folder.exists() and any(folder.iterdir()):
                 self._check_same(folder, manifest, found)
-                return found.lineage
+                if self._is_trusted(folder, check):
+                    return found.lineage
             models = [
                 layer
                 for layer in manifest.of(MODEL_LAYER)
@@ -181,9 +185,20 @@ class Bentos:
             self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
             model = bento_layers.model_folder(stage, _model_tag(found))
             check(model)
+            if folder.exists():
+                shutil.rmtree(folder)
             model.replace(folder)
         log.info("%s: pulled the model of %s", self.repository, found.version)
         return found.lineage
+
+    def _is_trusted(self, folder: Path, check: Check) -> bool:
+        """Whether a copy that is there may stay."""
+        try:
+            check(folder)
+        except SignatureRefused as refused:
+            log.warning("%s: the copy in %s is pulled anew: %s", self.repository, folder, refused)
+            return False
+        return True
 
     # Deleting
 

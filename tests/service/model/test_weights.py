@@ -130,7 +130,7 @@ def hub(pickled, tmp_path, monkeypatch):
 
 
 def test_a_pickle_on_the_hub_is_not_even_downloaded(hub):
-    with pytest.raises(ModelError, match=r"'somebody/gliner' was not loaded: it has no model.safetensors"):
+    with pytest.raises(ModelError, match=r"'somebody/gliner' was not loaded: .* has no model.safetensors"):
         Model.load("somebody/gliner", "cpu")
     assert "gliner_config.json" in hub.downloaded
     assert "pytorch_model.bin" not in hub.downloaded

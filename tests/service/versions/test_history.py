@@ -289,3 +289,17 @@ def test_a_file_that_was_deleted_begins_anew(tmp_path):
     live.swap(INITIAL, "v1", "better")
     live.path.unlink()
     assert live.read() == History()
+
+
+def test_a_disk_that_cannot_be_read_at_present_makes_no_other_version_live(tmp_path, monkeypatch):
+    live = LiveFile(tmp_path)
+    live.swap(INITIAL, "v1", "better")
+
+    def broken(path, **_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "read_text", broken)
+        with pytest.raises(OSError, match="Input/output"):
+            live.read()
+    assert live.read().live == "v1"

@@ -52,6 +52,9 @@ Job before it evaluates them, so they compare what a default never changes.
 {{- if eq $kind "projected" }}
 {{- $secrets := list }}
 {{- range $volume.projected.sources }}
+{{- if not .secret }}
+{{- fail (printf "admissionPolicy.enabled: the projected volume %s has a source that is no Secret, which the policy cannot bound. Use Secrets, or turn the policy off. Nothing was installed." $volume.name) }}
+{{- end }}
 {{- $secrets = append $secrets .secret.name }}
 {{- end }}
 {{- $conditions = append $conditions (printf "has(v.projected) && v.projected.sources.all(s, has(s.secret) && s.secret.name in %s)" (toJson $secrets)) }}

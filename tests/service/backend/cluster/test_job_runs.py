@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.backend.cluster.run_jobs import manifest
+from service.backend.cluster.run_jobs import manifest, noted
 from service.backend.protocols import Uncancellable
 from service.runs.run import Run
 from tests.support.rollouts import job_runs
@@ -108,6 +108,28 @@ def test_a_cancelled_run_ends_with_its_job_whatever_its_pod_says_after_that(clus
     assert "live version is untouched" in run.message
     with pytest.raises(Uncancellable, match="ended already"):
         known.cancel("run-1")
+
+
+def test_a_backend_that_mirrors_what_it_read_before_takes_no_cancellation_back(cluster, runs):
+    cluster.add("job", LAUNCHED, told(phase="tune", percent=50))
+    leading = runs()
+    cluster.words["job"] = told(phase="tune", percent=60).model_dump_json()
+    leading.refresh()
+    runs().cancel("run-1")
+    leading.mirror()
+    assert noted(cluster.held["job"]).outcome is None, "it was overwritten"
+    for known in (runs(), runs()):
+        assert known.get("run-1").outcome == "cancelled"
+    assert noted(cluster.held["job"]).outcome == "cancelled"
+
+
+def test_a_cancelled_run_that_waits_in_a_queue_leaves_it(cluster, runs):
+    cluster.add("job", LAUNCHED)
+    cluster.held["job"]["spec"]["suspend"] = True
+    known = runs()
+    known.cancel("run-1")
+    assert cluster.held == {}
+    assert known.get("run-1").outcome == "cancelled"
 
 
 def test_of_a_run_whose_version_is_rolled_out_only_the_curve_is_cancelled(cluster, runs):

@@ -8,6 +8,7 @@ import pytest
 
 from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.events import Events
 from service.backend.cluster.projects import PROJECTS_ANNOTATION, ClusterProjects
 from service.backend.cluster.record import Record
@@ -24,7 +25,7 @@ class Release:
         cluster = Cluster(settings)
         self.deployment = ExtractorDeployment(cluster)
         self.record = Record(cluster, self.deployment)
-        self.record.restore()
+        self.record.restore_at_start()
         self.rollout = ClusterRollout(self.deployment, "initial", 600, Events(cluster, "backend-1"))
         self.projects = ClusterProjects(self.deployment)
 
@@ -103,6 +104,34 @@ def test_a_recorded_version_that_does_not_come_up_is_taken_back(api, used, relea
     again.tick()
     assert reference_of(api.extractor) == ""
     assert "taken back" in again.rollout.history.why
+
+
+def test_a_rollout_that_was_under_way_is_not_restored_and_the_version_that_served_is(api, used, release):
+    used.rollout.promote(V2, "registry/loop:broken@sha256:" + "3" * 64, "better")
+    used.tick()
+    assert not state_of(api.extractor).is_over
+    reinstall(api)
+    again = release()
+    again.tick()
+    assert reference_of(api.extractor) == V2
+    assert [change.reference for change in again.rollout.history.changes] == [V1, V2]
+
+
+def test_a_record_is_not_overwritten_by_a_deployment_that_lost_its_annotations(api, used):
+    api.extractor["metadata"]["annotations"].clear()
+    used.tick()
+    assert "v2" in api.objects["configmaps", "loop-state"]["data"]["rollout"]
+
+
+def test_without_the_right_to_read_the_record_a_backend_starts_all_the_same(api, release, service_log, monkeypatch):
+    refused = ClusterError("The API server answered 403 Forbidden to: read ConfigMap loop-state.")
+
+    def forbidden(*_):
+        raise refused
+
+    monkeypatch.setattr(Cluster, "config_map", forbidden)
+    release()
+    assert any("403 Forbidden" in line for line in service_log)
 
 
 def test_a_first_installation_restores_nothing_and_a_damaged_record_loses_only_itself(api, release):

@@ -177,6 +177,23 @@ def test_a_version_that_cannot_be_loaded_at_the_start_stays_live_and_answers_onc
     assert again.rollout.trouble == ""
 
 
+def test_a_broken_version_that_is_promoted_while_another_stands_in_is_taken_back(machine, publish):
+    one = machine()
+    for before, version in ((INITIAL, "v1"), ("v1", "v2")):
+        publish(one.store, version, canaries=(GOOD,))
+        one.live.swap(before, version, "better")
+    (one.store.fetch("v2") / "model.safetensors").unlink()
+    again = machine()
+    again.rollout.tick()
+    assert again.answer() == "v1"
+    publish(one.store, "v3", canaries=(canary((0, 5, "company")),))
+    again.live.swap("v2", "v3", "better still")
+    again.rollout.tick()
+    assert again.answer() == "v1"
+    assert again.live.read().live == "v2"
+    assert again.live.read().given_up == ("v3",)
+
+
 def test_with_every_version_broken_the_base_model_answers_in_the_end(machine, publish):
     one = machine()
     versions = ["v1", "v2", "v3"]

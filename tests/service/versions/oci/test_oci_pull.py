@@ -201,3 +201,14 @@ def test_a_version_that_was_pushed_with_other_files_than_were_signed_is_not_put_
     assert ended.value.code == pull.EXIT_REFUSED
     assert why in (tmp_path / "termination-log").read_text()
     assert left_in(tmp_path / "cache") == []
+
+
+def test_a_copy_in_the_cache_from_before_the_version_was_signed_is_pulled_anew(start_signed, tmp_path):
+    start_signed(lambda folder: None)
+    kept = tmp_path / "cache" / "live"
+    (kept / signature.FILE).unlink()
+    pull.main(tmp_path / "cache")
+    assert (kept / signature.FILE).exists()
+    (kept / "model.safetensors").write_bytes(b"damaged")
+    pull.main(tmp_path / "cache")
+    assert (kept / "model.safetensors").read_bytes() != b"damaged"
