@@ -53,12 +53,9 @@ class RegistryShelf:
         self._check = Trust.of(settings).check_model
 
     def require(self) -> None:
-        """Raises RegistryError if the registry gives no list of versions or takes no upload, BackendSilent, and what
-        keeps the live version from being compared: SignatureRefused, UnknownVersion."""
+        """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent."""
         self._bentos.require_push()
-        live = self.champion()
-        if live:
-            self.fetch(live)
+        self._live_versions()
 
     def with_digest(self, digest: str) -> Lineage | None:
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)

@@ -89,7 +89,7 @@ def test_a_new_champion_takes_the_place_of_the_one_before(publish, tmp_path):
     assert not first.exists()
 
 
-def test_a_version_is_signed_when_it_is_published_and_a_champion_that_was_changed_is_refused(
+def test_a_version_is_signed_when_it_is_published_and_a_champion_that_is_not_is_refused(
     bento_store, lineage, model_folder, tmp_path
 ):
     pair = key_pair(tmp_path, "release")
@@ -100,8 +100,13 @@ def test_a_version_is_signed_when_it_is_published_and_a_champion_that_was_change
         here.publish(lineage("v1"), partial(shutil.copytree, model_folder, dirs_exist_ok=True))
         champion = here.fetch(here.reference("v1"))
         (champion / "gliner_config.json").write_text("{}")
-        with pytest.raises(SignatureRefused, match="not those that were signed"):
-            here.fetch(here.reference("v1"))
+        here.fetch(here.reference("v1"))
+        assert (champion / "gliner_config.json").read_text() != "{}", "a copy that was changed is pulled anew"
+        unsigned = {name: value for name, value in trusted.items() if name != "signing_key"}
+        other = RegistryShelf(TrainingSettings(home=tmp_path, registry_plain_http=True, **unsigned), bentos)
+        other.publish(lineage("v2"), partial(shutil.copytree, model_folder, dirs_exist_ok=True))
+        with pytest.raises(SignatureRefused, match="has no signature"):
+            here.fetch(here.reference("v2"))
 
 
 def test_a_run_whose_key_cannot_sign_ends_before_it_learns(tmp_path):

@@ -55,7 +55,7 @@ def hostile(pickled, tmp_path):
 
 
 def test_a_pickle_is_refused_and_the_error_says_what_to_do(pickled):
-    with pytest.raises(ModelError, match=r"a pickle \(pytorch_model.bin\) is not read.*SPANLOOP_CONVERT_PICKLE"):
+    with pytest.raises(ModelError, match=r"A pickle \(pytorch_model.bin\) is not read.*SPANLOOP_CONVERT_PICKLE"):
         Model.load(str(pickled), "cpu")
 
 

@@ -20,6 +20,7 @@ class Jobs:
 
     def __init__(self):
         self.held, self.words, self.pods, self.ended, self.events = {}, {}, {}, [], []
+        self.annotations = {}
 
     def add(self, name, run=None, words=None, created="2026-11-01T00:00:00Z"):
         job = manifest(TEMPLATE, "loop", run or LAUNCHED)
@@ -33,7 +34,11 @@ class Jobs:
     namespace = "here"
 
     def deployment(self):
-        return {"metadata": {"name": "extractor"}}
+        return {"metadata": {"name": "extractor", "resourceVersion": "1", "annotations": self.annotations}}
+
+    def patch_deployment(self, body, resource_version):
+        self.annotations |= body["metadata"]["annotations"]
+        return self.deployment()
 
     def create_event(self, event):
         self.events.append(event)
@@ -51,6 +56,9 @@ class Jobs:
 
     def annotate_job(self, name, notes):
         self.held[name]["metadata"]["annotations"] |= notes
+
+    def delete_job(self, name):
+        del self.held[name]
 
     def end_job(self, name, notes):
         self.annotate_job(name, notes)
