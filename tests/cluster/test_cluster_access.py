@@ -62,4 +62,6 @@ def test_only_the_backends_pod_has_a_token(release):
 
 def test_a_training_pod_has_no_token(release, trained):
     (pod, *_) = release.get("pods", "--selector", "app.kubernetes.io/component=training")["items"]
-    assert not [volume for volume in pod["spec"]["volumes"] if "projected" in volume or "token" in volume["name"]]
+    sources = [one for volume in pod["spec"]["volumes"] for one in volume.get("projected", {}).get("sources", [])]
+    assert not [source for source in sources if "secret" not in source]
+    assert not [volume for volume in pod["spec"]["volumes"] if "token" in volume["name"]]
