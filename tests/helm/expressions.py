@@ -21,12 +21,17 @@ class Expression:
     @property
     def measured(self) -> str:
         """The expression without an alert's limit and the matcher for errors, so that it always has data."""
-        return re.sub(r' [<>] [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
+        return re.sub(r' (?:[<>]|==) [0-9.e+]+|absent|,status=~"5\.\."', "", self.text)
 
     @property
     def of_a_run(self) -> bool:
         """Whether it has data only while a run is active."""
         return bool(re.search(r"spanloop_(training|run_active|run_progressed)_", self.text))
+
+    @property
+    def of_a_failure(self) -> bool:
+        """Whether it has data only once a run has failed."""
+        return "spanloop_run_failed_" in self.text
 
     @property
     def of_annotators(self) -> bool:
