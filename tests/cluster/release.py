@@ -56,8 +56,10 @@ class Release:
         self._install()
 
     def reinstall(self) -> None:
-        """`helm uninstall`, then `helm install` under the same name."""
-        helm("uninstall", "loop", "--namespace", self.namespace, "--wait", "--timeout", "5m")
+        """`helm uninstall`, then `helm install` under the same name, as docs/kubernetes.md has it."""
+        helm("uninstall", "loop", "--namespace", self.namespace)
+        self.kubectl("delete", "jobs", "--selector", "spanloop.dev/release=loop-spanloop")
+        self.kubectl("wait", "--for=delete", "pvc/loop-spanloop-training", "--timeout=120s")
         self._install()
 
     def _install(self) -> None:

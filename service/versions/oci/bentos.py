@@ -157,7 +157,8 @@ class Bentos:
                 stage,
                 store,
                 found.version,
-                [model.annotations[MODEL_TAG_ANNOTATION] for model in manifest.of(MODEL_LAYER)],
+                # A model may have a second layer, with its base's weights.
+                list(dict.fromkeys(model.annotations[MODEL_TAG_ANNOTATION] for model in manifest.of(MODEL_LAYER))),
             )
         log.info("%s: pulled %s", self.repository, found.version)
         return found.lineage
