@@ -13,7 +13,6 @@ import pytest
 import yaml
 from oci_proxy import Proxy, proxied
 
-from service.model.learnt import BASE_WEIGHTS
 from service.versions import lineage as lineages
 from service.versions.lineage import Lineage
 from service.versions.oci.backoff import Backoff
@@ -154,7 +153,6 @@ def put(lineage: Callable[..., Lineage]) -> Callable[..., Lineage]:
         made = lineage(version, **facts)
         bento, model = store.home / "bentos" / BENTO_NAME / version, store.home / "models" / MODEL_NAME / version
         write(model, {"model.safetensors": weights, "gliner_config.json": b"{}", "tokenizer/vocab.txt": b"a\nb\n"})
-        write(model, {BASE_WEIGHTS: b"base" * 1000})  # as a version has that answers some labels as its base model does
         write(model, {"model.yaml": f"name: {MODEL_NAME}\nversion: {version}\n".encode()})
         lineages.write(model, made)
         described = {"name": BENTO_NAME, "version": version, "models": [{"tag": f"{MODEL_NAME}:{version}"}]}

@@ -12,6 +12,7 @@ import yaml
 from oci_proxy import corrupt_answer, cut_answer, cut_request, lose_answer, status
 from oci_stores import content, left_in
 
+from service.model.learnt import BASE_WEIGHTS
 from service.versions import judgement
 from service.versions import lineage as lineages
 from service.versions.oci.errors import RegistryError
@@ -42,6 +43,15 @@ def test_a_pulled_version_is_the_pushed_one_file_by_file(bentos, open_registry, 
     assert other_store.versions() == [made]
     assert left_in(other_store.home) == ["bentos", "models"]
     assert left_in(store.home) == ["bentos", "models"]
+
+
+def test_a_version_that_has_its_bases_weights_too_is_pulled_whole(bentos, open_registry, store, other_store, put):
+    put(store, "v1")
+    (store.home / "models/spanloop-model/v1" / BASE_WEIGHTS).write_bytes(b"base" * 1000)
+    here = bentos(open_registry)
+    here.push(store, "v1")
+    here.pull("v1", other_store)
+    assert content(other_store.home / "models") == content(store.home / "models")
 
 
 def test_what_is_pushed_is_an_artefact_with_its_parts_in_layers_of_their_own(bentos, client, open_registry, store, put):
