@@ -72,8 +72,8 @@ field, and Kubernetes refuses the change (`conflict ... .spec.replicas`).
 
 `helm uninstall` leaves what the backend created: the Jobs of runs and pre-labellings, and the ConfigMap
 `spanloop-state` with the live version, its history and the projects. A new release of the same name goes on from
-the ConfigMap. Delete the Jobs before you install again, because their pods hold the volume of runs, and to begin anew the
-ConfigMap too:
+the ConfigMap. Delete the Jobs before you install again, because their pods hold the volume of runs, and to begin anew
+the ConfigMap too:
 
     helm uninstall spanloop -n spanloop
     kubectl -n spanloop delete jobs,configmaps -l spanloop.dev/release=spanloop
