@@ -71,11 +71,12 @@ class Record:
     def tick(self) -> None:
         """Record the state of the Deployment if it has changed; restore it first if the Deployment is new."""
         if self._recorded.get(UID) != uid_of(self._deployment.seen):
+            self._written = self._read()  # another backend may have led, and recorded more, since this one read it
             self.restore()
         deployment = self._deployment.seen
         state = {key: annotation(deployment, name) for key, name in KEPT.items()}
         if self._recorded.get(ROLLOUT) and not state[ROLLOUT]:
-            return  # nothing takes the place of a history; the next tick restores it
+            return  # nothing takes the place of a history
         data = {UID: uid_of(deployment), **state}
         if data != self._written:
             self._write(data)

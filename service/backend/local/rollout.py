@@ -110,7 +110,7 @@ class LocalRollout:
                 continue
             try:
                 loaded = self._load(other)
-            except Exception:
+            except Exception:  # after any error an older version may still answer
                 log.exception("version %s does not work either", other or "(initial)")
                 continue
             self._engine.swap(loaded)

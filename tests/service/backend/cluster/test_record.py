@@ -84,6 +84,17 @@ def test_a_deployment_that_is_made_anew_beside_a_running_backend_goes_on_too(api
     assert used.rollout.history.live == V2
 
 
+def test_a_backend_that_comes_to_lead_restores_what_the_one_before_it_recorded_last(api, release):
+    one, other = release(), release()
+    other.record.tick()
+    one.rollout.promote("", V1, "better")
+    one.tick()
+    reinstall(api)
+    other.deployment.look()
+    other.record.tick()
+    assert reference_of(api.extractor) == V1
+
+
 def test_a_deployment_that_has_a_history_is_left_as_it_is(api, used, release):
     reinstall(api)
     used.deployment.look()
