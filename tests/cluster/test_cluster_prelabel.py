@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ from end_to_end.backend import until
 from end_to_end.material import CONFIG, sentences
 
 TASKS = 300
+WATCHED = 45
+"""Seconds that all tasks take a worker that rests between its batches, so that it can be watched."""
 JOBS = "app.kubernetes.io/component=prelabel"
 
 
@@ -17,11 +20,19 @@ JOBS = "app.kubernetes.io/component=prelabel"
 def project(release):
     """A project with the release as its model, and workers that rest so long that they can be watched."""
     settle = {"name": "SPANLOOP_PRELABEL_SETTLE", "value": "10"}
-    release.upgrade(prelabel={"pause": 3, "extraEnv": [settle]})
+    release.upgrade(prelabel={"pause": pause(release, WATCHED), "extraEnv": [settle]})
     made = release.studio.project(sentences(TASKS), CONFIG)
     release.connected(made)
     yield made
     release.studio.delete(made)
+
+
+def pause(release, seconds):
+    """How long workers rest for each second of work, so that all tasks take so many seconds on any machine."""
+    release.predict()  # the first answer may wait for a model
+    began = time.monotonic()
+    assert len(release.predict(TASKS).json()["results"]) == TASKS
+    return max(round(seconds / (time.monotonic() - began)), 1)
 
 
 def notes(release, project):
@@ -109,7 +120,8 @@ def test_a_job_that_is_deleted_writes_no_more_and_is_gone_from_the_page(release,
 
 def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, project):
     """Another threshold makes another version for Label Studio. The backend that is replaced is away for a while."""
-    release.upgrade(prelabel={"pause": 10})  # the worker must still be at work when the new backend is there
+    # The worker must still be at work when the new backend is there.
+    release.upgrade(prelabel={"pause": pause(release, 4 * WATCHED)})
     lose_half(release, project)
     release.prelabel(project)
     (job,) = [name for name, told in notes(release, project).items() if told["phase"] != "done"]
@@ -122,4 +134,4 @@ def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, pr
     found = release.studio.predictions(project, after)
     assert {len(predictions) for predictions in found.values()} == {1}
     assert {len(predictions) for predictions in release.studio.predictions(project, before).values()} <= {0, 1}
-    release.upgrade(model={"threshold": 0.5}, prelabel={"pause": 3})
+    release.upgrade(model={"threshold": 0.5})
