@@ -121,7 +121,7 @@ def test_a_job_that_is_deleted_writes_no_more_and_is_gone_from_the_page(release,
 def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, project):
     """Another threshold makes another version for Label Studio. The backend that is replaced is away for a while."""
     # The worker must still be at work when the new backend is there.
-    release.upgrade(prelabel={"pause": pause(release, 4 * WATCHED)})
+    release.upgrade(prelabel={"pause": pause(release, 2 * WATCHED)})
     lose_half(release, project)
     release.prelabel(project)
     (job,) = [name for name, told in notes(release, project).items() if told["phase"] != "done"]
