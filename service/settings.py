@@ -142,6 +142,8 @@ class LabelStudioSettings(Settings):
 
     label_studio_url: str = ""
     """Label Studio's address. Training needs it and the API key."""
+    label_studio_public_url: str = ""
+    """The address at which people open Label Studio, for links on the page and in reports; empty: the same address."""
     label_studio_api_key: Secret = SecretStr("")
     """A personal access token or a legacy token."""
 

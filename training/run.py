@@ -267,7 +267,7 @@ class TrainingRun:
         )
         places = [Place(document.project, document.task) for document in parts.judged]
         sources = Sources(
-            lineage, judged, judging.sheet, places, self.course.trace.points, LabelStudio(self.settings).url
+            lineage, judged, judging.sheet, places, self.course.trace.points, LabelStudio(self.settings).public_url
         )
         self.reporter.part("writing the new version into the store", 0.4, 1.0)
 

@@ -31,8 +31,8 @@ class StudioWatch:
         self.seen: Mapping[int, Overview] = {}
         """The known projects that Label Studio has, as they were when it last answered."""
         self.is_set = label_studio.is_set
-        self.url = label_studio.url
-        """Label Studio's address; empty where it is not set."""
+        self.url = label_studio.public_url
+        """Where people open Label Studio; empty where it is not set."""
         self._projects = projects
         self._label_studio = label_studio
         self._clock = clock

@@ -54,6 +54,11 @@ def task_address(url: str, project: int, task: int) -> str:
     return f"{url}/projects/{project}/data?task={task}"
 
 
+def _plain(url: str) -> str:
+    """An address without a login and without a slash at its end."""
+    return LOGIN.sub("//", url.strip().rstrip("/"))
+
+
 class ProjectState(NamedTuple):
     """The state of one project's annotations."""
 
@@ -94,7 +99,9 @@ class LabelStudio:
     def __init__(self, settings: LabelStudioSettings, timeout: float = 5.0, patience: Patience | None = None) -> None:
         """`timeout`: seconds to wait for a connection and for each part of an answer. With `patience` a Label Studio
         that is away is waited for."""
-        self.url = LOGIN.sub("//", settings.label_studio_url.strip().rstrip("/"))
+        self.url = _plain(settings.label_studio_url)
+        self.public_url = _plain(settings.label_studio_public_url) or self.url
+        """Where people open it."""
         self._key = settings.label_studio_api_key.get_secret_value()
         self._authorization = ApiKey(self.url, self._key)
         self._timeout = timeout

@@ -304,6 +304,13 @@ def test_a_secret_that_exists_replaces_the_generated_one(chart):
     }
 
 
+def test_backend_and_runs_know_the_address_at_which_people_open_label_studio(chart):
+    url = "https://studio.example.com"
+    release = chart.render(labelStudio__publicUrl=url)
+    for component in ("backend", "training"):
+        assert release.env(component)["SPANLOOP_LABEL_STUDIO_PUBLIC_URL"] == url
+
+
 def test_open_means_no_policies_and_no_credentials(chart):
     release = chart.render("open")
     assert release.of("NetworkPolicy") == release.of("PodDisruptionBudget") == {}

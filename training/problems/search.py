@@ -50,7 +50,7 @@ class Search:
         documents = material.documents
         split(documents, self._settings.min_annotations, self._account.notes)  # raises TooFew
         return Report(
-            url=LabelStudio(self._settings).url,
+            url=LabelStudio(self._settings).public_url,
             tasks=len({(document.project, document.task) for document in documents}),
             doubtful=self._doubtful(documents, material.spare),
             contradictions=contradictions(documents),

@@ -63,6 +63,10 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 - name: SPANLOOP_LABEL_STUDIO_URL
   value: {{ . | quote }}
 {{- end }}
+{{- with .Values.labelStudio.publicUrl }}
+- name: SPANLOOP_LABEL_STUDIO_PUBLIC_URL
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.labelStudio.existingSecret }}
 - name: SPANLOOP_LABEL_STUDIO_API_KEY
   valueFrom:

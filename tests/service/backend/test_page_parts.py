@@ -113,6 +113,17 @@ def test_how_much_is_missing_for_a_run_is_told(backend, until):
     assert f'<a href="{studio.url}/projects/1/data">Letters</a>' in page
 
 
+def test_links_lead_to_the_address_at_which_people_open_label_studio(backend):
+    with served(AnnotatedStudio()) as studio:
+        studio.project(1, ["text"], title="Letters", tasks=1)
+        told = {"label_studio_url": studio.url, "label_studio_public_url": "https://studio.example.com/"}
+        client = backend(**told, label_studio_api_key=KEY)
+        setup(client, project="1.1")
+        client.app.state.supervisor.studio.look()
+        page = words(client)
+    assert '<a href="https://studio.example.com/projects/1/data">Letters</a>' in page
+
+
 def test_why_the_live_version_is_live_is_told_after_a_rollback(past, backend, until):
     live = LiveFile(past)
     client = backend()
