@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint lock starter clean
+.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,15 +130,22 @@ image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
-lint: $(BIN)/.installed ## check style (ruff), types (mypy), layers (import-linter) and declared dependencies (deptry)
+# mkdocs-material says at each build that its makers work on a successor; this silences it.
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs: $(BIN)/.installed ## build the documents as a site, in .site
+	$(SITE)
+
+lint: $(BIN)/.installed ## check style (ruff), types (mypy), layers (import-linter), declared dependencies (deptry) and links of the documents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry service training starter
+	$(SITE)
 
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove the environment and the tools' caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html .site
