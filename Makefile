@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint lock docs starter clean
+.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study image lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,7 @@ lock: $(BIN)/uv ## pin all packages by version and hash after a change in pyproj
 	$(COMPILE) -o requirements/base.txt
 	$(COMPILE) --extra dev --extra starter -c requirements/base.txt $$($(BUT) requirements/base.txt) -o requirements/development.txt
 	$(COMPILE) --extra bench -c requirements/base.txt $$($(BUT) requirements/base.txt requirements/development.txt) -o requirements/benchmarks.txt
+	$(COMPILE) --extra notebook -c requirements/base.txt -c requirements/development.txt $$($(BUT) requirements/base.txt requirements/development.txt) -o requirements/notebook.txt
 
 $(LABEL_STUDIO)/.installed:
 	$(PYTHON) -m venv $(LABEL_STUDIO)
@@ -75,6 +76,13 @@ $(AXE)/axe.min.js: $(BIN)/.installed
 
 demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves the servers running)
 	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
+
+$(BIN)/.notebook: $(BIN)/.installed
+	$(LOCKED) -r requirements/notebook.txt
+	touch $@
+
+notebook: $(BIN)/.notebook $(LABEL_STUDIO)/.installed ## open the guide in JupyterLab, with Label Studio and Spanloop started
+	$(BIN)/python -m examples.notebook --program $(LABEL_STUDIO)/bin/label-studio
 
 serve: $(BIN)/.installed ## serve the backend for an existing Label Studio (PORT=9090)
 	@mkdir -p $(BENTOML_HOME)

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "helm/spanloop/README.md": "values.md",
     "starter/README.md": "starter.md",
     "Dockerfile": "files/Dockerfile",
+    "examples/guide.ipynb": "files/guide.ipynb",
     "starter/model/scores.json": "files/scores.json",
 }
 """Where a file of the repository is in the site. Files of `docs/` keep their names."""

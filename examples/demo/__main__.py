@@ -20,15 +20,13 @@ from rich.table import Table
 from examples.demo import gold
 from examples.demo.ending import ending
 from examples.demo.loop import Loop, StepFailed
+from examples.servers import settings, start_spanloop
 from service.settings import ROOT
 from tests.support import label_studio
 from tests.support.label_studio import Client
 from tests.support.servers import Server, ServerFailed, free_port
 
 screen = Console()
-
-STEPS = "240"
-"""Optimizer steps of the run: fewer than by default, so that the demonstration takes a few minutes."""
 
 Found = dict[str, set[tuple[int, int, str]]]
 
@@ -72,7 +70,9 @@ def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
     loop = Loop(Client(f"http://127.0.0.1:{ports[0]}"), f"http://127.0.0.1:{ports[1]}")
     with loop.step("start Label Studio and Spanloop"):
         screen.print("Starting Label Studio and Spanloop …")
-        servers.append(_backend(folder / "spanloop", ports[1], f"http://127.0.0.1:{ports[0]}"))
+        # A learning curve would take longer than all the rest.
+        environment = settings(folder / "spanloop", f"http://127.0.0.1:{ports[0]}", curve=False)
+        servers.append(start_spanloop(ports[1], environment))
         servers.append(label_studio.start(program, folder / "label-studio", ports[0]))
         for server in servers:
             server.wait()
@@ -100,25 +100,6 @@ def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
     _show(loop, before, after, run["message"], project)
     for line in ending(folder / "spanloop", run["version"], ROOT):
         screen.print(line, markup=False, soft_wrap=True)
-
-
-def _backend(home: Path, port: int, label_studio_url: str) -> Server:
-    home.mkdir()
-    environment = {
-        "SPANLOOP_HOME": str(home),
-        "SPANLOOP_LABEL_STUDIO_URL": label_studio_url,
-        "SPANLOOP_LABEL_STUDIO_API_KEY": label_studio.TOKEN,
-        "SPANLOOP_STEPS": STEPS,
-        "SPANLOOP_CROSS_VALIDATED_TEXTS": "100",  # else four models are tuned instead of one
-        "SPANLOOP_CURVE": "false",  # it would take longer than all the rest
-        "BENTOML_HOME": str(home / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "True",
-        "PYTHONPATH": str(ROOT),
-    }
-    (home / "bentoml").mkdir()
-    command = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
-    return Server("Spanloop", [*command, *options], environment, f"http://127.0.0.1:{port}", home / "log.txt")
 
 
 def _bar() -> Progress:

@@ -57,6 +57,25 @@ def make_base(podman: Podman, wheels: Path) -> str:
     return "localhost/base:test"
 
 
+def make_label_studio(podman: Podman, base: str, program: Path, tag: str) -> None:
+    """Make an image like Label Studio's own: the installed program on the base image, as a user without rights."""
+    packages = program.parent.parent / "lib" / "python3.11"
+    start = "from label_studio.server import main; main()"
+    dockerfile = podman.folder / "Dockerfile.label-studio"
+    dockerfile.write_text(
+        f"""FROM {base}
+COPY site-packages /usr/local/lib/python3.11/dist-packages
+RUN printf '#!/bin/sh\\nexec python3 -c "{start}" "$@"\\n' > /usr/local/bin/label-studio \\
+    && chmod +x /usr/local/bin/label-studio && install -d -o 1001 /label-studio/data
+ENV LABEL_STUDIO_BASE_DATA_DIR=/label-studio/data HOME=/label-studio/data
+USER 1001
+VOLUME /label-studio/data
+""",
+        encoding="utf-8",
+    )
+    podman.build(packages, tag, f"--file={dockerfile}")
+
+
 def arguments(folder: Path, wheels: Path, base: str, version: str) -> list[str]:
     """The arguments of a build that installs only the wheels. Its pip.conf is a secret of the build."""
     configuration = folder / "pip.conf"

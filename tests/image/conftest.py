@@ -45,10 +45,19 @@ def context(podman: Podman) -> Path:
 
 
 @pytest.fixture(scope="session")
-def arguments(podman: Podman) -> list[str]:
+def wheels(podman: Podman) -> Path:
+    return building.fetch(podman.folder / "wheels")
+
+
+@pytest.fixture(scope="session")
+def base(podman: Podman, wheels: Path) -> str:
+    return building.make_base(podman, wheels)
+
+
+@pytest.fixture(scope="session")
+def arguments(podman: Podman, wheels: Path, base: str) -> list[str]:
     """The arguments of every build."""
-    wheels = building.fetch(podman.folder / "wheels")
-    return building.arguments(podman.folder, wheels, building.make_base(podman, wheels), version="1.2.3")
+    return building.arguments(podman.folder, wheels, base, version="1.2.3")
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,11 @@ class Podman:
         assert done.returncode == 0, f"podman {' '.join(arguments)}:\n{done.stdout}"
         return done.stdout
 
+    @property
+    def for_compose(self) -> list[str]:
+        """The options with which podman-compose uses this podman."""
+        return [f"--podman-args={' '.join(self._command[1:])}", f"--podman-run-args={' '.join(self._limits)}"]
+
     def build(self, context: Path, tag: str, *arguments: str) -> None:
         """Build an image without network."""
         self("build", *self._limits, "--network=none", f"--tag={tag}", *arguments, str(context))

@@ -80,9 +80,9 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
 class Client:
     """Label Studio's API as a person's clicks use it. Every call raises httpx.HTTPStatusError if it is refused."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = TOKEN) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Token {TOKEN}"}, timeout=120)
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Token {token}"}, timeout=120)
 
     def create_project(self, title: str, label_config: str) -> int:
         return int(self._post("/api/projects/", {"title": title, "label_config": label_config})["id"])
