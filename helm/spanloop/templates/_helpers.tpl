@@ -102,11 +102,14 @@ annotations:
 
 {{- define "spanloop.podSecurityContext" -}}
 runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
+{{- with .Values.runAsUser }}
+{{- $user := int . }}
+runAsUser: {{ $user }}
+runAsGroup: {{ $user }}
 # The program's group may write to the volumes.
-fsGroup: 10001
+fsGroup: {{ $user }}
 fsGroupChangePolicy: OnRootMismatch
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end }}
