@@ -45,7 +45,7 @@ from the classes that read them.
 
 ## On one machine
 
-`make serve` and a served Bento read the variables of Spanloop, `make train` those of a run, and `python -m service
+`spanloop serve` and a served Bento read the variables of Spanloop, `spanloop train` those of a run, and `spanloop
 prelabel` those of prelabel. A run that the backend starts has the backend's environment. On a cluster the parts read
 these variables too.
 
@@ -55,7 +55,7 @@ CLUSTER_HEAD = """
 ## Only on a cluster
 
 The chart sets these ([its values](../helm/spanloop/README.md)); its `extraEnv` sets any other variable of this page.
-The pull is the init container that downloads the live version's model for an extractor. `python -m service` in a
+The pull is the init container that downloads the live version's model for an extractor. `spanloop` in a
 backend's pod reads what the backend reads.
 
 """

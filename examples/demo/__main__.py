@@ -1,5 +1,5 @@
-"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show the scores before and
-after, the verdict and the report of the new version."""
+"""`make demo` and `spanloop demo`: start Label Studio and Spanloop, go through the loop once, and show the scores
+before and after, the verdict and the report of the new version."""
 
 from __future__ import annotations
 
@@ -111,14 +111,10 @@ def _backend(home: Path, port: int, label_studio_url: str) -> Server:
         "SPANLOOP_STEPS": STEPS,
         "SPANLOOP_CROSS_VALIDATED_TEXTS": "100",  # else four models are tuned instead of one
         "SPANLOOP_CURVE": "false",  # it would take longer than all the rest
-        "BENTOML_HOME": str(home / "bentoml"),
-        "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONPATH": str(ROOT),
     }
-    (home / "bentoml").mkdir()
-    command = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
-    return Server("Spanloop", [*command, *options], environment, f"http://127.0.0.1:{port}", home / "log.txt")
+    command = [sys.executable, "-m", "spanloop", "serve", "--port", str(port)]
+    return Server("Spanloop", command, environment, f"http://127.0.0.1:{port}", home / "log.txt")
 
 
 def _bar() -> Progress:
