@@ -41,6 +41,7 @@ PLACES = (
     Place("curve", LOOK, "training.__main__:curve", "spanloop curve --project 3"),
     Place("promote", DECIDE, "service.__main__:promote", "spanloop promote 20261125-182648-859da5"),
     Place("rollback", DECIDE, "service.__main__:rollback", "spanloop rollback"),
+    Place("doctor", CARE, "spanloop.doctor.command:doctor", "spanloop doctor --project 3"),
     Place("verify", CARE, "service.__main__:verify", "spanloop verify 20261125-182648-859da5"),
     Place("sign", CARE, "service.__main__:sign", "spanloop sign 20261125-182648-859da5"),
     Place("prune", CARE, "service.__main__:prune", "spanloop prune --keep 10"),

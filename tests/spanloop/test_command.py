@@ -55,7 +55,7 @@ def test_each_command_explains_itself_by_an_example_that_it_understands(place):
     outlines()[name].load().make_context(name, words)  # refuses what it does not understand
 
 
-@pytest.mark.parametrize("asked", [["--help"], ["serve", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize("asked", [["--help"], ["serve", "--help"], ["demo", "--help"], ["doctor", "--help"]])
 def test_a_help_loads_neither_a_model_nor_a_client(asked):
     code = (
         "import sys\nfrom typer.testing import CliRunner\nfrom spanloop.__main__ import app\n"
