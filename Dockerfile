@@ -43,7 +43,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
 COPY pyproject.toml ./
 # An editable install writes the project's metadata, from which a Bento's requirements are read. The code itself is in
 # /app. Then files are deleted that no program needs: tests, and headers and tools for compiling extensions.
-RUN mkdir service training && touch README.md service/__init__.py training/__init__.py \
+RUN mkdir service training spanloop && touch README.md service/__init__.py training/__init__.py spanloop/__init__.py \
     && python3 -m pip install --no-deps --no-build-isolation --editable . \
     && python3 -m pip check \
     && cd /opt/venv/lib/python3*/site-packages \
@@ -59,6 +59,7 @@ COPY starter /starter
 COPY LICENSE ./
 COPY service service
 COPY training training
+COPY spanloop spanloop
 # All users may read the files, even if the checkout's files are private.
 RUN chmod -R u=rwX,go=rX /app /starter && python3 -m compileall -q .
 

@@ -75,7 +75,7 @@ $(AXE)/axe.min.js: $(BIN)/.installed
 	rm -r $(AXE)/*.whl $(AXE)/unpacked
 
 demo: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## show the whole loop with a real Label Studio (KEEP=1 leaves the servers running)
-	$(BIN)/python -m examples.demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
+	$(BIN)/spanloop demo --program $(LABEL_STUDIO)/bin/label-studio $(if $(KEEP),--keep)
 
 $(BIN)/.notebook: $(BIN)/.installed
 	$(LOCKED) -r requirements/notebook.txt
@@ -85,12 +85,11 @@ notebook: $(BIN)/.notebook $(LABEL_STUDIO)/.installed ## open the guide in Jupyt
 	$(BIN)/python -m examples.notebook --program $(LABEL_STUDIO)/bin/label-studio
 
 serve: $(BIN)/.installed ## serve the backend for an existing Label Studio (PORT=9090)
-	@mkdir -p $(BENTOML_HOME)
-	$(BIN)/bentoml serve service.main:Spanloop --host $(HOST) --port $(PORT)
+	$(BIN)/spanloop serve --host $(HOST) --port $(PORT)
 
 train: $(BIN)/.installed ## start a training run by hand (PROJECT=3)
 	@test -n "$(PROJECT)" || { echo "Name the project: make train PROJECT=3"; exit 2; }
-	$(BIN)/python -m training run $(foreach project,$(PROJECT),--project $(project))
+	$(BIN)/spanloop train $(foreach project,$(PROJECT),--project $(project))
 
 # Two processes of tests at a time. A model in a test computes with all processors, so more would wait for each other.
 AT_ONCE := -n 2
@@ -99,7 +98,7 @@ READY := $(BIN)/.installed $(LABEL_STUDIO)/.installed $(HELM_TOOLS)/.installed $
 WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-studio
 
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
-	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter tests/benchmarks tests/examples $(ARGS)
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter tests/spanloop tests/benchmarks tests/examples $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
@@ -149,7 +148,7 @@ lint: $(BIN)/.installed ## check style (ruff), types (mypy), layers (import-lint
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/deptry service training starter
+	$(BIN)/deptry service training starter spanloop
 	$(SITE)
 
 starter: $(BIN)/.installed ## train the embedded model again (DATA: the data sets)

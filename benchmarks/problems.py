@@ -1,4 +1,4 @@
-"""How many wrong annotations `python -m training problems` finds.
+"""How many wrong annotations `spanloop problems` finds.
 
     python -m benchmarks.problems --data ../shared/data --kept FOLDER
 

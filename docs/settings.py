@@ -10,12 +10,13 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from service.backend.cluster.settings import ClusterSettings
+from service.backend.cluster.settings import ClusterSettings, ReleaseSettings
 from service.backend.local.settings import MachineSettings
 from service.extractor.settings import ExtractorSettings
 from service.prelabel.settings import PrelabelSettings
-from service.settings import RegistrySettings, Settings
+from service.settings import Settings
 from service.versions.pull import PullSettings
+from spanloop.doctor.settings import DoctorSettings
 from training.settings import TrainingSettings
 
 PAGE = Path(__file__).parent / "settings.md"
@@ -24,6 +25,7 @@ ONE_MACHINE: dict[str, type[Settings]] = {
     "Spanloop": MachineSettings,
     "run": TrainingSettings,
     "prelabel": PrelabelSettings,
+    "doctor": DoctorSettings,
 }
 CLUSTER: dict[str, type[Settings]] = {
     "backend": ClusterSettings,
@@ -31,11 +33,12 @@ CLUSTER: dict[str, type[Settings]] = {
     "pull": PullSettings,
     "run": TrainingSettings,
     "prelabel": PrelabelSettings,
+    "doctor": DoctorSettings,
 }
 """Programs by the name that the page gives them."""
 
-RUN_ON_A_CLUSTER = {*RegistrySettings.model_fields, "progress_port", "termination_log"} - {"log_json"}
-"""Settings of a run that have a meaning only on a cluster."""
+RUN_ON_A_CLUSTER = {*ReleaseSettings.model_fields, "progress_port", "termination_log"} - {"log_json"}
+"""Settings of a run and of the doctor that have a meaning only on a cluster."""
 
 HEAD = """\
 # Settings
@@ -45,7 +48,7 @@ from the classes that read them.
 
 ## On one machine
 
-`make serve` and a served Bento read the variables of Spanloop, `make train` those of a run, and `python -m service
+`spanloop serve` and a served Bento read the variables of Spanloop, `spanloop train` those of a run, and `spanloop
 prelabel` those of prelabel. A run that the backend starts has the backend's environment. On a cluster the parts read
 these variables too.
 
@@ -55,7 +58,7 @@ CLUSTER_HEAD = """
 ## Only on a cluster
 
 The chart sets these ([its values](../helm/spanloop/README.md)); its `extraEnv` sets any other variable of this page.
-The pull is the init container that downloads the live version's model for an extractor. `python -m service` in a
+The pull is the init container that downloads the live version's model for an extractor. `spanloop` in a
 backend's pod reads what the backend reads.
 
 """

@@ -29,9 +29,8 @@ def settings(home: Path, label_studio_url: str, **more: object) -> dict[str, str
 
 
 def start_spanloop(port: int, environment: dict[str, str]) -> Server:
-    """Start Spanloop as `make serve` does. Its home must not be there yet."""
+    """Start Spanloop as `spanloop serve` does. Its home must not be there yet."""
     home = Path(environment["SPANLOOP_HOME"])
-    (home / "bentoml").mkdir(parents=True)
-    command = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
-    options = ["--host", "127.0.0.1", "--port", str(port), "--working-dir", str(ROOT)]
-    return Server("Spanloop", [*command, *options], environment, f"http://127.0.0.1:{port}", home / "log.txt")
+    home.mkdir(parents=True)
+    command = [sys.executable, "-m", "spanloop", "serve", "--port", str(port)]
+    return Server("Spanloop", command, environment, f"http://127.0.0.1:{port}", home / "log.txt")

@@ -1,11 +1,11 @@
-"""The command line of a release: `python -m service versions | show | promote | rollback | prune | sign | verify |
-cancel | projects`, and `prelabel`.
+"""The commands on a release: versions, projects, runs and pre-labellings. `spanloop` offers them to people.
 
-On a cluster it runs in the backend's pod, which has the rights it needs.
+On a cluster they run in the backend's pod, which has the rights that they need. Pods call `python -m service prelabel`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,10 +15,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from service import logs
+from service import listings, logs
 from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.settings import ReleaseSettings
 from service.backend.line import BY_HAND, ChangeRefused, VersionLine, forced, not_against_verdict
@@ -36,7 +34,7 @@ from service.runs.run import Run
 from service.settings import HomeSettings, PredictionSettings, SignatureSettings, SigningSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.keys import KeyUnusable
-from service.versions.lineage import Calibrated, FormatError
+from service.versions.lineage import FormatError
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
 from service.versions.signature import SignatureRefused, signing
@@ -49,7 +47,7 @@ class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, Sig
 
 
 app = typer.Typer(help="The versions and projects of Spanloop.", no_args_is_help=True, add_completion=False)
-projects = typer.Typer(help="The Label Studio projects that runs learn from.", invoke_without_command=True)
+projects = typer.Typer(invoke_without_command=True)
 app.add_typer(projects, name="projects")
 screen = Console(width=None if sys.stdout.isatty() else 200)
 """200 columns wide if the output is no terminal (a pipe, `kubectl exec`): names of versions must not be cut."""
@@ -58,43 +56,39 @@ screen = Console(width=None if sys.stdout.isatty() else 200)
 beside = Console(stderr=True, width=screen.width)
 """What is told beside an output that programs may read."""
 
-OTHERS = "any other"
-"""The row of labels that a version was not tuned on."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON document, and nothing else, on stdout.")]
 
 
 @app.command()
-def versions() -> None:
+def versions(as_json: AsJson = False) -> None:
     """List the published versions."""
     with _refusing():
         line, initial = _line(), CommandLineSettings().model
         live, published = line.live(), line.versions()
-    table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
-    for lineage in published:
-        table.add_row(
-            "live" if lineage.version == live else "",
-            lineage.version,
-            f"{lineage.created:%Y-%m-%d %H:%M}",
-            str(lineage.tasks["training"]),
-            f"{lineage.scores['new'].f1:.3f}",
-            f"{lineage.scores['base'].f1:.3f}",
-            lineage.verdict.decision if lineage.verdict else "better" if lineage.better else "held",
-        )
-    screen.print(table)
+    if as_json:
+        typer.echo(json.dumps(listings.versions_document(published, live, initial)))
+        return
+    screen.print(listings.versions(published, live))
     if live == INITIAL:
         screen.print(f"Live: the initial model, {initial}")
 
 
 @app.command()
-def show(version: str) -> None:
-    """Print a version's lineage as JSON, and beside it, on stderr, in words how far its weights moved, and its
-    calibration and thresholds as a table."""
+def show(
+    version: str,
+    as_json: Annotated[bool, typer.Option("--json", help="Leave out the words and the table on stderr.")] = False,
+) -> None:
+    """Print what is known of a version, as JSON.
+
+    Beside it, on stderr, words say how far its weights moved, and a table has its calibration and thresholds.
+    """
     with _refusing():
         lineage = _line().get(version)
     screen.print_json(lineage.model_dump_json())
-    if lineage.blend:
+    if lineage.blend and not as_json:
         beside.print(lineage.blend.told(), highlight=False, markup=False)
-    if lineage.calibrated:
-        beside.print(_calibration(lineage.calibrated))
+    if lineage.calibrated and not as_json:
+        beside.print(listings.calibration(lineage.calibrated))
 
 
 @app.command()
@@ -148,16 +142,26 @@ def prune(
 
 
 @app.command()
-def verify(version: str) -> None:
-    """Check a version, its model and the code of its Bento: are all files as the holder of a trusted key signed them?
+def verify(version: str, as_json: AsJson = False) -> None:
+    """Check that a version is as the holder of a trusted key has signed it.
 
-    Nothing of it is loaded, and nothing changes.
+    Its model and the code of its Bento are checked. Nothing of it is loaded, and nothing changes. The exit status is 0
+    only if it is to be trusted.
     """
-    trust = Trust("require", CommandLineSettings().trusted_keys)
+    trust, why = Trust("require", CommandLineSettings().trusted_keys), ""
     with _refusing(), _holding(version) as store:
-        trust.check_model(store.fetch(version))
-        trust.check_bento(store.bento(version))
-    screen.print(f"{version} is as the holder of a trusted key has signed it.")
+        try:
+            trust.check_model(store.fetch(version))
+            trust.check_bento(store.bento(version))
+        except SignatureRefused as refused:
+            why = str(refused)
+    if as_json:
+        typer.echo(json.dumps({"version": version, "trusted": not why, "why": why}))
+    else:
+        (beside if why else screen).print(
+            why or f"{version} is as the holder of a trusted key has signed it.", markup=False
+        )
+    raise typer.Exit(1 if why else 0)
 
 
 @app.command()
@@ -202,32 +206,17 @@ def prelabel(
     raise typer.Exit(status)
 
 
-def _calibration(calibrated: Calibrated) -> Table:
-    """By label: on how many spans it was fitted, its threshold, and what two of the network's scores mean."""
-    calibration = calibrated.calibration
-    decisive = calibration.decision(None)
-    table = Table("label", "annotated spans", "threshold", "a score of 0.5 means", "a score of 0.9 means")
-    table.caption = escape(calibrated.why)
-    for label in [*sorted(calibrated.support), OTHERS]:
-        means = (f"{calibration.probability(label, score):.2f}" for score in (0.5, 0.9))
-        threshold = decisive.of_labels.get(label, decisive.of_all)
-        table.add_row(escape(label), f"{calibrated.support.get(label, 0)}", f"{threshold:.2f}", *means)
-    return table
-
-
 @projects.callback()
-def list_projects(context: typer.Context) -> None:
+def list_projects(context: typer.Context, as_json: AsJson = False) -> None:
     """List the known projects, leave one out of runs, take it in again, or forget it."""
     if context.invoked_subcommand:
         return
     with _refusing():
         known, threshold = _projects().all, CommandLineSettings().threshold
-    table = Table("project", "runs", "threshold", "last seen (UTC)", "warning")
-    for project in known:
-        own = project.threshold or threshold or "as the version"
-        runs = "leave it out" if project.left_out else "learn from it"
-        table.add_row(str(project.id), runs, f"{own}", f"{project.seen:%Y-%m-%d %H:%M}", escape(project.warning))
-    screen.print(table)
+    if as_json:
+        typer.echo(json.dumps(listings.projects_document(known, threshold)))
+    else:
+        screen.print(listings.projects(known, threshold))
 
 
 @projects.command()
@@ -262,7 +251,7 @@ def _known(project: int) -> Iterator[Projects]:
     with _refusing():
         kept = _projects()
         if kept.get(project) is None:
-            raise ChangeRefused(f"There is no project {project}. `python -m service projects` lists the known ones.")
+            raise ChangeRefused(f"There is no project {project}. `spanloop projects` lists the known ones.")
         yield kept
         kept.flush()
 
@@ -291,7 +280,7 @@ def _runs() -> tuple[RunStore, Callable[[Run], None]]:
     from service.backend.cluster.runs import JobRuns
 
     cluster = Cluster(settings)
-    events = Events(cluster, identity="python -m service")
+    events = Events(cluster, identity="spanloop")
     jobs = JobRuns(cluster, keep=0, refusals=Refusals(ExtractorDeployment(cluster), events), events=events)
     jobs.refresh()
     return jobs, lambda run: jobs.cancel(run.id)

@@ -1,4 +1,7 @@
-"""The command line of a training run: `python -m training run`."""
+"""Training runs and what else learns from annotations: `python -m training run | curve | problems`.
+
+Pods and the backend call it. `spanloop train`, `curve` and `problems` are these commands for people.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from service.errors import Cause, cause_of
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.labelstudio.patience import Patience
+from service.runs.curve import LearningCurve
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, id_of
 from service.versions.signature import signing
@@ -30,6 +34,8 @@ if TYPE_CHECKING:  # it loads torch
     from training.problems.report import Report
 
 log = logging.getLogger("training")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print a JSON document, and nothing else, on stdout.")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -89,6 +95,7 @@ def run(
 @app.command()
 def curve(
     project: Annotated[list[int], typer.Option(help="A Label Studio project to learn from; may be repeated.")],
+    as_json: AsJson = False,
 ) -> None:
     """Measure what more annotated tasks would bring, and make no version. A run of these annotations may know it."""
     settings = TrainingSettings()
@@ -98,13 +105,16 @@ def curve(
     known = runs.get(state.id)
     if known is None or known.curve is None or not known.curve.points:
         _hold_lock(runs, state.id)
-        known = _measured(settings, state)
+        known = _measured(settings, state, bar=sys.stdout.isatty() and not as_json)
+    if as_json:
+        typer.echo((known.curve or LearningCurve(message=known.message)).model_dump_json())
+        return
     for point in known.curve.points if known.curve else ():
         Console().print(f"{point.tasks:>8,} annotated tasks: F1 {point.f1:.3f}")
     Console().print(known.curve.message if known.curve else known.message, markup=False)
 
 
-def _measured(settings: TrainingSettings, state: Run) -> Run:
+def _measured(settings: TrainingSettings, state: Run, bar: bool) -> Run:
     """Measure the curve of a run's annotations. Its files are apart from those of runs, and stay for another try."""
     kernels.keep_few()
     from service.model.computing import use_threads  # these imports load torch
@@ -115,7 +125,7 @@ def _measured(settings: TrainingSettings, state: Run) -> Run:
     use_threads(settings.compute_threads)
     runs = Runs(settings.folder / "curves")
     runs.forget_work_of_others(state.id)
-    reporter = Reporter(runs, state, sys.stdout.isatty())
+    reporter = Reporter(runs, state, bar)
     try:
         reporter.record(curve=TrainingRun(settings, reporter, _shelf(settings)).curve())
     except RuntimeError as error:
@@ -133,9 +143,7 @@ def _measured(settings: TrainingSettings, state: Run) -> Run:
 @app.command()
 def problems(
     project: Annotated[list[int], typer.Option(help="A Label Studio project to look through; may be repeated.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print all that was found as JSON instead of tables.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find annotations that may be wrong, and make no version. Nothing in Label Studio changes."""
     settings = TrainingSettings()

@@ -24,7 +24,7 @@ UNNEEDED = (
     CANCELLED_NAME,
     GROUP_NAME,
 )
-"""By their names in a run's folder. What the folds have found stays for `python -m training problems`: it has no
+"""By their names in a run's folder. What the folds have found stays for `spanloop problems`: it has no
 texts. Of the users' texts only the excerpts around spans that were left out stay."""
 
 

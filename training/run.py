@@ -180,7 +180,7 @@ class TrainingRun:
         elif self.shelf.was_taken_back(known.version):
             message = (
                 f"Version {known.version} was made from exactly these annotations, and it was taken back. "
-                f"`python -m service promote {known.version}` makes it live nevertheless."
+                f"`spanloop promote {known.version}` makes it live nevertheless."
             )
             self._finish("held", message, version=known.version)
         else:

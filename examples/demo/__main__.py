@@ -1,5 +1,5 @@
-"""`make demo`: start Label Studio and Spanloop, go through the loop once, and show the scores before and
-after, the verdict and the report of the new version."""
+"""`make demo` and `spanloop demo`: start Label Studio and Spanloop, go through the loop once, and show the scores
+before and after, the verdict and the report of the new version."""
 
 from __future__ import annotations
 

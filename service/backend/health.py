@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from service import __version__
 from service.backend.dependencies import Name, State
 
 if TYPE_CHECKING:
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def parts(supervisor: Supervisor) -> dict[str, Any]:
-    """The live version, whether it answers, how many extractors are ready of those that should be, and whether each
-    dependency answered when it was last asked. It asks nobody: Label Studio waits one second."""
+    """The release, the live version, whether it answers, how many extractors are ready of those that should be, and
+    whether each dependency answered when it was last asked. It asks nobody: Label Studio waits one second."""
     extractors = supervisor.rollout.extractors
     return {
+        "release": __version__,
         "model_version": supervisor.rollout.version,
         "answers": supervisor.answers,
         "extractors": {"ready": extractors.ready, "wanted": extractors.wanted} if extractors else None,

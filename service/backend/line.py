@@ -80,5 +80,5 @@ def not_against_verdict(lineage: Lineage) -> None:
     if not lineage.better:
         raise ChangeRefused(
             f"The verdict on {lineage.version} is {lineage.decision}: {lineage.reason} Nothing was changed. "
-            f"`python -m service promote --force {lineage.version}` makes it live nevertheless."
+            f"`spanloop promote --force {lineage.version}` makes it live nevertheless."
         )

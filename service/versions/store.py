@@ -75,7 +75,7 @@ class BentoStore:
         """The directory of a version's model. Raises UnknownVersion."""
         folder = self.home / "models" / MODEL_NAME / version
         if not version or not self._marker(version).exists() or not folder.exists():
-            raise UnknownVersion(f"There is no version {version!r}; `python -m service versions` lists them.")
+            raise UnknownVersion(f"There is no version {version!r}; `spanloop versions` lists them.")
         return folder
 
     def bento(self, version: str) -> Path:

@@ -20,8 +20,8 @@ Check = Callable[[Path], None]
 """Looks at the directory of a version's model, named after the version. Raises SignatureRefused."""
 
 REMEDY = (
-    "If it is from before versions were signed and you trust it, sign it where the private key is, with `python -m "
-    "service sign {version}`, and set SPANLOOP_VERIFY=warn (in the chart signatures.verify) until it is signed. If a "
+    "If it is from before versions were signed and you trust it, sign it where the private key is, with "
+    "`spanloop sign {version}`, and set SPANLOOP_VERIFY=warn (in the chart signatures.verify) until it is signed. If a "
     "replaced key has signed it, trust that key's certificate too (SPANLOOP_TRUSTED_KEYS, in the chart "
     "signatures.alsoTrusted). Else find out who has changed it, delete it, and publish or pull it again."
 )

@@ -41,7 +41,7 @@ def require_trusted(request: Request, login: BasicAuth, is_alone: bool) -> None:
         reason = (
             "Nothing was changed: without a password the page changes versions and projects only on one machine, for a "
             "browser on it. Set SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD, or use "
-            "`python -m service`."
+            "`spanloop`."
         )
         raise RequestRefused(403, reason, Cause.BAD_REQUEST)
 

@@ -1,4 +1,4 @@
-"""Spanloop as `make serve` starts it, with a home folder of its own."""
+"""Spanloop as `spanloop serve` starts it, with a home folder of its own."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Backend:
         return {**fixed, **self._settings}
 
     def start(self) -> None:
-        program = [str(Path(sys.executable).parent / "bentoml"), "serve", "service.main:Spanloop"]
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--working-dir", str(ROOT)]
+        program = [sys.executable, "-m", "spanloop", "serve"]
+        options = ["--host", "127.0.0.1", "--port", str(self.port)]
         log = self.home / "backend.txt"
         url = self.url.replace("//", f"//{':'.join(map(quote, CREDENTIALS))}@") if self._basic_auth else self.url
         self._server = Server("Spanloop", [*program, *options], self.environment, url, log)
@@ -139,7 +139,7 @@ class Backend:
         return until(end, f"the end of run {run or '(newest)'}", seconds)
 
     def program(self, module: str, *arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
-        """Run `python -m service …` or `python -m training …` with this backend's settings or others."""
+        """Run a program, such as `python -m spanloop …`, with this backend's settings or others."""
         given = {f"SPANLOOP_{name.upper()}": str(value) for name, value in settings.items()}
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],

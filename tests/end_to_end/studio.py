@@ -142,6 +142,9 @@ class Studio(Client):
     def delete_webhook(self, webhook: int) -> None:
         self._http.delete(f"/api/webhooks/{webhook}/").raise_for_status()
 
+    def turn_off_webhook(self, webhook: int) -> None:
+        self._http.patch(f"/api/webhooks/{webhook}/", json={"is_active": False}).raise_for_status()
+
     def make_personal_access_token(self) -> str:
         return str(self._post("/api/token/", {})["token"])
 

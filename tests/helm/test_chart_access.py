@@ -8,6 +8,8 @@ import pytest
 from chart import env_of
 from network import Peer, allowed
 
+from service.backend.cluster.inspection import rights_of
+
 PORTS = {
     "backend": 9090,
     "extractor": 9091,
@@ -316,3 +318,13 @@ def test_open_means_no_policies_and_no_credentials(chart):
     assert release.of("NetworkPolicy") == release.of("PodDisruptionBudget") == {}
     assert release.of("Secret").keys() == {"spanloop-signing"}
     assert not any("BASIC_AUTH" in name for name in release.env("backend"))
+
+
+def test_the_doctor_asks_for_all_rights_of_the_backend(chart):
+    (role,) = chart.render().of("Role").values()
+    given = {
+        (verb, rule["apiGroups"][0], rule["resources"][0], "".join(rule.get("resourceNames", [])))
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+    }
+    assert given == {tuple(right) for right in rights_of("spanloop", "spanloop-extractor")}

@@ -12,12 +12,12 @@ from chart import CHART, LOADER, ROOT
 from test_alerts import rules_of
 from typer.testing import CliRunner
 
-from service.__main__ import app
+from spanloop.__main__ import app
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 COMMANDS = sorted({line.strip() for line in RUNBOOK.splitlines() if line.startswith("    ")})
-OURS = sorted({found[1] for command in COMMANDS if (found := re.search(r"-- (python -m service .*)$", command))})
+OURS = sorted({found[1] for command in COMMANDS if (found := re.search(r"-- (spanloop .*)$", command))})
 VALUES = yaml.load((CHART / "values.yaml").read_text(encoding="utf-8"), LOADER)
 BASE = "https://docs.example.com/runbook"
 
@@ -74,7 +74,7 @@ def test_each_command_names_objects_of_the_release(chart, command):
 
 @pytest.mark.parametrize("command", OURS)
 def test_each_command_of_ours_exists(command):
-    words = shlex.split(command)[3:]
+    words = shlex.split(command)[1:]
     done = CliRunner().invoke(app, [*words, "--help"])
     assert done.exit_code == 0, done.output
     assert f"{words[0]}" in done.output

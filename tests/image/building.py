@@ -17,6 +17,7 @@ CONTEXT = (
     "pyproject.toml",
     "requirements",
     "service",
+    "spanloop",
     "starter",
     "training",
 )

@@ -31,6 +31,13 @@ def call(*arguments):
     return found.exit_code, re.sub(r"\s+", " ", found.output)
 
 
+def document(*arguments, status=0):
+    """The JSON that a command prints. Nothing else may be told."""
+    found = CliRunner().invoke(app, [*arguments, "--json"])
+    assert (found.exit_code, found.stderr) == (status, "")
+    return json.loads(found.stdout)
+
+
 def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
     publish(BentoStore(home), "20261125-182648-859da5")
     publish(BentoStore(home), "v2", better=False)
@@ -41,6 +48,45 @@ def test_versions_are_listed_with_their_scores_and_which_is_live(home, publish):
     assert "20261125-182648-859da5" in output
     assert "0.750" in output
     assert "held" in output
+
+
+def test_versions_are_a_document_for_programs(home, publish):
+    publish(BentoStore(home), "v1")
+    publish(BentoStore(home), "v2", better=False, created="2026-11-20T00:00:00Z")
+    assert document("versions")["live"] is None
+    LiveFile(home).swap(INITIAL, "v1", "")
+    found = document("versions")
+    assert found["live"] == "v1"
+    assert {one["version"]: (one["f1"], one["tasks"], one["verdict"]) for one in found["versions"]} == {
+        "v1": (0.75, 30, "better"),
+        "v2": (0.75, 30, "held"),
+    }
+
+
+def test_projects_are_a_document_for_programs(home):
+    known = FileProjects(home)
+    known.configure(3, {"threshold": 0.35})
+    known.leave_out(3)
+    known.tick()
+    (project,) = document("projects")["projects"]
+    assert (project["project"], project["threshold"], project["learnt_from"]) == (3, 0.35, False)
+
+
+def test_a_version_is_a_document_without_words_beside_it(home, publish):
+    publish(
+        BentoStore(home),
+        "v1",
+        calibrated=Calibrated(calibration=Calibration(), why="Because.", texts=9, candidates=3, support={}),
+    )
+    assert document("show", "v1")["calibrated"]["why"] == "Because."
+
+
+def test_whether_a_version_is_trusted_is_a_document_for_programs(home, publish, monkeypatch):
+    publish(BentoStore(home), "v1")
+    monkeypatch.setenv("SPANLOOP_TRUSTED_KEYS", str(key_pair(home, "release").certificate))
+    found = document("verify", "v1", status=1)
+    assert (found["version"], found["trusted"]) == ("v1", False)
+    assert "it has no signature" in found["why"]
 
 
 def test_without_versions_the_initial_model_is_said_to_be_live(home):
@@ -94,7 +140,7 @@ def test_an_unknown_version_is_an_error_that_says_how_to_list_them(home, command
     status, output = call(command, "v9")
     assert status == 1
     assert "v9" in output
-    assert "service versions" in output
+    assert "spanloop versions" in output
     assert LiveFile(home).read().live == INITIAL
 
 
@@ -178,7 +224,7 @@ def test_a_project_that_there_is_not_is_not_forgotten_and_the_error_says_how_to_
     status, output = call("projects", "forget", "99")
     assert status == 1
     assert "no project 99" in output
-    assert "python -m service projects" in output
+    assert "spanloop projects" in output
 
 
 def test_a_version_is_signed_by_hand_and_then_verified(home, publish, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +24,7 @@ EXTRACTOR: Found = {
         "template": {"metadata": {}, "spec": {"containers": []}},
     },
 }
-LISTS = {"jobs": "JobList", "pods": "PodList"}
+LISTS = {"jobs": "JobList", "pods": "PodList", "events": "EventList"}
 
 
 @dataclass
@@ -34,6 +34,8 @@ class ApiServer:
     objects: dict[tuple[str, str], Found] = field(default_factory=dict)
     broken: int = 0
     """The status of every answer; 0: each request gets its real answer."""
+    allows: Callable[[Found], bool] = lambda spec: True
+    """Whether it allows what an access review asks for."""
     asked: list[str] = field(default_factory=list)
     """Method and path of every request so far."""
     waiting: list[str] = field(default_factory=list)
@@ -78,6 +80,8 @@ class ApiServer:
         self.asked.append(f"{method} {path}")
         if self.broken:
             return self.broken, {}
+        if path.endswith("accessreviews"):
+            return 201, {"status": {"allowed": self.allows(body["spec"])}}
         kind, name, *_ = [*path.partition("/namespaces/")[2].split("/")[1:], ""]
         with self._lock:
             if method == "POST":

@@ -1,4 +1,4 @@
-"""A backend over HTTP that answers a pre-labelling from memory."""
+"""A backend over HTTP that answers a pre-labelling, and how it stands, from memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from service import __version__
+
 VERSION = "base.111111"
 
 
@@ -17,6 +19,8 @@ class FakeBackend:
 
     def __init__(self) -> None:
         self.url = ""
+        self.health: Any = {"status": "UP", "model_class": "Spanloop", "release": __version__, "model_version": VERSION}
+        """What it says of itself."""
         self.authorizations: set[str] = set()
         self.asked: list[list[str]] = []
         """The texts of each request for predictions."""
@@ -47,12 +51,17 @@ def serving() -> Iterator[FakeBackend]:
     state = FakeBackend()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(200, state.health)
+
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
             state.authorizations.add(self.headers.get("authorization", ""))
             status, body = state.answer(self.path, sent)
-            if not status:
-                return
+            if status:
+                self._send(status, body)
+
+        def _send(self, status: int, body: Any) -> None:
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(content)))

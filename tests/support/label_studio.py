@@ -19,8 +19,10 @@ PRIVATE_ADDRESSES = {"ML_BLOCK_LOCAL_IP": "false", "SSRF_PROTECTION_ENABLED": "f
 """Label Studio refuses models at private addresses unless both are set."""
 
 
-def start(program: Path, folder: Path, port: int, host: str = "127.0.0.1") -> Server:
-    """Start Label Studio with its data in `folder`, which gets a copy of a migrated database.
+def start(
+    program: Path, folder: Path, port: int, host: str = "127.0.0.1", environment: Mapping[str, str] = {}
+) -> Server:
+    """Start Label Studio with its data in `folder`, which gets a copy of a migrated database, and with more variables.
 
     The migrations take half a minute. They run once; the migrated database is kept beside the program.
     """
@@ -28,7 +30,7 @@ def start(program: Path, folder: Path, port: int, host: str = "127.0.0.1") -> Se
     if not migrated.exists():
         _migrate(program, migrated)
     shutil.copytree(migrated, folder, dirs_exist_ok=True)
-    return _serve(program, folder, port, host)
+    return _serve(program, folder, port, host, environment)
 
 
 def start_empty(program: Path, folder: Path, port: int, environment: Mapping[str, str]) -> Server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,11 @@ class StudioProject:
     unannotated: list[dict[str, Any]] = field(default_factory=list)
     models: list[str] = field(default_factory=lambda: ["http://testserver"])
     """The addresses of its models; by default that of a backend under Starlette's test client."""
+    state: str = "CO"
+    """The state of these models."""
+    is_interactive: bool = True
+    webhooks: list[dict[str, Any]] | None = None
+    """None: the one for each model that Label Studio makes by itself."""
     model_version: str = "Spanloop"
     """What it shows predictions of; connecting a model sets its title."""
     predicted: dict[str, int] = field(default_factory=dict)
@@ -75,6 +81,10 @@ class Studio:
     """After so many requests an access token has expired; 0: never."""
     users: dict[int, str] = field(default_factory=dict)
     """The e-mail addresses of its users by their ids."""
+    blocks: dict[str, str] = field(default_factory=dict)
+    """What it says against the address of a model (`ml`) or a webhook (`webhooks`) that it refuses."""
+    ahead: float = 0.0
+    """Seconds by which its clock is ahead of this machine's."""
     asks_models: Callable[[int], object] = lambda project: None
     """What it does before it lists a project's models, as calling /setup of each."""
 
@@ -113,6 +123,10 @@ class Studio:
             task = {"id": 1, "updated_at": project.updated_at, "data": {"text": "x"}}
             tasks = [task] if project.annotations else []
             return 200, {"tasks": tasks, "total": len(tasks), "total_annotations": project.annotations}
+        if path.strip("/") == "api/projects":
+            return 200, {"count": len(self.projects), "results": [{"id": number} for number in self.projects]}
+        if path.strip("/") == "api/webhooks":
+            return 200, self._webhooks(self.projects[int(query["project"][0])])
         parts = path.strip("/").split("/")
         if parts[:2] == ["api", "projects"] and len(parts) >= 3:
             project = self.projects.get(int(parts[2]))
@@ -131,7 +145,7 @@ class Studio:
             self.granted.append(f"access-{len(self.granted) + 1}")
             self._used = 0
             return 200, {"access": self.granted[-1]}
-        if header == f"Token {KEY}":
+        if header == f"Token {KEY}" or path.strip("/") == "api/version":  # this it tells everyone
             return None
         self._used += 1
         is_fresh = not self.requests_a_token or self._used <= self.requests_a_token
@@ -150,7 +164,10 @@ class Studio:
         return 200, {"tasks": left[: int(query["page_size"][0])], "total": len(left)}
 
     def change(self, method: str, path: str, sent: Any) -> tuple[int, Any]:
-        """A PATCH of a project's model_version: Label Studio takes a title or a version that has predictions."""
+        """A PATCH of a project's model_version: Label Studio takes a title or a version that has predictions. A POST
+        of a model or a webhook is refused."""
+        if method == "POST":
+            return self._refused(path.strip("/").removeprefix("api/"))
         project = self.projects[int(path.strip("/").split("/")[2])]
         if sent["model_version"] not in ("Spanloop", *project.predicted):
             return 400, {"validation_errors": {"model_version": ["Model version doesn't exist"]}}
@@ -163,8 +180,28 @@ class Studio:
             return 404, {"detail": "No Project matches the given query."}
         self.asks_models(number)
         return 200, [
-            {"id": 1, "title": "Spanloop", "url": url, "project": number, "state": "CO"} for url in project.models
+            {
+                "id": 1,
+                "title": "Spanloop",
+                "url": url,
+                "project": number,
+                "state": project.state,
+                "is_interactive": project.is_interactive,
+            }
+            for url in project.models
         ]
+
+    def _webhooks(self, project: StudioProject) -> list[dict[str, Any]]:
+        if project.webhooks is not None:
+            return project.webhooks
+        made = {"is_active": True, "send_for_all_actions": True, "actions": []}
+        return [{"url": f"{url.rstrip('/')}/webhook", **made} for url in project.models]
+
+    def _refused(self, kind: str) -> tuple[int, Any]:
+        """What it says to a model without a project, or a webhook without a right action: it makes neither."""
+        if self.blocks.get(kind):
+            return 403, {"detail": self.blocks[kind]}
+        return 400, {"detail": "Validation error", "validation_errors": {"project": ["This field is required."]}}
 
 
 @contextmanager
@@ -206,6 +243,12 @@ def served(state: Studio, port: int = 0) -> Iterator[Studio]:
                 self.send_header("location", location)
             self.end_headers()
             self.wfile.write(payload)
+
+        def do_HEAD(self) -> None:
+            self._send(200, b"", "text/html")
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() + state.ahead)
 
         do_GET = do_POST = do_PATCH = do_DELETE = _serve
 

@@ -75,6 +75,15 @@ def test_a_message_that_names_a_label_with_square_brackets_is_told_as_it_is(with
         assert message in output
 
 
+def test_a_curve_is_a_document_for_programs(with_studio, model_folder):
+    curve = LearningCurve(points=(CurvePoint(tasks=9, f1=0.5),), message="More tasks bring little.")
+    run = Run(id=run_of(with_studio, model_folder), projects=(1,), outcome="held", message="Held.", curve=curve)
+    Runs(with_studio).save(run)
+    found = CliRunner().invoke(app, ["curve", "--project", "1", "--json"])
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert LearningCurve.model_validate_json(found.stdout) == curve
+
+
 def test_a_run_that_is_cancelled_ends_as_such_and_keeps_none_of_the_texts(with_studio, model_folder, monkeypatch):
     runs, read = Runs(with_studio), TrainingRun._read
 

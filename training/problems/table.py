@@ -24,7 +24,7 @@ STEERING = regex.compile(r"[^\P{Cc}\n]")
 
 WHAT_TO_DO = (
     "Open the tasks from the top, and correct those that are wrong; stop where most are right. Then train again. "
-    "`python -m training run --exclude-task ID` trains without a task, and `--exclude-annotator ID` without the "
+    "`spanloop train --exclude-task ID` trains without a task, and `--exclude-annotator ID` without the "
     "annotations of a user (an id or e-mail address)."
 )
 NOTHING_FOUND = "Nothing was found that speaks against the annotations."

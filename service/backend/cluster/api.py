@@ -124,6 +124,27 @@ class Cluster:
         """Create an Event. Raises ObjectExists if there is one of its name."""
         self._ask(f"create the Event {manifest['reason']}", "POST", self._events, manifest)
 
+    def named(self, kind: str, name: str) -> KubeObject:
+        """A Deployment ("deployments") or a Secret ("secrets"). Raises ObjectMissing."""
+        group = "/apis/apps/v1" if kind == "deployments" else "/api/v1"
+        return self._ask(f"read {name} of {kind}", "GET", f"{group}/namespaces/{self.namespace}/{kind}/{name}")
+
+    def warnings(self) -> list[KubeObject]:
+        """The Events of the namespace that warn of something."""
+        path = f"/api/v1/namespaces/{self.namespace}/events"
+        found: list[KubeObject] = self._ask("list Events", "GET", path, fieldSelector="type=Warning")["items"] or []
+        return found
+
+    def may(self, attributes: Mapping[str, str], account: str = "") -> bool:
+        """Whether a ServiceAccount of the namespace has a right; without `account`: whether this program has it."""
+        spec: KubeObject = {"resourceAttributes": {"namespace": self.namespace, **attributes}}
+        if account:
+            spec["user"] = f"system:serviceaccount:{self.namespace}:{account}"
+        kind = "SubjectAccessReview" if account else "SelfSubjectAccessReview"
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": spec}
+        found = self._ask("review a right", "POST", f"/apis/authorization.k8s.io/v1/{kind.lower()}s", review)
+        return bool(found["status"]["allowed"])
+
     def _list(self, what: str, path: str, selector: str) -> list[KubeObject]:
         found: list[KubeObject] = self._ask(what, "GET", path, labelSelector=selector)["items"] or []
         return found

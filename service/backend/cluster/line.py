@@ -23,7 +23,7 @@ class ClusterLine:
     def __init__(self, settings: ReleaseSettings) -> None:
         self._bentos = Bentos.connect(settings.registry, settings.registry_plain_http)
         cluster = Cluster(settings)
-        events = Events(cluster, identity="python -m service")
+        events = Events(cluster, identity="spanloop")
         self._deployment = ExtractorDeployment(cluster)
         self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds, events)
 
@@ -66,7 +66,7 @@ class ClusterLine:
         except UnknownVersion as error:
             raise ChangeRefused(
                 f"The version before {live} was {version_of(previous)}, and {self._bentos.repository} no longer has "
-                f"it: it was deleted, and its pods would never start. {live} stays live. `python -m service versions` "
+                f"it: it was deleted, and its pods would never start. {live} stays live. `spanloop versions` "
                 "lists what is there; promote one of those."
             ) from error
 

@@ -62,7 +62,7 @@ def _check_lineage(lineage: Lineage, run: Run) -> None:
     if lineage.verdict.decision is not Decision.PROMOTE:
         raise Refused(
             f"its verdict is {lineage.verdict.decision}, and its run says that it is better. "
-            f"`python -m service promote {lineage.version} --force` makes it live nevertheless."
+            f"`spanloop promote {lineage.version} --force` makes it live nevertheless."
         )
 
 

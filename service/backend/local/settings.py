@@ -10,6 +10,6 @@ from service.settings import HomeSettings
 
 
 class MachineSettings(BackendSettings, EngineSettings, HomeSettings):
-    """The settings of `make serve` and of a served Bento."""
+    """The settings of `spanloop serve` and of a served Bento."""
 
     is_alone: ClassVar[bool] = True

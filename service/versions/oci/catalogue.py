@@ -92,14 +92,14 @@ class Catalogue:
             raw, digest = self._client.manifest(wanted.digest or wanted.version)
         except NotInRegistry as error:
             raise UnknownVersion(
-                f"{self._where} has no version {str(wanted)!r}; `python -m service versions` lists them."
+                f"{self._where} has no version {str(wanted)!r}; `spanloop versions` lists them."
             ) from error
         try:
             manifest = manifests.parse(raw)
             return self._published(wanted, manifest, digest), manifest
         except Foreign as error:
             step = RegistryStep(str(self._where), f"the download of {wanted}", "Nothing was changed.")
-            raise step.failed(str(error), "`python -m service versions` lists the versions.", Corrupt) from error
+            raise step.failed(str(error), "`spanloop versions` lists the versions.", Corrupt) from error
 
     def _published(self, wanted: Reference, manifest: Manifest, digest: str) -> Published:
         """The version that a manifest publishes. Raises Foreign if it is not `wanted`."""

@@ -35,7 +35,7 @@ groups:
             The backend is gone, or no extractor is ready. {{ $kubectl }} get pods -l app.kubernetes.io/instance={{ $.Release.Name }}
             shows which, and "describe" shows why a pod does not start. {{ $kubectl }} logs deployment/{{ $name }}-extractor --all-containers
             shows why a model is not served. If this began with a new version, {{ $kubectl }} exec deployment/{{ $name }}-backend --
-            python -m service rollback brings the previous version back. If all pods are ready, Prometheus does not reach them: check
+            spanloop rollback brings the previous version back. If all pods are ready, Prometheus does not reach them: check
             monitoring.scrape and networkPolicy.monitoring of the chart.
       {{- end }}
       {{- end }}
@@ -141,7 +141,7 @@ groups:
           description: >-
             The new pods were not ready within {{ int $.Values.rolloutSeconds }} s (rolloutSeconds), or the model did not find its canaries. The
             backend's page and {{ $kubectl }} logs deployment/{{ $name }}-backend show why. {{ $kubectl }} get events shows pods that could not be
-            scheduled or started. After you have fixed the cause, {{ $kubectl }} exec deployment/{{ $name }}-backend -- python -m service promote
+            scheduled or started. After you have fixed the cause, {{ $kubectl }} exec deployment/{{ $name }}-backend -- spanloop promote
             VERSION tries again.
       {{- end }}
       {{- end }}
@@ -161,7 +161,7 @@ groups:
           description: >-
             Somebody may have changed it in the registry or in the extractor's cache, or its key is not trusted. The backend's page and
             {{ $kubectl }} logs deployment/{{ $name }}-backend show which version and why. {{ $kubectl }} exec deployment/{{ $name }}-backend --
-            python -m service verify VERSION checks a version in the registry. docs/signatures.md says what to do with another key, and with
+            spanloop verify VERSION checks a version in the registry. docs/signatures.md says what to do with another key, and with
             versions that have no signature.
       {{- end }}
       {{- end }}
@@ -179,7 +179,7 @@ groups:
           description: >-
             The backend's page shows both shares and on how many tasks they are. Are the tasks of another kind than before, or sorted by
             prediction score? Then people may keep less of any version's spans. If not, {{ $kubectl }} exec deployment/{{ $name }}-backend --
-            python -m service rollback brings the previous version back; backend.rollbackByAcceptance does so by itself.
+            spanloop rollback brings the previous version back; backend.rollbackByAcceptance does so by itself.
       {{- end }}
       {{- end }}
       {{- with $alerts.extractorsMissing }}

@@ -145,9 +145,9 @@ def test_a_version_of_which_people_keep_less_is_proposed_for_rollback_and_stays(
     work(studio, before, 60, kept=2)
     work(studio, "v1", 49, kept=1)
     until(lambda: "On 49 tasks" in client.get("/").text, what="the work")
-    assert "python -m service rollback" not in client.get("/").text, "of too few tasks"
+    assert "spanloop rollback" not in client.get("/").text, "of too few tasks"
     work(studio, "v1", 1, kept=1)
-    until(lambda: "python -m service rollback" in client.get("/").text, what="the proposal")
+    until(lambda: "spanloop rollback" in client.get("/").text, what="the proposal")
     look_twice(client, until)
     page = client.get("/").text
     assert f"50 of 100 of v1 on 50 tasks, 100 of 100 of {before} on 60 tasks" in page
@@ -170,7 +170,7 @@ def test_by_the_setting_it_is_rolled_back_and_no_run_makes_it_live_again(start, 
     assert history.why.startswith("v1 was rolled back. People keep fewer of its spans than of those before: 50 of 100")
     page = client.get("/").text
     assert "v1 was rolled back." in page
-    assert "python -m service rollback" not in page
+    assert "spanloop rollback" not in page
 
 
 @pytest.mark.parametrize("kept", [1, 2])

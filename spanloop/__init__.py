@@ -1,0 +1,1 @@
+"""The command `spanloop`: all that a person types on a command line, under one roof."""
