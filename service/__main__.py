@@ -180,6 +180,32 @@ def sign(version: str) -> None:
     screen.print(f"{version} is signed.")
 
 
+Elsewhere = Annotated[str, typer.Option("--registry", help="The registry's repository, `host[:port]/repository`.")]
+PlainHttp = Annotated[bool, typer.Option("--plain-http", help="Reach the registry without TLS.")]
+
+
+@app.command()
+def push(version: str, registry: Elsewhere, plain_http: PlainHttp = False) -> None:
+    """Copy a version of this machine into a registry, for another machine or a cluster.
+
+    The registry gets what it does not have yet. It refuses another version of the same name.
+    """
+    with _refusing():
+        digest = Bentos.connect(registry, plain_http).push(BentoStore(CommandLineSettings().folder), version)
+    screen.print(f"{registry} has {version} as {digest}.")
+
+
+@app.command()
+def pull(version: str, registry: Elsewhere, plain_http: PlainHttp = False) -> None:
+    """Copy a version from a registry to this machine. `promote` makes it live there.
+
+    With SPANLOOP_VERIFY it is checked before it is loaded, as any other is.
+    """
+    with _refusing():
+        Bentos.connect(registry, plain_http).pull(version, BentoStore(CommandLineSettings().folder))
+    screen.print(f"{version} is on this machine.")
+
+
 @app.command()
 def prelabel(
     project: Annotated[int, typer.Option(help="The Label Studio project.")],

@@ -255,6 +255,25 @@ def test_what_there_is_not_is_neither_signed_nor_verified(home, command, monkeyp
     assert "There is no version 'v9'" in output
 
 
+def test_a_version_goes_through_a_registry_to_another_machine(home, publish, monkeypatch):
+    publish(BentoStore(home), "v1")
+    with docker_registry(home / "registry") as host:
+        where = ("--registry", f"{host}/bentos", "--plain-http")
+        status, output = call("push", "v1", *where)
+        assert status == 0
+        assert f"{host}/bentos has v1 as sha256:" in output
+        status, output = call("push", "v9", *where)
+        assert status == 1
+        assert "There is no version 'v9'" in output
+        monkeypatch.setenv("SPANLOOP_HOME", str(home / "other"))
+        status, output = call("pull", "v9", *where)
+        assert status == 1
+        assert "v9" in output
+        assert call("pull", "v1", *where) == (0, "v1 is on this machine. ")
+    assert BentoStore(home / "other").get("v1") == BentoStore(home).get("v1")
+    assert call("promote", "v1")[0] == 0
+
+
 def test_a_version_in_a_registry_is_signed_by_hand_and_the_live_reference_stays_good(home, publish, monkeypatch):
     pair = key_pair(home, "release")
     publish(BentoStore(home / "run"), "v1")
