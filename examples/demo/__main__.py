@@ -17,18 +17,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from examples.demo import gold
 from examples.demo.ending import ending
 from examples.demo.loop import Loop, StepFailed
+from examples.demo.telling import Found, flips, scores
 from examples.servers import settings, start_spanloop
+from service.backend.page.terms import PHASES
 from service.settings import ROOT
 from tests.support import label_studio
 from tests.support.label_studio import Client
 from tests.support.servers import Server, ServerFailed, free_port
 
-screen = Console()
-
-Found = dict[str, set[tuple[int, int, str]]]
+screen = Console(width=None if sys.stdout.isatty() else 160)
+"""160 columns wide if the output is no terminal: names of versions must not be cut."""
 
 
 def main(
@@ -40,7 +40,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="spanloop-demo-", ignore_cleanup_errors=True) as folder:
         servers: list[Server] = []
         try:
-            _demonstrate(program, Path(folder), servers)
+            _demonstrate(program, Path(folder), servers, keep)
             if keep:
                 _stay_up()
         except KeyboardInterrupt as interrupt:
@@ -65,11 +65,11 @@ def _stay_up() -> None:
         screen.print("Ended.")
 
 
-def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
+def _demonstrate(program: Path, folder: Path, servers: list[Server], keep: bool) -> None:
     ports = free_port(8080), free_port(9090)
     loop = Loop(Client(f"http://127.0.0.1:{ports[0]}"), f"http://127.0.0.1:{ports[1]}")
     with loop.step("start Label Studio and Spanloop"):
-        screen.print("Starting Label Studio and Spanloop …")
+        screen.print("Label Studio and Spanloop start …")
         # A learning curve would take longer than all the rest.
         environment = settings(folder / "spanloop", f"http://127.0.0.1:{ports[0]}", curve=False)
         servers.append(start_spanloop(ports[1], environment))
@@ -79,27 +79,34 @@ def _demonstrate(program: Path, folder: Path, servers: list[Server]) -> None:
     with loop.step("create the project, import, connect"):
         project, model = loop.create()
     with loop.step("retrieve predictions"):
-        screen.print(f"Retrieving predictions for {len(loop.documents)} tasks …")
+        screen.print(f"A project with five labels has {len(loop.documents)} medical notes. The model marks them …")
         before = loop.predictions(project, model)
     with _bar() as bar:
-        line = bar.add_task("annotate", total=len(loop.annotated), detail="submitting annotations")
+        detail = f"somebody corrects all but {len(loop.spare)} of them"
+        line = bar.add_task("annotate", total=len(loop.annotated), detail=detail)
         with loop.step(f"annotate {len(loop.annotated)} tasks"):
             loop.annotate(project, lambda: bar.advance(line))
         line = bar.add_task("train", total=100, detail="")
         with loop.step("train"):
-            run = loop.train(
-                model, lambda r: bar.update(line, completed=r["percent"], detail=f"{r['phase']} {r['detail']}")
-            )
+            run = loop.train(model, lambda r: bar.update(line, completed=r["percent"], detail=PHASES[r["phase"]]))
     with loop.step("swap to the new version"):
         loop.wait_for(run["version"])
     with loop.step("retrieve predictions again"):
-        screen.print("Retrieving predictions under the new version …")
+        screen.print("The new version is better, so it serves. It marks the notes again …")
         after = loop.predictions(project, model)
     if not after[0].startswith(run["version"]) or after[0] == before[0]:
         raise StepFailed(f"The predictions are from version {after[0]} instead of {run['version']}.")
-    _show(loop, before, after, run["message"], project)
-    for line in ending(folder / "spanloop", run["version"], ROOT):
-        screen.print(line, markup=False, soft_wrap=True)
+    _show(loop, before, after, run["message"])
+    tasks = f"{loop.label_studio.url}/projects/{project}/data  ({label_studio.USER} / {label_studio.PASSWORD})"
+    for line in [
+        *ending(folder / "spanloop", run["version"], ROOT),
+        f"Page          {loop.backend}/",
+        f"Tasks         {tasks}",
+        "Notebook      examples/guide.ipynb: the same cell by cell; `make notebook` opens it",
+    ]:
+        screen.print(line, markup=False, soft_wrap=True, highlight=False)
+    if not keep:
+        screen.print("Both servers end now. `make demo KEEP=1` leaves them running.")
 
 
 def _bar() -> Progress:
@@ -107,26 +114,19 @@ def _bar() -> Progress:
     return Progress(TextColumn("{task.description:<8}"), BarColumn(), TimeElapsedColumn(), detail, console=screen)
 
 
-def _show(loop: Loop, before: tuple[str, Found], after: tuple[str, Found], message: str, project: int) -> None:
-    table = Table("", before[0], after[0], title="F1 of the stored predictions against the gold annotations")
+def _show(loop: Loop, before: tuple[str, Found], after: tuple[str, Found], message: str) -> None:
     parts = {
-        f"{len(loop.held_out)} held-out tasks": loop.held_out,
-        f"{len(loop.spare)} unannotated tasks": loop.spare,
+        f"{len(loop.held_out)} held-out notes": loop.held_out,
+        f"{len(loop.spare)} unannotated notes": loop.spare,
     }
-    for name, documents in parts.items():
-        for label in ("", *documents[0].labels):
-            scores = [gold.f1([found[d.text] for d in documents], documents, label) for _, found in (before, after)]
-            table.add_row(f"[bold]{name}" if not label else f"  {label}", *(f"{score:.3f}" for score in scores))
-    screen.print(table)
+    screen.print(scores(parts, before, after))
+    screen.print(flips(loop.spare, before[1], after[1]))
     screen.print(message, markup=False)
     times = Table("step", "seconds")
     for name, seconds in loop.seconds.items():
         times.add_row(name, f"{seconds:.1f}")
     times.add_row("[bold]all", f"[bold]{sum(loop.seconds.values()):.1f}")
     screen.print(times)
-    url = str(loop.label_studio.url)
-    screen.print(f"Label Studio  {url}/projects/{project}/data  ({label_studio.USER} / {label_studio.PASSWORD})")
-    screen.print(f"Spanloop      {loop.backend}/")
 
 
 if __name__ == "__main__":
