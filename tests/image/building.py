@@ -61,11 +61,17 @@ def make_base(podman: Podman, wheels: Path) -> str:
 def make_label_studio(podman: Podman, base: str, program: Path, tag: str) -> None:
     """Make an image like Label Studio's own: the installed program on the base image, as a user without rights."""
     packages = program.parent.parent / "lib" / "python3.11"
+    # Its client of Redis needs this with Python before 3.11.3, which Debian has and the installation has not.
+    wheels = podman.folder / "wheels-of-label-studio"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"--dest={wheels}", "async-timeout"], check=True
+    )
     start = "from label_studio.server import main; main()"
     dockerfile = podman.folder / "Dockerfile.label-studio"
     dockerfile.write_text(
         f"""FROM {base}
 COPY site-packages /usr/local/lib/python3.11/dist-packages
+RUN python3 -m pip install -q --no-index --no-deps /wheels/*.whl
 RUN printf '#!/bin/sh\\nexec python3 -c "{start}" "$@"\\n' > /usr/local/bin/label-studio \\
     && chmod +x /usr/local/bin/label-studio && install -d -o 1001 /label-studio/data
 ENV LABEL_STUDIO_BASE_DATA_DIR=/label-studio/data HOME=/label-studio/data
@@ -74,7 +80,7 @@ VOLUME /label-studio/data
 """,
         encoding="utf-8",
     )
-    podman.build(packages, tag, f"--file={dockerfile}")
+    podman.build(packages, tag, f"--file={dockerfile}", f"--volume={wheels}:/wheels:ro")
 
 
 def arguments(folder: Path, wheels: Path, base: str, version: str) -> list[str]:
