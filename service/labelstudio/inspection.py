@@ -25,6 +25,9 @@ SECONDS = 10.0
 PROJECTS_MAX = 100
 """Most projects that are listed."""
 
+VERSION_PATH = "/api/version"
+"""Where Label Studio tells everyone its version."""
+
 CONNECTED = "CO"
 """The state of a model that Label Studio has reached."""
 
@@ -38,7 +41,7 @@ class Answer(NamedTuple):
     release: str = ""
     """Label Studio's version; empty for a redirect."""
     redirect: str = ""
-    """Where requests are redirected to; empty if they are not."""
+    """The address to which the whole server is redirected; empty if it is not."""
 
 
 class Model(NamedTuple):
@@ -71,16 +74,17 @@ class Refusals(NamedTuple):
 def answer_of(url: str) -> Answer:
     """What answers at an address. Raises LabelStudioError if it is not Label Studio, or does not answer."""
     with explained(url):
-        response = httpx.get(f"{url}/api/version/", headers=HEADERS, timeout=SECONDS)
+        response = httpx.get(f"{url}{VERSION_PATH}/", headers=HEADERS, timeout=SECONDS)
     if response.is_redirect:
-        target = response.headers.get("location", "").partition("?")[0]
-        return Answer(redirect=str(response.url.join(target)).removesuffix("api/version/").rstrip("/"))
+        target = str(response.url.join(response.headers.get("location", "").partition("?")[0])).rstrip("/")
+        if target.endswith(VERSION_PATH):
+            return Answer(redirect=target.removesuffix(VERSION_PATH))
     require_json(response, url)
     if not response.is_success:
-        raise refusal(url, response.status_code, "/api/version/")
+        raise refusal(url, response.status_code, VERSION_PATH)
     release = decoded(response, url).get("release")
     if not isinstance(release, str):
-        raise no_api(url, "answered /api/version/ without a version of Label Studio")
+        raise no_api(url, f"answered {VERSION_PATH} without a version of Label Studio")
     return Answer(release=release)
 
 

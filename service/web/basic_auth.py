@@ -21,6 +21,9 @@ from service.errors import Cause
 from service.settings import BasicAuthSettings
 from service.web.routes import RequestRefused, refused
 
+CHALLENGE = 'Basic realm="spanloop"'
+"""What a backend asks for with 401."""
+
 
 class BasicAuth(AuthenticationBackend):
     """Admits requests with the credentials of the settings; every request if the settings have none."""
@@ -60,7 +63,7 @@ def unauthorized(connection: HTTPConnection, error: AuthenticationError) -> Resp
 
 
 def _refusal() -> RequestRefused:
-    challenge = {"WWW-Authenticate": 'Basic realm="spanloop"'}
+    challenge = {"WWW-Authenticate": CHALLENGE}
     return RequestRefused(401, "This backend requires Basic authentication.", Cause.UNAUTHORIZED, challenge)
 
 

@@ -8,6 +8,7 @@ import httpx
 
 from service import __version__
 from service.settings import BasicAuthSettings
+from service.web.basic_auth import CHALLENGE
 from spanloop.doctor.finding import Finding, look, ok, wrong
 
 CHECK, NEEDS = "The backend", "What the backend needs"
@@ -26,18 +27,26 @@ def health(url: str, settings: BasicAuthSettings) -> dict[str, Any] | Finding:
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         cure = "Set SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD to what the backend was started with."
         return wrong(CHECK, f"{url} refuses the credentials.", "The backend cannot be asked how it stands.", cure)
+    said = _said(answer)
+    return said or wrong(CHECK, f"What answers at {url} is no Spanloop.", NO_HELP, START)
+
+
+def is_at(url: str) -> bool:
+    """Whether a Spanloop answers at an address. No credentials are sent: the address may be a stranger's."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/health", timeout=10, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return answer.headers.get("www-authenticate", "") == CHALLENGE or bool(_said(answer))
+
+
+def _said(answer: httpx.Response) -> dict[str, Any]:
+    """What a Spanloop says of itself; empty if it is none."""
     try:
         said = answer.json()
     except ValueError:
-        said = None
-    if not is_spanloop(said):
-        return wrong(CHECK, f"What answers at {url} is no Spanloop.", NO_HELP, START)
-    return dict(said)
-
-
-def is_spanloop(said: Any) -> bool:
-    """Whether an answer to /health is that of a Spanloop."""
-    return isinstance(said, dict) and said.get("model_class") == "Spanloop"
+        return {}
+    return said if isinstance(said, dict) and said.get("model_class") == "Spanloop" else {}
 
 
 def running(url: str, said: dict[str, Any]) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
+from urllib.parse import urlsplit
 
 from service.backend.local.projects import FileProjects
 from service.backend.projects import host_of
@@ -29,7 +30,7 @@ class Examination:
         self._asked = asked
         self._label_studio = LabelStudio(settings)
         self._inspection = Inspection(self._label_studio)
-        self._is_spanloop = cache(lambda url: isinstance(backend.health(url, settings), dict))
+        self._is_spanloop = cache(backend.is_at)
 
     def findings(self) -> Iterator[Finding]:
         """All findings, one after the other."""
@@ -57,7 +58,7 @@ class Examination:
 
     def _of_projects(self) -> Iterator[Finding]:
         """What Label Studio and its projects have of this backend: first its addresses, then project by project."""
-        named = self._asked or self._known()
+        named = self._asked or tuple(self._known)
         try:
             read = list(projects.read(self._inspection, named or self._inspection.projects()))
         except LabelStudioError as error:
@@ -77,14 +78,17 @@ class Examination:
             connect = projects.CONNECT.format(url=self._settings.backend_url)
             yield wrong(PROJECTS, NONE_CONNECTED, projects.NOT_HELPED, connect)
 
-    def _known(self) -> tuple[int, ...]:
-        """The projects that the backend of this machine knows."""
+    @cached_property
+    def _known(self) -> dict[int, str]:
+        """The projects that the backend of this machine knows, and the host by which Label Studio calls it for each."""
         folder = self._settings.home.expanduser()
-        return FileProjects(folder).ids if folder.is_dir() else ()
+        return {one.id: one.host for one in FileProjects(folder).all} if folder.is_dir() else {}
 
     def _is_own(self, url: str) -> bool:
-        """Whether an address is this backend's: by its host, or since a Spanloop answers there to its credentials."""
-        return host_of(url) == host_of(self._settings.backend_url) or self._is_spanloop(url)
+        """Whether an address is this backend's: by its host, or since a Spanloop answers there."""
+        service = f"{self._settings.release}-backend.{self._settings.namespace}.svc"
+        own = {host_of(self._settings.backend_url), *self._known.values()}
+        return host_of(url) in own or urlsplit(url).hostname == service or self._is_spanloop(url)
 
     def _of_home(self) -> list[Finding]:
         if self._settings.extractor_deployment:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from service.settings import RegistrySettings
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
-from spanloop.doctor.finding import Finding, ok, unchecked, wrong
+from spanloop.doctor.finding import Finding, State, ok, unchecked, wrong
 
 PULL, PUSH = "The registry", "Publishing to the registry"
 PATIENCE_SECONDS = 5.0
@@ -31,7 +31,7 @@ def checks(settings: RegistrySettings) -> list[Finding]:
 
 def _asked(bentos: Bentos, name: str) -> list[Finding]:
     pulled = _done(PULL, lambda: f"{name} answers, and has {len(bentos.tags())} tags.", "No version can be read.")
-    if pulled.meaning:
+    if pulled.state is not State.OK:
         return [pulled, _not_pushed()]
 
     def pushed() -> str:

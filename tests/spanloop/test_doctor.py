@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+from service.backend.local.projects import FileProjects
 from spanloop.__main__ import app
 from tests.support import fake_backend
 from tests.support.oci_registry import HTPASSWD, PASSWORD, USER, docker_registry
@@ -113,6 +114,12 @@ def test_a_redirect_is_told_with_the_address_to_set(healthy, studio):
     assert "SPANLOOP_LABEL_STUDIO_URL=https://label-studio.example.com/ls" in found["cure"]
 
 
+def test_a_login_in_front_of_label_studio_is_told(healthy, studio):
+    studio.redirects_to = "/user/login/?next=/api/version/"
+    found = examined()["Label Studio's address"]
+    assert "a login page, a proxy or another program: it redirects /api/version/ to /user/login/" in found["told"]
+
+
 def personal(expires):
     """A personal access token that expires."""
     payload = base64.urlsafe_b64encode(json.dumps({"exp": int(expires.timestamp())}).encode()).rstrip(b"=").decode()
@@ -151,6 +158,12 @@ def test_a_blocked_address_is_told_with_the_flags_that_open_it_and_nothing_is_ma
     assert "ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false" in found["cure"]
 
 
+def test_what_a_label_studio_makes_of_the_question_is_deleted_again(healthy, studio):
+    studio.makes_all = True
+    assert examined(status=0)["Label Studio's rules for addresses"]["state"] == "ok"
+    assert {"DELETE /api/ml/9/", "DELETE /api/webhooks/9/"} < {*studio.asked}
+
+
 def test_a_short_name_is_told_since_it_gets_no_webhook(healthy, studio):
     studio.projects[3] = StudioProject(models=["http://spanloop:9090"], webhooks=[])
     found = examined("--backend", "http://spanloop:9090")
@@ -183,9 +196,23 @@ def test_without_any_connected_project_that_is_told(healthy, studio):
     assert "has a model" in examined()["The projects in Label Studio"]["told"]
 
 
-def test_a_backend_with_another_name_is_known_by_its_answer(healthy, studio, backend):
-    studio.projects[3] = StudioProject(models=[backend.url.replace("127.0.0.1", "localhost")])
+def test_a_backend_is_known_by_the_name_by_which_label_studio_called_it(healthy, studio, tmp_path):
+    studio.projects[3] = StudioProject(models=["http://192.0.2.7:9090"])
+    known = FileProjects(tmp_path / "home")
+    known.see(3, "192.0.2.7:9090")
+    known.tick()
     assert examined(status=0)["Project 3"]["state"] == "ok"
+
+
+def test_a_backend_with_another_name_is_known_by_its_answer(healthy, studio, backend):
+    other = backend.url.replace("127.0.0.1", "localhost")
+    studio.projects[3] = StudioProject(models=[other])
+    healthy.setenv("SPANLOOP_BASIC_AUTH_USERNAME", "anna")
+    healthy.setenv("SPANLOOP_BASIC_AUTH_PASSWORD", "do-not-send")
+    assert examined(status=0)["Project 3"]["state"] == "ok"
+    assert (other.removeprefix("http://"), "") in backend.lookers
+    sent_to = {host for host, authorization in backend.lookers if authorization}
+    assert sent_to == {backend.url.removeprefix("http://")}, "an address in Label Studio may be a stranger's"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ class FakeBackend:
         self.url = ""
         self.health: Any = {"status": "UP", "model_class": "Spanloop", "release": __version__, "model_version": VERSION}
         """What it says of itself."""
+        self.lookers: list[tuple[str, str]] = []
+        """By which host, and with which authorization, it was asked for that."""
         self.authorizations: set[str] = set()
         self.asked: list[list[str]] = []
         """The texts of each request for predictions."""
@@ -52,6 +54,7 @@ def serving() -> Iterator[FakeBackend]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            state.lookers.append((self.headers.get("host", ""), self.headers.get("authorization", "")))
             self._send(200, state.health)
 
         def do_POST(self) -> None:
