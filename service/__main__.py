@@ -33,7 +33,7 @@ from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
 from service.runs.files import Runs
 from service.runs.run import Run
-from service.settings import HomeSettings, PredictionSettings, SignatureSettings, SigningSettings
+from service.settings import HomeSettings, PredictionSettings, SigningSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.keys import KeyUnusable
 from service.versions.lineage import Calibrated, FormatError
@@ -44,7 +44,7 @@ from service.versions.store import BentoStore, UnknownVersion
 from service.versions.trust import Trust
 
 
-class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SignatureSettings, SigningSettings):
+class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SigningSettings):
     """What the commands read: on a cluster, what the backend's pod has."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,13 +12,16 @@ from pydantic import ValidationError
 from service.settings import Policy, SignatureSettings
 from service.versions import lineage as lineages
 from service.versions.keys import KeyUnusable, public_keys
-from service.versions.signature import SignatureRefused, verify
+from service.versions.signature import SignatureRefused, verify, verify_part
 from service.versions.store import COMPLETE_MARKER
 
 log = logging.getLogger(__name__)
 
 Check = Callable[[Path], None]
 """Looks at the directory of a version's model, named after the version. Raises SignatureRefused."""
+
+Verify = Callable[[Path, Mapping[str, bytes]], None]
+"""Verifies a directory by public keys. Raises SignatureRefused."""
 
 REMEDY = (
     "If it is from before versions were signed and you trust it, sign it where the private key is, with `python -m "
@@ -42,19 +46,28 @@ class Trust:
     def of(cls, settings: SignatureSettings) -> Trust:
         return cls(settings.verify, settings.trusted_keys)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether no signature is looked at."""
+        return self._policy == "off"
+
     def check_model(self, folder: Path) -> None:
         """Raise SignatureRefused if a version's model is not as it was signed, and signatures are required.
 
         The directory is named after the version: another version's model under that name is refused, too.
         """
-        self._check(folder.name, "model", lambda: self._verify_model(folder))
+        self._check(folder.name, "model", lambda: self._verify_model(folder, verify))
+
+    def check_description(self, folder: Path) -> None:
+        """The same of a version's model of which only the files are there that describe it, without its weights."""
+        self._check(folder.name, "description", lambda: self._verify_model(folder, verify_part))
 
     def check_bento(self, folder: Path) -> None:
         """The same of a version's Bento, which holds the code that `bentoml serve` runs."""
-        self._check(folder.name, "Bento", lambda: self._verify(folder, (COMPLETE_MARKER,)))
+        self._check(folder.name, "Bento", lambda: self._verify(folder, partial(verify, beside=(COMPLETE_MARKER,))))
 
     def _check(self, version: str, what: str, look: Callable[[], None]) -> None:
-        if self._policy == "off":
+        if self.is_off:
             return
         try:
             look()
@@ -66,8 +79,8 @@ class Trust:
                 ) from error
             log.warning("%s It is used all the same, because SPANLOOP_VERIFY is %r.", why, self._policy)
 
-    def _verify_model(self, folder: Path) -> None:
-        self._verify(folder, ())
+    def _verify_model(self, folder: Path, verify: Verify) -> None:
+        self._verify(folder, verify)
         try:
             inside = lineages.read(folder).version
         except (OSError, ValidationError) as error:
@@ -75,7 +88,7 @@ class Trust:
         if inside != folder.name:
             raise SignatureRefused(f"it is version {inside} under another name")
 
-    def _verify(self, folder: Path, beside: Collection[str]) -> None:
+    def _verify(self, folder: Path, verify: Verify) -> None:
         if self._keys is None:
             raise KeyUnusable("no public key is set (SPANLOOP_TRUSTED_KEYS)")
-        verify(folder, public_keys(self._keys), beside)
+        verify(folder, public_keys(self._keys))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -96,6 +97,15 @@ class Bentos:
                 return content
         raise UnknownVersion(f"{self.repository}: version {version} has no {name}.")
 
+    def inspect(self, version: str | Reference, check: Check) -> None:
+        """Let `check` look at the files that describe a version; the weights are not fetched.
+
+        Raises UnknownVersion, FormatError, and SignatureRefused where `check` refuses the version.
+        """
+        with tempfile.TemporaryDirectory(prefix="spanloop-description-") as stage:
+            found, manifest = self._catalogue.find(version)
+            check(self._fetch(found, manifest, Path(stage), manifest.of(DESCRIPTION_LAYER)))
+
     # Pushing and pulling
 
     def push(self, store: BentoStore, version: str) -> str:
@@ -183,8 +193,7 @@ class Bentos:
                 for layer in manifest.of(MODEL_LAYER)
                 if layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
             ]
-            self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
-            model = bento_layers.model_folder(stage, _model_tag(found))
+            model = self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
             check(model)
             if folder.exists():
                 shutil.rmtree(folder)
@@ -252,8 +261,9 @@ class Bentos:
             "is. Delete it first, or publish under another version."
         )
 
-    def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
-        """Download these layers into a store under `stage`, and check that the model there is this version's."""
+    def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> Path:
+        """Download these layers into a store under `stage`. Returns the model's directory there, which is this
+        version's."""
         step = self._step(f"the pull of {found.version}")
         for layer in layers:
             path = stage / "layer.tar"
@@ -263,11 +273,13 @@ class Bentos:
             except LayerError as error:
                 raise step.failed(str(error), "Delete that version; it was not made by Spanloop.", Corrupt) from error
             path.unlink()
-        inside = bento_layers.model_folder(stage, _model_tag(found)) / lineages.FILE
+        model = bento_layers.model_folder(stage, _model_tag(found))
+        inside = model / lineages.FILE
         if not inside.is_file() or digest_of(inside.read_bytes()) != manifest.config.digest:
             raise step.failed("it lacks the version's own model", "Delete that version; publish it anew.", Corrupt)
-        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in layers):
+        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in manifest.layers):
             raise step.failed("it has no layer with its own weights", "Delete that version; publish it anew.", Corrupt)
+        return model
 
     def _check_same(self, folder: Path, manifest: Manifest, found: Published) -> None:
         """Raises RegistryError if a model directory does not hold this very version."""
