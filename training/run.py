@@ -135,8 +135,9 @@ class TrainingRun:
         return self._measuring.curve(parts, material.spare)
 
     def _require(self) -> None:
-        """Check what the run needs at its end, before it works for hours. Raises what the shelf raises."""
-        self.reporter.enter("export", "checking that a version could be published")
+        """Check what the run needs at its end, before it works for hours. Raises what the shelf raises, for example
+        SignatureRefused if the live version is not to be trusted."""
+        self.reporter.enter("export", "checking that a version could be published, and the live version")
         self.shelf.require()
 
     def _read(self) -> Material:
