@@ -30,6 +30,17 @@ REMEDY = (
     "signatures.alsoTrusted). Else find out who has changed it, delete it, and publish or pull it again."
 )
 
+WITHOUT_BYTECODE = (
+    "A program that imported it has written that bytecode, or somebody has put it there. Delete it (`find {folder} "
+    "-name '*.py[co]' -delete`), and verify the version again: all other files are still to be checked."
+)
+BYTECODE_NAMED = 3
+"""So many files of bytecode a message names."""
+
+
+class Bytecode(SignatureRefused):
+    """There is bytecode beside a Bento's code."""
+
 
 def unchecked(folder: Path) -> None:
     """Trust every version."""
@@ -56,27 +67,28 @@ class Trust:
 
         The directory is named after the version: another version's model under that name is refused, too.
         """
-        self._check(folder.name, "model", lambda: self._verify_model(folder, verify))
+        self._check(folder, "model", lambda: self._verify_model(folder, verify))
 
     def check_description(self, folder: Path) -> None:
         """The same of a version's model of which only the files are there that describe it, without its weights."""
-        self._check(folder.name, "description", lambda: self._verify_model(folder, verify_part))
+        self._check(folder, "description", lambda: self._verify_model(folder, verify_part))
 
     def check_bento(self, folder: Path) -> None:
         """The same of a version's Bento, which holds the code that `bentoml serve` runs."""
-        self._check(folder.name, "Bento", lambda: self._verify(folder, partial(verify, beside=(COMPLETE_MARKER,))))
+        self._check(folder, "Bento", lambda: self._verify_bento(folder))
 
-    def _check(self, version: str, what: str, look: Callable[[], None]) -> None:
+    def _check(self, folder: Path, what: str, look: Callable[[], None]) -> None:
         if self.is_off:
             return
         try:
             look()
         except (SignatureRefused, KeyUnusable) as error:
+            version = folder.name
             why = f"The {what} of version {version} is not to be trusted: {error}."
             if self._policy == "require":
-                raise SignatureRefused(
-                    f"{why} It was refused, and nothing of it was loaded. {REMEDY.format(version=version)}"
-                ) from error
+                remedy = WITHOUT_BYTECODE if isinstance(error, Bytecode) else REMEDY
+                told = remedy.format(version=version, folder=folder)
+                raise SignatureRefused(f"{why} It was refused, and nothing of it was loaded. {told}") from error
             log.warning("%s It is used all the same, because SPANLOOP_VERIFY is %r.", why, self._policy)
 
     def _verify_model(self, folder: Path, verify: Verify) -> None:
@@ -87,6 +99,16 @@ class Trust:
             raise SignatureRefused(f"its lineage cannot be read ({error})") from error
         if inside != folder.name:
             raise SignatureRefused(f"it is version {inside} under another name")
+
+    def _verify_bento(self, folder: Path) -> None:
+        bytecode = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py[co]"))
+        if bytecode:
+            named, more = ", ".join(bytecode[:BYTECODE_NAMED]), len(bytecode) - BYTECODE_NAMED
+            raise Bytecode(
+                "there is bytecode beside its code, which nobody has signed and which Python may run in place of the "
+                f"code ({named}{f' and {more} more' if more > 0 else ''})"
+            )
+        self._verify(folder, partial(verify, beside=(COMPLETE_MARKER,)))
 
     def _verify(self, folder: Path, verify: Verify) -> None:
         if self._keys is None:
