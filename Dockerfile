@@ -57,6 +57,8 @@ FROM python AS code
 WORKDIR /app
 COPY starter /starter
 COPY LICENSE ./
+# The hashes of the packages' files, for the lists of materials of versions.
+COPY requirements/base.txt requirements/torch.txt requirements/
 COPY service service
 COPY training training
 # All users may read the files, even if the checkout's files are private.

@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image lint lock starter clean
+.PHONY: help install demo serve train test test-slow test-cluster pictures bench study image sbom lint lock starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,10 @@ image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
 
+sbom: ## write the software bill of materials of the image to sbom.json (IMAGE, ENGINE)
+	@test -n "$(ENGINE)" || { echo "Install docker or podman, which run the image."; exit 2; }
+	$(ENGINE) run --rm $(IMAGE) python -m service.versions.sbom > sbom.json
+
 lint: $(BIN)/.installed ## check style (ruff), types (mypy), layers (import-linter) and declared dependencies (deptry)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -141,4 +145,4 @@ starter: $(BIN)/.installed ## train the embedded model again (DATA: the data set
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove the environment and the tools' caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html sbom.json

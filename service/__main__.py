@@ -1,5 +1,5 @@
 """The command line of a release: `python -m service versions | show | promote | rollback | prune | sign | verify |
-cancel | projects`, and `prelabel`.
+sbom | cancel | projects`, and `prelabel`.
 
 On a cluster it runs in the backend's pod, which has the rights it needs.
 """
@@ -39,6 +39,7 @@ from service.versions.keys import KeyUnusable
 from service.versions.lineage import Calibrated, FormatError
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
+from service.versions.sbom import FILE as SBOM
 from service.versions.signature import SignatureRefused, signing
 from service.versions.store import BentoStore, UnknownVersion
 from service.versions.trust import Trust
@@ -158,6 +159,16 @@ def verify(version: str) -> None:
         trust.check_model(store.fetch(version))
         trust.check_bento(store.bento(version))
     screen.print(f"{version} is as the holder of a trusted key has signed it.")
+
+
+@app.command()
+def sbom(version: str) -> None:
+    """Print what a version was made with: a software bill of materials, CycloneDX in JSON."""
+    settings = CommandLineSettings()
+    with _refusing():
+        versions = _bentos(settings) if settings.registry else BentoStore(settings.folder)
+        document = versions.document(version, SBOM)
+    typer.echo(document.decode())
 
 
 @app.command()

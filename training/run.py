@@ -276,6 +276,7 @@ class TrainingRun:
             publish.save_model(learning.model, folder)
             publish.save_verdict(folder, judged, judging.sheet)
             publish.save_report(folder, sources)
+            publish.save_sbom(folder, lineage, self.settings.model)
 
         self.shelf.publish(lineage, save)
         return lineage

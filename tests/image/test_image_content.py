@@ -36,7 +36,13 @@ def test_it_says_what_it_is_and_runs_as_a_user_of_its_own(podman: Podman, image:
 
 
 def test_it_holds_the_code_the_starter_and_the_licence(files: Path, context: Path):
-    assert {path.name for path in (files / "app").iterdir()} == {"LICENSE", "service", "starter", "training"}
+    assert {path.name for path in (files / "app").iterdir()} == {
+        "LICENSE",
+        "requirements",
+        "service",
+        "starter",
+        "training",
+    }
     for name in ("starter/model/model.safetensors", "training/replay.jsonl", "LICENSE", "training/run.py"):
         assert (files / "app" / name).read_bytes() == (context / name).read_bytes(), name
 

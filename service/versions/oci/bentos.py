@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from service.versions import lineage as lineages
+from service.versions import sbom
 from service.versions.lineage import Lineage
 from service.versions.oci import bento_layers
 from service.versions.oci import manifest as manifests
@@ -22,10 +23,12 @@ from service.versions.oci.manifest import (
     LINEAGE_CONFIG,
     MODEL_LAYER,
     MODEL_TAG_ANNOTATION,
+    OCI_MANIFEST,
     Descriptor,
     Manifest,
     digest_of,
 )
+from service.versions.oci.referrers import Referrers
 from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
 from service.versions.signature import SignatureRefused
@@ -45,6 +48,7 @@ class Bentos:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._catalogue = Catalogue(client)
+        self._referrers = Referrers(client)
 
     @classmethod
     def connect(cls, repository: str, plain_http: bool = False, patience: float = Backoff.deadline) -> Bentos:
@@ -122,7 +126,11 @@ class Bentos:
         References with the unsigned one's digest stay good until the registry's next garbage collection. Returns the
         digest of the new manifest. Raises UnknownVersion.
         """
-        return self._push(store, version, lambda version, digest: False)
+        before = self.get(version).digest
+        digest = self._push(store, version, lambda version, digest: False)
+        if digest != before:
+            self._referrers.detach(before, sbom.MEDIA_TYPE)
+        return digest
 
     def _push(self, store: BentoStore, version: str, is_there: Callable[[str, str], bool]) -> str:
         """Publish a version, unless `is_there` says of its name and its digest that the registry has it."""
@@ -144,11 +152,25 @@ class Bentos:
                 return digest_of(raw)
             sent = [layer.size for layer in layers if self._client.push_blob(layer, files[layer.digest])]
         self._client.push_blob(described, config)
+        self._attach_sbom(store.fetch(version) / sbom.FILE, raw)
         digest = self._client.put_manifest(version, raw)
         log.info(
             "%s: pushed %s (%d of %d layers, %d bytes)", self.repository, version, len(sent), len(layers), sum(sent)
         )
         return digest
+
+    def _attach_sbom(self, file: Path, raw: bytes) -> None:
+        """Attach a version's list of materials, which is in the version, to its manifest: other tools find it there.
+
+        A registry that takes no such document is told in the log, and the version is published all the same.
+        """
+        if not file.exists():
+            return  # an older release has made the version
+        subject = Descriptor(media_type=OCI_MANIFEST, digest=digest_of(raw), size=len(raw))
+        try:
+            self._referrers.attach(subject, sbom.MEDIA_TYPE, file.read_bytes())
+        except RegistryError as error:
+            log.warning("the SBOM is in the version alone, where `python -m service sbom` finds it: %s", error)
 
     def pull(self, version: str | Reference, store: BentoStore) -> Lineage:
         """Copy a version into the local store. Returns its lineage.
@@ -236,6 +258,7 @@ class Bentos:
 
     def _delete(self, published: Published, others: list[str]) -> None:
         if not others:
+            self._referrers.detach(published.digest, sbom.MEDIA_TYPE)
             self._client.delete_manifest(published.digest)
             return
         try:
