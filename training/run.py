@@ -286,10 +286,13 @@ class TrainingRun:
     ) -> tuple[Outcome | None, str]:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
 
-        Returns how the run ends, and why; None for how if the backend decides that, which rolls the version out.
+        Returns how the run ends, and why; None for how if the backend decides that, which rolls the version out. Raises
+        Stopped if the run was cancelled while it published the version.
         """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
+            if self.reporter.runs.is_cancelled(self.reporter.run.id):
+                raise Stopped("cancelled before its version was made live")
             self.reporter.enter("rollout", "making the new version live")
             why = f"Promoted by {lineage.run}. {judged.reason}"
             try:

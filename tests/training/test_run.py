@@ -252,6 +252,25 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
     assert one.live.read().live == run.version
 
 
+def test_a_run_that_is_cancelled_while_it_publishes_makes_nothing_live_and_is_judged_again_later(bench, monkeypatch):
+    one = bench()
+    publish = LocalShelf.publish
+
+    def cancelled_meanwhile(shelf, lineage, save_model):
+        one.runs.cancel("run-1")
+        publish(shelf, lineage, save_model)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalShelf, "publish", cancelled_meanwhile)
+        with pytest.raises(Stopped, match="cancelled before"):
+            one.execute()
+    assert one.live.read().live == INITIAL
+    (version,) = one.store.versions()
+    one.runs.end_cancelled(one.runs.get("run-1"))
+    assert one.execute().version == version.version
+    assert one.live.read().live == version.version
+
+
 def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench):
     here = bench()
     first = here.execute()
