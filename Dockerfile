@@ -12,7 +12,8 @@
 # SPANLOOP_BASIC_AUTH_USERNAME and SPANLOOP_BASIC_AUTH_PASSWORD (-e) before other machines reach it. podman and buildah
 # build with the same arguments.
 #
-# BASE is an image with Python 3.11 or later, or, like NVIDIA's images, one whose apt offers it:
+# BASE is an image with Python 3.11 or later. A tag moves; a tag with a digest does not, and `make base` writes it here.
+# It may also be, like NVIDIA's images, one whose apt offers Python:
 #     --build-arg BASE=docker.io/nvidia/cuda:…-base-ubuntu24.04 --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
 # For a package index of your own, give pip's configuration as a secret, which stays out of the image:
 #     --secret id=pip.conf,src=$HOME/.config/pip/pip.conf
@@ -57,6 +58,8 @@ FROM python AS code
 WORKDIR /app
 COPY starter /starter
 COPY LICENSE ./
+# The hashes of the packages' files, for the lists of materials of versions.
+COPY requirements/base.txt requirements/torch.txt requirements/
 COPY service service
 COPY training training
 COPY spanloop spanloop
@@ -84,8 +87,10 @@ USER 10001:10001
 VOLUME /var/lib/spanloop
 EXPOSE 9090
 CMD ["bentoml", "serve", "service.main:Spanloop", "--host", "0.0.0.0", "--port", "9090"]
+ARG BASE
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="Spanloop" \
       org.opencontainers.image.description="Closes the loop between people who label text in Label Studio and the GLiNER model that helps them" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="$BASE" \
       org.opencontainers.image.version="$VERSION"

@@ -17,6 +17,9 @@ DATA ?= ../shared/data
 PREDICTIONS ?= $(CACHE)/predictions
 RELEASE := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/__init__.py)
 IMAGE ?= spanloop:$(RELEASE)
+# The image's base without a digest, and where its vulnerabilities are asked for: pypi or osv.
+BASE_TAG := $(shell sed -n 's/^ARG BASE=\([^@]*\).*/\1/p' Dockerfile)
+ADVISORIES ?= pypi
 ENGINE ?= $(or $(shell command -v docker),$(shell command -v podman),$(shell command -v buildah))
 
 export SPANLOOP_HOME ?= $(HOME)/.spanloop
@@ -27,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study image lint lock docs starter clean
+.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study base image sbom audit lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,7 +102,7 @@ WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-s
 
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
 	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter \
-	  tests/spanloop tests/benchmarks tests/examples $(ARGS)
+	  tests/spanloop tests/benchmarks tests/examples tests/make $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
@@ -133,10 +136,33 @@ study: $(BIN)/.bench ## measure how much a model learns and write docs/learning.
 	$(if $(STUDY),,$(BIN)/python -m benchmarks.stored --data $(DATA) --out $(PREDICTIONS))
 	$(if $(STUDY),,OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.verdicts --stored $(PREDICTIONS))
 
+base: ## pin the image's base in the Dockerfile by the digest that its tag has now (ENGINE)
+	@test -n "$(ENGINE)" || { echo "Install docker or podman, which pull the base. The Dockerfile was left as it is."; exit 2; }
+	$(ENGINE) pull -q $(BASE_TAG)
+	@pinned=$$($(ENGINE) image inspect --format '{{index .RepoDigests 0}}' $(BASE_TAG)); \
+	  case "$$pinned" in \
+	    *@sha256:*) sed -i "s|^ARG BASE=.*|ARG BASE=$(BASE_TAG)@$${pinned#*@}|" Dockerfile; grep '^ARG BASE=' Dockerfile;; \
+	    *) echo "$(ENGINE) names no digest of $(BASE_TAG). The Dockerfile was left as it is."; exit 1;; \
+	  esac
+
 image: ## build the image (IMAGE, BASE; TORCH_INDEX= for GPUs; ENGINE=podman)
 	@test -n "$(ENGINE)" || { echo "Install docker, podman or buildah, which build the image."; exit 2; }
 	$(ENGINE) build --tag $(IMAGE) --build-arg VERSION=$(RELEASE) $(if $(BASE),--build-arg BASE=$(BASE)) \
 	  $(if $(filter file,$(origin TORCH_INDEX)),,--build-arg TORCH_INDEX=$(TORCH_INDEX)) .
+
+sbom: ## write the software bill of materials of the image to sbom.json (IMAGE, ENGINE)
+	@test -n "$(ENGINE)" || { echo "Install docker or podman, which run the image."; exit 2; }
+	$(ENGINE) run --rm $(IMAGE) python -m service.versions.sbom > sbom.json
+
+# A package that the service does not know, or a service that is not reached, is no all-clear: --strict.
+audit: $(BIN)/.installed ## look for known vulnerabilities in the locked packages (ADVISORIES=osv asks OSV instead of PyPI)
+	@found=$$($(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --vulnerability-service $(ADVISORIES) \
+	    $(foreach file,$(wildcard requirements/*.txt),--requirement $(file)) 2>&1); status=$$?; echo "$$found"; \
+	  test $$status = 0 && exit 0; \
+	  case "$$found" in *"known vulnerabilit"*) exit 1;; esac; \
+	  echo "The packages were not audited: $(ADVISORIES) was not reached, or it does not know one of them. So nothing is known"; \
+	  echo "of their vulnerabilities. Run this where $(ADVISORIES) answers, or ask the other one of pypi and osv (ADVISORIES=osv)."; \
+	  exit 2
 
 # mkdocs-material says at each build that its makers work on a successor; this silences it.
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
@@ -156,4 +182,4 @@ starter: $(BIN)/.installed ## train the embedded model again (DATA: the data set
 	$(BIN)/python -m starter.train --data $(DATA) --out starter/model
 
 clean: ## remove the environment and the tools' caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html .site
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache demo-report.html sbom.json .site

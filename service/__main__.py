@@ -31,18 +31,19 @@ from service.prelabel.settings import PrelabelSettings
 from service.prelabel.watch import watched
 from service.runs.files import Runs
 from service.runs.run import Run
-from service.settings import HomeSettings, PredictionSettings, SignatureSettings, SigningSettings
+from service.settings import HomeSettings, PredictionSettings, SigningSettings
 from service.versions.history import INITIAL, Conflict
 from service.versions.keys import KeyUnusable
 from service.versions.lineage import FormatError
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
+from service.versions.sbom import FILE as SBOM
 from service.versions.signature import SignatureRefused, signing
 from service.versions.store import BentoStore, UnknownVersion
 from service.versions.trust import Trust
 
 
-class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SignatureSettings, SigningSettings):
+class CommandLineSettings(ReleaseSettings, PredictionSettings, HomeSettings, SigningSettings):
     """What the commands read: on a cluster, what the backend's pod has."""
 
 
@@ -162,6 +163,16 @@ def verify(version: str, as_json: AsJson = False) -> None:
             why or f"{version} is as the holder of a trusted key has signed it.", markup=False
         )
     raise typer.Exit(1 if why else 0)
+
+
+@app.command()
+def sbom(version: str) -> None:
+    """Print what a version was made with: a software bill of materials, CycloneDX in JSON."""
+    settings = CommandLineSettings()
+    with _refusing():
+        versions = _bentos(settings) if settings.registry else BentoStore(settings.folder)
+        document = versions.document(version, SBOM)
+    typer.echo(document.decode())
 
 
 @app.command()

@@ -43,6 +43,7 @@ PLACES = (
     Place("rollback", DECIDE, "service.__main__:rollback", "spanloop rollback"),
     Place("doctor", CARE, "spanloop.doctor.command:doctor", "spanloop doctor --project 3"),
     Place("verify", CARE, "service.__main__:verify", "spanloop verify 20261125-182648-859da5"),
+    Place("sbom", CARE, "service.__main__:sbom", "spanloop sbom 20261125-182648-859da5"),
     Place("sign", CARE, "service.__main__:sign", "spanloop sign 20261125-182648-859da5"),
     Place("push", CARE, "service.__main__:push", "spanloop push 20261125-182648-859da5 --registry HOST/bentos"),
     Place("pull", CARE, "service.__main__:pull", "spanloop pull 20261125-182648-859da5 --registry HOST/bentos"),

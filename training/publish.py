@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -12,6 +13,8 @@ from statistics import median
 from typing import Any
 
 import msgspec
+import yaml
+from huggingface_hub import ModelCard, try_to_load_from_cache
 
 from service import __version__
 from service.model import base_model, calibration, learnt, reading
@@ -19,9 +22,9 @@ from service.model.model import Model
 from service.model.reading import Reading
 from service.model.told import Told, untold
 from service.settings import ROOT
-from service.versions import judgement
+from service.versions import judgement, sbom
 from service.versions import lineage as lineages
-from service.versions.lineage import Canary
+from service.versions.lineage import Canary, Lineage
 from training.dataset import Document
 from training.judge.sheet import Sheet
 from training.judge.verdict import Verdict
@@ -29,6 +32,9 @@ from training.recipe import Recipe
 from training.report.document import render
 from training.report.sources import Sources
 
+log = logging.getLogger(__name__)
+
+CARD = "README.md"
 CANARIES_MAX = 3
 CANARY_MARGIN = 0.3
 """Least distance of a canary's scores from the threshold, because other processors round differently."""
@@ -109,3 +115,21 @@ def code_version() -> str:
     for path in sorted([*ROOT.glob("service/**/*.py"), *ROOT.glob("training/**/*.py")]):
         content.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return f"{__version__}+{content.hexdigest()[:6]}"
+
+
+def save_sbom(folder: Path, lineage: Lineage, base: str) -> None:
+    """Write what the version was made with. `base` is the base model, a directory or a name on the hub."""
+    (folder / sbom.FILE).write_bytes(sbom.of_version(lineage, licence_of(base)))
+
+
+def licence_of(model: str) -> str:
+    """The licence that a base model's card names; empty if there is no card, or it names none. The hub is not asked."""
+    card = str(Path(model) / CARD) if Path(model).is_dir() else try_to_load_from_cache(model, CARD)
+    if not isinstance(card, str) or not Path(card).is_file():
+        return ""
+    try:
+        named = ModelCard.load(card, ignore_metadata_errors=True).data.license
+    except (ValueError, yaml.YAMLError) as error:
+        log.warning("the licence of the base model is not known, because its card cannot be read: %s", error)
+        return ""
+    return named if isinstance(named, str) else ", ".join(named or ())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import httpx
 
+from service.versions.history import INITIAL
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
@@ -50,12 +51,18 @@ class RegistryShelf:
         self._login = (settings.basic_auth_username, settings.basic_auth_password.get_secret_value())
         self._champions = settings.folder / "champions"
         self._sign = signing(settings.signing_key)
-        self._check = Trust.of(settings).check_model
+        self._trust = Trust.of(settings)
 
     def require(self) -> None:
-        """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent."""
+        """Raises RegistryError if the registry gives no list of versions or takes no upload, and BackendSilent.
+
+        Where signatures count, the live version is fetched already now, and lies there when it is compared. Raises what
+        `fetch` raises.
+        """
         self._bentos.require_push()
-        self._live_versions()
+        live = self.champion()
+        if live != INITIAL and not self._trust.is_off:
+            self.fetch(live)
 
     def with_digest(self, digest: str) -> Lineage | None:
         return next((lineage for lineage in self.versions() if lineage.digest == digest), None)
@@ -103,7 +110,7 @@ class RegistryShelf:
             if old != folder:
                 shutil.rmtree(old)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._repository_of(reference).pull_model(reference, folder, self._check)
+        self._repository_of(reference).pull_model(reference, folder, self._trust.check_model)
         return folder
 
     def _repository_of(self, reference: Reference) -> Bentos:

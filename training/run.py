@@ -135,8 +135,9 @@ class TrainingRun:
         return self._measuring.curve(parts, material.spare)
 
     def _require(self) -> None:
-        """Check what the run needs at its end, before it works for hours. Raises what the shelf raises."""
-        self.reporter.enter("export", "checking that a version could be published")
+        """Check what the run needs at its end, before it works for hours. Raises what the shelf raises, for example
+        SignatureRefused if the live version is not to be trusted."""
+        self.reporter.enter("export", "checking that a version could be published, and the live version")
         self.shelf.require()
 
     def _read(self) -> Material:
@@ -275,6 +276,7 @@ class TrainingRun:
             publish.save_model(learning.model, folder)
             publish.save_verdict(folder, judged, judging.sheet)
             publish.save_report(folder, sources)
+            publish.save_sbom(folder, lineage, self.settings.model)
 
         self.shelf.publish(lineage, save)
         return lineage
@@ -284,10 +286,13 @@ class TrainingRun:
     ) -> tuple[Outcome | None, str]:
         """Hand a better version over for serving. If the live version has changed meanwhile, judge again.
 
-        Returns how the run ends, and why; None for how if the backend decides that, which rolls the version out.
+        Returns how the run ends, and why; None for how if the backend decides that, which rolls the version out. Raises
+        Stopped if the run was cancelled while it published the version.
         """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
+            if self.reporter.runs.is_cancelled(self.reporter.run.id):
+                raise Stopped("cancelled before its version was made live")
             self.reporter.enter("rollout", "making the new version live")
             why = f"Promoted by {lineage.run}. {judged.reason}"
             try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from service.versions.history import LiveFile
+from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Lineage
 from service.versions.signature import Sign, unsigned
 from service.versions.store import BentoStore
@@ -17,7 +17,10 @@ class Shelf(Protocol):
     """The published versions, one of which may be live."""
 
     def require(self) -> None:
-        """Check at a run's start that it can publish at its end. Raises what says why not; changes nothing."""
+        """Check at a run's start what it needs at its end: a place to publish to, and a live version to be trusted.
+
+        Raises what `fetch` raises, and what says why nothing could be published; changes nothing.
+        """
         ...
 
     def with_digest(self, digest: str) -> Lineage | None:
@@ -70,7 +73,10 @@ class LocalShelf:
         self._check = check
 
     def require(self) -> None:
-        """Nothing is needed but space, which the run checks."""
+        """The live version must be there, and be trusted. The run checks that there is space."""
+        live = self.champion()
+        if live != INITIAL:
+            self.fetch(live)
 
     def with_digest(self, digest: str) -> Lineage | None:
         return self._store.with_digest(digest)

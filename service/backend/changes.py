@@ -159,6 +159,11 @@ def _rollback(supervisor: Supervisor, form: dict[str, str]) -> Change:
 
 def _cancel(supervisor: Supervisor, run: Run) -> Change:
     told = ["It ends after its current step, without a version. The live version is untouched."]
+    if run.phase == "publish" and not run.is_judged:
+        told = [
+            "It is publishing its version, and ends before that serves. The live version is untouched.",
+            "The version may be among the published ones then. Start Training judges it again.",
+        ]
     if run.is_judged:
         told = ["Its version is judged already, and what became of it stays. Only the learning curve is not measured."]
     told.append("A Start Training that came during the run starts another one.")

@@ -69,7 +69,8 @@ class Launcher(Protocol):
         ...
 
     def cancel(self, run: Run) -> None:
-        """End a run; one whose version is judged only ends the measuring of its learning curve.
+        """End a run, without a version that serves. One whose version is judged and published only ends the measuring
+        of its learning curve.
 
         Raises Uncancellable, and RuntimeError or OSError if it cannot be told.
         """

@@ -146,8 +146,8 @@ class Run(BaseModel):
 
     @property
     def is_judged(self) -> bool:
-        """Whether its version is judged: it ends soon, once its learning curve is measured."""
-        return not self.ended and (self.in_rollout or self.phase in ("publish", "rollout", "curve"))
+        """Whether its version is judged and published: it ends soon, once its learning curve is measured."""
+        return not self.ended and (self.in_rollout or self.phase in ("rollout", "curve"))
 
     @property
     def in_rollout(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,22 +63,48 @@ def verify(folder: Path, keys: Mapping[str, bytes], beside: Collection[str] = ()
     """
     from model_signing.verifying import Config  # heavy: it imports sigstore's clients
 
-    file = folder / FILE
+    with _checked(folder / FILE, keys) as public:
+        config = Config().use_elliptic_key_verifier(public_key=public)
+        config.set_hashing_config(_hashing(beside)).verify(folder, folder / FILE)
+
+
+def verify_part(folder: Path, keys: Mapping[str, bytes]) -> None:
+    """The same of a directory that lacks some of the files that were signed: those that are there must be as signed.
+
+    model-signing has no public name for the check of a signature without all its files.
+    """
+    from model_signing._signing.sign_ec_key import Verifier  # heavy: it imports sigstore's clients
+    from model_signing._signing.sign_sigstore_pb import Signature
+
+    with _checked(folder / FILE, keys) as public:
+        signed = _digests(Verifier(public).verify(Signature.read(folder / FILE)))
+        others = sorted(name for name, _ in _digests(_hashing(()).hash(folder)) - signed)
+        if others:
+            raise ValueError(f"changed or too many: {', '.join(others)}")
+
+
+@contextmanager
+def _checked(file: Path, keys: Mapping[str, bytes]) -> Iterator[Path]:
+    """Yield a file with the public key by which a signature must be. Raises SignatureRefused for what fails inside."""
     pem = keys.get(_fingerprint(file))
     if pem is None:
         raise SignatureRefused("it is signed with a key that is not trusted")
     with tempfile.NamedTemporaryFile(suffix=".pem") as public:
         public.write(pem)
         public.flush()
-        config = Config().use_elliptic_key_verifier(public_key=public.name)
         try:
-            config.set_hashing_config(_hashing(beside)).verify(folder, file)
+            yield Path(public.name)
         except InvalidSignature as error:
             raise SignatureRefused("its signature is not by the key that it names") from error
         except OSError as error:
             raise SignatureRefused(f"its files cannot be read ({error})") from error
         except MALFORMED as error:
             raise SignatureRefused(f"its files are not those that were signed ({error})") from error
+
+
+def _digests(listed: Any) -> set[tuple[str, str]]:
+    """The names and digests of the files in a list of model-signing."""
+    return {(one.identifier, one.digest.digest_hex) for one in listed.resource_descriptors()}
 
 
 def _fingerprint(file: Path) -> str:

@@ -30,6 +30,8 @@ BENTO_NAME = "spanloop"
 MODEL_NAME = "spanloop-model"
 COMPLETE_MARKER = "complete"
 CODE_FOLDERS = ("service", "training")
+BYTECODE_FOLDER = "__pycache__"
+"""Where Python keeps the bytecode of a folder's modules, and takes it from in place of the source."""
 
 
 class UnknownVersion(LookupError):
@@ -180,8 +182,16 @@ def _temporary_files_in(folder: Path) -> Iterator[None]:
 def _stage(folder: Path, lineage: Lineage) -> None:
     """Write what a Bento holds besides its model: the code, the version's lineage and the requirements."""
     for name in CODE_FOLDERS:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns(BYTECODE_FOLDER))
+    _keep_bytecode_out(folder)
     lineages.write(folder, lineage)
     needed = [Requirement(text) for text in requires("spanloop") or ()]
     pins = sorted(f"{r.name}=={version(r.name).partition('+')[0]}" for r in needed if r.marker is None)
     (folder / "requirements.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
+
+
+def _keep_bytecode_out(folder: Path) -> None:
+    """Put an empty file where Python would make a folder of bytecode: who serves the Bento adds no file to what is
+    signed."""
+    for package in {module.parent for module in folder.rglob("*.py")}:
+        (package / BYTECODE_FOLDER).touch()

@@ -31,6 +31,7 @@ def test_it_says_what_it_is_and_runs_as_a_user_of_its_own(podman: Podman, image:
     assert config["Labels"]["org.opencontainers.image.title"] == "Spanloop"
     assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert config["Labels"]["org.opencontainers.image.version"] == "1.2.3"
+    assert config["Labels"]["org.opencontainers.image.base.name"] == "localhost/base:test"
     assert list(config["Volumes"]) == [HOME]
     assert list(config["ExposedPorts"]) == ["9090/tcp"]
 
@@ -38,6 +39,7 @@ def test_it_says_what_it_is_and_runs_as_a_user_of_its_own(podman: Podman, image:
 def test_it_holds_the_code_the_starter_and_the_licence(files: Path, context: Path):
     assert {path.name for path in (files / "app").iterdir()} == {
         "LICENSE",
+        "requirements",
         "service",
         "spanloop",
         "starter",

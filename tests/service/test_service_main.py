@@ -89,6 +89,16 @@ def test_whether_a_version_is_trusted_is_a_document_for_programs(home, publish, 
     assert "it has no signature" in found["why"]
 
 
+def test_what_a_version_was_made_with_is_printed(home, publish):
+    store = BentoStore(home)
+    publish(store, "v1")
+    status, output = call("sbom", "v1")
+    assert (status, "no sbom.cdx.json" in output) == (1, True), "an older release has made it"
+    (store.fetch("v1") / "sbom.cdx.json").write_text('{"bomFormat": "CycloneDX"}')
+    status, output = call("sbom", "v1")
+    assert (status, output.strip()) == (0, '{"bomFormat": "CycloneDX"}')
+
+
 def test_without_versions_the_initial_model_is_said_to_be_live(home):
     status, output = call("versions")
     assert status == 0

@@ -96,3 +96,15 @@ def test_the_code_version_names_the_release_and_is_stable():
 
     assert publish.code_version() == publish.code_version()
     assert publish.code_version().startswith(f"{__version__}+")
+
+
+def test_the_licence_of_a_base_model_is_the_one_that_its_card_names(tmp_path):
+    card = tmp_path / "README.md"
+    assert publish.licence_of(str(tmp_path)) == ""
+    card.write_text("---\nlicense: apache-2.0\nlanguage: [en]\n---\n# A model\n")
+    assert publish.licence_of(str(tmp_path)) == "apache-2.0"
+    card.write_text("# A model without a licence\n")
+    assert publish.licence_of(str(tmp_path)) == ""
+    card.write_text("---\nlicense: [unclosed\n---\n")
+    assert publish.licence_of(str(tmp_path)) == ""
+    assert publish.licence_of("nobody/has-loaded-this") == ""

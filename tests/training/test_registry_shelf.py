@@ -14,7 +14,7 @@ import pytest
 from service.versions.keys import KeyUnusable
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
-from service.versions.signature import SignatureRefused
+from service.versions.signature import SignatureRefused, signing
 from service.versions.store import BentoStore
 from tests.support.oci_registry import docker_registry
 from tests.support.signing_keys import key_pair
@@ -27,12 +27,12 @@ REFERENCE = "registry.example.com/bentos:v1@sha256:" + "1" * 64
 class Backend:
     """A backend that is being replaced: it refuses `refusals` requests, then names the live version."""
 
-    def __init__(self, refusals: int) -> None:
-        self.refusals = refusals
+    def __init__(self, refusals: int, live: str) -> None:
+        self.refusals, self.live = refusals, live
 
     def answer(self) -> tuple[int, dict[str, str]]:
         self.refusals -= 1
-        answer = {"version": "v1", "reference": REFERENCE, "given_up": [REFERENCE.replace(":v1", ":v0")]}
+        answer = {"version": "v1", "reference": self.live, "given_up": [REFERENCE.replace(":v1", ":v0")]}
         return (503, {}) if self.refusals >= 0 else (200, answer)
 
 
@@ -41,8 +41,8 @@ def shelf(tmp_path):
     """Makes a shelf whose backend refuses `refusals` requests."""
     servers = []
 
-    def make(refusals, registry="127.0.0.1:1/none", **more):
-        backend = Backend(refusals)
+    def make(refusals, registry="127.0.0.1:1/none", live=REFERENCE, **more):
+        backend = Backend(refusals, live)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
@@ -58,7 +58,7 @@ def shelf(tmp_path):
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         servers.append(server)
         address = f"http://127.0.0.1:{server.server_address[1]}"
-        settings = TrainingSettings(home=tmp_path, backend_url=address, **more)
+        settings = TrainingSettings(home=tmp_path, backend_url=address, registry_plain_http=True, **more)
         return RegistryShelf(settings, Bentos.connect(registry, plain_http=True, patience=settings.patience))
 
     yield make
@@ -127,6 +127,29 @@ def test_a_registry_that_is_away_is_told_at_the_start(shelf):
 def test_what_a_run_needs_at_its_end_is_there(tmp_path, shelf):
     with docker_registry(tmp_path / "registry") as host:
         shelf(refusals=0, registry=f"{host}/bentos").require()
+
+
+def test_a_live_version_that_is_not_to_be_trusted_is_told_at_the_start(publish, shelf, tmp_path):
+    pair = key_pair(tmp_path, "release")
+    with docker_registry(tmp_path / "registry") as host:
+        bentos, store = Bentos.connect(f"{host}/bentos", plain_http=True), BentoStore(tmp_path)
+        publish(store, "v1")
+        bentos.push(store, "v1")
+        asked = {
+            "registry": f"{host}/bentos",
+            "live": str(bentos.get("v1").reference),
+            "trusted_keys": pair.certificate,
+        }
+        shelf(refusals=0, verify="off", **asked).require()
+        assert not [*tmp_path.glob("champions/v1")], "where no signature counts, nothing is pulled for it"
+        with pytest.raises(SignatureRefused, match=r"version v1 is not to be trusted: it has no signature.*sign v1"):
+            shelf(refusals=0, verify="require", **asked).require()
+        store.sign("v1", signing(pair.private))
+        bentos.replace(store, "v1")
+        asked["live"] = str(bentos.get("v1").reference)
+        here = shelf(refusals=0, verify="require", **asked)
+        here.require()
+        assert [*tmp_path.glob("champions/v1/model.sig")], "it lies there when it is compared"
 
 
 def test_a_version_that_was_taken_back_is_known_by_its_name(shelf):

@@ -11,6 +11,7 @@ import pytest
 from service.backend.local.line import LocalLine
 from service.model.model import Model
 from service.runs.run import Run
+from service.versions import sbom
 from service.versions.history import INITIAL, LiveFile
 from service.versions.judgement import FILE, PREDICTIONS_FILE, Decision
 from tests.support import text_server, tiny
@@ -91,6 +92,9 @@ def test_a_version_carries_its_verdict_and_the_predictions_that_it_was_made_from
     facts = Facts("held_out", "the held-out tasks", verdict["versions"], tries=1, forgotten=lineage.forgetting.expected)
     assert judge(sheet, facts, one.settings.rules).json() == (folder / FILE).read_text()
     assert "house where" not in (folder / PREDICTIONS_FILE).read_text()
+    made_with = json.loads((folder / sbom.FILE).read_text())
+    assert made_with["metadata"]["component"]["version"] == run.version
+    assert lineage.base in {one["name"] for one in made_with["components"]}
 
 
 def test_the_latest_other_versions_are_scored_on_the_same_tasks_and_tries_are_counted(bench):
@@ -246,6 +250,25 @@ def test_a_version_is_judged_again_when_another_went_live_meanwhile(bench, monke
     assert run.outcome == "promoted"
     assert run.champion == INITIAL
     assert one.live.read().live == run.version
+
+
+def test_a_run_that_is_cancelled_while_it_publishes_makes_nothing_live_and_is_judged_again_later(bench, monkeypatch):
+    one = bench()
+    publish = LocalShelf.publish
+
+    def cancelled_meanwhile(shelf, lineage, save_model):
+        one.runs.cancel("run-1")
+        publish(shelf, lineage, save_model)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalShelf, "publish", cancelled_meanwhile)
+        with pytest.raises(Stopped, match="cancelled before"):
+            one.execute()
+    assert one.live.read().live == INITIAL
+    (version,) = one.store.versions()
+    one.runs.end_cancelled(one.runs.get("run-1"))
+    assert one.execute().version == version.version
+    assert one.live.read().live == version.version
 
 
 def test_a_version_that_was_taken_back_is_held_when_its_run_comes_again(bench):

@@ -23,6 +23,7 @@ from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.runs import JobRuns
 from service.backend.cluster.scaling import Scaling
 from service.backend.cluster.settings import ClusterSettings
+from service.backend.cluster.verification import Verification
 from service.backend.cluster.versions import NoVersions, PublishedVersions
 from service.backend.line import VersionLine
 from service.backend.loop import Loop
@@ -37,6 +38,7 @@ from service.labelstudio.client import LabelStudio
 from service.settings import RegistrySettings
 from service.versions.names import initial_version, with_suffix
 from service.versions.oci.bentos import Bentos
+from service.versions.trust import Trust
 
 BUSY_SECONDS = 1.0
 """Seconds between two ticks while a run is active, pods change or texts wait."""
@@ -75,7 +77,8 @@ def supervisor(settings: ClusterSettings) -> Supervisor:
     census = Census(projects, label_studio)
     retraining = Retraining(settings, projects, runs, launcher, label_studio, census)
     bentos = _bentos(settings)
-    origin = Origin(bentos, partial(template_of, settings.job_template))
+    verification = Verification(Trust.of(settings), deployment, events)
+    origin = Origin(bentos, verification, partial(template_of, settings.job_template))
     promotion = Promotion(runs, deployment, rollout, launcher, origin)
     store = PublishedVersions(bentos) if bentos else NoVersions()
     shown = shown_version(settings, projects, label_studio, rollout, extractor, store)

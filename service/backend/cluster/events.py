@@ -69,6 +69,10 @@ class Events:
         """A version was taken back because its pods were not ready in time."""
         self._write("Deployment", deployment, "VersionTakenBack", why, f"{why} {since}", True)
 
+    def version_refused(self, deployment: KubeObject, version: str, why: str) -> None:
+        """A version was not rolled out, because it is not to be trusted."""
+        self._write("Deployment", deployment, "VersionRefused", why, f"{version} {why}", True)
+
     def _write(self, kind: Kind, about: KubeObject, reason: str, note: str, what: str, is_warning: bool) -> None:
         """Write an Event unless it was written. `what` tells it from others about the same object."""
         metadata = about["metadata"]

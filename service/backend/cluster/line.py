@@ -9,12 +9,16 @@ from service.backend.cluster.deployment import ExtractorDeployment
 from service.backend.cluster.events import Events
 from service.backend.cluster.rollout import ClusterRollout
 from service.backend.cluster.settings import ReleaseSettings
+from service.backend.cluster.verification import Verification
 from service.backend.line import BY_HAND, ChangeRefused, not_initial, not_live_already
 from service.versions.history import INITIAL, check_unchanged
 from service.versions.lineage import Lineage
 from service.versions.names import version_of
 from service.versions.oci.bentos import Bentos
+from service.versions.reference import Reference
+from service.versions.signature import SignatureRefused
 from service.versions.store import UnknownVersion
+from service.versions.trust import Trust
 
 
 class ClusterLine:
@@ -26,6 +30,7 @@ class ClusterLine:
         events = Events(cluster, identity="spanloop")
         self._deployment = ExtractorDeployment(cluster)
         self._rollout = ClusterRollout(self._deployment, "the initial model", settings.rollout_seconds, events)
+        self._verification = Verification(Trust.of(settings), self._deployment, events)
 
     def versions(self) -> Sequence[Lineage]:
         return [published.lineage for published in self._bentos.versions()]
@@ -39,11 +44,13 @@ class ClusterLine:
         return version_of(self._rollout.target)
 
     def promote(self, version: str, why: str = BY_HAND, champion: str | None = None) -> None:
-        reference = str(self._bentos.get(version).reference)
+        reference = self._bentos.get(version).reference
         live = self.live()
         check_unchanged(live if champion is None else champion, live)
-        not_live_already(reference, self._rollout.target)  # the same version may have been signed since
-        self._rollout.promote(self._rollout.target, reference, why)
+        target = self._rollout.target
+        not_live_already(str(reference), target)  # the same version may have been signed since
+        self._verify(reference, live)
+        self._rollout.promote(target, str(reference), why)
 
     def rollback(self) -> str:
         live = self.live()
@@ -53,22 +60,30 @@ class ClusterLine:
         check_unchanged(version, self.live())
         not_initial(version)
         history = self._rollout.history
-        self._still_published(history.previous, version)
+        self._check_previous(history.previous, version)
         self._rollout.rollback(history.live, history.previous, why)
         return version_of(history.previous)
 
-    def _still_published(self, previous: str, live: str) -> None:
-        """Raises ChangeRefused if the version before the live one was deleted: its pods would never start."""
+    def _check_previous(self, previous: str, live: str) -> None:
+        """Raises ChangeRefused if the version before the live one was deleted or is not to be trusted: its pods would
+        never start."""
         if previous == INITIAL:
             return
         try:
-            self._bentos.get(previous)
+            self._verify(self._bentos.get(previous).reference, live)
         except UnknownVersion as error:
             raise ChangeRefused(
                 f"The version before {live} was {version_of(previous)}, and {self._bentos.repository} no longer has "
                 f"it: it was deleted, and its pods would never start. {live} stays live. `spanloop versions` "
                 "lists what is there; promote one of those."
             ) from error
+
+    def _verify(self, reference: Reference, live: str) -> None:
+        """Raises ChangeRefused if a version is not to be trusted."""
+        try:
+            self._verification.check(self._bentos, reference)
+        except SignatureRefused as refused:
+            raise ChangeRefused(f"{refused} {live or 'The initial model'} stays live.") from refused
 
     def prune(self, keep: int) -> list[str]:
         self._deployment.look()

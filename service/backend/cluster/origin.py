@@ -1,7 +1,8 @@
 """Where a published version comes from. What a run's pod says is not believed: anybody who may create a Job can say it.
 
-A version may serve only if the release's own registry has it, if it was made by the run that says so, if it was judged
-and if it has canaries, by which its pods are checked. The run's Job must be one of the release's kind.
+A version may serve only if the release's own registry has it, if it was made by the run that says so, if it was judged,
+if it has canaries, by which its pods are checked, and if it is signed where that is required. The run's Job must be one
+of the release's kind.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from service.backend.cluster.jobs import KubeObject
+from service.backend.cluster.verification import Verification
 from service.runs.run import Run
 from service.versions.judgement import Decision
 from service.versions.lineage import FormatError, Lineage
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import Corrupt
 from service.versions.reference import Reference
+from service.versions.signature import SignatureRefused
 from service.versions.store import UnknownVersion
 
 
@@ -28,8 +31,9 @@ class Origin:
     `registry` is the release's, None if it has none. `template` reads the chart's template of a training Job.
     """
 
-    def __init__(self, registry: Bentos | None, template: Callable[[], KubeObject]) -> None:
+    def __init__(self, registry: Bentos | None, verification: Verification, template: Callable[[], KubeObject]) -> None:
         self._registry = registry
+        self._verification = verification
         self._template = template
 
     def check(self, run: Run, job: KubeObject) -> None:
@@ -44,10 +48,10 @@ class Origin:
         if reference.repository != self._registry.repository or not reference.digest:
             raise Refused(f"its run names {run.reference}, which is no digest in {self._registry.repository}.")
         try:
-            lineage = self._registry.get(reference).lineage
-        except (UnknownVersion, FormatError, Corrupt) as error:
+            _check_lineage(self._registry.get(reference).lineage, run)
+            self._verification.check(self._registry, reference)
+        except (UnknownVersion, FormatError, Corrupt, SignatureRefused) as error:
             raise Refused(str(error)) from error
-        _check_lineage(lineage, run)
 
 
 def _check_lineage(lineage: Lineage, run: Run) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import Field
 
 from service.backend.settings import BackendSettings
-from service.settings import RegistrySettings
+from service.settings import RegistrySettings, SignatureSettings
 
 
-class ReleaseSettings(RegistrySettings):
+class ReleaseSettings(RegistrySettings, SignatureSettings):
     """Which release this is, and how its versions are rolled out."""
 
     namespace: str = ""

@@ -61,8 +61,8 @@ class LocalLauncher:
     def cancel(self, run: Run) -> None:
         """End a run. Its processes get SIGTERM, by which it ends after its current step.
 
-        A run whose version is judged only ends the measuring of its curve: it hears that without a signal. Raises
-        Uncancellable.
+        A run that publishes its version ends before it makes that live, and one whose version is judged only ends the
+        measuring of its curve: they hear that without a signal. Raises Uncancellable.
         """
         if run.ended:
             raise Uncancellable(f"Run {run.id} has ended already: {run.outcome}. Nothing was changed.")
@@ -72,7 +72,7 @@ class LocalLauncher:
                 f"Run {run.id} was not started by this backend. Nothing was changed. End it where it runs, with Ctrl-C."
             )
         self.runs.cancel(run.id)
-        if self.runs.active() == run.id and not run.is_judged:
+        if self.runs.active() == run.id and run.phase != "publish" and not run.is_judged:
             with suppress(ProcessLookupError):  # it has just ended
                 os.killpg(int(group.read_text(encoding="utf-8")), signal.SIGTERM)
 

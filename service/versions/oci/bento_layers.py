@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from service.model.learnt import BASE_WEIGHTS
-from service.versions import judgement, signature
+from service.versions import judgement, sbom, signature
 from service.versions import lineage as lineages
 from service.versions.oci import layers
 from service.versions.oci.manifest import (
@@ -28,8 +28,8 @@ from service.versions.reference import is_version
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
 
 _IN_CODE = (lineages.FILE, "bentofile.yaml")
-_IN_MODEL = (lineages.FILE, lineages.REPORT_FILE, judgement.FILE, signature.FILE, "model.yaml")
-"""Files among the code and the weights that name the version or say how it was judged, and its signature."""
+_IN_MODEL = (lineages.FILE, lineages.REPORT_FILE, judgement.FILE, sbom.FILE, signature.FILE, "model.yaml")
+"""Files among the code and the weights that name the version or say how it was judged or made, and its signature."""
 
 
 @dataclass(frozen=True)

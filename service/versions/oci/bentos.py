@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from service.versions import lineage as lineages
+from service.versions import sbom
 from service.versions.lineage import Lineage
 from service.versions.oci import bento_layers
 from service.versions.oci import manifest as manifests
@@ -21,10 +23,12 @@ from service.versions.oci.manifest import (
     LINEAGE_CONFIG,
     MODEL_LAYER,
     MODEL_TAG_ANNOTATION,
+    OCI_MANIFEST,
     Descriptor,
     Manifest,
     digest_of,
 )
+from service.versions.oci.referrers import Referrers
 from service.versions.reference import Reference, Repository
 from service.versions.retention import Stays, retained
 from service.versions.signature import SignatureRefused
@@ -44,6 +48,7 @@ class Bentos:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._catalogue = Catalogue(client)
+        self._referrers = Referrers(client)
 
     @classmethod
     def connect(cls, repository: str, plain_http: bool = False, patience: float = Backoff.deadline) -> Bentos:
@@ -96,6 +101,15 @@ class Bentos:
                 return content
         raise UnknownVersion(f"{self.repository}: version {version} has no {name}.")
 
+    def inspect(self, version: str | Reference, check: Check) -> None:
+        """Let `check` look at the files that describe a version; the weights are not fetched.
+
+        Raises UnknownVersion, FormatError, and SignatureRefused where `check` refuses the version.
+        """
+        with tempfile.TemporaryDirectory(prefix="spanloop-description-") as stage:
+            found, manifest = self._catalogue.find(version)
+            check(self._fetch(found, manifest, Path(stage), manifest.of(DESCRIPTION_LAYER)))
+
     # Pushing and pulling
 
     def push(self, store: BentoStore, version: str) -> str:
@@ -112,7 +126,11 @@ class Bentos:
         References with the unsigned one's digest stay good until the registry's next garbage collection. Returns the
         digest of the new manifest. Raises UnknownVersion.
         """
-        return self._push(store, version, lambda version, digest: False)
+        before = self.get(version).digest
+        digest = self._push(store, version, lambda version, digest: False)
+        if digest != before:
+            self._referrers.detach(before, sbom.MEDIA_TYPE)
+        return digest
 
     def _push(self, store: BentoStore, version: str, is_there: Callable[[str, str], bool]) -> str:
         """Publish a version, unless `is_there` says of its name and its digest that the registry has it."""
@@ -134,11 +152,25 @@ class Bentos:
                 return digest_of(raw)
             sent = [layer.size for layer in layers if self._client.push_blob(layer, files[layer.digest])]
         self._client.push_blob(described, config)
+        self._attach_sbom(store.fetch(version) / sbom.FILE, raw)
         digest = self._client.put_manifest(version, raw)
         log.info(
             "%s: pushed %s (%d of %d layers, %d bytes)", self.repository, version, len(sent), len(layers), sum(sent)
         )
         return digest
+
+    def _attach_sbom(self, file: Path, raw: bytes) -> None:
+        """Attach a version's list of materials, which is in the version, to its manifest: other tools find it there.
+
+        A registry that takes no such document is told in the log, and the version is published all the same.
+        """
+        if not file.exists():
+            return  # an older release has made the version
+        subject = Descriptor(media_type=OCI_MANIFEST, digest=digest_of(raw), size=len(raw))
+        try:
+            self._referrers.attach(subject, sbom.MEDIA_TYPE, file.read_bytes())
+        except RegistryError as error:
+            log.warning("the SBOM is in the version alone, where `spanloop sbom` finds it: %s", error)
 
     def pull(self, version: str | Reference, store: BentoStore) -> Lineage:
         """Copy a version into the local store. Returns its lineage.
@@ -183,8 +215,7 @@ class Bentos:
                 for layer in manifest.of(MODEL_LAYER)
                 if layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found)
             ]
-            self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
-            model = bento_layers.model_folder(stage, _model_tag(found))
+            model = self._fetch(found, manifest, stage, manifest.of(DESCRIPTION_LAYER) + models)
             check(model)
             if folder.exists():
                 shutil.rmtree(folder)
@@ -227,6 +258,7 @@ class Bentos:
 
     def _delete(self, published: Published, others: list[str]) -> None:
         if not others:
+            self._referrers.detach(published.digest, sbom.MEDIA_TYPE)
             self._client.delete_manifest(published.digest)
             return
         try:
@@ -252,8 +284,9 @@ class Bentos:
             "is. Delete it first, or publish under another version."
         )
 
-    def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> None:
-        """Download these layers into a store under `stage`, and check that the model there is this version's."""
+    def _fetch(self, found: Published, manifest: Manifest, stage: Path, layers: list[Descriptor]) -> Path:
+        """Download these layers into a store under `stage`. Returns the model's directory there, which is this
+        version's."""
         step = self._step(f"the pull of {found.version}")
         for layer in layers:
             path = stage / "layer.tar"
@@ -263,11 +296,13 @@ class Bentos:
             except LayerError as error:
                 raise step.failed(str(error), "Delete that version; it was not made by Spanloop.", Corrupt) from error
             path.unlink()
-        inside = bento_layers.model_folder(stage, _model_tag(found)) / lineages.FILE
+        model = bento_layers.model_folder(stage, _model_tag(found))
+        inside = model / lineages.FILE
         if not inside.is_file() or digest_of(inside.read_bytes()) != manifest.config.digest:
             raise step.failed("it lacks the version's own model", "Delete that version; publish it anew.", Corrupt)
-        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in layers):
+        if not any(layer.annotations.get(MODEL_TAG_ANNOTATION) == _model_tag(found) for layer in manifest.layers):
             raise step.failed("it has no layer with its own weights", "Delete that version; publish it anew.", Corrupt)
+        return model
 
     def _check_same(self, folder: Path, manifest: Manifest, found: Published) -> None:
         """Raises RegistryError if a model directory does not hold this very version."""

@@ -15,6 +15,7 @@ from service.versions.oci import manifest as manifests
 from service.versions.oci.client import Client
 from service.versions.oci.errors import Corrupt, NotInRegistry, RegistryError, RegistryStep
 from service.versions.oci.manifest import Foreign, Manifest
+from service.versions.oci.referrers import is_index
 from service.versions.reference import Reference, Repository
 from service.versions.store import UnknownVersion
 
@@ -65,6 +66,8 @@ class Catalogue:
         """Read all tags. One that names no readable version is skipped and logged once."""
         survey = Survey()
         for tag in self._client.tags():
+            if is_index(tag):
+                continue
             digest = ""
             try:
                 raw, digest = self._client.manifest(tag)

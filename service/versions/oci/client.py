@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -14,14 +15,14 @@ from service.versions.oci.backoff import Backoff, Passing
 from service.versions.oci.connection import Connection
 from service.versions.oci.credentials import Keychain
 from service.versions.oci.errors import Corrupt, RegistryError, RegistryStep, Unsupported
-from service.versions.oci.manifest import OCI_MANIFEST, Descriptor, digest_of
+from service.versions.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Referrer, digest_of, referrers_in
 from service.versions.reference import Repository
 
 log = logging.getLogger(__name__)
 
 _MANIFESTS = (
     OCI_MANIFEST,
-    "application/vnd.oci.image.index.v1+json",
+    OCI_INDEX,
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
@@ -162,12 +163,12 @@ class Client:
             raw = _bounded(answer, _LARGEST_DOCUMENT, step)
             return raw, answer.headers.get("Docker-Content-Digest", "")
 
-    def put_manifest(self, tag: str, raw: bytes) -> str:
-        """Store a manifest under a tag, which makes it visible. Returns its digest."""
+    def put_manifest(self, tag: str, raw: bytes, media_type: str = OCI_MANIFEST) -> str:
+        """Store a manifest under a tag, which makes it visible, or under its digest. Returns its digest."""
         step = self._step(
             f"the tag {tag}", "The tag is as it was, unless an answer was lost on the way; pushing again does no harm."
         )
-        headers = {"Content-Type": OCI_MANIFEST, "Content-Length": str(len(raw))}
+        headers = {"Content-Type": media_type, "Content-Length": str(len(raw))}
         url = f"manifests/{tag}"
 
         def attempt() -> str:
@@ -202,28 +203,41 @@ class Client:
 
     def tags(self) -> list[str]:
         """All tags, read page by page; an empty list if the repository does not exist yet."""
-        step = self._step("the list of versions", "Nothing was changed.")
-        url: httpx.URL | str | None = "tags/list?n=1000"
-        found: dict[str, None] = {}
+        pages = self._pages("tags", "tags/list?n=1000", self._step("the list of versions", "Nothing was changed."))
+        return list(dict.fromkeys(str(tag) for page in pages for tag in page.get("tags") or []))
+
+    def referrers(self, digest: str) -> list[Referrer] | None:
+        """The manifests that refer to one; None if the registry keeps no list of them."""
+        step = self._step(f"the list of what refers to {digest}", "Nothing was changed.")
+        pages = list(self._pages("referrers", f"referrers/{digest}", step))
+        return [one for page in pages for one in referrers_in(page)] if pages else None
+
+    def _pages(self, what: str, first: str, step: RegistryStep) -> Iterator[dict[str, Any]]:
+        """The pages of a list of something, as JSON; none if there is no such list."""
+        url: httpx.URL | str | None = first
         seen: set[httpx.URL | str] = set()
         while url:
             if url in seen:
                 raise step.failed("its pages form a loop", "Look at the proxies between here and the registry.")
             seen.add(url)
-            page, url = self._backoff.run(lambda here=url: self._page(here, step), step)  # type: ignore[misc]
-            found.update(dict.fromkeys(page))
-        return list(found)
+            page, url = self._backoff.run(lambda here=url: self._page(what, here, step), step)  # type: ignore[misc]
+            if page is not None:
+                yield page
 
-    def _page(self, url: httpx.URL | str, step: RegistryStep) -> tuple[list[str], httpx.URL | None]:
+    def _page(
+        self, what: str, url: httpx.URL | str, step: RegistryStep
+    ) -> tuple[dict[str, Any] | None, httpx.URL | None]:
         with self._connection.exchange(step, "GET", url, ok=(200, 404)) as answer:
             if answer.status_code == 404:
-                return [], None
+                return None, None
             try:
-                tags = json.loads(_bounded(answer, _LARGEST_PAGE, step)).get("tags") or []
-            except (ValueError, AttributeError):
-                raise step.failed("the answer is no list of tags", "Check that this is a registry.") from None
+                page = json.loads(_bounded(answer, _LARGEST_PAGE, step))
+            except ValueError:
+                page = None
+            if not isinstance(page, dict):
+                raise step.failed(f"the answer is no list of {what}", "Check that this is a registry.")
             following = answer.links.get("next", {}).get("url")
-            return [str(tag) for tag in tags], answer.url.join(following) if following else None
+            return page, answer.url.join(following) if following else None
 
 
 def _other_bytes(step: RegistryStep, why: str) -> RegistryError:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.versions.lineage import Lineage
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 ARTEFACT_TYPE = "application/vnd.spanloop.bento.v1"
 LINEAGE_CONFIG = "application/vnd.spanloop.lineage.v1+json"
 DESCRIPTION_LAYER = "application/vnd.spanloop.bento.description.v1.tar"
@@ -37,6 +39,23 @@ class Descriptor(BaseModel):
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     size: Annotated[int, Field(ge=0)]
     annotations: dict[str, str] = {}
+
+
+class Referrer(Descriptor):
+    """The manifest of a document that refers to another manifest, as lists of them name it."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, extra="allow")
+
+    artifact_type: str = Field("", alias="artifactType")
+
+
+EMPTY_CONTENT = b"{}"
+EMPTY = Descriptor(
+    media_type="application/vnd.oci.empty.v1+json",
+    digest=f"sha256:{hashlib.sha256(EMPTY_CONTENT).hexdigest()}",
+    size=len(EMPTY_CONTENT),
+)
+"""The config of a manifest that needs none."""
 
 
 class Manifest(BaseModel):
@@ -67,6 +86,40 @@ def make(lineage: Lineage, config: Descriptor, layers: list[Descriptor]) -> byte
     for blob in (content["config"], *content["layers"]):
         if not blob["annotations"]:
             del blob["annotations"]
+    return _json(content)
+
+
+def referring(subject: Descriptor, artifact_type: str, document: Descriptor) -> bytes:
+    """The manifest of a document that refers to another manifest, the subject."""
+    content = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": artifact_type,
+        "config": _described(EMPTY),
+        "layers": [_described(document)],
+        "subject": _described(subject),
+    }
+    return _json(content)
+
+
+def index(referrers: Sequence[Referrer]) -> bytes:
+    """A list of documents that refer to a manifest."""
+    return _json({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [_described(one) for one in referrers]})
+
+
+def referrers_in(content: Any) -> list[Referrer]:
+    """What a list of referrers names; nothing for what is no such list."""
+    try:
+        return [Referrer.model_validate(one) for one in content["manifests"]]
+    except (ValidationError, TypeError, KeyError):
+        return []
+
+
+def _described(blob: Descriptor) -> dict[str, Any]:
+    return blob.model_dump(by_alias=True, exclude_defaults=True)
+
+
+def _json(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 

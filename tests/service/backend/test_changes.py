@@ -129,6 +129,21 @@ def test_a_run_is_cancelled(guarded, launches, until):
     assert guarded.get("/runs/run-9/cancel").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        ("tune", "It ends after its current step, without a version."),
+        ("publish", "It is publishing its version, and ends before that serves."),
+        ("curve", "Only the learning curve is not measured."),
+    ],
+)
+def test_who_cancels_a_run_is_told_what_becomes_of_its_version(guarded, launches, phase, told):
+    setup(guarded, project="3.1")
+    (launcher,) = launches
+    launcher.launch(Run(id="run-1", projects=(3,), phase=phase))
+    assert told in guarded.get("/runs/run-1/cancel").text
+
+
 @pytest.fixture
 def unchanged(guarded, published):
     """What a forged request may not change."""

@@ -131,6 +131,27 @@ def test_a_version_without_a_signature_is_refused_and_the_error_says_how_it_gets
         trust.check_model(signed)
 
 
+def test_what_describes_a_version_is_verified_without_its_weights(signed, trust):
+    for file in ("model.safetensors", "gliner_config.json", "tokenizer.json"):
+        (signed / file).unlink()
+    assert refused(trust.check_model, signed)
+    trust.check_description(signed)
+    (signed / "report.html").write_text("<html>changed")
+    with pytest.raises(SignatureRefused, match=r"changed or too many: report\.html"):
+        trust.check_description(signed)
+
+
+def test_a_description_without_its_lineage_is_refused(signed, trust):
+    (signed / "lineage.json").unlink()
+    with pytest.raises(SignatureRefused, match="its lineage cannot be read"):
+        trust.check_description(signed)
+
+
+def test_a_description_under_the_name_of_another_is_refused(signed, trust):
+    with pytest.raises(SignatureRefused, match="it is version v1 under another name"):
+        trust.check_description(signed.rename(signed.with_name("v2")))
+
+
 def test_warn_says_in_the_log_what_require_refuses_and_off_says_nothing(signed, pair, service_log):
     (signed / FILE).unlink()
     Trust("off", pair.certificate).check_model(signed)

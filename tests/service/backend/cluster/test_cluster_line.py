@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from service.backend.cluster.line import ClusterLine
 from service.backend.cluster.rollout import reference_of
 from service.backend.line import ChangeRefused
-from service.versions import lineage as lineages
 from service.versions.history import Conflict
-from service.versions.oci.bentos import Bentos
 from service.versions.signature import signing
-from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
-from tests.support.oci_registry import docker_registry
 from tests.support.signing_keys import key_pair
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory) -> Iterator[str]:
-    with docker_registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @pytest.fixture
-def settings_of_release(on_cluster, host, tmp_path):
-    """Settings of a release with a repository of its own."""
-    return on_cluster(registry=f"{host}/{tmp_path.name.lower().replace('_', '-')}", registry_plain_http=True)
-
-
-@pytest.fixture
-def bentos(settings_of_release):
-    return Bentos.connect(settings_of_release.registry, plain_http=True)
-
-
-@pytest.fixture
-def release(settings_of_release, bentos, tmp_path, lineage, monkeypatch):
+def release(settings_of_release, lay_out, bentos, store):
     """The release, with v1 and v2 published."""
-    monkeypatch.setenv("BENTOML_HOME", "changed by the store, put back at the end")
-    store = BentoStore(tmp_path / "store")
     for version in ("v1", "v2"):
-        model, bento = store.home / "models" / MODEL_NAME / version, store.home / "bentos" / BENTO_NAME / version
-        for folder in (model, bento / "src"):
-            folder.mkdir(parents=True)
-            lineages.write(folder, lineage(version))
-        (bento / "bento.yaml").write_text(f"models: [{{tag: '{MODEL_NAME}:{version}'}}]")
-        (bento / COMPLETE_MARKER).touch()
+        lay_out(version)
         bentos.push(store, version)
     return ClusterLine(settings_of_release)
 
@@ -60,11 +30,10 @@ def test_a_version_is_rolled_back_to_the_one_before_and_to_the_initial_model(rel
     assert reference_of(api.extractor) == ""
 
 
-def test_a_live_version_that_was_signed_since_is_made_live_as_signed(release, api, bentos, tmp_path):
+def test_a_live_version_that_was_signed_since_is_made_live_as_signed(release, api, bentos, store, tmp_path):
     release.promote("v1")
     with pytest.raises(ChangeRefused, match="is live already"):
         release.promote("v1")
-    store = BentoStore(tmp_path / "store")
     store.sign("v1", signing(key_pair(tmp_path, "release").private))
     bentos.replace(store, "v1")
     release.promote("v1")
@@ -99,13 +68,13 @@ def other(settings_of_release, release):
 
 def before_the_swap(release, monkeypatch, happens):
     """Let something happen between a rollback's look at what is live and its change of it."""
-    checked = release._still_published
+    checked = release._check_previous
 
     def meanwhile(previous, live):
         checked(previous, live)
         happens()
 
-    monkeypatch.setattr(release, "_still_published", meanwhile)
+    monkeypatch.setattr(release, "_check_previous", meanwhile)
 
 
 def test_a_rollback_does_not_leave_a_version_that_went_live_meanwhile(release, other, api, monkeypatch):

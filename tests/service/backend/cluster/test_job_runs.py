@@ -118,6 +118,16 @@ def test_a_cancelled_run_ends_with_its_job_whatever_its_pod_says_after_that(clus
         known.cancel("run-1")
 
 
+def test_a_run_that_is_cancelled_while_it_publishes_ends_and_its_version_is_not_rolled_out(cluster, runs):
+    cluster.add("job", LAUNCHED, told(phase="publish", percent=97))
+    runs().cancel("run-1")
+    assert cluster.ended == ["job"]
+    wanted = told(phase="rollout", rollout="wanted", version="v2", reference="registry.example.com/spanloop:v2")
+    cluster.words["job"] = wanted.model_dump_json()
+    run = runs().get("run-1")
+    assert (run.outcome, run.in_rollout) == ("cancelled", False)
+
+
 def test_a_backend_that_mirrors_what_it_read_before_takes_no_cancellation_back(cluster, runs):
     cluster.add("job", LAUNCHED, told(phase="tune", percent=50))
     leading = runs()

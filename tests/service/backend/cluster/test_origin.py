@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 
@@ -41,6 +42,13 @@ class Kept:
         return Published(self.lineage, DIGEST, HERE)
 
 
+def any_signature(registry, reference):
+    """Trust every version: test_verification.py is about those that are not to be trusted."""
+
+
+VERIFICATION = SimpleNamespace(check=any_signature)
+
+
 @pytest.fixture
 def published(lineage):
     """The version of run-1, as a run publishes it."""
@@ -54,7 +62,7 @@ def published(lineage):
 
 def check(lineage, reference=f"{HERE}:v1@{DIGEST}", job=TEMPLATE, **run):
     told = Run(**{"id": "run-1", "projects": (1,), "version": "v1", "reference": reference, **run})
-    Origin(Kept(lineage), lambda: TEMPLATE).check(told, job)
+    Origin(Kept(lineage), VERIFICATION, lambda: TEMPLATE).check(told, job)
 
 
 def changed(pod=None, **container):
@@ -109,7 +117,7 @@ def test_what_the_registry_has_under_the_digest_and_is_no_version_is_refused(pub
             raise Corrupt("it is version v7 under another name")
 
     with pytest.raises(Refused, match="under another name"):
-        Origin(Foreign(published()), lambda: TEMPLATE).check(
+        Origin(Foreign(published()), VERIFICATION, lambda: TEMPLATE).check(
             Run(id="run-1", projects=(1,), version="v1", reference=f"{HERE}:v1@{DIGEST}"), TEMPLATE
         )
 
@@ -135,7 +143,7 @@ def test_a_job_may_outlive_an_upgrade_and_be_changed_by_hand(published):
 
 def test_without_a_registry_nothing_is_rolled_out():
     with pytest.raises(Refused, match=r"no registry: set registry\.url"):
-        Origin(None, lambda: TEMPLATE).check(Run(id="run-1", projects=(1,)), TEMPLATE)
+        Origin(None, VERIFICATION, lambda: TEMPLATE).check(Run(id="run-1", projects=(1,)), TEMPLATE)
 
 
 def test_a_registry_that_does_not_answer_refuses_nothing(published):
@@ -144,6 +152,6 @@ def test_a_registry_that_does_not_answer_refuses_nothing(published):
             raise RegistryError("it is away")
 
     with pytest.raises(RegistryError):
-        Origin(Away(published()), lambda: TEMPLATE).check(
+        Origin(Away(published()), VERIFICATION, lambda: TEMPLATE).check(
             Run(id="run-1", projects=(1,), version="v1", reference=f"{HERE}:v1@{DIGEST}"), TEMPLATE
         )

@@ -103,6 +103,18 @@ def test_a_cancelled_run_gets_sigterm_and_says_that_it_was_cancelled(launcher, t
         one.cancel(run)
 
 
+def test_a_run_that_publishes_hears_without_a_signal_that_it_was_cancelled(launcher, tmp_path, until):
+    stop = tmp_path / "stop"
+    one = launcher(f"while not os.path.exists({str(stop)!r}): time.sleep(0.01)\nprint('not killed')")
+    one.launch(Run(id="run-1", projects=(1,), phase="publish"))
+    one.cancel(one.runs.get("run-1"))
+    assert one.runs.is_cancelled("run-1")
+    stop.touch()
+    until(lambda: one.runs.active() is None)
+    assert (one.runs.work("run-1") / LOG_NAME).read_text() == "not killed\n"
+    one.reap()
+
+
 def test_a_cancelled_run_that_is_killed_before_it_can_say_so_is_not_resumed(launcher, until):
     one = launcher("print('ready', flush=True); time.sleep(600)")  # SIGTERM ends it at once
     one.launch(Run(id="run-1", projects=(1,)))

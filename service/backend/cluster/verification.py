@@ -1,0 +1,40 @@
+"""Verifies a version in the registry before pods are to serve it: a refused version costs nobody a pod.
+
+What describes a version and its signature are small, so the weights are not fetched. The pods verify these.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.events import Events
+from service.errors import Cause
+from service.metrics import failures
+from service.versions.oci.bentos import Bentos
+from service.versions.reference import Reference
+from service.versions.signature import SignatureRefused
+from service.versions.trust import Trust
+
+log = logging.getLogger(__name__)
+
+
+class Verification:
+    """Verifies versions, and tells which were refused: in the log, the metrics and an Event."""
+
+    def __init__(self, trust: Trust, deployment: ExtractorDeployment, events: Events) -> None:
+        self._trust = trust
+        self._deployment = deployment
+        self._events = events
+
+    def check(self, registry: Bentos, reference: Reference) -> None:
+        """Raises SignatureRefused if a version may not serve, and what the registry raises."""
+        if self._trust.is_off:
+            return
+        try:
+            registry.inspect(reference, self._trust.check_description)
+        except SignatureRefused as refused:
+            failures.count(Cause.SIGNATURE)
+            log.error("%s", refused)
+            self._events.version_refused(self._deployment.seen, reference.version, str(refused))
+            raise
