@@ -37,7 +37,7 @@ CLUSTER: dict[str, type[Settings]] = {
 }
 """Programs by the name that the page gives them."""
 
-RUN_ON_A_CLUSTER = {*ReleaseSettings.model_fields, "progress_port", "termination_log"} - {"log_json"}
+RUN_ON_A_CLUSTER = {*ReleaseSettings.model_fields, "progress_port", "termination_log"} - {"log_json", *SignatureSettings.model_fields}
 """Settings of a run and of the doctor that have a meaning only on a cluster."""
 
 HEAD = """\

@@ -31,10 +31,11 @@ def surroundings(program: Path, folder: Path) -> Iterator[dict[str, str]]:
     studio, spanloop = (f"http://127.0.0.1:{port}" for port in ports)
     environment = settings(folder / "spanloop", studio)
     with ExitStack() as servers:
-        started = start_spanloop(ports[1], environment), label_studio.start(program, folder / "label-studio", ports[0])
-        for server in started:
-            servers.callback(server.stop)
-        for server in started:
+        backend = start_spanloop(ports[1], environment)
+        servers.callback(backend.stop)
+        annotators = label_studio.start(program, folder / "label-studio", ports[0])
+        servers.callback(annotators.stop)
+        for server in (backend, annotators):
             server.wait()
         yield {
             **environment,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service import processors
@@ -62,7 +62,7 @@ class HomeSettings(Settings):
     def folder(self) -> Path:
         """The absolute path of the home directory, which is created if it is missing."""
         folder = self.home.expanduser().absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
 
@@ -146,6 +146,19 @@ class LabelStudioSettings(Settings):
     """The address at which people open Label Studio, for links on the page and in reports; empty: the same address."""
     label_studio_api_key: Secret = SecretStr("")
     """A personal access token or a legacy token."""
+    label_studio_api_key_file: Path | None = None
+    """A file that holds the API key, where it is not in the variable itself."""
+
+    @model_validator(mode="after")
+    def _key_of_file(self) -> Self:
+        """Read the file. Raises ValueError if it cannot be read."""
+        if self.label_studio_api_key_file and not self.label_studio_api_key.get_secret_value():
+            try:
+                content = self.label_studio_api_key_file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"the API key cannot be read from its file: {error}") from error
+            self.label_studio_api_key = SecretStr(content.strip())
+        return self
 
 
 class AnnotationSettings(Settings):

@@ -291,9 +291,9 @@ class TrainingRun:
         """
         self.reporter.record(version=lineage.version, reference=self.shelf.reference(lineage.version))
         while judged.better:
+            self.reporter.enter("rollout", "making the new version live")
             if self.reporter.runs.is_cancelled(self.reporter.run.id):
                 raise Stopped("cancelled before its version was made live")
-            self.reporter.enter("rollout", "making the new version live")
             why = f"Promoted by {lineage.run}. {judged.reason}"
             try:
                 is_live = self.shelf.hand_over(champion, lineage.version, why)

@@ -54,8 +54,8 @@ def marked(document: Document, spans: Spans) -> Text:
     for start, end, label in sorted(spans):
         text.append(document.text[at:start])
         colour = COLOURS[document.labels.index(label) % len(COLOURS)]
-        text.append(document.text[start:end], f"bold {colour}").append(f" [{label}]", colour)
-        at = end
+        text.append(document.text[max(start, at) : end], f"bold {colour}").append(f" [{label}]", colour)
+        at = max(at, end)
     return text.append(document.text[at:])
 
 

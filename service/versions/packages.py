@@ -32,7 +32,7 @@ def installed(requirements: Path) -> list[Package]:
     """All packages of this environment, by name. `requirements` is the folder of the locked requirements, which may be
     missing."""
     locked = {key: files for file in sorted(requirements.glob("*.txt")) for key, files in hashes_in(file).items()}
-    found = {one.name: one for one in (_package(each, locked) for each in distributions())}
+    found = {one.name: one for one in (_package(each, locked) for each in distributions() if each.metadata["Name"])}
     return [found[name] for name in sorted(found)]
 
 

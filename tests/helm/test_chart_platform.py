@@ -16,10 +16,13 @@ def test_a_gateway_leads_to_the_backend_and_waits_as_long_as_label_studio(chart)
 
 
 def test_the_pods_of_a_gateway_may_reach_the_backend(chart):
-    peers = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}]
-    values = {"networkPolicy__ingressController__peers": peers}
-    policy = chart.render("platform", **values).component("NetworkPolicy", "backend")
-    assert peers[0] in [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    policy = chart.render("platform").component("NetworkPolicy", "backend")
+    peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}
+    assert peer in [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+
+
+def test_a_route_without_a_gateway_is_refused(chart):
+    assert "httpRoute.enabled needs httpRoute.parentRefs" in chart.refusal(httpRoute__enabled=True)
 
 
 def test_the_platform_may_choose_the_user_of_all_pods(chart):
@@ -56,7 +59,7 @@ def test_an_object_that_is_no_text_is_expanded_too(chart):
 @pytest.mark.parametrize(
     ("component", "containers", "before"),
     [
-        ("backend", ["backend", "proxy"], ["wait-for-vault"]),
+        ("backend", ["backend", "recorder"], ["prepare"]),
         ("extractor", ["extractor", "shipper"], ["warm-cache", "pull"]),
     ],
 )

@@ -6,6 +6,9 @@
 {{- if and .Values.training.schedule.enabled (not .Values.training.schedule.projects) }}
 {{- fail "training.schedule.enabled needs training.schedule.projects: the ids of the Label Studio projects to learn from. Nothing was installed." }}
 {{- end }}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
+{{- fail "httpRoute.enabled needs httpRoute.parentRefs: without a Gateway the route leads nowhere. Nothing was installed." }}
+{{- end }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}
 {{- fail "autoscaling.minReplicas is greater than autoscaling.maxReplicas. Nothing was installed." }}
 {{- end }}

@@ -32,6 +32,8 @@ def refusal_of(pod: KubeObject) -> str:
     """
     status = pod.get("status", {})
     for container in status.get("initContainerStatuses", []):
+        if container.get("name") != PULL:
+            continue
         for state in ("state", "lastState"):
             ended = container.get(state, {}).get("terminated") or {}
             if ended.get("exitCode") == EXIT_REFUSED:

@@ -129,7 +129,7 @@ class Bentos:
         before = self.get(version).digest
         digest = self._push(store, version, lambda version, digest: False)
         if digest != before:
-            self._referrers.detach(before, sbom.MEDIA_TYPE)
+            self._detach_sbom(before)
         return digest
 
     def _push(self, store: BentoStore, version: str, is_there: Callable[[str, str], bool]) -> str:
@@ -171,6 +171,13 @@ class Bentos:
             self._referrers.attach(subject, sbom.MEDIA_TYPE, file.read_bytes())
         except RegistryError as error:
             log.warning("the SBOM is in the version alone, where `spanloop sbom` finds it: %s", error)
+
+    def _detach_sbom(self, digest: str) -> None:
+        """Delete the list of materials that refers to a manifest. A registry that refuses is told in the log."""
+        try:
+            self._referrers.detach(digest, sbom.MEDIA_TYPE)
+        except RegistryError as error:
+            log.warning("an SBOM stays in the registry without its version: %s", error)
 
     def pull(self, version: str | Reference, store: BentoStore) -> Lineage:
         """Copy a version into the local store. Returns its lineage.
@@ -258,8 +265,8 @@ class Bentos:
 
     def _delete(self, published: Published, others: list[str]) -> None:
         if not others:
-            self._referrers.detach(published.digest, sbom.MEDIA_TYPE)
             self._client.delete_manifest(published.digest)
+            self._detach_sbom(published.digest)
             return
         try:
             self._client.delete_manifest(published.version)

@@ -55,7 +55,10 @@ class Referrers:
             raw, _ = self._client.manifest(_tag(subject))
         except NotInRegistry:
             return []
-        return manifests.referrers_in(json.loads(raw))
+        try:
+            return manifests.referrers_in(json.loads(raw))
+        except ValueError:
+            return []
 
     def _put_index(self, subject: str, referrers: list[Referrer]) -> None:
         """Replace the index of a manifest. An empty one is deleted."""
