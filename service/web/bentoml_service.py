@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.web.orphan import no_orphan
+
 OPTIONS: dict[str, Any] = {
     "workers": 1,
     "metrics": {"enabled": False},  # Spanloop exposes its own metrics, whose number of series is bounded
@@ -61,7 +63,8 @@ def deferred(build: Callable[[], Starlette]) -> Starlette:
     async def lifespan(outer: Starlette) -> AsyncIterator[None]:
         inner = build()
         outer.router.routes[:] = [Mount("/", inner)]  # each start builds a new one
-        async with inner.router.lifespan_context(inner):
-            yield
+        with no_orphan():
+            async with inner.router.lifespan_context(inner):
+                yield
 
     return Starlette(lifespan=lifespan)
