@@ -8,6 +8,7 @@ BentoML adds routes of its own, and more of them with each release. Only its pro
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,6 +62,7 @@ def deferred(build: Callable[[], Starlette]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(outer: Starlette) -> AsyncIterator[None]:
+        _allow_connections()
         inner = build()
         outer.router.routes[:] = [Mount("/", inner)]  # each start builds a new one
         with no_orphan():
@@ -68,3 +70,13 @@ def deferred(build: Callable[[], Starlette]) -> Starlette:
                 yield
 
     return Starlette(lifespan=lifespan)
+
+
+def _allow_connections() -> None:
+    """Let this process open as many files as the system allows it: each connection is one.
+
+    The usual limit is 1,024, beyond which a server accepts nobody. Clients reach it that connect and send nothing.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:  # which some systems do not take for this limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
