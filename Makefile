@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study base image sbom audit lint lock docs starter clean
+.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study faults fuzz base image sbom audit lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -135,6 +135,12 @@ study: $(BIN)/.bench ## measure how much a model learns and write docs/learning.
 	$(BIN)/python -m benchmarks.study --data $(DATA) $(foreach part,$(STUDY),--part $(part))
 	$(if $(STUDY),,$(BIN)/python -m benchmarks.stored --data $(DATA) --out $(PREDICTIONS))
 	$(if $(STUDY),,OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.verdicts --stored $(PREDICTIONS))
+
+faults: $(BIN)/.installed ## kill real processes, fill their disk, stall their clients; write docs/reliability.md (KIND=run: one kind)
+	$(BIN)/python -m benchmarks.faults $(foreach kind,$(KIND),--kind $(kind))
+
+fuzz: $(BIN)/.installed ## send odd requests to all routes and write docs/reliability.md (REQUESTS=20000 SEED=1)
+	$(BIN)/python -m benchmarks.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
 
 base: ## pin the image's base in the Dockerfile by the digest that its tag has now (ENGINE)
 	@test -n "$(ENGINE)" || { echo "Install docker or podman, which pull the base. The Dockerfile was left as it is."; exit 2; }

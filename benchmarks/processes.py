@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,11 @@ def started(service: str, port: int, folder: Path, environment: Mapping[str, str
     return Server(service, command, variables, f"http://127.0.0.1:{port}", folder / "log.txt")
 
 
+def end_cleanly() -> None:
+    """Let SIGTERM end this program as Ctrl-C does, so that what it has started and made is ended and deleted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def tree(process: int) -> Iterator[int]:
     """The ids of a process and of all its descendants."""
     yield process
@@ -36,10 +42,15 @@ def tree(process: int) -> Iterator[int]:
 
 def resident(process: int) -> list[float]:
     """Resident memory of each process of a tree, in MB of 10^6 bytes. Shared pages count in each process."""
-    return [_resident(member) for member in tree(process)]
+    return [_memory(member, "VmRSS") for member in tree(process)]
 
 
-def _resident(process: int) -> float:
+def peak(process: int) -> float:
+    """The most resident memory that a process has had, in MB of 10^6 bytes."""
+    return _memory(process, "VmHWM")
+
+
+def _memory(process: int, kind: str) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith(kind))
     return kilobytes * 1024 / 1e6

@@ -14,7 +14,7 @@ from service.backend.cluster.settings import ClusterSettings, ReleaseSettings
 from service.backend.local.settings import MachineSettings
 from service.extractor.settings import ExtractorSettings
 from service.prelabel.settings import PrelabelSettings
-from service.settings import Settings
+from service.settings import Settings, SignatureSettings
 from service.versions.pull import PullSettings
 from spanloop.doctor.settings import DoctorSettings
 from training.settings import TrainingSettings
@@ -37,7 +37,10 @@ CLUSTER: dict[str, type[Settings]] = {
 }
 """Programs by the name that the page gives them."""
 
-RUN_ON_A_CLUSTER = {*ReleaseSettings.model_fields, "progress_port", "termination_log"} - {"log_json", *SignatureSettings.model_fields}
+RUN_ON_A_CLUSTER = {*ReleaseSettings.model_fields, "progress_port", "termination_log"} - {
+    "log_json",
+    *SignatureSettings.model_fields,
+}
 """Settings of a run and of the doctor that have a meaning only on a cluster."""
 
 HEAD = """\

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to a file beside `path`, flush it to disk and rename it to `path`. Raises OSError.
 
-    If this fails, the old file is unchanged.
+    If this fails, the old file is unchanged. What a writer leaves that is killed, the next one takes for its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as partial:
+    name = path.with_name(f".{path.name}.partial")
+    with _held(name) as partial:
+        try:
+            partial.truncate(0)
             partial.write(text)
             partial.flush()
             os.fsync(partial.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            name.replace(path)
+        except BaseException:
+            name.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[TextIO]:
+    """Open a file that only its owner may read, and wait until no other writer holds it."""
+    while True:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as partial:  # closed, it is held no more, whatever is raised
+            fcntl.flock(partial, fcntl.LOCK_EX)
+            if _is_at(path, partial):
+                yield partial
+                return
+        # The writer before has renamed it meanwhile.
+
+
+def _is_at(path: Path, handle: TextIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -16,8 +17,15 @@ LOG_SECONDS = 60.0
 """Seconds between two lines about the same cause: while the API server is away, every check fails at every tick."""
 
 
+OF_A_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
+"""A disk that is full, broken, or that nobody may write to, fails every check at every tick, and names itself."""
+
+
 class Complaints:
-    """Takes the errors of all checks of one backend. An error without a known cause is logged with its traceback."""
+    """Takes the errors of all checks of one backend.
+
+    An error without a known cause is logged with its traceback, but not one of a disk.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -26,10 +34,10 @@ class Complaints:
         """When a line about each cause was last logged."""
 
     def note(self, error: Exception) -> None:
-        """Count an error, and log it unless its cause was logged during the last minute."""
+        """Count an error, and log it. One with a known cause, or of the disk, is logged once a minute."""
         cause = cause_of(error)
         failures.count(cause)
-        if cause is Cause.INTERNAL:
+        if cause is Cause.INTERNAL and getattr(error, "errno", None) not in OF_A_DISK:
             log.error("a check of runs and versions failed; it is tried again at the next tick", exc_info=error)
         elif self._is_due(cause):
             log.warning("a check of runs and versions failed, and is tried again and again: %s", error)

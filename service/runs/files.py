@@ -6,6 +6,7 @@ an outcome nor the lock has died.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_IMODE
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -42,8 +44,9 @@ class Runs:
     def __init__(self, home: Path) -> None:
         self.folder = home / "runs"
         self.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-        with suppress(PermissionError):  # another user has made it
-            self.folder.chmod(PRIVATE)  # an older release made it readable for all
+        if S_IMODE(self.folder.stat().st_mode) & 0o777 != PRIVATE:  # an older release made it readable for all
+            with suppress(PermissionError):  # another user has made it
+                self.folder.chmod(PRIVATE)
         self._lock = self.folder / "active.lock"
 
     def work(self, run_id: str) -> Path:
@@ -163,7 +166,10 @@ class Runs:
 
     def active(self) -> str | None:
         """The id of the run whose process is alive; None if there is none."""
-        handle = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            handle = _opened(self._lock)
+        except FileNotFoundError:
+            return None
         try:
             with self._gate():
                 try:
@@ -178,6 +184,22 @@ class Runs:
     @contextmanager
     def _gate(self) -> Iterator[None]:
         """Let one process at a time take or test the lock: a test must not keep a run from starting."""
-        with (self.folder / "gate.lock").open("a") as gate:
+        gate = _opened(self.folder / "gate.lock")
+        try:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(gate)
+
+
+def _opened(path: Path) -> int:
+    """Open the file of a lock. A lock can be tested, too, where nobody may write: the page and the metrics ask for it.
+
+    Raises FileNotFoundError where nobody may write and the lock was never taken.
+    """
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY)

@@ -8,6 +8,7 @@ BentoML adds routes of its own, and more of them with each release. Only its pro
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.web.orphan import no_orphan
 
 OPTIONS: dict[str, Any] = {
     "workers": 1,
@@ -59,9 +62,21 @@ def deferred(build: Callable[[], Starlette]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(outer: Starlette) -> AsyncIterator[None]:
+        _allow_connections()
         inner = build()
         outer.router.routes[:] = [Mount("/", inner)]  # each start builds a new one
-        async with inner.router.lifespan_context(inner):
-            yield
+        with no_orphan():
+            async with inner.router.lifespan_context(inner):
+                yield
 
     return Starlette(lifespan=lifespan)
+
+
+def _allow_connections() -> None:
+    """Let this process open as many files as the system allows it: each connection is one.
+
+    The usual limit is 1,024, beyond which a server accepts nobody. Clients reach it that connect and send nothing.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY:  # which some systems do not take for this limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -46,11 +47,10 @@ class Server:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise ServerFailed(f"{self.name} ended with status {self._process.returncode}; its log is {self.log}.")
-            try:
+            with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}{path}", timeout=2).is_success:
                     return
-            except httpx.HTTPError:
-                time.sleep(0.2)
+            time.sleep(0.2)
         raise ServerFailed(f"{self.name} does not answer at {self.url} after {seconds:.0f} s; its log is {self.log}.")
 
     def tail(self, lines: int = 20) -> str:

@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 1.0
 """Seconds to wait for a pod; the next tick asks it again."""
 
+PULLING = "pull"
+"""The init container of the extractor that pulls and verifies a version, in the chart."""
+
 
 def report_of(pod: KubeObject, port: int) -> str:
     """What a pod reports: its termination message, or what it answers at /progress while it runs. Empty if nothing."""
@@ -32,7 +35,7 @@ def refusal_of(pod: KubeObject) -> str:
     """
     status = pod.get("status", {})
     for container in status.get("initContainerStatuses", []):
-        if container.get("name") != PULL:
+        if container.get("name") != PULLING:
             continue
         for state in ("state", "lastState"):
             ended = container.get(state, {}).get("terminated") or {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from service.backend.cluster.deployment import ExtractorDeployment
+from service.backend.cluster.errors import ClusterError
 from service.backend.cluster.events import Events
 from service.errors import Cause
 from service.metrics import failures
@@ -36,5 +37,12 @@ class Verification:
         except SignatureRefused as refused:
             failures.count(Cause.SIGNATURE)
             log.error("%s", refused)
-            self._events.version_refused(self._deployment.seen, reference.version, str(refused))
+            self._tell(reference.version, refused)
             raise
+
+    def _tell(self, version: str, refused: SignatureRefused) -> None:
+        """Write an Event. An API server that is away is told in the log: the version is refused all the same."""
+        try:
+            self._events.version_refused(self._deployment.seen, version, str(refused))
+        except ClusterError as error:
+            log.warning("no Event tells that version %s was refused: %s", version, error)

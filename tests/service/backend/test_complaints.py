@@ -50,6 +50,16 @@ def test_an_error_of_the_backends_own_has_its_traceback(complaints, service_log)
     assert "Traceback" in service_log[0]
 
 
+def test_a_full_disk_is_one_line_a_minute_without_a_traceback(complaints, clock, service_log, grown):
+    for _ in range(120):
+        complaints.note(OSError(28, "No space left on device", "projects.json"))
+        clock.seconds += LOG_SECONDS / 60
+    assert len(service_log) == 2
+    assert "No space left on device: 'projects.json'" in service_log[0]
+    assert "Traceback" not in "".join(service_log)
+    assert grown("spanloop_errors_total", cause="internal") == 120
+
+
 def test_a_step_that_fails_is_complained_of_and_keeps_no_other_from_running(until):
     complained, ran = [], []
 

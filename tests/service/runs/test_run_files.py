@@ -227,3 +227,32 @@ def test_a_request_that_comes_while_an_older_one_is_answered_is_kept(runs):
     assert [*runs.asked_again()] == ["run-1"]
     runs.answered(runs.asked_again())
     assert runs.asked_again() == {}
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """Make a directory one in which nobody may write, not even root."""
+    if os.geteuid() != 0:
+        pytest.skip("it mounts the directory anew, which needs root")
+    mounted = []
+
+    def forbid(folder):
+        subprocess.run(["mount", "--bind", folder, folder], check=True)
+        mounted.append(folder)
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+
+    yield forbid
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("was_active", [False, True])
+def test_where_nobody_may_write_runs_are_read_and_none_is_active_or_starts(runs, tmp_path, read_only, was_active):
+    runs.save(Run(id="run-1", projects=(1,)))
+    if was_active:
+        os.close(runs.acquire("run-1"))
+    read_only(tmp_path)
+    again = Runs(tmp_path)
+    assert ([run.id for run in again.all()], again.active()) == (["run-1"], None)
+    with pytest.raises(OSError, match="Read-only"):
+        again.acquire("run-1")

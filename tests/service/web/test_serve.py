@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -24,6 +26,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from service.web.bentoml_service import serves
 
 async def slow(request):
     Path("asked").touch()
@@ -43,30 +46,47 @@ async def lifespan(app):
 @bentoml.asgi_app(Starlette(routes=[Route("/slow", slow), Route("/loop", loop)], lifespan=lifespan), path="/")
 class Small:
     """A service with a route that waits for a file, and a route that names the event loop's module."""
+
+@serves(lambda: Starlette())
+@bentoml.service(name="ours")
+class Ours:
+    """A service as Spanloop makes its own."""
 '''
 
 
 @pytest.fixture
-def served(tmp_path, until):
-    """A small service's process and its address."""
+def start(tmp_path, until):
+    """Start a small service by a command that begins with `prefix`. Gives its process and its address."""
     (tmp_path / "small.py").write_text(SERVICE)
-    port = free_port(0)
-    command = [sys.executable, "-m", "service.web.serve", "small:Small", "--host", "127.0.0.1", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "BENTOML_HOME": str(tmp_path)}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment)
-    url = f"http://127.0.0.1:{port}"
+    started = []
 
-    def answers():
-        assert process.poll() is None
-        try:
-            return httpx.get(f"{url}/livez").is_success
-        except httpx.TransportError:
-            return False
+    def make(*prefix, name="Small"):
+        port = free_port(0)
+        command = [sys.executable, "-m", "service.web.serve", f"small:{name}", "--host", "127.0.0.1"]
+        process = subprocess.Popen([*prefix, *command, "--port", str(port)], cwd=tmp_path, env=environment)
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
 
-    until(answers, 60, "the service")
-    yield process, url
-    process.kill()
-    process.wait()
+        def answers():
+            assert process.poll() is None
+            try:
+                return httpx.get(f"{url}/livez").is_success
+            except httpx.TransportError:
+                return False
+
+        until(answers, 60, "the service")
+        return process, url
+
+    yield make
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def served(start):
+    return start()
 
 
 def test_one_process_serves(served):
@@ -99,6 +119,16 @@ def test_after_sigterm_a_running_request_is_answered_before_the_process_ends(ser
     assert answers == ["answered"]
     assert process.wait(60) == -signal.SIGTERM
     assert (tmp_path / "left").exists()
+
+
+def test_clients_that_connect_and_send_nothing_keep_nobody_out(start):
+    few = 64  # files that the process may open unless it asks for more
+    _, url = start("prlimit", f"--nofile={few}:4096", name="Ours")
+    with ExitStack() as opened:
+        for _ in range(2 * few):
+            idle = opened.enter_context(socket.create_connection(("127.0.0.1", httpx.URL(url).port), timeout=30))
+            idle.sendall(b"GET /heal")
+        assert httpx.get(f"{url}/livez", timeout=30).is_success
 
 
 def test_a_service_that_cannot_be_built_ends_its_process_and_says_why(tmp_path):

@@ -1,0 +1,1 @@
+"""Requests that nobody would send on purpose, to all routes of the backend and of the extractor."""
