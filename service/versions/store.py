@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 BENTO_NAME = "spanloop"
 MODEL_NAME = "spanloop-model"
 COMPLETE_MARKER = "complete"
-CODE_FOLDERS = ("service", "training")
+CODE_FOLDERS = ("service", "training", "spanloop")
 BYTECODE_FOLDER = "__pycache__"
 """Where Python keeps the bytecode of a folder's modules, and takes it from in place of the source."""
 

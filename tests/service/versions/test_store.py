@@ -46,6 +46,7 @@ def test_a_published_version_is_a_bento_with_its_model_its_lineage_and_the_code(
     source = store.home / "bentos" / BENTO_NAME / "v1" / "src"
     assert (source / "service" / "main.py").is_file()
     assert (source / "training" / "__main__.py").is_file()
+    assert (source / "spanloop" / "__main__.py").is_file(), "messages name its commands"
     assert json.loads((source / lineages.FILE).read_text())["version"] == "v1"
     assert not list(source.rglob("*.pyc"))
     pins = (source / "requirements.txt").read_text().split()
