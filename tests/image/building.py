@@ -70,8 +70,8 @@ def make_label_studio(podman: Podman, base: str, program: Path, tag: str) -> Non
     dockerfile = podman.folder / "Dockerfile.label-studio"
     dockerfile.write_text(
         f"""FROM {base}
-COPY site-packages /usr/local/lib/python3.11/dist-packages
 RUN python3 -m pip install -q --no-index --no-deps /wheels/*.whl
+COPY site-packages /usr/local/lib/python3.11/dist-packages
 RUN printf '#!/bin/sh\\nexec python3 -c "{start}" "$@"\\n' > /usr/local/bin/label-studio \\
     && chmod +x /usr/local/bin/label-studio && install -d -o 1001 /label-studio/data
 ENV LABEL_STUDIO_BASE_DATA_DIR=/label-studio/data HOME=/label-studio/data

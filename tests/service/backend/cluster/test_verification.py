@@ -102,7 +102,7 @@ def test_a_version_that_a_run_has_signed_may_serve_and_its_weights_are_not_fetch
 )
 def test_a_forged_version_is_refused_before_any_pod_starts(check, publish, api, grown, service_log, change, why):
     reference = publish("v1", change)
-    with pytest.raises(Refused, match=f"description of version v1 is not to be trusted: .*{why}.*service sign v1"):
+    with pytest.raises(Refused, match=f"description of version v1 is not to be trusted: .*{why}.*spanloop sign v1"):
         check(reference)
     assert reference_of(api.extractor) == ""
     assert grown("spanloop_errors_total", cause="signature") == 1
