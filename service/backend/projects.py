@@ -187,7 +187,7 @@ class Projects(ABC):
     def _parse(self, content: str) -> dict[int, Project]:
         """The projects that were kept. If they cannot be read, none: each comes again with its next /setup."""
         try:
-            return _KEPT.validate_json(content or "{}")
+            return parsed(content)
         except ValidationError:
             if content != self._unreadable:
                 log.exception("the kept projects cannot be read; each is known again when Label Studio calls for it")
@@ -215,6 +215,11 @@ class Projects(ABC):
             log.info("project %d uses this release", project.id)
         if is_news:
             self._note()
+
+
+def parsed(content: str) -> dict[int, Project]:
+    """The projects, forgotten ones too, in what was kept. Raises ValueError if it cannot be read."""
+    return _KEPT.validate_json(content or "{}")
 
 
 def _called_by(project: Project, host: str) -> Project:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from service.labelstudio.client import OTHER_SHAPE, LabelStudio
+from service.labelstudio.client import MODELS_SECONDS, OTHER_SHAPE, LabelStudio
 from service.labelstudio.connection import (
     HEADERS,
     Connection,
@@ -19,9 +19,10 @@ from service.labelstudio.connection import (
     require_json,
     words_of,
 )
+from service.labelstudio.errors import LabelStudioError
 
 SECONDS = 10.0
-"""Seconds to wait for an answer. Label Studio calls each model before it lists the models of a project."""
+"""Seconds to wait for Label Studio's version."""
 PROJECTS_MAX = 100
 """Most projects that are listed."""
 
@@ -42,6 +43,15 @@ class Answer(NamedTuple):
     """Label Studio's version; empty for a redirect."""
     redirect: str = ""
     """The address to which the whole server is redirected; empty if it is not."""
+
+
+class Listing(NamedTuple):
+    """The projects that an API key sees."""
+
+    ids: list[int]
+    """The first PROJECTS_MAX."""
+    left_out: int
+    """How many there are beyond these."""
 
 
 class Model(NamedTuple):
@@ -99,16 +109,17 @@ class Inspection:
         with self._connected() as connection:
             return str(self._object(connection.get("/api/current-user/whoami")).get("email", ""))
 
-    def projects(self) -> list[int]:
-        """The projects that the API key sees, the first PROJECTS_MAX."""
+    def projects(self) -> Listing:
+        """The projects that the API key sees."""
         with self._connected() as connection:
             found = self._object(connection.get("/api/projects/", params={"page_size": PROJECTS_MAX}))
-            return [int(project["id"]) for project in found["results"]]
+            ids = [int(project["id"]) for project in found["results"]]
+            return Listing(ids, int(found["count"]) - len(ids))
 
     def models(self, project: int) -> list[Model]:
         """The models of a project. Label Studio calls each before it answers, so their states are of now."""
         with self._connected() as connection:
-            found = self._list(connection.get("/api/ml/", params={"project": project}))
+            found = self._list(connection.get("/api/ml/", params={"project": project}, timeout=MODELS_SECONDS))
             return [
                 Model(
                     str(model["url"]),
@@ -148,13 +159,15 @@ class Inspection:
 
     def _refused(self, connection: Connection, path: str, body: dict[str, Any]) -> str:
         """What Label Studio says against the address in a request that cannot succeed."""
-        response = connection.post(path, json=body)
+        response = connection.post(path, json=body, timeout=MODELS_SECONDS)  # it may call the model first
         if response.is_success:
-            connection.delete(f"{path}{self._object(response)['id']}/")
+            _delete(connection, f"{path}{self._object(response)['id']}/")
             return ""
         if response.status_code == httpx.codes.BAD_REQUEST:
             wrong = decoded(response, self._label_studio.url).get("validation_errors")
-            return " ".join(map(str, wrong.get("url", ()))) if isinstance(wrong, dict) else ""
+            if not isinstance(wrong, dict):
+                raise refusal(self._label_studio.url, response.status_code, path, words_of(response))
+            return " ".join(map(str, wrong.get("url", ())))
         return words_of(response) or f"it answers {response.status_code}"
 
     @contextmanager
@@ -181,3 +194,13 @@ class Inspection:
         if not response.is_success:
             path = response.request.url.path
             raise refusal(self._label_studio.url, response.status_code, path, words_of(response))
+
+
+def _delete(connection: Connection, path: str) -> None:
+    """Delete what was made by the question. Raises LabelStudioError if it is left."""
+    response = connection.delete(path)
+    if not response.is_success:
+        raise LabelStudioError(
+            f"It made {path} when it was asked, and answered {response.status_code} to its deletion. It is left there: "
+            "delete it by Label Studio's API."
+        )

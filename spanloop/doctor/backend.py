@@ -8,7 +8,6 @@ import httpx
 
 from service import __version__
 from service.settings import BasicAuthSettings
-from service.web.basic_auth import CHALLENGE
 from spanloop.doctor.finding import Finding, look, ok, wrong
 
 CHECK, NEEDS = "The backend", "What the backend needs"
@@ -31,13 +30,16 @@ def health(url: str, settings: BasicAuthSettings) -> dict[str, Any] | Finding:
     return said or wrong(CHECK, f"What answers at {url} is no Spanloop.", NO_HELP, START)
 
 
-def is_at(url: str) -> bool:
-    """Whether a Spanloop answers at an address. No credentials are sent: the address may be a stranger's."""
+def said_to_anyone(url: str) -> dict[str, Any]:
+    """What a Spanloop at an address says of itself; empty if there is none, or it wants credentials.
+
+    None are sent: the address may be a stranger's.
+    """
     try:
         answer = httpx.get(f"{url.rstrip('/')}/health", timeout=10, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL):
-        return False
-    return answer.headers.get("www-authenticate", "") == CHALLENGE or bool(_said(answer))
+        return {}
+    return _said(answer)
 
 
 def _said(answer: httpx.Response) -> dict[str, Any]:

@@ -45,11 +45,10 @@ def doctor(
     tell(environment.check())
     if findings[0].state is State.OK:
         settings = DoctorSettings()
-        given = {"backend_url": backend or settings.backend_url}
-        if namespace:
-            given |= {"namespace": namespace, "release": release, "extractor_deployment": f"{release}-extractor"}
-        named = settings.model_copy(update=given)
-        for finding in Examination(named, project or ()).findings():
+        given = settings.model_copy(update={"backend_url": backend}) if backend else settings
+        looked_at = given.of(namespace, release) if namespace else given
+        unknown = given.unnamed if namespace else frozenset[str]()
+        for finding in Examination(looked_at, project or (), unknown).findings():
             tell(finding)
     report.close(findings, screen)
     if as_json:

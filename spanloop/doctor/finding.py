@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
+
+LOGIN = re.compile(r"//[^/?#\s]*@")
+"""A login in an address."""
 
 
 class State(StrEnum):
@@ -31,19 +35,23 @@ class Finding(NamedTuple):
 
 def ok(check: str, told: str) -> Finding:
     """Nothing is wrong."""
-    return Finding(check, State.OK, told)
+    return _without_logins(Finding(check, State.OK, told))
 
 
 def look(check: str, told: str, meaning: str, cure: str) -> Finding:
     """Somebody should look at it; it may be meant."""
-    return Finding(check, State.WARNING, told, meaning, cure)
+    return _without_logins(Finding(check, State.WARNING, told, meaning, cure))
 
 
 def wrong(check: str, told: str, meaning: str, cure: str) -> Finding:
     """It must be mended."""
-    return Finding(check, State.WRONG, told, meaning, cure)
+    return _without_logins(Finding(check, State.WRONG, told, meaning, cure))
 
 
 def unchecked(check: str, because: str) -> Finding:
     """It was not checked. `because` ends the sentence "Not checked, because …"."""
-    return Finding(check, State.UNCHECKED, f"Not checked, because {because}.")
+    return _without_logins(Finding(check, State.UNCHECKED, f"Not checked, because {because}."))
+
+
+def _without_logins(finding: Finding) -> Finding:
+    return finding._replace(told=LOGIN.sub("//", finding.told), cure=LOGIN.sub("//", finding.cure))

@@ -19,11 +19,15 @@ FEW, FEWEST = 10 * GIB, 2 * GIB
 
 def checks(home: Path) -> list[Finding]:
     """What is to be said of the home directory. It is not made: the first program that needs it does that."""
-    if not home.exists():
+    try:
+        is_there = home.exists()
+    except OSError as error:  # a directory above it is closed to this user
+        return [_closed(home, error), *_not_there("the home directory cannot be reached")]
+    if not is_there:
         parent = next(folder for folder in home.parents if folder.exists())
         there = _writable(parent)
         if there:
-            return [there, *_not_there()]
+            return [there, *_not_there("the home directory cannot be made")]
         return [
             ok(WRITABLE, f"{home} is not there yet, and the first start makes it."),
             _permissions(None),
@@ -32,8 +36,8 @@ def checks(home: Path) -> list[Finding]:
     return [_writable(home) or ok(WRITABLE, f"{home} can be written."), _permissions(home), space(home)]
 
 
-def _not_there() -> list[Finding]:
-    return [unchecked(check, "the home directory cannot be made") for check in (PRIVATE, SPACE)]
+def _not_there(why: str) -> list[Finding]:
+    return [unchecked(check, why) for check in (PRIVATE, SPACE)]
 
 
 def _writable(folder: Path) -> Finding | None:
@@ -42,12 +46,16 @@ def _writable(folder: Path) -> Finding | None:
         with tempfile.TemporaryFile(dir=folder):
             return None
     except OSError as error:
-        return wrong(
-            WRITABLE,
-            f"Nothing can be written to {folder} ({error.strerror or error}).",
-            "Neither versions nor runs can be kept.",
-            f"Give this user the directory (chown), or set {VARIABLE} to another one.",
-        )
+        return _closed(folder, error)
+
+
+def _closed(folder: Path, error: OSError) -> Finding:
+    return wrong(
+        WRITABLE,
+        f"Nothing can be written to {folder} ({error.strerror or error}).",
+        "Neither versions nor runs can be kept.",
+        f"Give this user the directory (chown), or set {VARIABLE} to another one.",
+    )
 
 
 def _permissions(home: Path | None) -> Finding:

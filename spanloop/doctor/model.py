@@ -11,8 +11,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from service.model.weights import PICKLE, UNREAD, WEIGHTS
-from service.settings import STARTER, ModelSettings
+from service.settings import STARTER
 from spanloop.doctor.finding import Finding, look, ok, unchecked, wrong
+from spanloop.doctor.settings import DoctorSettings
 
 CHECK, LICENCE = "The base model", "The model's licence"
 CONFIGURATION = "gliner_config.json"
@@ -23,12 +24,15 @@ CHOOSE = f"Set {VARIABLE} to a GLiNER model: README.md has a table of them."
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---", re.DOTALL)
 
 
-def checks(settings: ModelSettings) -> list[Finding]:
+def checks(settings: DoctorSettings) -> list[Finding]:
     """What is to be said of the base model. Nothing is downloaded or loaded."""
     source = settings.model
     folder = Path(source) if Path(source).is_dir() else _kept(source)
     if folder is None:
-        return [_not_here(source), unchecked(LICENCE, "the model is not on this machine")]
+        licence = unchecked(LICENCE, "the model is not on this machine")
+        if settings.extractor_deployment:
+            return [unchecked(CHECK, f"only the extractor's pods and runs hold {source}"), licence]
+        return [_not_here(source), licence]
     return [_files(source, folder, settings.convert_pickle), _licence(folder)]
 
 

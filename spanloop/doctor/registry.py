@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from service.settings import RegistrySettings
+from service.backend.cluster.settings import ReleaseSettings
 from service.versions.oci.bentos import Bentos
 from service.versions.oci.errors import RegistryError
-from spanloop.doctor.finding import Finding, State, ok, unchecked, wrong
+from spanloop.doctor.finding import Finding, State, look, ok, unchecked, wrong
 
 PULL, PUSH = "The registry", "Publishing to the registry"
+NO_PUSH = "Runs cannot publish what they have learnt, and stop when they begin."
 PATIENCE_SECONDS = 5.0
 """Seconds for which a failure that may pass is tried again."""
 
 
-def checks(settings: RegistrySettings) -> list[Finding]:
+def checks(settings: ReleaseSettings) -> list[Finding]:
     """What the registry allows. Nothing is uploaded."""
     if not settings.registry:
+        if settings.namespace:
+            return [
+                look(PULL, "None is set.", NO_PUSH, "Set registry.url in the chart to a repository of this release.")
+            ]
         return [ok(PULL, "None is set: versions are kept on this machine.")]
     try:
         bentos = Bentos.connect(settings.registry, settings.registry_plain_http, PATIENCE_SECONDS)
@@ -38,7 +43,7 @@ def _asked(bentos: Bentos, name: str) -> list[Finding]:
         bentos.require_push()
         return f"{name} takes uploads."
 
-    return [pulled, _done(PUSH, pushed, "Runs cannot publish what they have learnt, and stop when they begin.")]
+    return [pulled, _done(PUSH, pushed, NO_PUSH)]
 
 
 def _done(check: str, ask: Callable[[], str], meaning: str) -> Finding:

@@ -6,12 +6,16 @@ import base64
 import json
 import re
 import shutil
+import time
 from datetime import UTC, datetime
 
 import pytest
 from typer.testing import CliRunner
 
 from service.backend.local.projects import FileProjects
+from service.labelstudio.client import LabelStudio
+from service.labelstudio.inspection import Inspection
+from service.settings import LabelStudioSettings
 from spanloop.__main__ import app
 from tests.support import fake_backend
 from tests.support.oci_registry import HTPASSWD, PASSWORD, USER, docker_registry
@@ -164,6 +168,32 @@ def test_what_a_label_studio_makes_of_the_question_is_deleted_again(healthy, stu
     assert {"DELETE /api/ml/9/", "DELETE /api/webhooks/9/"} < {*studio.asked}
 
 
+def test_what_a_label_studio_makes_of_the_question_and_does_not_delete_is_told(healthy, studio):
+    studio.makes_all = studio.keeps_all = True
+    found = examined(status=0)["Label Studio's rules for addresses"]
+    assert (found["state"], "made /api/ml/9/" in found["told"]) == ("not checked", True)
+
+
+def test_an_answer_that_names_no_field_says_nothing_of_the_address(healthy, studio):
+    studio.invalid = {}
+    found = examined(status=0)["Label Studio's rules for addresses"]
+    assert (found["state"], "Validation error" in found["told"]) == ("not checked", True)
+
+
+def test_a_label_studio_that_waits_for_a_model_is_waited_for(studio):
+    studio.projects[3] = StudioProject(state="ER")
+    studio.asks_models = lambda project: time.sleep(1)
+    settings = LabelStudioSettings(label_studio_url=studio.url, label_studio_api_key=KEY)
+    assert [model.state for model in Inspection(LabelStudio(settings, timeout=0.2)).models(3)] == ["ER"]
+
+
+def test_projects_beyond_those_that_are_listed_are_counted(healthy, studio, backend):
+    studio.projects |= {number: StudioProject(models=[]) for number in range(10, 13)}
+    healthy.setattr("service.labelstudio.inspection.PROJECTS_MAX", 2)
+    found = examined(status=0)["Further projects"]
+    assert (found["state"], "there are 2 more" in found["told"]) == ("not checked", True)
+
+
 def test_a_short_name_is_told_since_it_gets_no_webhook(healthy, studio):
     studio.projects[3] = StudioProject(models=["http://spanloop:9090"], webhooks=[])
     found = examined("--backend", "http://spanloop:9090")
@@ -193,7 +223,65 @@ def test_projects_without_the_model_are_told(healthy, studio, backend):
 
 def test_without_any_connected_project_that_is_told(healthy, studio):
     studio.projects = {3: StudioProject(models=[])}
-    assert "has a model" in examined()["The projects in Label Studio"]["told"]
+    assert "is connected to this backend" in examined()["The projects in Label Studio"]["told"]
+
+
+def test_projects_of_another_backend_are_not_looked_at(healthy, studio):
+    studio.projects[4] = StudioProject(models=["http://192.0.2.7:9090"])
+    with fake_backend.serving() as other:
+        other.health["model_version"] = "another"
+        studio.projects[5] = StudioProject(models=[other.url])
+        found = examined(status=0)
+    assert {check for check in found if check.startswith("Project ")} == {"Project 3"}
+
+
+def test_no_login_in_an_address_is_told(healthy, studio, backend):
+    studio.projects = {3: StudioProject(models=["http://anna:do-not-tell@192.0.2.7:9090"])}
+    own = backend.url.replace("//", "//anna:do-not-tell@")
+    found = examined("--backend", own, "--project", "3")
+    assert found["Project 3"]["told"] == f"Its model is at http://192.0.2.7:9090, and this backend at {backend.url}."
+    assert "do-not-tell" not in json.dumps(found)
+
+
+def test_kept_projects_that_cannot_be_read_are_left_as_they_are(healthy, tmp_path):
+    (tmp_path / "home" / "projects.json").write_text("{broken")
+    assert examined(status=0)["Project 3"]["state"] == "ok"
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["projects.json"]
+
+
+RELEASE = "http://spanloop-backend.here.svc.cluster.local:9090"
+
+
+@pytest.fixture
+def outside(healthy, tmp_path):
+    """A machine outside the cluster, without the settings of the release."""
+    healthy.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    for name in ("BACKEND_URL", "MODEL", "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"):
+        healthy.delenv(f"SPANLOOP_{name}")
+    return healthy
+
+
+def test_of_a_release_seen_from_outside_only_what_is_named_here_is_judged(outside):
+    found = examined("--namespace", "here")
+    for check, name in (
+        ("Label Studio's address", "LABEL_STUDIO_URL"),
+        ("The API key", "LABEL_STUDIO_API_KEY"),
+        ("The base model", "MODEL"),
+        ("The registry", "REGISTRY"),
+        ("The backend", "BACKEND_URL"),
+    ):
+        assert (found[check]["state"], f"name it in SPANLOOP_{name}." in found[check]["told"]) == ("not checked", True)
+    assert [check for check, one in found.items() if one["state"] == "wrong"] == ["The backend's rights"]
+
+
+def test_a_release_is_known_by_the_address_that_its_notes_print(outside, studio):
+    studio.projects[3] = StudioProject(models=[RELEASE])
+    outside.setenv("SPANLOOP_LABEL_STUDIO_URL", studio.url)
+    outside.setenv("SPANLOOP_LABEL_STUDIO_API_KEY", KEY)
+    outside.setenv("SPANLOOP_MODEL", "nobody/no-such-model")
+    found = examined("--namespace", "here")
+    assert found["Project 3"]["told"] == f"It is connected to {RELEASE}."
+    assert "only the extractor's pods and runs hold nobody/no-such-model" in found["The base model"]["told"]
 
 
 def test_a_backend_is_known_by_the_name_by_which_label_studio_called_it(healthy, studio, tmp_path):
@@ -274,6 +362,13 @@ def test_a_home_that_cannot_be_written_is_told(healthy):
     assert "Nothing can be written to /sys/kernel" in examined()["The home directory"]["told"]
     healthy.setenv("SPANLOOP_HOME", "/sys/kernel/spanloop")
     assert examined()["Its disk space"]["state"] == "not checked"
+
+
+def test_a_home_that_cannot_be_looked_at_is_told(healthy, tmp_path):
+    healthy.setenv("SPANLOOP_HOME", str(tmp_path / ("x" * 300)))  # root may look at all but such a name
+    found = examined()
+    assert "(File name too long)" in found["The home directory"]["told"]
+    assert found["Its permissions"]["state"] == found["Its disk space"]["state"] == "not checked"
 
 
 def test_a_home_that_others_reach_is_told_with_the_command_that_closes_it(healthy, tmp_path):

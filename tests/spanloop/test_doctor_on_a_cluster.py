@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from service.backend.cluster.projects import PROJECTS_ANNOTATION
 from service.backend.cluster.settings import ReleaseSettings
-from spanloop.doctor import cluster
+from spanloop.doctor import cluster, known, registry
+from spanloop.doctor.settings import DoctorSettings
 from tests.support import api_server
 
 KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "label-studio", "key": "api-key"}}}
@@ -84,6 +86,27 @@ def test_a_secret_that_is_missing_or_has_another_key_is_told_and_never_printed(a
     assert (found.state, found.told) == ("wrong", "There is no label-studio/api-key.")
 
 
+@pytest.mark.parametrize(
+    ("pod", "told"),
+    [
+        ({"initContainers": [{"name": "first", "env": [KEY]}]}, "label-studio/api-key"),
+        ({"containers": [{"name": "backend", "envFrom": [{"secretRef": {"name": "all"}}]}]}, "all"),
+        (
+            {"volumes": [{"name": "keys", "secret": {"secretName": "keys", "items": [{"key": "public.pem"}]}}]},
+            "keys/public.pem",
+        ),
+        ({"volumes": [{"name": "keys", "secret": {"secretName": "keys"}}]}, "keys"),
+        ({"volumes": [{"name": "both", "projected": {"sources": [{"secret": {"name": "login"}}]}}]}, "login"),
+        ({"volumes": [{"name": "keys", "secret": {"secretName": "perhaps", "optional": True}}]}, ""),
+    ],
+)
+def test_every_way_of_reading_a_secret_is_looked_at(api, pod, told):
+    del api.objects["secrets", "label-studio"]
+    api.objects["deployments", "loop-backend"]["spec"]["template"]["spec"] = pod
+    found = examined()[cluster.SECRETS]
+    assert found.told == (f"There is no {told}." if told else "All that the backend reads are there.")
+
+
 def test_extractors_that_are_not_ready_are_told(api):
     api.extractor["spec"]["replicas"] = 2
     assert examined()[cluster.EXTRACTORS].told == "1 of 2 are ready."
@@ -96,6 +119,25 @@ def test_events_of_the_last_hour_are_told_each_once(api):
     api.put("events", event("new", timedelta(minutes=3), message="Back-off pulling\nimage."))
     found = examined()[cluster.EVENTS]
     assert (found.state, found.told) == ("look", "Pod new: Failed: Back-off pulling image.")
+
+
+def test_an_event_that_repeats_is_as_old_as_its_last_time(api):
+    again = {"lastObservedTime": (datetime.now(UTC) - timedelta(minutes=1)).isoformat()}
+    api.put("events", event("still", timedelta(hours=3), message="again", series=again))
+    assert "Pod still: Failed: again." in examined()[cluster.EVENTS].told
+
+
+def test_the_hosts_of_the_projects_that_a_release_knows_are_read(api):
+    api.extractor["metadata"]["annotations"] = {PROJECTS_ANNOTATION: '{"3": {"id": 3, "host": "spanloop.example.com"}}'}
+    settings = DoctorSettings(namespace="here", release="loop", extractor_deployment="extractor")
+    assert known.hosts(settings) == {3: "spanloop.example.com"}
+    api.broken = 503
+    assert known.hosts(settings) == {}
+
+
+def test_a_cluster_without_a_registry_keeps_no_versions(api):
+    (found,) = registry.checks(ReleaseSettings(namespace="here"))
+    assert (found.state, found.told) == ("look", "None is set.")
 
 
 def test_an_api_server_that_does_not_answer_is_told_as_what_was_not_checked(api):

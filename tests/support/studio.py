@@ -85,6 +85,10 @@ class Studio:
     """What it says against the address of a model (`ml`) or a webhook (`webhooks`) that it refuses."""
     makes_all: bool = False
     """Whether it makes every model and webhook that it is asked for, as no release that is known does."""
+    keeps_all: bool = False
+    """Whether it refuses to delete a model or a webhook."""
+    invalid: dict[str, Any] = field(default_factory=lambda: {"validation_errors": {"project": ["It is required."]}})
+    """How it says that a model or a webhook that it was asked for is not valid."""
     ahead: float = 0.0
     """Seconds by which its clock is ahead of this machine's."""
     asks_models: Callable[[int], object] = lambda project: None
@@ -126,7 +130,8 @@ class Studio:
             tasks = [task] if project.annotations else []
             return 200, {"tasks": tasks, "total": len(tasks), "total_annotations": project.annotations}
         if path.strip("/") == "api/projects":
-            return 200, {"count": len(self.projects), "results": [{"id": number} for number in self.projects]}
+            shown = [*self.projects][: int(query["page_size"][0])]
+            return 200, {"count": len(self.projects), "results": [{"id": number} for number in shown]}
         if path.strip("/") == "api/webhooks":
             return 200, self._webhooks(self.projects[int(query["project"][0])])
         parts = path.strip("/").split("/")
@@ -169,7 +174,7 @@ class Studio:
         """A PATCH of a project's model_version: Label Studio takes a title or a version that has predictions. A POST
         of a model or a webhook is refused."""
         if method == "DELETE":
-            return 200, {}
+            return (403, {"detail": "You may not."}) if self.keeps_all else (200, {})
         if method == "POST":
             return self._refused(path.strip("/").removeprefix("api/"))
         project = self.projects[int(path.strip("/").split("/")[2])]
@@ -207,7 +212,7 @@ class Studio:
             return 201, {"id": 9}
         if self.blocks.get(kind):
             return 403, {"detail": self.blocks[kind]}
-        return 400, {"detail": "Validation error", "validation_errors": {"project": ["This field is required."]}}
+        return 400, {"detail": "Validation error", **self.invalid}
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from service.backend.cluster.api import Cluster
+from service.backend.cluster.api import Cluster, annotation
 from service.backend.cluster.errors import ObjectMissing
 from service.backend.cluster.jobs import KubeObject
+from service.backend.cluster.projects import PROJECTS_ANNOTATION
 from service.backend.cluster.settings import ReleaseSettings
 
 RECENT = timedelta(hours=1)
@@ -70,14 +71,19 @@ class Inspection:
         return [right for right in wanted if not self._cluster.may(right.attributes, account)]
 
     def missing_secrets(self) -> list[str]:
-        """What the backend's Deployment reads of Secrets that are not there, as NAME/KEY."""
+        """What the backend's Deployment reads of Secrets that are not there: NAME/KEY, or NAME of a whole Secret."""
         deployment = self._cluster.named("deployments", f"{self._cluster.release}-backend")
-        return [f"{name}/{key}" for name, key in _secrets(deployment) if not self._has(name, key)]
+        wanted = dict.fromkeys(_secrets(deployment["spec"]["template"]["spec"]))
+        return [f"{name}/{key}" if key else name for name, key in wanted if not self._has(name, key)]
 
     def extractors(self) -> tuple[int, int]:
         """How many of the extractor's pods are ready, and how many should be."""
         deployment = self._cluster.deployment()
         return int(deployment.get("status", {}).get("readyReplicas") or 0), int(deployment["spec"].get("replicas", 1))
+
+    def kept_projects(self) -> str:
+        """What is kept of the release's projects, for `service.backend.projects.parsed`; empty for nothing."""
+        return annotation(self._cluster.deployment(), PROJECTS_ANNOTATION)
 
     def warnings(self, now: datetime) -> list[str]:
         """What the Events of the last hour warn of in the namespace: each object with its reason and note."""
@@ -91,21 +97,38 @@ class Inspection:
 
     def _has(self, name: str, key: str) -> bool:
         try:
-            return key in (self._cluster.named("secrets", name).get("data") or {})
+            return key in ("", *(self._cluster.named("secrets", name).get("data") or {}))
         except ObjectMissing:
             return False
 
 
-def _secrets(deployment: KubeObject) -> Iterator[tuple[str, str]]:
-    """The names and keys of the Secrets that a Deployment's pods cannot start without."""
-    for container in deployment["spec"]["template"]["spec"].get("containers", []):
-        for variable in container.get("env", []):
-            reference: dict[str, Any] = (variable.get("valueFrom") or {}).get("secretKeyRef") or {}
-            if reference and not reference.get("optional"):
-                yield reference["name"], reference["key"]
+def _secrets(pod: KubeObject) -> Iterator[tuple[str, str]]:
+    """The names and keys of the Secrets that a pod cannot start without; an empty key for a whole Secret."""
+    for reference in (*_by_containers(pod), *_by_volumes(pod)):
+        if not reference.get("optional"):
+            name = reference.get("secretName") or reference["name"]
+            keys = [item["key"] for item in reference.get("items", [])]
+            yield from ((name, key) for key in keys or [reference.get("key", "")])
+
+
+def _by_containers(pod: KubeObject) -> Iterator[KubeObject]:
+    """The references to Secrets by the variables of a pod's containers."""
+    for container in (*pod.get("initContainers", []), *pod.get("containers", [])):
+        values = (variable.get("valueFrom") or {} for variable in container.get("env", []))
+        yield from (value["secretKeyRef"] for value in values if "secretKeyRef" in value)
+        yield from (source["secretRef"] for source in container.get("envFrom", []) if "secretRef" in source)
+
+
+def _by_volumes(pod: KubeObject) -> Iterator[KubeObject]:
+    """The references to Secrets by a pod's volumes."""
+    for volume in pod.get("volumes", []):
+        sources = (volume, *volume.get("projected", {}).get("sources", []))
+        yield from (source["secret"] for source in sources if "secret" in source)
 
 
 def _time(event: KubeObject, otherwise: datetime) -> datetime:
     """When an Event was last seen."""
-    said = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+    of_series = (event.get("series") or {}).get("lastObservedTime")
+    once = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+    said = of_series or once
     return datetime.fromisoformat(said) if said else otherwise

@@ -10,12 +10,15 @@ from pathlib import Path
 from service.backend.projects import Projects
 from service.files import replace_text
 
+FILE = "projects.json"
+"""The file of the home directory that holds them."""
+
 
 class FileProjects(Projects):
     """Projects kept in a file of the home directory, which a backend and the command line change."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "projects.json"
+        self._path = home / FILE
         self._lock_path = home / "projects.lock"
         super().__init__()
 
