@@ -85,7 +85,7 @@ def test_a_person_reads_a_line_for_each_check_in_words(healthy):
     assert "✗ wrong The backend: Nothing answers at http://127.0.0.1:1" in output
     assert "To do: Start it with `spanloop serve`" in output
     assert "– not checked What the backend needs: Not checked, because the backend does not say." in output
-    assert output.endswith("To mend: 1. To look at: 0. ")
+    assert output.endswith("To mend: 2. To look at: 0. "), "and the project's model is elsewhere"
 
 
 @pytest.mark.parametrize(
