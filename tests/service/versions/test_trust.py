@@ -127,7 +127,7 @@ def test_a_signed_version_under_the_name_of_another_is_refused(signed, trust):
 
 def test_a_version_without_a_signature_is_refused_and_the_error_says_how_it_gets_one(signed, trust):
     (signed / FILE).unlink()
-    with pytest.raises(SignatureRefused, match=r"it has no signature.*nothing of it was loaded.*service sign v1"):
+    with pytest.raises(SignatureRefused, match=r"it has no signature.*nothing of it was loaded.*spanloop sign v1"):
         trust.check_model(signed)
 
 
