@@ -85,7 +85,7 @@ def show(
     """
     with _refusing():
         lineage = _line().get(version)
-    screen.print_json(lineage.model_dump_json())
+    typer.echo(lineage.model_dump_json(indent=2))
     if lineage.blend and not as_json:
         beside.print(lineage.blend.told(), highlight=False, markup=False)
     if lineage.calibrated and not as_json:

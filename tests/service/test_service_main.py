@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 from service.__main__ import app
 from service.backend.local.projects import FileProjects
 from service.model.calibration import Calibration
+from service.settings import ROOT
 from service.versions.history import INITIAL, LiveFile
 from service.versions.lineage import Blend, Calibrated, Tried
 from service.versions.oci.bentos import Bentos
@@ -110,6 +113,15 @@ def test_a_version_is_shown_with_all_that_is_known_of_it(home, publish):
     status, output = call("show", "v1")
     assert status == 0
     assert "the-digest" in output
+
+
+def test_a_document_for_programs_has_no_colours_where_they_are_forced(home, publish, monkeypatch):
+    """As in a notebook, which forces them on all that it starts."""
+    publish(BentoStore(home), "v1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    command = [sys.executable, "-m", "service", "show", "v1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(done.stdout)["version"] == "v1"
 
 
 def test_a_versions_thresholds_and_what_its_scores_mean_are_shown_beside_its_json(home, publish):
