@@ -41,7 +41,7 @@ def surroundings(program: Path, folder: Path) -> Iterator[dict[str, str]]:
             **environment,
             "LABEL_STUDIO_URL": studio,
             "LABEL_STUDIO_API_KEY": label_studio.TOKEN,
-            "SPANLOOP_URL": spanloop,
+            "BACKEND_URL": spanloop,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
 
@@ -54,7 +54,7 @@ def main(program: Annotated[Path, typer.Option(help="The path of the label-studi
             with surroundings(program, Path(folder)) as environment:
                 screen.print(f"Label Studio  {environment['LABEL_STUDIO_URL']}")
                 screen.print(f"              {label_studio.USER} / {label_studio.PASSWORD}")
-                screen.print(f"Spanloop      {environment['SPANLOOP_URL']}/")
+                screen.print(f"Spanloop      {environment['BACKEND_URL']}/")
                 command = [sys.executable, "-m", "jupyter", "lab", str(NOTEBOOK)]
                 subprocess.run(command, env={**os.environ, **environment}, check=False)
         except ServerFailed as error:

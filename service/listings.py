@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.backend.projects import Project
 from service.versions.history import INITIAL
@@ -18,7 +18,8 @@ OTHERS = "any other"
 
 def versions(published: Iterable[Lineage], live: str) -> Table:
     """The published versions, and which is live."""
-    table = Table("", "version", "published (UTC)", "tasks", "F1", "base F1", "verdict")
+    name = Column("version", no_wrap=True)  # whoever promotes one copies its whole name
+    table = Table("", name, "published (UTC)", "tasks", "F1", "base F1", "verdict")
     for lineage in published:
         table.add_row(
             "live" if lineage.version == live else "",

@@ -24,7 +24,9 @@ def test_the_version_is_in_the_registry_and_on_the_pods(release, trained):
     run, _ = trained
     assert release.reference.startswith(f"{release.registry}:{run['version']}@sha256:")
     host, _, name = release.registry.partition("/")
-    assert httpx.get(f"http://{host}/v2/{name}/tags/list", timeout=10).json()["tags"] == [run["version"]]
+    tags = httpx.get(f"http://{host}/v2/{name}/tags/list", timeout=10).json()["tags"]
+    digest = release.reference.partition("@sha256:")[2]
+    assert set(tags) == {run["version"], f"sha256-{digest}"}, "the version, and the list of what refers to it"
     assert run["version"] in release.service("versions")
 
 
