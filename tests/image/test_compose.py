@@ -97,7 +97,8 @@ def compose(podman: Podman, base: str, image: str, model_folder: Path) -> Iterat
         pytest.skip(f"Label Studio is not installed at {PROGRAM}: run `make test`")
     building.make_label_studio(podman, base, PROGRAM, LABEL_STUDIO)
     model = shutil.copytree(model_folder, podman.folder / "tiny")
-    model.chmod(0o755)
+    for path in (model, *model.rglob("*")):  # the program's own user reads it
+        path.chmod(0o755)
     made = Compose(podman, image, model)
     try:
         made.up()
