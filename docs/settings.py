@@ -86,10 +86,21 @@ def _rows(names: list[str], programs: dict[str, type[Settings]]) -> str:
 
 
 def _row(name: str, programs: dict[str, type[Settings]]) -> str:
-    readers = [program for program, settings in programs.items() if name in settings.model_fields]
-    field = programs[readers[0]].model_fields[name]
-    meaning = " ".join((field.description or "").split()).removesuffix(".")
-    return f"| `SPANLOOP_{name.upper()}` | {_default(field)} | {', '.join(readers)} | {meaning} |"
+    fields = {
+        program: settings.model_fields[name] for program, settings in programs.items() if name in settings.model_fields
+    }
+    meaning = " ".join((next(iter(fields.values())).description or "").split()).removesuffix(".")
+    return f"| `SPANLOOP_{name.upper()}` | {_defaults(fields)} | {', '.join(fields)} | {meaning} |"
+
+
+def _defaults(fields: dict[str, FieldInfo]) -> str:
+    """The default, or those of the programs that differ in it."""
+    readers: dict[str, list[str]] = {}
+    for program, field in fields.items():
+        readers.setdefault(_default(field), []).append(program)
+    if len(readers) == 1:
+        return next(iter(readers))
+    return "; ".join(f"{default} ({', '.join(programs)})" for default, programs in readers.items())
 
 
 def _default(field: FieldInfo) -> str:
