@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook serve train test test-slow test-cluster pictures bench study faults fuzz base image sbom audit lint lock docs starter clean
+.PHONY: help install demo notebook guide serve train test test-slow test-cluster pictures bench study faults fuzz base image sbom audit lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,7 +85,10 @@ $(BIN)/.notebook: $(BIN)/.installed
 	touch $@
 
 notebook: $(BIN)/.notebook $(LABEL_STUDIO)/.installed ## open the guide in JupyterLab, with Label Studio and Spanloop started
-	$(BIN)/python -m examples.notebook --program $(LABEL_STUDIO)/bin/label-studio
+	$(BIN)/python -m examples.notebook open --program $(LABEL_STUDIO)/bin/label-studio
+
+guide: $(BIN)/.installed $(LABEL_STUDIO)/.installed ## run the guide's notebook and keep its outputs
+	$(BIN)/python -m examples.notebook run --program $(LABEL_STUDIO)/bin/label-studio
 
 serve: $(BIN)/.installed ## serve the backend for an existing Label Studio (PORT=9090)
 	$(BIN)/spanloop serve --host $(HOST) --port $(PORT)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from examples.notebook import NOTEBOOK, surroundings
+from examples.notebook import NOTEBOOK, executed, surroundings
 from tests.support.lacking import missing
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanloop"
@@ -37,14 +36,11 @@ def test_the_notebook_can_be_read_with_its_outputs_and_without_paths_of_a_machin
 
 
 @pytest.mark.slow  # ten minutes: a training run and its learning curve
-def test_the_notebook_runs_from_the_first_cell_to_the_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_runs_from_the_first_cell_to_the_last(tmp_path: Path) -> None:
     if not PROGRAM.exists():
         missing(f"Label Studio is not installed at {PROGRAM}: run `make test`, or set LABEL_STUDIO to its program")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
     with surroundings(PROGRAM, tmp_path) as environment:
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+        notebook = executed(environment)
     assert pictures(notebook) == 3
     told = printed(notebook)
     assert "PROMOTE: F1 +" in told
