@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from benchmarks.bars import processor
@@ -27,6 +27,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
-    """The machine and the date, as the document names them."""
-    return f"{available()} processors ({processor()}), shared with other work; {date.today().isoformat()}."
+def machine(dates: Collection[str], load: float) -> str:
+    """The machine, the dates and the highest load at which the figures were measured, as the document names them."""
+    when = " to ".join(dict.fromkeys((min(dates), max(dates))))
+    return f"{available()} processors ({processor()}), load {load:.1f} at most; {when}."
+
+
+def load() -> float:
+    """How many programs have wanted a processor on average during the last minute."""
+    return round(os.getloadavg()[0], 1)

@@ -78,7 +78,12 @@ def tried(kind: Kind, place: Place) -> Generator[Tried, None, None]:
 
 def keep(out: Path, kind: Kind, found: Sequence[Tried], seed: int) -> None:
     """Keep the figures of a kind beside those of the others, after each try: a series may be stopped."""
-    figures = {"seed": seed, "date": date.today().isoformat(), "tries": [one.__dict__ for one in found]}
+    figures = {
+        "seed": seed,
+        "date": date.today().isoformat(),
+        "load": reliability.load(),
+        "tries": [one.__dict__ for one in found],
+    }
     replace_text(out, json.dumps({**kept(out), kind.name: figures}, indent=1) + "\n")
 
 
@@ -95,7 +100,8 @@ def document(out: Path) -> None:
     wrong = {name: sorted({one for tried in figures[name]["tries"] for one in tried["findings"]}) for name in figures}
     told = [f"- **{name}**: {finding}" for name in KINDS for finding in wrong.get(name, ())]
     last = "Not well was:\n\n" + "\n".join(told) if told else "In no try was anything not well."
-    blocks = [reliability.table(HEAD, rows), last, reliability.machine()]
+    dates, loads = ([one[key] for one in figures.values()] for key in ("date", "load"))
+    blocks = [reliability.table(HEAD, rows), last, reliability.machine(dates, max(loads))]
     untried = [f"- `{name}`: {kind.done}" for name, kind in KINDS.items() if name not in figures]
     if untried:
         blocks.append("Without figures yet, because they have not been tried to their end:\n\n" + "\n".join(untried))

@@ -2,7 +2,7 @@
 
     python -m benchmarks.faults.writer live HOME
 
-It prints each number once it is written. Whoever started it kills it.
+It prints each number after it has written it, and goes on until it is killed.
 """
 
 from __future__ import annotations

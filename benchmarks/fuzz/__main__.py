@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -135,8 +136,9 @@ def keep(reports: Iterable[Report], seed: int, out: Path) -> None:
         ]
         for one in reports
     ]
+    machine = reliability.machine([date.today().isoformat()], reliability.load())
     told = [f"- {finding}" for one in reports for finding in one.findings]
-    blocks = [reliability.table(head, rows), "\n".join(told), f"Seed {seed}; {reliability.machine()}"]
+    blocks = [reliability.table(head, rows), "\n".join(told), f"Seed {seed}; {machine}"]
     reliability.write("fuzz", [block for block in blocks if block])
 
 
