@@ -191,12 +191,12 @@ def sign(version: str) -> None:
     screen.print(f"{version} is signed.")
 
 
-Elsewhere = Annotated[str, typer.Option("--registry", help="The registry's repository, `host[:port]/repository`.")]
+RegistryOption = Annotated[str, typer.Option("--registry", help="The registry's repository, `host[:port]/repository`.")]
 PlainHttp = Annotated[bool, typer.Option("--plain-http", help="Reach the registry without TLS.")]
 
 
 @app.command()
-def push(version: str, registry: Elsewhere, plain_http: PlainHttp = False) -> None:
+def push(version: str, registry: RegistryOption, plain_http: PlainHttp = False) -> None:
     """Copy a version of this machine into a registry, for another machine or a cluster.
 
     The registry gets what it does not have yet. It refuses another version of the same name.
@@ -207,7 +207,7 @@ def push(version: str, registry: Elsewhere, plain_http: PlainHttp = False) -> No
 
 
 @app.command()
-def pull(version: str, registry: Elsewhere, plain_http: PlainHttp = False) -> None:
+def pull(version: str, registry: RegistryOption, plain_http: PlainHttp = False) -> None:
     """Copy a version from a registry to this machine. `promote` makes it live there.
 
     With SPANLOOP_VERIFY it is checked before it is loaded, as any other is.

@@ -34,7 +34,7 @@ def _held(path: Path) -> Iterator[TextIO]:
     """Open a file that only its owner may read, and wait until no other writer holds it."""
     while True:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as partial:  # closed, it is held no more, whatever is raised
+        with os.fdopen(handle, "w", encoding="utf-8") as partial:  # closing it ends the hold, also after an error
             fcntl.flock(partial, fcntl.LOCK_EX)
             if _is_at(path, partial):
                 yield partial

@@ -18,7 +18,7 @@ OTHERS = "any other"
 
 def versions(published: Iterable[Lineage], live: str) -> Table:
     """The published versions, and which is live."""
-    name = Column("version", no_wrap=True)  # whoever promotes one copies its whole name
+    name = Column("version", no_wrap=True)  # a person copies the whole name to promote it
     table = Table("", name, "published (UTC)", "tasks", "F1", "base F1", "verdict")
     for lineage in published:
         table.add_row(
