@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook guide serve train test test-slow test-cluster pictures bench study faults fuzz base image sbom audit lint lock docs starter clean
+.PHONY: help install demo notebook guide serve train test test-slow test-cluster pictures bench study faults fuzz soak base image sbom audit lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ faults: $(BIN)/.installed ## kill real processes, fill their disk, stall their c
 
 fuzz: $(BIN)/.installed ## send odd requests to all routes and write docs/reliability.md (REQUESTS=20000 SEED=1)
 	$(BIN)/python -m benchmarks.fuzz $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED))
+
+soak: $(BIN)/.installed ## load a machine for a long time and write docs/reliability.md (MINUTES=30)
+	$(BIN)/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 base: ## pin the image's base in the Dockerfile by the digest that its tag has now (ENGINE)
 	@test -n "$(ENGINE)" || { echo "Install docker or podman, which pull the base. The Dockerfile was left as it is."; exit 2; }

@@ -1,4 +1,4 @@
-"""A small part of `make faults` and `make fuzz`, on real processes."""
+"""A small part of `make faults`, `make fuzz` and `make soak`, on real processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from benchmarks.faults import disks, kills, writes
 from benchmarks.faults.kind import Place
 from benchmarks.fuzz.__main__ import fuzz
 from benchmarks.fuzz.request import Request, read
+from benchmarks.machine import at, studio
+from benchmarks.soak import Everything, soak
+from tests.support.studio import served
 
 
 def findings(tries):
@@ -48,3 +51,12 @@ def test_a_request_that_was_saved_is_the_same_when_it_is_read(tmp_path):
     request = Request("backend", "POST", "/setup", "/setup?x", {"content-type": "\xff"}, b"\x00\xff")
     request.save(tmp_path / "request.json")
     assert read(tmp_path / "request.json") == request
+
+
+def test_no_honest_request_is_answered_wrong_or_left_hanging_while_the_server_is_killed(tmp_path, model_folder):
+    with served(studio()) as label_studio, at(tmp_path / "machine", model_folder, label_studio.url) as machine:
+        with Everything(machine.url) as load:
+            course = soak(machine, label_studio, seconds=4.0, run_every=60.0, kill_every=2.0)
+            load.wait(10)
+        assert (load.findings, machine.left()) == ([], [])
+    assert course.events == {"kills of the process that serves": 1}
