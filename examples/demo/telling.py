@@ -18,6 +18,8 @@ Found = dict[str, Spans]
 COLOURS = ("cyan", "green", "magenta", "yellow", "red")
 FLIPPED = 4
 """So many texts are shown."""
+LONGEST = 300
+"""Longer texts are counted and not shown: in a page nobody sees what flipped."""
 
 
 def scores(parts: dict[str, Sequence[Document]], before: tuple[str, Found], after: tuple[str, Found]) -> Table:
@@ -37,8 +39,9 @@ def flips(documents: Sequence[Document], before: Found, after: Found) -> Group:
     """Texts in which the new version is right where the old one was wrong, or the other way round, the most first."""
     changed = {document.text: _flipped(document, before, after) for document in documents}
     fixed, broken = (sum(counts[place] for counts in changed.values()) for place in (0, 1))
-    told = Text(f"In the {len(documents)} notes that nobody annotated {fixed} spans are fixed, {broken} are broken:")
-    shown = sorted((d for d in documents if any(changed[d.text])), key=lambda d: (-sum(changed[d.text]), d.text))
+    told = Text(f"In the {len(documents)} notes that nobody annotated: {fixed} spans fixed, {broken} broken.")
+    short = (document for document in documents if any(changed[document.text]) and len(document.text) <= LONGEST)
+    shown = sorted(short, key=lambda document: (-sum(changed[document.text]), document.text))
     table = Table(show_header=False, box=None, padding=(0, 1))
     for document in shown[:FLIPPED]:
         table.add_row("before", marked(document, before[document.text]))

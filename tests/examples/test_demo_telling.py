@@ -28,10 +28,17 @@ def test_what_flipped_is_counted_and_shown_with_both_markings() -> None:
     same = Document(text="nothing new", labels=LABELS, spans=())
     before = {TEXT: {ASPIRIN, (8, 15, LABELS[0])}, same.text: set()}
     told = printed(flips([NOTE, same], before, {TEXT: {MIGRAINE}, same.text: set()}))
-    assert "In the 2 notes that nobody annotated 1 spans are fixed, 1 are broken" in told
+    assert "In the 2 notes that nobody annotated: 1 spans fixed, 1 broken." in told
     assert "before  aspirin [Medication/Vaccine] against [Disease] migraine" in told
     assert "now     aspirin against migraine [Disease]" in told
     assert "nothing new" not in told
+
+
+def test_a_page_is_counted_and_not_shown() -> None:
+    page = Document(text=f"{TEXT} {'and so on ' * 40}", labels=LABELS, spans=NOTE.spans)
+    told = printed(flips([page], {page.text: set()}, {page.text: {ASPIRIN, MIGRAINE}}))
+    assert "2 spans fixed, 0 broken" in told
+    assert "and so on" not in told
 
 
 def test_names_of_versions_are_never_cut() -> None:
