@@ -106,7 +106,7 @@ WITH_TOOLS := PATH=$(HELM_TOOLS):$$PATH LABEL_STUDIO=$(LABEL_STUDIO)/bin/label-s
 test: $(READY) ## run all tests but the slow ones, with a real Label Studio, browser and cluster
 	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/service tests/training tests/starter \
 	  tests/spanloop tests/benchmarks tests/examples tests/make $(ARGS)
-	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm $(ARGS)
+	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) tests/helm tests/documents $(ARGS)
 	$(WITH_TOOLS) $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests/end_to_end $(ARGS)
 	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m pytest -m "not slow" tests/cluster $(ARGS)
 

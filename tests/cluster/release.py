@@ -35,6 +35,22 @@ def helm(*arguments: str) -> str:
     return done.stdout
 
 
+def values(registry: str, studio: Studio) -> dict[str, Any]:
+    """What a test gives the chart: its image, registry and Label Studio, small requests, and runs that take seconds."""
+    name, _, tag = IMAGE.rpartition(":")
+    few = {"requests": {"cpu": "200m", "memory": "256Mi"}}
+    quick = [{"name": f"SPANLOOP_{name.upper()}", "value": str(value)} for name, value in QUICK.items()]
+    return {
+        "image": {"repository": name, "tag": tag},
+        "model": {"name": BASE},
+        "registry": {"url": registry, "plainHttp": True},
+        "labelStudio": {"url": studio.url, "existingSecret": "label-studio"},
+        "rolloutSeconds": 240,
+        "extractor": {"resources": few},
+        "training": {"extraEnv": quick, "resources": few, "persistence": {"size": "1Gi"}},
+    }
+
+
 @dataclass
 class Release:
     """An installed release, as those see it who use it."""
@@ -63,24 +79,7 @@ class Release:
         self._install()
 
     def _install(self) -> None:
-        name, _, tag = IMAGE.rpartition(":")
-        few = {"requests": {"cpu": "200m", "memory": "256Mi"}}
-        self._helm(
-            "install",
-            image={"repository": name, "tag": tag},
-            model={"name": BASE},
-            registry={"url": self.registry, "plainHttp": True},
-            labelStudio={"url": self.studio.url, "existingSecret": "label-studio"},
-            rolloutSeconds=240,
-            extractor={"resources": few},
-            training={
-                "extraEnv": [
-                    {"name": f"SPANLOOP_{name.upper()}", "value": str(value)} for name, value in QUICK.items()
-                ],
-                "resources": few,
-                "persistence": {"size": "1Gi"},
-            },
-        )
+        self._helm("install", **values(self.registry, self.studio))
         service = self.get("service", "loop-spanloop-backend")
         secret = self.get("secret", "loop-spanloop-basic-auth")
         self.url = f"http://{service['spec']['clusterIP']}:9090"
