@@ -25,6 +25,7 @@ from service.backend.local.line import LocalLine
 from service.backend.local.projects import FileProjects
 from service.backend.projects import Projects
 from service.backend.protocols import RunStore, Uncancellable
+from service.files import is_of_a_disk
 from service.prelabel.program import Program
 from service.prelabel.progress import Busy
 from service.prelabel.settings import PrelabelSettings
@@ -373,6 +374,12 @@ def _refusing() -> Iterator[None]:
         ValueError,
     ) as error:
         Console(stderr=True).print(str(error), markup=False)
+        raise typer.Exit(1) from error
+    except OSError as error:
+        if not is_of_a_disk(error):
+            raise
+        told = f"A disk took nothing: {error}. What serves is untouched. Mend it, then give the command again."
+        Console(stderr=True).print(told, markup=False)
         raise typer.Exit(1) from error
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+OF_A_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO})
+
+
+def is_of_a_disk(error: BaseException) -> bool:
+    """Whether a disk is full, broken, or one that this program may not write to. Such an error names itself."""
+    return isinstance(error, OSError) and error.errno in OF_A_DISK
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
 import time
 from collections.abc import Callable
 
 from service.errors import Cause, cause_of
+from service.files import is_of_a_disk
 from service.metrics import failures
 
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
 """Seconds between two lines about the same cause: while the API server is away, every check fails at every tick."""
-
-
-OF_A_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
-"""A disk that is full, broken, or that nobody may write to, fails every check at every tick, and names itself."""
 
 
 class Complaints:
@@ -37,7 +33,7 @@ class Complaints:
         """Count an error, and log it. One with a known cause, or of the disk, is logged once a minute."""
         cause = cause_of(error)
         failures.count(cause)
-        if cause is Cause.INTERNAL and getattr(error, "errno", None) not in OF_A_DISK:
+        if cause is Cause.INTERNAL and not is_of_a_disk(error):
             log.error("a check of runs and versions failed; it is tried again at the next tick", exc_info=error)
         elif self._is_due(cause):
             log.warning("a check of runs and versions failed, and is tried again and again: %s", error)

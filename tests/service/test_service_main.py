@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -175,6 +177,23 @@ def test_a_version_is_promoted_and_rolled_back_by_hand(home, publish):
     assert status == 0
     assert "v1" in output
     assert LiveFile(home).read().live == "v1"
+
+
+def test_on_a_full_disk_a_rollback_changes_nothing_and_says_why(home, publish, monkeypatch):
+    publish(BentoStore(home), "v1")
+    call("promote", "v1")
+
+    def full(_file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        status, output = call("rollback")
+    assert status == 1
+    assert "No space left on device" in output
+    assert "Traceback" not in output
+    assert LiveFile(home).read().live == "v1"
+    assert call("rollback")[0] == 0
 
 
 def test_a_version_with_a_verdict_against_it_is_promoted_by_force_alone_and_that_leaves_its_mark(home, publish):
