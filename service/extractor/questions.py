@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
+import msgspec
 from prometheus_client.metrics_core import Metric
 
 from service.errors import LATE, Cause
@@ -15,13 +16,16 @@ from service.model.spans import Extraction
 NOT_REACHED = f"{LATE}; retrieve predictions again for the tasks that have none"
 """Why a text has no answer that was not reached in time."""
 
+Threshold = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+"""Lowest probability of a span."""
+
 
 class Question(NamedTuple):
     """Texts, and the wordings of the labels to find in them."""
 
     texts: Sequence[str]
     labels: Sequence[str]
-    thresholds: Mapping[str, float] = {}
+    thresholds: Mapping[str, Threshold] = {}
     """The thresholds that single labels have, by their wording."""
     overlap: Overlap | None = None
     """Which spans may share words; None for what the version was tuned for."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from service.extractor.questions import Answer, Failure, Question
+from service.extractor.questions import Answer, Failure, Question, Threshold
 from service.model.calibration import DEFAULT_THRESHOLD
 from service.model.reading import Overlap
 from service.model.spans import Extraction, Span
@@ -17,7 +17,7 @@ class Ask(msgspec.Struct):
     """The body of /extract."""
 
     questions: list[Question]
-    threshold: float
+    threshold: Threshold
     by_version: bool = False
     """Whether the version's own thresholds decide where it has some, instead of `threshold`."""
 

@@ -66,7 +66,7 @@ class Webhook(msgspec.Struct):
         """The project as far as it can be read."""
         try:
             return msgspec.convert(self.project, WebhookProject)
-        except msgspec.MsgspecError:
+        except ValueError:  # of another shape, or with half a surrogate pair
             return WebhookProject()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 
@@ -47,6 +49,15 @@ def test_a_question_without_a_threshold_asks_for_the_versions_own_and_an_earlier
 def test_a_way_that_no_extractor_knows_is_refused():
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"questions":[[["Alice"],["person"],{},"all"]],"threshold":0.5}', type=Ask)
+
+
+@pytest.mark.parametrize("threshold", [0, -0.0, 1, 1.5, "0.5", None])
+def test_a_threshold_that_is_no_probability_between_0_and_1_is_refused(threshold):
+    of_all = {"questions": [[["Alice"], ["person"]]], "threshold": threshold}
+    of_a_label = {"questions": [[["Alice"], ["person"], {"person": threshold}]], "threshold": 0.5}
+    for body in (of_all, of_a_label):
+        with pytest.raises(msgspec.ValidationError, match="Expected"):
+            msgspec.json.decode(json.dumps(body), type=Ask)
 
 
 def test_an_answer_comes_through_whole_and_that_of_the_first_release_is_flat():

@@ -32,6 +32,14 @@ def test_fields_that_are_not_asked_for_are_passed_over():
     assert decode(b'{"access_token": "x", "hostname": 7}', Setup).schema is None
 
 
+@pytest.mark.parametrize(
+    "project", [r'"\ud800"', r'{"id": 1, "\ud800": ""}', r'{"min_annotations_to_start_training": "\ud800"}', "[]"]
+)
+def test_a_project_that_cannot_be_read_is_an_unknown_one(project):
+    body = decode(f'{{"action": "START_TRAINING", "project": {project}}}'.encode(), Webhook)
+    assert body.known_project.id is None
+
+
 def test_an_empty_body_is_an_empty_object():
     assert decode(b"", Webhook).action == ""
     with pytest.raises(RequestRefused, match="tasks"):
