@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service import processors
+from service.mounted import MountedSecret
 
 ROOT = Path(__file__).parent.parent
 STARTER = ROOT / "starter" / "model"
@@ -147,18 +148,21 @@ class LabelStudioSettings(Settings):
     label_studio_api_key: Secret = SecretStr("")
     """A personal access token or a legacy token."""
     label_studio_api_key_file: Path | None = None
-    """A file that holds the API key, where it is not in the variable itself."""
+    """A file that holds the API key, where the variable does not. Its content counts as soon as it changes."""
+
+    _key_in_file: MountedSecret | None = PrivateAttr(None)
 
     @model_validator(mode="after")
-    def _key_of_file(self) -> Self:
-        """Read the file. Raises ValueError if it cannot be read."""
+    def _read_the_key(self) -> Self:
+        """Raises ValueError if the file cannot be read."""
         if self.label_studio_api_key_file and not self.label_studio_api_key.get_secret_value():
-            try:
-                content = self.label_studio_api_key_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"the API key cannot be read from its file: {error}") from error
-            self.label_studio_api_key = SecretStr(content.strip())
+            self._key_in_file = MountedSecret(self.label_studio_api_key_file)
         return self
+
+    @property
+    def api_key(self) -> str:
+        """The API key as it is now; empty if none is set."""
+        return self._key_in_file.read() if self._key_in_file else self.label_studio_api_key.get_secret_value()
 
 
 class AnnotationSettings(Settings):
@@ -168,6 +172,17 @@ class AnnotationSettings(Settings):
     """Least number of annotated tasks that a run needs. The backend shows it."""
 
 
+class Login(NamedTuple):
+    """A user name and its password."""
+
+    username: str
+    password: str
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.username or self.password)
+
+
 class BasicAuthSettings(Settings):
     """The credentials of the backend."""
 
@@ -175,6 +190,27 @@ class BasicAuthSettings(Settings):
     """The user name that every request must carry, except event webhooks: Label Studio sends none with them."""
     basic_auth_password: Secret = SecretStr("")
     """The password that belongs to the user name."""
+    basic_auth_folder: Path | None = None
+    """A folder with the files `username` and `password`, in place of the two variables. Their content counts as soon as
+    it changes."""
+
+    _files: tuple[MountedSecret, MountedSecret] | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _read_the_login(self) -> Self:
+        """Raises ValueError if a file cannot be read."""
+        if self.basic_auth_folder:
+            folder = self.basic_auth_folder
+            self._files = MountedSecret(folder / "username"), MountedSecret(folder / "password")
+        return self
+
+    @property
+    def login(self) -> Login:
+        """The credentials as they are now."""
+        if self._files:
+            username, password = self._files
+            return Login(username.read(), password.read())
+        return Login(self.basic_auth_username, self.basic_auth_password.get_secret_value())
 
 
 class TerminationSettings(Settings):

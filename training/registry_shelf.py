@@ -48,7 +48,7 @@ class RegistryShelf:
         self._bentos = bentos
         self._plain_http = settings.registry_plain_http
         self._backend_url = settings.backend_url.rstrip("/")
-        self._login = (settings.basic_auth_username, settings.basic_auth_password.get_secret_value())
+        self._login = settings.login
         self._champions = settings.folder / "champions"
         self._sign = signing(settings.signing_key)
         self._trust = Trust.of(settings)

@@ -102,15 +102,15 @@ class LabelStudio:
         self.url = _plain(settings.label_studio_url)
         self.public_url = _plain(settings.label_studio_public_url) or self.url
         """Where people open it."""
-        self._key = settings.label_studio_api_key.get_secret_value()
-        self._authorization = ApiKey(self.url, self._key)
+        self._settings = settings
+        self._authorization = ApiKey(self.url, settings.api_key)
         self._timeout = timeout
         self._patience = patience
 
     @property
     def is_set(self) -> bool:
         """Whether address and key are set."""
-        return bool(self.url and self._key)
+        return bool(self.url and self._settings.api_key)
 
     def connect(self) -> Connection:
         """A connection that sends the API key. Raises LabelStudioError if address or key cannot be used."""
@@ -120,8 +120,11 @@ class LabelStudio:
                 "SPANLOOP_LABEL_STUDIO_API_KEY (an API key from Account & Settings) and start the backend again. "
                 "In the chart these are labelStudio.url and labelStudio.existingSecret."
             )
-        if not is_sendable(self._key):
+        key = self._settings.api_key
+        if not is_sendable(key):
             raise LabelStudioError("SPANLOOP_LABEL_STUDIO_API_KEY has characters that no key has; set it again.")
+        if key != self._authorization.key:
+            self._authorization = ApiKey(self.url, key)
         with explained(self.url):
             return Connection(self.url, self._authorization, self._timeout, self._patience)
 

@@ -32,14 +32,14 @@ class ApiKey(httpx.Auth):
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
-        self._key = key
+        self.key = key
         self._access = ""
         """The access token that was last granted; empty before the first."""
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Raises LabelStudioError if Label Studio does not exchange the personal access token."""
-        if self._key.count(".") != JWT_PARTS - 1:
-            request.headers["Authorization"] = f"Token {self._key}"
+        if self.key.count(".") != JWT_PARTS - 1:
+            request.headers["Authorization"] = f"Token {self.key}"
             yield request
             return
         if not self._access:
@@ -56,7 +56,7 @@ class ApiKey(httpx.Auth):
 
         A Label Studio that is away is an httpx.ConnectError: `request` has not been sent, so it may be sent again.
         """
-        body = {"refresh": self._key}
+        body = {"refresh": self.key}
         response = yield httpx.Request("POST", self._url + REFRESH_PATH, json=body, extensions=request.extensions)
         response.read()
         require_json(response, self._url)

@@ -122,9 +122,8 @@ class Backend:
 
 
 def _login(settings: PrelabelSettings) -> httpx.BasicAuth | None:
-    name, password = settings.basic_auth_username, settings.basic_auth_password.get_secret_value()
-    if name or password:
-        return httpx.BasicAuth(name, password)
+    if settings.login.is_set:
+        return httpx.BasicAuth(*settings.login)
     try:
         address = httpx.URL(settings.backend_url.strip())
     except httpx.InvalidURL:  # its message quotes the login

@@ -29,19 +29,18 @@ class BasicAuth(AuthenticationBackend):
     """Admits requests with the credentials of the settings; every request if the settings have none."""
 
     def __init__(self, settings: BasicAuthSettings) -> None:
-        self._username = settings.basic_auth_username
-        self._password = settings.basic_auth_password.get_secret_value()
+        self._settings = settings
 
     @property
     def is_set(self) -> bool:
         """Whether the settings have credentials."""
-        return bool(self._username or self._password)
+        return self._settings.login.is_set
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser]:
         """Raises AuthenticationError for missing or wrong credentials."""
         if not self.admits(conn):
             raise AuthenticationError("wrong or missing credentials")
-        return AuthCredentials(["authenticated"]), SimpleUser(self._username)
+        return AuthCredentials(["authenticated"]), SimpleUser(self._settings.login.username)
 
     def require(self, connection: HTTPConnection) -> None:
         """Raise RequestRefused (401) without the right credentials. For a route that is open to some requests only."""
@@ -50,9 +49,10 @@ class BasicAuth(AuthenticationBackend):
 
     def admits(self, connection: HTTPConnection) -> bool:
         """Whether a request has the right credentials or needs none."""
-        if not self.is_set:
+        login = self._settings.login
+        if not login.is_set:
             return True
-        given, wanted = _given(connection), f"{self._username}:{self._password}"
+        given, wanted = _given(connection), f"{login.username}:{login.password}"
         # compare_digest takes the same time wherever the credentials differ, so its time gives nothing away.
         return any(hmac.compare_digest(given, content) for content in _encoded(wanted))
 

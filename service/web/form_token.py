@@ -27,9 +27,8 @@ class FormTokens:
     """Makes and checks tokens. A token is for one purpose, and for VALID_SECONDS."""
 
     def __init__(self, settings: BasicAuthSettings, clock: Callable[[], float] = time.time) -> None:
-        password = settings.basic_auth_password.get_secret_value()
-        known = f"spanloop form\n{settings.basic_auth_username}\n{password}".encode()
-        self._key = hashlib.sha256(known).digest() if password else secrets.token_bytes(32)
+        self._settings = settings
+        self._of_this_process = secrets.token_bytes(32)
         self._clock = clock
 
     def make(self, purpose: str) -> str:
@@ -46,4 +45,10 @@ class FormTokens:
             raise RequestRefused(403, reason, Cause.BAD_REQUEST)
 
     def _signature(self, made: str, purpose: str) -> str:
-        return hmac.new(self._key, f"{made}\n{purpose}".encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key(), f"{made}\n{purpose}".encode(), hashlib.sha256).hexdigest()
+
+    def _key(self) -> bytes:
+        login = self._settings.login
+        if not login.password:
+            return self._of_this_process
+        return hashlib.sha256(f"spanloop form\n{login.username}\n{login.password}".encode()).digest()

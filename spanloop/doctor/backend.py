@@ -17,8 +17,7 @@ NO_HELP = "Label Studio gets no predictions."
 
 def health(url: str, settings: BasicAuthSettings) -> dict[str, Any] | Finding:
     """What the backend says of itself, or why that is not known."""
-    password = settings.basic_auth_password.get_secret_value()
-    auth = (settings.basic_auth_username, password) if settings.basic_auth_username or password else None
+    auth = settings.login if settings.login.is_set else None
     try:
         answer = httpx.get(f"{url.rstrip('/')}/health", auth=auth, timeout=10, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -61,7 +61,7 @@ class Examination:
     def _key(self, answers: Finding) -> Finding:
         if answers.state is not State.OK:
             return unchecked(api_key.CHECK, "Label Studio cannot be asked")
-        key = self._settings.label_studio_api_key.get_secret_value()
+        key = self._settings.api_key
         return api_key.check(key, self._inspection, datetime.now(UTC))
 
     def _of_projects(self) -> Iterator[Finding]:

@@ -18,7 +18,8 @@ class DoctorSettings(ReleaseSettings, ModelSettings, HomeSettings, LabelStudioSe
     @property
     def unnamed(self) -> frozenset[str]:
         """The settings of a release that nobody has named here."""
-        return OF_A_RELEASE - self.model_fields_set
+        named = {"label_studio_api_key"} if self.label_studio_api_key_file else set()
+        return OF_A_RELEASE - self.model_fields_set - named
 
     def of(self, namespace: str, release: str) -> DoctorSettings:
         """These settings, for a release that is looked at from outside its pods."""

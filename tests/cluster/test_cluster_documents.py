@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from end_to_end.backend import until
 from end_to_end.material import CONFIG, annotate, sentences
@@ -126,6 +127,21 @@ def test_a_run_by_hand_is_listed_with_its_events(reader: Reader) -> None:
 
 def test_a_version_is_rolled_back_by_hand(reader: Reader) -> None:
     assert "PROMOTE" in reader.types("Rollback by hand")
+
+
+def test_a_changed_password_counts_without_a_restart(reader: Reader) -> None:
+    address = kubectl(
+        "--namespace", NAMESPACE, "get", "service", "spanloop-backend", "--output", "jsonpath={.spec.clusterIP}"
+    )
+    pods = kubectl("--namespace", NAMESPACE, "get", "pods", "--output", "jsonpath={.items[*].metadata.uid}")
+    changed = json.dumps({"stringData": {"password": "another"}})
+    kubectl("--namespace", NAMESPACE, "patch", "secret", "spanloop-basic-auth", "--patch", changed)
+
+    def admitted() -> bool:
+        return httpx.get(f"http://{address}:9090/health", auth=("label-studio", "another"), timeout=10).is_success
+
+    until(admitted, "an answer to the new password", 180)
+    assert pods == kubectl("--namespace", NAMESPACE, "get", "pods", "--output", "jsonpath={.items[*].metadata.uid}")
 
 
 def test_after_the_uninstallation_the_state_is_kept(reader: Reader) -> None:

@@ -282,6 +282,18 @@ def test_the_container_that_runs_a_model_on_texts_has_no_credentials(chart):
     assert "/etc/spanloop/registry" in mounted[0] - mounted[1]
 
 
+def secrets_of(release):
+    """The files with Secrets in the backend's pod: the name of each, and the Secret and the key that it comes from."""
+    env, pod = release.env("backend"), release.of("Deployment")["spanloop-backend"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (place,) = (one["mountPath"] for one in container["volumeMounts"] if one["name"] == "secrets")
+    assert env.get("SPANLOOP_LABEL_STUDIO_API_KEY_FILE") in (None, f"{place}/api-key")
+    assert env.get("SPANLOOP_BASIC_AUTH_FOLDER") in (None, place)
+    (volume,) = (one for one in pod["volumes"] if one["name"] == "secrets")
+    secrets = (source["secret"] for source in volume["projected"]["sources"])
+    return {item["path"]: (secret["name"], item["key"]) for secret in secrets for item in secret["items"]}
+
+
 def test_basic_auth_is_on_with_a_long_random_password(chart):
     release = chart.render()
     secret = release.of("Secret")["spanloop-basic-auth"]
@@ -289,16 +301,18 @@ def test_basic_auth_is_on_with_a_long_random_password(chart):
     assert base64.b64decode(secret["data"]["username"]) == b"label-studio"
     fresh = chart.render(name="fresh").of("Secret")["fresh-spanloop-basic-auth"]
     assert len(base64.b64decode(fresh["data"]["password"])) == 32
-    reference = release.env("backend")["SPANLOOP_BASIC_AUTH_PASSWORD"]["secretKeyRef"]
+    assert secrets_of(release)["password"] == (secret["metadata"]["name"], "password")
+    reference = release.env("training")["SPANLOOP_BASIC_AUTH_PASSWORD"]["secretKeyRef"]
     assert reference == {"name": secret["metadata"]["name"], "key": "password"}
 
 
 def test_a_secret_that_exists_replaces_the_generated_one(chart):
     release = chart.render("existing-secrets")
     assert release.of("Secret") == {}
-    assert release.env("backend")["SPANLOOP_BASIC_AUTH_USERNAME"]["secretKeyRef"] == {
-        "name": "spanloop-login",
-        "key": "username",
+    assert secrets_of(release) == {
+        "api-key": ("label-studio", "token"),
+        "username": ("spanloop-login", "username"),
+        "password": ("spanloop-login", "password"),
     }
     assert release.env("training")["SPANLOOP_LABEL_STUDIO_API_KEY"]["secretKeyRef"] == {
         "name": "label-studio",

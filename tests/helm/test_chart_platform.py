@@ -42,7 +42,7 @@ def test_nobody_can_ask_for_root(chart):
 def test_more_objects_are_rendered_with_what_is_expanded_in_them(chart):
     release = chart.render("platform", namespace="there")
     assert release.of("ExternalSecret")["label-studio"]["metadata"]["namespace"] == "there"
-    assert release.env("backend")["SPANLOOP_LABEL_STUDIO_API_KEY"]["secretKeyRef"]["name"] == "label-studio"
+    assert release.env("training")["SPANLOOP_LABEL_STUDIO_API_KEY"]["secretKeyRef"]["name"] == "label-studio"
 
 
 def test_an_object_that_is_no_text_is_expanded_too(chart):

@@ -58,7 +58,8 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
   value: /etc/spanloop/trusted-keys
 {{- end }}
 
-{{- define "spanloop.labelStudioEnv" -}}
+{{/* Where Label Studio is. */}}
+{{- define "spanloop.labelStudioUrls" -}}
 {{- with .Values.labelStudio.url }}
 - name: SPANLOOP_LABEL_STUDIO_URL
   value: {{ . | quote }}
@@ -67,6 +68,11 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 - name: SPANLOOP_LABEL_STUDIO_PUBLIC_URL
   value: {{ . | quote }}
 {{- end }}
+{{- end }}
+
+{{/* For runs and pre-labellings. A pod of theirs has the key of the time when it started. */}}
+{{- define "spanloop.labelStudioEnv" -}}
+{{- include "spanloop.labelStudioUrls" . }}
 {{- with .Values.labelStudio.existingSecret }}
 - name: SPANLOOP_LABEL_STUDIO_API_KEY
   valueFrom:
@@ -84,7 +90,7 @@ earlier one of the same name, because server-side apply refuses a name twice. (d
 {{- end }}
 {{- end }}
 
-{{/* The backend's credentials, for the backend and for runs, which ask it which version is live. */}}
+{{/* The backend's credentials, for runs, which ask it which version is live, and for pre-labellings. */}}
 {{- define "spanloop.basicAuthEnv" -}}
 {{- if .Values.basicAuth.enabled }}
 - name: SPANLOOP_BASIC_AUTH_USERNAME

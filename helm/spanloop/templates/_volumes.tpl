@@ -77,6 +77,39 @@
       {{- end }}
 {{- end }}
 
+{{/* The backend's Secrets as files, which it reads anew when they change. */}}
+{{- define "spanloop.secretsMount" -}}
+{{- if or .Values.basicAuth.enabled .Values.labelStudio.existingSecret }}
+- name: secrets
+  mountPath: /etc/spanloop/secrets
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "spanloop.secretsVolume" -}}
+{{- if or .Values.basicAuth.enabled .Values.labelStudio.existingSecret }}
+- name: secrets
+  projected:
+    sources:
+      {{- with .Values.labelStudio.existingSecret }}
+      - secret:
+          name: {{ . }}
+          items:
+            - key: {{ $.Values.labelStudio.secretKey }}
+              path: api-key
+      {{- end }}
+      {{- if .Values.basicAuth.enabled }}
+      - secret:
+          name: {{ include "spanloop.basicAuthSecret" . }}
+          items:
+            - key: username
+              path: username
+            - key: password
+              path: password
+      {{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "spanloop.modelVolumeMount" -}}
 {{- if .Values.model.volume }}
 - name: models

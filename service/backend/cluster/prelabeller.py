@@ -78,7 +78,7 @@ class JobPrelabeller:
 
         Raises RuntimeError where it cannot be created, ClusterError among them.
         """
-        if not (self._settings.label_studio_url and self._settings.label_studio_api_key.get_secret_value()):
+        if not (self._settings.label_studio_url and self._settings.api_key):
             raise RuntimeError(
                 "Label Studio's address or API key is not set; nothing was started. Set labelStudio.url and "
                 "labelStudio.existingSecret in the chart."

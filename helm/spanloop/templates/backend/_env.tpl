@@ -3,7 +3,11 @@
 {{ include "spanloop.env" . }}
 {{- include "spanloop.registryEnv" . }}
 {{ include "spanloop.signaturesEnv" . }}
-{{- include "spanloop.labelStudioEnv" . }}
+{{- include "spanloop.labelStudioUrls" . }}
+{{- with .Values.labelStudio.existingSecret }}
+- name: SPANLOOP_LABEL_STUDIO_API_KEY_FILE
+  value: /etc/spanloop/secrets/api-key
+{{- end }}
 {{- include "spanloop.textEnv" . }}
 - name: SPANLOOP_EXTRACTOR_URL
   value: http://{{ include "spanloop.fullname" . }}-extractor.{{ .Release.Namespace }}.svc:{{ include "spanloop.port" "extractor" }}
@@ -47,5 +51,8 @@
 {{- /* A Prometheus that scrapes by annotations sends no credentials. */}}
 - name: SPANLOOP_METRICS_OPEN
   value: {{ eq .Values.monitoring.scrape "annotations" | quote }}
-{{- include "spanloop.basicAuthEnv" . }}
+{{- if .Values.basicAuth.enabled }}
+- name: SPANLOOP_BASIC_AUTH_FOLDER
+  value: /etc/spanloop/secrets
+{{- end }}
 {{- end }}
