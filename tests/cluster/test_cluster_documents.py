@@ -130,10 +130,12 @@ def test_a_version_is_rolled_back_by_hand(reader: Reader) -> None:
 
 
 def test_a_changed_password_counts_without_a_restart(reader: Reader) -> None:
-    address = kubectl(
-        "--namespace", NAMESPACE, "get", "service", "spanloop-backend", "--output", "jsonpath={.spec.clusterIP}"
-    )
-    pods = kubectl("--namespace", NAMESPACE, "get", "pods", "--output", "jsonpath={.items[*].metadata.uid}")
+    def of(kind: str, path: str) -> str:
+        """A field of the backend's objects of a kind."""
+        ours = ("--namespace", NAMESPACE, "--selector", "app.kubernetes.io/component=backend")
+        return kubectl("get", kind, *ours, "--output", f"jsonpath={{.items[*]{path}}}")
+
+    address, pods = of("services", ".spec.clusterIP"), of("pods", ".status.containerStatuses[*].containerID")
     changed = json.dumps({"stringData": {"password": "another"}})
     kubectl("--namespace", NAMESPACE, "patch", "secret", "spanloop-basic-auth", "--patch", changed)
 
@@ -141,7 +143,7 @@ def test_a_changed_password_counts_without_a_restart(reader: Reader) -> None:
         return httpx.get(f"http://{address}:9090/health", auth=("label-studio", "another"), timeout=10).is_success
 
     until(admitted, "an answer to the new password", 180)
-    assert pods == kubectl("--namespace", NAMESPACE, "get", "pods", "--output", "jsonpath={.items[*].metadata.uid}")
+    assert pods == of("pods", ".status.containerStatuses[*].containerID")
 
 
 def test_after_the_uninstallation_the_state_is_kept(reader: Reader) -> None:
