@@ -32,7 +32,7 @@ from tests.support.studio import Studio, served
 from tests.support.training_bench import CONFIG, annotated
 
 SAMPLE_SECONDS = 2.0
-WARM_SECONDS = 30.0
+WARM_SECONDS = 180.0
 """A process loads its model and fills its caches for so long. Its samples count from then on."""
 HOUR = 3600.0
 ROUTES: dict[str, Mapping[str, Any] | None] = {
@@ -93,7 +93,7 @@ class Course:
 def main(
     minutes: Annotated[float, typer.Option(min=1, help="How long.")] = 30,
     run_every: Annotated[float, typer.Option(help="Minutes from the end of a run to the next.")] = 2,
-    kill_every: Annotated[float, typer.Option(help="Minutes from a kill of the process that serves to the next.")] = 5,
+    kill_every: Annotated[float, typer.Option(help="Minutes from a kill of the process that serves to the next.")] = 8,
     seed: Annotated[int, typer.Option(help="Decides what is asked.")] = 1,
     model: Annotated[Path | None, typer.Option(help="The base model; the tests' tiny one without it.")] = None,
     out: Annotated[Path, typer.Option(help="The file of the figures.")] = RESULTS / "soak.json",
