@@ -1,4 +1,4 @@
-"""docs/kubernetes.md, typed as it is printed: install, run, roll back, uninstall."""
+"""docs/kubernetes.md, typed as it is printed, with pods of an unknown user: install, run, roll back, uninstall."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ pytestmark = pytest.mark.slow
 PAGE = "docs/kubernetes.md"
 NAMESPACE = "spanloop"
 """The page's."""
+
+USER = 1_000_650_000
+"""A user that the image does not know, as OpenShift gives each namespace users of its own."""
 
 HELM = """#!/bin/sh
 case "$1" in
@@ -87,7 +90,7 @@ def reader(
     folder = tmp_path_factory.mktemp("helm")
     bentos = f"{registry.address}/spanloop-bentos"
     more = folder / "values.json"
-    more.write_text(json.dumps(values(bentos, studio)), encoding="utf-8")
+    more.write_text(json.dumps({**values(bentos, studio), "runAsUser": USER}), encoding="utf-8")
     older = "--post-renderer post-render" if os.environ.get("HELM_PLUGINS") else ""
     helm = folder / "helm"
     helm.write_text(HELM.format(helm=shutil.which("helm"), values=more, older=older), encoding="utf-8")
@@ -105,6 +108,12 @@ def reader(
         yield reader
     finally:
         kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=180s")
+
+
+def test_its_pods_run_as_a_user_that_the_image_does_not_know(reader: Reader) -> None:
+    for part in ("backend", "extractor"):
+        told = reader.shell(f"kubectl -n spanloop exec deploy/spanloop-{part} -- id -u")
+        assert told.strip() == str(USER)
 
 
 def test_the_doctor_looks_at_the_release(reader: Reader) -> None:
