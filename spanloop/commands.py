@@ -1,6 +1,6 @@
 """The commands of `spanloop`, by what one wants: where each is implemented, and an example of it.
 
-Most are functions of `service.__main__` and `training.__main__`, which pods call directly.
+Most are functions of `service.commands` and `training.__main__`, which pods call directly.
 """
 
 from __future__ import annotations
@@ -32,22 +32,26 @@ PLACES = (
     Place("serve", START, "spanloop.serve:serve", "spanloop serve --port 9090"),
     Place("demo", START, "spanloop.demo:demo", "spanloop demo --keep"),
     Place("train", TEACH, "training.__main__:run", "spanloop train --project 3"),
-    Place("prelabel", TEACH, "service.__main__:prelabel", "spanloop prelabel --project 3"),
-    Place("cancel", TEACH, "service.__main__:cancel", "spanloop cancel"),
-    Place("versions", LOOK, "service.__main__:versions", "spanloop versions"),
-    Place("show", LOOK, "service.__main__:show", "spanloop show 20261125-182648-859da5"),
-    Place("projects", LOOK, "service.__main__:list_projects", "spanloop projects leave-out 9"),
+    Place("prelabel", TEACH, "service.commands.runs:prelabel", "spanloop prelabel --project 3"),
+    Place("cancel", TEACH, "service.commands.runs:cancel", "spanloop cancel"),
+    Place("versions", LOOK, "service.commands.versions:versions", "spanloop versions"),
+    Place("show", LOOK, "service.commands.versions:show", "spanloop show 20261125-182648-859da5"),
+    Place("projects", LOOK, "service.commands.projects:list_projects", "spanloop projects leave-out 9"),
     Place("problems", LOOK, "training.__main__:problems", "spanloop problems --project 3"),
     Place("curve", LOOK, "training.__main__:curve", "spanloop curve --project 3"),
-    Place("promote", DECIDE, "service.__main__:promote", "spanloop promote 20261125-182648-859da5"),
-    Place("rollback", DECIDE, "service.__main__:rollback", "spanloop rollback"),
+    Place("promote", DECIDE, "service.commands.versions:promote", "spanloop promote 20261125-182648-859da5"),
+    Place("rollback", DECIDE, "service.commands.versions:rollback", "spanloop rollback"),
     Place("doctor", CARE, "spanloop.doctor.command:doctor", "spanloop doctor --project 3"),
-    Place("verify", CARE, "service.__main__:verify", "spanloop verify 20261125-182648-859da5"),
-    Place("sbom", CARE, "service.__main__:sbom", "spanloop sbom 20261125-182648-859da5"),
-    Place("sign", CARE, "service.__main__:sign", "spanloop sign 20261125-182648-859da5"),
-    Place("push", CARE, "service.__main__:push", "spanloop push 20261125-182648-859da5 --registry HOST/bentos"),
-    Place("pull", CARE, "service.__main__:pull", "spanloop pull 20261125-182648-859da5 --registry HOST/bentos"),
-    Place("prune", CARE, "service.__main__:prune", "spanloop prune --keep 10"),
+    Place("verify", CARE, "service.commands.trust:verify", "spanloop verify 20261125-182648-859da5"),
+    Place("sbom", CARE, "service.commands.trust:sbom", "spanloop sbom 20261125-182648-859da5"),
+    Place("sign", CARE, "service.commands.trust:sign", "spanloop sign 20261125-182648-859da5"),
+    Place(
+        "push", CARE, "service.commands.versions:push", "spanloop push 20261125-182648-859da5 --registry HOST/bentos"
+    ),
+    Place(
+        "pull", CARE, "service.commands.versions:pull", "spanloop pull 20261125-182648-859da5 --registry HOST/bentos"
+    ),
+    Place("prune", CARE, "service.commands.versions:prune", "spanloop prune --keep 10"),
 )
 
 

@@ -90,9 +90,10 @@ def prelabel() -> Iterator[str]:
     """The process of a pre-labelling in a pod, with all modules that it has imported."""
     import httpx
 
-    from service.__main__ import watched
+    import service.__main__  # noqa: F401 - the metrics of all its modules
     from service.prelabel.progress import Prelabelling
     from service.prelabel.settings import PrelabelSettings
+    from service.prelabel.watch import watched
     from tests.support.servers import free_port
 
     port = free_port(0)
