@@ -278,6 +278,26 @@ def test_a_tag_that_is_there_with_other_content_stays_as_it_is(own_checkout, emp
     finally:
         oci_layout.write(place / "image", "one")
     assert status != 0
-    assert f"{__version__} is there with other content" in said
+    repository = IMAGE if changed == "image" else CHART
+    assert f"{empty.host}/{repository}:{__version__} is there with other content" in said
     assert "Nothing was pushed" in said
     assert empty.tags == before
+
+
+def test_a_release_that_was_interrupted_shows_no_image_until_the_same_command_finishes_it(
+    own_checkout, empty, engine, key
+):
+    given = {"REGISTRY": f"{empty.host}/nlp", "KEY": key, "ENGINE": engine, "BASE": BASE}
+    helm = own_checkout.folder.parent / "tools" / "helm"
+    there = helm.resolve()
+    helm.unlink()
+    program(helm, f'if [ "$1" = push ]; then echo the registry is away >&2; exit 1; fi; exec {there} "$@"')
+    status, said = own_checkout.release(**given)
+    assert status != 0
+    assert "the registry is away" in said
+    assert f"{IMAGE}:{__version__}" not in empty.tags
+    helm.unlink()
+    helm.symlink_to(there)
+    status, said = own_checkout.release(**given)
+    assert status == 0, said
+    assert {f"{IMAGE}:{__version__}", f"{CHART}:{__version__}"} < empty.tags.keys()
