@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -45,7 +46,8 @@ def of_version(lineage: Lineage, licence: str) -> bytes:
 
 
 def of_installation() -> bytes:
-    """What is installed here."""
+    """What is installed here. The document has the time in SOURCE_DATE_EPOCH (seconds, as reproducible-builds.org has
+    it), or now."""
     from cyclonedx.model.component import Component, ComponentType
 
     kind, reference = ComponentType.APPLICATION, f"spanloop:{__version__}"
@@ -53,7 +55,9 @@ def of_installation() -> bytes:
         name="spanloop", version=__version__, type=kind, bom_ref=reference, licenses=_licences("Apache-2.0")
     )
     others = [one for one in installed(REQUIREMENTS) if one.name != "spanloop"]
-    return _document(here, _components(others), datetime.now(UTC))
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    created = datetime.fromtimestamp(int(epoch), UTC) if epoch else datetime.now(UTC)
+    return _document(here, _components(others), created)
 
 
 def _document(about: Component, components: Iterable[Component], created: datetime) -> bytes:

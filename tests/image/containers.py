@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -41,6 +42,23 @@ class Podman:
     def for_compose(self) -> list[str]:
         """The options with which podman-compose uses this podman."""
         return [f"--podman-args={' '.join(self._command[1:])}", f"--podman-run-args={' '.join(self._limits)}"]
+
+    def engine(self, built: str) -> Path:
+        """A program that is this podman for `make`. It takes an image that is there for each that it should build."""
+        podman = shlex.join(self._command)
+        path = self.folder / "engine"
+        path.write_text(
+            f"""#!/bin/sh
+case $1 in
+  build) exec {podman} tag {built} "$3" ;;  # build --tag NAME …
+  run) shift; exec {podman} run {shlex.join(self._limits)} --network=none "$@" ;;
+esac
+exec {podman} "$@"
+""",
+            encoding="utf-8",
+        )
+        path.chmod(0o755)
+        return path
 
     def build(self, context: Path, tag: str, *arguments: str) -> None:
         """Build an image without network."""

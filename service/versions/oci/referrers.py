@@ -27,8 +27,10 @@ class Referrers:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def attach(self, subject: Descriptor, artifact_type: str, content: bytes) -> None:
-        """Let a document refer to a manifest, which need not be there yet. A second time it changes nothing."""
+    def attach(self, subject: Descriptor, artifact_type: str, content: bytes) -> Referrer:
+        """Let a document refer to a manifest, which need not be there yet. A second time it changes nothing.
+
+        Returns the document's own manifest."""
         document = Descriptor(media_type=artifact_type, digest=digest_of(content), size=len(content))
         self._client.push_blob(document, content)
         self._client.push_blob(manifests.EMPTY, manifests.EMPTY_CONTENT)
@@ -38,6 +40,7 @@ class Referrers:
         if self._client.referrers(subject.digest) is None:
             others = [one for one in self._indexed(subject.digest) if one.digest != made.digest]
             self._put_index(subject.digest, [*others, made])
+        return made
 
     def detach(self, subject: str, artifact_type: str) -> None:
         """Delete the documents of a type that refer to a manifest with this digest. Others stay."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -84,7 +85,9 @@ def test_the_same_version_has_the_same_document(lineage):
 
 def test_an_installation_prints_its_own(tmp_path):
     command = [sys.executable, "-m", "service.versions.sbom"]
-    printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120).stdout
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1764547200"}
+    printed = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120).stdout
     document = valid(printed)
     assert document["metadata"]["component"]["name"] == "spanloop"
+    assert document["metadata"]["timestamp"] == "2025-12-01T00:00:00+00:00"
     assert {"torch", "bentoml"} <= {one["name"] for one in document["components"]}
