@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook guide serve train test test-slow test-cluster pictures bench study faults fuzz soak base image sbom release audit lint lock docs starter clean
+.PHONY: help install demo notebook guide serve train test test-slow test-cluster pictures bench study faults fuzz soak storm keep base image sbom release audit lint lock docs starter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -147,6 +147,13 @@ fuzz: $(BIN)/.installed ## send odd requests to all routes and write docs/reliab
 
 soak: $(BIN)/.installed ## load a machine for a long time and write docs/reliability.md (MINUTES=30)
 	$(BIN)/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
+
+storm: $(READY) ## kill and drain a release on a cluster under load and write docs/reliability.md (REQUESTS=10000 ROLLOUTS=20 KILLS=50 SEED=1)
+	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m benchmarks.storm $(if $(REQUESTS),--requests $(REQUESTS)) \
+	  $(if $(ROLLOUTS),--rollouts $(ROLLOUTS)) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+keep: $(READY) ## keep what this release leaves behind on a cluster, for the tests of upgrades from it
+	$(WITH_TOOLS) tests/cluster/run $(BIN)/python -m tests.cluster.keep tests/fixtures/releases/$(RELEASE)
 
 base: ## pin the image's base in the Dockerfile by the digest that its tag has now (ENGINE)
 	@test -n "$(ENGINE)" || { echo "Install docker or podman, which pull the base. The Dockerfile was left as it is."; exit 2; }

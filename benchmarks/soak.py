@@ -24,7 +24,7 @@ from rich.console import Console
 
 from benchmarks import reliability
 from benchmarks.bars import RESULTS
-from benchmarks.load import PREDICT, Load
+from benchmarks.load import OUTCOMES, PREDICT, Load
 from benchmarks.machine import PROJECT, Machine, at, studio
 from benchmarks.processes import end_cleanly, resident
 from tests.support import tiny
@@ -176,8 +176,7 @@ FIGURES = {"memory": "memory in MB", "files": "open files", "threads": "threads"
 
 def document(figures: Mapping[str, Any]) -> list[str]:
     """The blocks of the document."""
-    outcomes = ("right", "refused", "cut", "wrong", "hanging")
-    rows = [[f"`{route}`", *(f"{of.get(one, 0):,}" for one in outcomes)] for route, of in figures["requests"].items()]
+    rows = [[f"`{route}`", *(f"{of.get(one, 0):,}" for one in OUTCOMES)] for route, of in figures["requests"].items()]
     held = [
         [name, f"{figures['largest'][what]:,}", f"{figures['growth in an hour'][what]:+.1f}"]
         for what, name in FIGURES.items()
@@ -186,7 +185,7 @@ def document(figures: Mapping[str, Any]) -> list[str]:
     events = ", ".join(f"{count} {event}" for event, count in figures["events"].items())
     findings = "; ".join(figures["findings"]) or "none"
     return [
-        reliability.table(("route", *outcomes), rows),
+        reliability.table(("route", *OUTCOMES), rows),
         reliability.table(("of the process that serves", "largest", "growth in an hour"), held),
         f"Predictions took {took}. Meanwhile: {events}. Findings: {findings}. {figures['minutes']:g} minutes; "
         f"{reliability.machine([date.today().isoformat()], reliability.load())}",

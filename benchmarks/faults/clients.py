@@ -15,7 +15,7 @@ from statistics import quantiles
 
 from benchmarks.faults.dripping import dripping
 from benchmarks.faults.kind import Kind, Place, Tried
-from benchmarks.load import PREDICT, Load
+from benchmarks.load import LOST, PREDICT, Load
 from benchmarks.machine import SERVE, Machine, at, running
 from benchmarks.processes import peak, resident
 from tests.end_to_end.backend import CREDENTIALS
@@ -105,7 +105,7 @@ def _honest(machine: Machine) -> Iterator[tuple[Load, dict[str, float]]]:
 
 def _tried(load: Load, figures: dict[str, float], findings: Sequence[str] = ()) -> Tried:
     """What came of a try: its seconds are those of the honest client's slowest answer."""
-    lost = [f"{load.count(one)} honest requests {one}" for one in ("refused", "cut") if load.count(one)]
+    lost = [f"{load.count(one)} honest requests {one}" for one in LOST if load.count(one)]
     return Tried(max(load.seconds[PREDICT]), [*findings, *load.findings, *lost], figures)
 
 

@@ -12,24 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end.studio import Studio
 
 from service.backend.cluster.api import Cluster
 from service.backend.cluster.settings import ReleaseSettings
-from tests.support import label_studio
+from tests.end_to_end.studio import Studio
 from tests.support.lacking import missing
-from tests.support.servers import free_port
 
 from .kubectl import kubectl
+from .load import Load, load
+from .neighbours import label_studio_in, registry_in
 from .registry import OwnRegistry
 from .release import IMAGE as SPANLOOP
-from .release import Load, Release, load, released
+from .release import Release, released
 
 IMAGE = os.environ.get("SPANLOOP_TEST_BUSYBOX", "k8s.local/busybox:1")
 RELEASE = "loop"
-HOST = os.environ.get("SPANLOOP_TEST_HOST", "127.0.0.1")
-"""This machine as pods reach it."""
-PROGRAM = Path(os.environ.get("LABEL_STUDIO", "label-studio"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -99,21 +96,15 @@ def extractor() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """The real Label Studio, where pods reach it."""
-    port = free_port(0)
-    server = label_studio.start(PROGRAM, tmp_path_factory.mktemp("label-studio"), port, HOST)
-    try:
-        server.wait()
-        yield Studio(f"http://{HOST}:{port}")
-    finally:
-        server.stop()
+    with label_studio_in(tmp_path_factory.mktemp("label-studio")) as studio:
+        yield studio
 
 
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRegistry]:
     """A registry, where pods reach it."""
-    registry = OwnRegistry(tmp_path_factory.mktemp("registry"), f"{HOST}:{free_port(0)}")
-    yield registry
-    registry.stop()
+    with registry_in(tmp_path_factory.mktemp("registry")) as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

@@ -6,20 +6,20 @@ import base64
 import json
 import os
 import subprocess
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-from end_to_end.backend import until
-from end_to_end.material import CONFIG, QUICK, annotate, sentences
-from end_to_end.studio import Studio
 
+from tests.end_to_end.backend import until
+from tests.end_to_end.material import CONFIG, QUICK, annotate, sentences
+from tests.end_to_end.studio import Studio
 from tests.support import label_studio
+from tests.support.past_release import PastRelease
 
 from .kubectl import kubectl
 
@@ -27,6 +27,13 @@ CHART = str(Path(__file__).parent.parent.parent / "helm" / "spanloop")
 IMAGE = os.environ.get("SPANLOOP_TEST_IMAGE", "")
 BASE = "/opt/tiny"
 """The tiny model in that image."""
+FEW = {"requests": {"cpu": "200m", "memory": "256Mi"}}
+"""What a pod of the tiny model needs."""
+EARLIER_KEY = "earlier-key"
+"""The Secret with the certificate of the release whose versions are restored."""
+
+Gold = Mapping[str, Sequence[tuple[str, str]]]
+"""Texts with the names in them and their labels."""
 
 
 def helm(*arguments: str) -> str:
@@ -35,19 +42,16 @@ def helm(*arguments: str) -> str:
     return done.stdout
 
 
-def values(registry: str, studio: Studio) -> dict[str, Any]:
-    """What a test gives the chart: its image, registry and Label Studio, small requests, and runs that take seconds."""
-    name, _, tag = IMAGE.rpartition(":")
-    few = {"requests": {"cpu": "200m", "memory": "256Mi"}}
-    quick = [{"name": f"SPANLOOP_{name.upper()}", "value": str(value)} for name, value in QUICK.items()]
+def values(registry: str, studio: Studio, image: str = IMAGE) -> dict[str, Any]:
+    """What a test gives the chart: an image, a registry and a Label Studio, small requests, and runs that take seconds."""
     return {
-        "image": {"repository": name, "tag": tag},
+        "image": _image(image),
         "model": {"name": BASE},
         "registry": {"url": registry, "plainHttp": True},
         "labelStudio": {"url": studio.url, "existingSecret": "label-studio"},
         "rolloutSeconds": 240,
-        "extractor": {"resources": few},
-        "training": {"extraEnv": quick, "resources": few, "persistence": {"size": "1Gi"}},
+        "extractor": {"resources": FEW},
+        "training": quickly(),
     }
 
 
@@ -59,37 +63,63 @@ class Release:
     registry: str
     studio: Studio
     url: str = ""
+    chart: str = CHART
+    image: str = IMAGE
+    values: dict[str, Any] = field(default_factory=dict)
+    """Values of the installation, beside those of all."""
     login: tuple[str, str] = ("", "")
     model: int = 0
     """Its id in Label Studio, once it is connected."""
 
     # Platform engineers
 
-    def install(self) -> None:
-        """`helm install` into a new namespace, as the chart's README has it."""
+    def prepare(self) -> None:
+        """A new namespace with what an installation needs there."""
         kubectl("create", "namespace", self.namespace)
         self.kubectl("create", "secret", "generic", "label-studio", f"--from-literal=api-key={label_studio.TOKEN}")
-        self._install()
 
-    def reinstall(self) -> None:
-        """`helm uninstall`, then `helm install` under the same name, as docs/kubernetes.md has it."""
-        helm("uninstall", "loop", "--namespace", self.namespace)
-        self.kubectl("delete", "jobs", "--selector", "spanloop.dev/release=loop-spanloop")
-        self.kubectl("wait", "--for=delete", "pvc/loop-spanloop-training", "--timeout=120s")
-        self._install()
+    def restore(self, past: PastRelease) -> None:
+        """Bring another release's versions, certificate and recorded state, as docs/backup.md has it. Then install."""
+        host, _, name = self.registry.partition("/")
+        past.publish(host, name)
+        self.kubectl("create", "secret", "generic", EARLIER_KEY, f"--from-literal=tls.crt={past.certificate}")
+        self.kubectl("apply", "--filename", "-", given=past.record(self.registry))
+        self.values["signatures"] = {"alsoTrusted": [EARLIER_KEY]}
 
-    def _install(self) -> None:
-        self._helm("install", **values(self.registry, self.studio))
+    def install(self) -> None:
+        """`helm install`, as the chart's README has it."""
+        self._helm("install", **(values(self.registry, self.studio, self.image) | self.values))
         service = self.get("service", "loop-spanloop-backend")
         secret = self.get("secret", "loop-spanloop-basic-auth")
         self.url = f"http://{service['spec']['clusterIP']}:9090"
         user, password = (base64.b64decode(secret["data"][name]).decode() for name in ("username", "password"))
         self.login = user, password
 
+    def reinstall(self) -> None:
+        """`helm uninstall`, then `helm install` under the same name, as docs/kubernetes.md has it."""
+        helm("uninstall", "loop", "--namespace", self.namespace)
+        self.kubectl("delete", "jobs", "--selector", "spanloop.dev/release=loop-spanloop")
+        self.kubectl("wait", "--for=delete", "pvc/loop-spanloop-training", "--timeout=120s")
+        self.install()
+
     def upgrade(self, **values: Any) -> None:
         """`helm upgrade` with other values beside those of the installation, to the end of the backend before it."""
         self._helm("upgrade", "--reuse-values", **values)
-        until(lambda: len(self._backends()) == len(self._backends(staying=True)) == 1, "the one new backend", 90)
+        self._until_one_backend()
+
+    def upgrade_to(self, chart: str, image: str) -> None:
+        """`helm upgrade` to another release of Spanloop, as docs/kubernetes.md has it."""
+        self.chart, self.image = chart, image
+        self._helm("upgrade", "--reset-then-reuse-values", image=_image(image))
+        self._until_one_backend()
+
+    def take_back(self) -> None:
+        """`helm rollback`, which undoes the last upgrade."""
+        helm("rollback", "loop", "--namespace", self.namespace, "--wait", "--timeout", "5m")
+        self._until_one_backend()
+
+    def _until_one_backend(self) -> None:
+        until(lambda: len(self._backends()) == len(self._backends(staying=True)) == 1, "the one new backend", 150)
 
     def kubectl(self, *arguments: str, given: object = None) -> str:
         return kubectl("--namespace", self.namespace, *arguments, given=given)
@@ -127,6 +157,35 @@ class Release:
             self.extractor["spec"]["template"]["metadata"].get("annotations", {}).get("spanloop.dev/version", "")
         )
 
+    @property
+    def is_rolled_out(self) -> bool:
+        """Whether all of the extractor's pods serve what they are to serve."""
+        noted = json.loads(self.extractor["metadata"]["annotations"]["spanloop.dev/rollout"])
+        return bool(noted["good"] == noted["target"] == self.reference)
+
+    @property
+    def images(self) -> set[str]:
+        """The images of backend and extractor."""
+        parts = [self.get("deployment", f"loop-spanloop-{part}") for part in ("backend", "extractor")]
+        return {part["spec"]["template"]["spec"]["containers"][0]["image"] for part in parts}
+
+    @property
+    def history(self) -> list[str]:
+        """The references that have been live, the oldest first."""
+        noted = json.loads(self.extractor["metadata"]["annotations"]["spanloop.dev/rollout"])
+        return [change["reference"] for change in noted["history"]]
+
+    @property
+    def versions(self) -> list[str]:
+        """The published versions."""
+        return [one["version"] for one in json.loads(self.service("versions", "--json"))["versions"]]
+
+    @property
+    def projects(self) -> dict[int, float | None]:
+        """The known projects, with the threshold of each that has one of its own."""
+        known = json.loads(self.service("projects", "--json"))["projects"]
+        return {one["project"]: one["threshold"] for one in known}
+
     def _backends(self, staying: bool = False) -> list[str]:
         """The names of the backend's pods; of those that are to stay."""
         pods = self.get("pods", "--selector", "app.kubernetes.io/component=backend")["items"]
@@ -137,7 +196,9 @@ class Release:
         # What an older cluster needs beside the chart; see where it comes from.
         older = ["--post-renderer", "post-render"] if os.environ.get("HELM_PLUGINS") else []
         verb, *more = command
-        helm(verb, "loop", CHART, "--namespace", self.namespace, *more, *given, *older, "--wait", "--timeout", "5m")
+        helm(
+            verb, "loop", self.chart, "--namespace", self.namespace, *more, *given, *older, "--wait", "--timeout", "5m"
+        )
 
     # ML engineers
 
@@ -196,7 +257,16 @@ class Release:
 
     def predict(self, tasks: int = 1) -> httpx.Response:
         """Ask for predictions of so many tasks, as Label Studio does."""
-        given = [{"id": number, "data": {"text": text}} for number, text in enumerate(sentences(tasks))]
+        return self._predicted([*sentences(tasks)])
+
+    def found(self, texts: Sequence[str]) -> list[list[list[Any]]]:
+        """The spans that are found in texts: start, end and label."""
+        items = self._predicted(texts).raise_for_status().json()["results"]
+        values = ([region["value"] for region in item["result"]] for item in items)
+        return [sorted([value["start"], value["end"], *value["labels"]] for value in of_text) for of_text in values]
+
+    def _predicted(self, texts: Sequence[str]) -> httpx.Response:
+        given = [{"id": number, "data": {"text": text}} for number, text in enumerate(texts)]
         body = {"tasks": given, "label_config": CONFIG, "project": "1.1"}
         return self._ask("POST", "/predict", json=body, timeout=100)
 
@@ -205,67 +275,52 @@ class Release:
         answer = self._ask("POST", "/setup", json={"project": "1.1", "schema": CONFIG, "extra_params": None}, timeout=3)
         return str(answer.raise_for_status().json()["model_version"])
 
-    def connect(self) -> None:
+    def connect(self, gold: Gold | None = None, config: str = CONFIG) -> None:
         """Make a project of annotated tasks with the release as its model."""
-        gold = sentences(170)  # so many that some are held out, and one tuning suffices
-        project = self.studio.project(gold, CONFIG)
+        gold = gold or sentences(170)  # so many that some are held out, and one tuning suffices
+        project = self.studio.project(gold, config)
         self.model = self.connected(project)
         annotate(self.studio, project, gold)
 
-    def connected(self, project: int) -> int:
+    def connected(self, project: int, **settings: Any) -> int:
         """Connect the release as a project's model: the model's id in Label Studio."""
         user, password = self.login
         login = {"auth_method": "BASIC_AUTH", "basic_auth_user": user, "basic_auth_pass": password}
-        return self.studio.connect(project, self.url, **login)
+        return self.studio.connect(project, self.url, **login, **settings)
 
     def _ask(self, method: str, path: str, timeout: float = 10, **given: Any) -> httpx.Response:
         return httpx.request(method, self.url + path, auth=self.login, timeout=timeout, **given)
 
 
-@dataclass
-class Load:
-    """What somebody who asks for predictions all the time got."""
+def quickly(**settings: object) -> dict[str, Any]:
+    """The chart's values for runs that take seconds. `settings` replace those of `QUICK`."""
+    given = {f"SPANLOOP_{name.upper()}": str(value) for name, value in {**QUICK, **settings}.items()}
+    environment = [{"name": name, "value": value} for name, value in given.items()]
+    return {"extraEnv": environment, "resources": FEW, "persistence": {"size": "1Gi"}}
 
-    versions: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
 
-    def ask(self, release: Release) -> None:
-        try:
-            answer = release.predict()
-        except httpx.HTTPError as error:
-            self.failures.append(repr(error))
-            return
-        item = answer.json()["results"][0] if answer.is_success else {"error": answer.text}
-        if "error" in item:
-            self.failures.append(str(item["error"]))
-        else:
-            self.versions.append(str(item["model_version"]).partition(".")[0])
+def _image(name: str) -> dict[str, str]:
+    """The chart's values for an image."""
+    repository, _, tag = name.rpartition(":")
+    return {"repository": repository, "tag": tag}
 
 
 @contextmanager
-def load(release: Release) -> Iterator[Load]:
-    """Ask for predictions without a pause for as long as the context lasts."""
-    seen, ended = Load(), threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            seen.ask(release)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
-def released(registry: str, studio: Studio) -> Iterator[Release]:
-    """A release for as long as the context lasts."""
+def released(
+    registry: str,
+    studio: Studio,
+    past: PastRelease | None = None,
+    chart: str = CHART,
+    image: str = IMAGE,
+    **values: Any,
+) -> Iterator[Release]:
+    """A release for as long as the context lasts. It goes on from the state of `past`."""
     namespace = f"loop-{uuid.uuid4().hex[:8]}"
-    release = Release(namespace, f"{registry}/{namespace}", studio)
+    release = Release(namespace, f"{registry}/{namespace}", studio, chart=chart, image=image, values=values)
     try:
+        release.prepare()
+        if past:
+            release.restore(past)
         release.install()
         yield release
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from end_to_end.backend import until
+from tests.end_to_end.backend import until
 
 from .release import Release
 
@@ -27,8 +27,8 @@ def in_phase(release: Release, *phases: str) -> dict[str, Any]:
 
     def there() -> dict[str, Any]:
         job = release.job()
-        assert not job["outcome"], job
-        return job if job["phase"] in phases else {}
+        assert not job.get("outcome"), job
+        return job if job.get("phase") in phases else {}
 
     return until(there, f"a run in {' or '.join(phases)}", 200)
 

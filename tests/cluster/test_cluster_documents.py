@@ -12,10 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from end_to_end.backend import until
-from end_to_end.material import CONFIG, annotate, sentences
-from end_to_end.studio import Studio
 
+from tests.end_to_end.backend import until
+from tests.end_to_end.material import CONFIG, annotate, sentences
+from tests.end_to_end.studio import Studio
 from tests.support import label_studio
 from tests.support.documents import ROOT, section
 from tests.support.lacking import missing

@@ -7,13 +7,13 @@ import os
 import httpx
 import pytest
 import yaml
-from end_to_end.backend import until
-from end_to_end.material import CONFIG, sentences
 from helm.expressions import expressions
 
+from tests.end_to_end.backend import until
+from tests.end_to_end.material import CONFIG, sentences
 from tests.support.lacking import missing
 
-from .release import load
+from .load import load
 from .runs import another_run
 
 PROMETHEUS = os.environ.get("SPANLOOP_TEST_PROMETHEUS", "")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from end_to_end.backend import until
 
 from service.runs.run import Run
+from tests.end_to_end.backend import until
 
 from .conftest import IMAGE
 

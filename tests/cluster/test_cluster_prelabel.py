@@ -7,8 +7,9 @@ import time
 
 import pytest
 import yaml
-from end_to_end.backend import until
-from end_to_end.material import CONFIG, sentences
+
+from tests.end_to_end.backend import until
+from tests.end_to_end.material import CONFIG, sentences
 
 TASKS = 300
 WATCHED = 45

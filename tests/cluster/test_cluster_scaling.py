@@ -7,8 +7,8 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from end_to_end.backend import until
 
+from tests.end_to_end.backend import until
 from tests.support.lacking import missing
 
 PROMETHEUS = os.environ.get("SPANLOOP_TEST_PROMETHEUS", "")

@@ -6,14 +6,14 @@ import base64
 import shutil
 
 import pytest
-from end_to_end.backend import until
 
 from service.versions.lineage import Canary
 from service.versions.oci.bentos import Bentos
 from service.versions.signature import FILE, signing, unsigned
 from service.versions.store import BentoStore
+from tests.end_to_end.backend import until
 
-from .release import load
+from .load import load
 from .runs import another_run, in_phase, log_of, pods_of
 
 BACKEND = "app.kubernetes.io/component=backend"

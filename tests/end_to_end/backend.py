@@ -24,14 +24,17 @@ Found = TypeVar("Found")
 CREDENTIALS = ("annotator", "p@ss: word")
 
 
-def until(condition: Callable[[], Found], what: str, seconds: float = 30) -> Found:
-    """Wait until `condition` returns something true, and return that. Fails with `what` after `seconds`."""
+def until(condition: Callable[[], Found], what: str, seconds: float = 30, every: float = 0.05) -> Found:
+    """Wait until `condition` returns something true, and return that. Fails with `what` after `seconds`.
+
+    It is asked again after `every` seconds.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = condition()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support import tiny
@@ -46,7 +47,7 @@ def sentences(count: int, seed: int = 1) -> dict[str, list[tuple[str, str]]]:
     return made
 
 
-def annotate(studio: Studio, project: int, gold: dict[str, list[tuple[str, str]]]) -> dict[int, int]:
+def annotate(studio: Studio, project: int, gold: Mapping[str, Sequence[tuple[str, str]]]) -> dict[int, int]:
     """Submit an annotation for each task that has none. Returns the annotations' ids by task."""
     made = {}
     for task in studio.tasks(project):

@@ -105,6 +105,8 @@ class Chart:
     """Runs the program `helm` on the chart, and keeps each rendering."""
 
     helm: str
+    path: Path = CHART
+    """A folder, or a packed chart."""
     _made: dict[tuple[str, ...], Release] = field(default_factory=dict)
 
     def render(
@@ -117,7 +119,7 @@ class Chart:
         **values: Any,
     ) -> Release:
         """Render the chart with the values file of a feature and with more values (a__b=1 is a.b: 1)."""
-        arguments = ["template", name, str(CHART), "--namespace", namespace, "--kube-version", kube]
+        arguments = ["template", name, str(self.path), "--namespace", namespace, "--kube-version", kube]
         if feature:
             arguments += ["--values", str(CHART / "ci" / f"{feature}-values.yaml")]
         if file:

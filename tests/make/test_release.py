@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from service import __version__
-from tests.support import oci_layout
+from tests.support import tiny_image
 from tests.support.oci_registry import docker_registry, make_key
 from tests.support.release import Checkout, Registry, blocks, needed, program
 from tests.support.signing_keys import RSA, key_pair, public_key
@@ -54,7 +54,7 @@ def served(folder, certificate):
 @pytest.fixture(scope="module")
 def engine(place):
     """A container engine whose image says something; `asked` has what it was asked."""
-    oci_layout.write(place / "image", "one")
+    tiny_image.write(place / "image", "one")
     (place / "sbom.json").write_text('{"bomFormat": "CycloneDX"}')
     program(place / "engine", ENGINE.format(folder=place))
     return place / "engine"
@@ -89,7 +89,7 @@ def run(command, environment, folder):
 
 
 def test_what_is_pulled_has_the_digests_that_were_pushed(published, place, checkout, environment, tmp_path):
-    digest = oci_layout.write(tmp_path / "same", "one")
+    digest = tiny_image.write(tmp_path / "same", "one")
     assert published.digest(IMAGE, __version__) == digest
     run(
         ["skopeo", "copy", f"docker://{published.host}/{IMAGE}:{__version__}", f"oci:{tmp_path}/pulled"],
@@ -268,7 +268,7 @@ def test_a_tag_that_is_there_with_other_content_stays_as_it_is(own_checkout, emp
     assert status == 0, said
     before = empty.tags
     if changed == "image":
-        oci_layout.write(place / "image", "another")
+        tiny_image.write(place / "image", "another")
     else:
         with (own_checkout.folder / "helm" / "spanloop" / "templates" / "NOTES.txt").open("a") as notes:
             notes.write("More.\n")
@@ -276,7 +276,7 @@ def test_a_tag_that_is_there_with_other_content_stays_as_it_is(own_checkout, emp
     try:
         status, said = own_checkout.release(**given)
     finally:
-        oci_layout.write(place / "image", "one")
+        tiny_image.write(place / "image", "one")
     assert status != 0
     repository = IMAGE if changed == "image" else CHART
     assert f"{empty.host}/{repository}:{__version__} is there with other content" in said

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import httpx
+from tests.support import oci_layout
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "aa6c8b7"
 REPOSITORY = "registry.example.com/spanloop-bentos"
@@ -29,22 +29,12 @@ def answers(version: str) -> list[dict[str, Any]]:
 
 def digests(folder: Path) -> dict[str, str]:
     """The digests of the manifests by version, the oldest version first."""
-    index = json.loads((folder / "registry" / "index.json").read_text(encoding="utf-8"))
-    return {one["annotations"]["org.opencontainers.image.ref.name"]: one["digest"] for one in index["manifests"]}
+    return {version: described["digest"] for version, described in oci_layout.manifests(folder / "registry").items()}
 
 
 def publish(folder: Path, host: str, name: str) -> None:
     """Put all versions into a registry's repository as they were."""
-    blobs = {f"sha256:{blob.name}": blob for blob in (folder / "registry" / "blobs" / "sha256").iterdir()}
-    tags = digests(folder)
-    with httpx.Client(base_url=f"http://{host}/v2/{name}/", timeout=30) as registry:
-        for digest in blobs.keys() - tags.values():
-            begun = registry.post("blobs/uploads/").raise_for_status()
-            place = begun.url.join(begun.headers["Location"]).copy_merge_params({"digest": digest})
-            registry.put(place, content=blobs[digest].read_bytes()).raise_for_status()
-        for tag, digest in tags.items():
-            kind = {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}
-            registry.put(f"manifests/{tag}", content=blobs[digest].read_bytes(), headers=kind).raise_for_status()
+    oci_layout.put(folder / "registry", host, name)
 
 
 def cluster(repository: str = REPOSITORY) -> dict[str, list[dict[str, Any]]]:
