@@ -42,8 +42,8 @@ def helm(*arguments: str) -> str:
     return done.stdout
 
 
-def values(registry: str, studio: Studio, image: str = IMAGE) -> dict[str, Any]:
-    """What a test gives the chart: an image, a registry and a Label Studio, small requests, and runs that take seconds."""
+def chart_values(registry: str, studio: Studio, image: str = IMAGE) -> dict[str, Any]:
+    """What a test gives the chart: image, registry and Label Studio, small requests, and runs that take seconds."""
     return {
         "image": _image(image),
         "model": {"name": BASE},
@@ -88,7 +88,7 @@ class Release:
 
     def install(self) -> None:
         """`helm install`, as the chart's README has it."""
-        self._helm("install", **(values(self.registry, self.studio, self.image) | self.values))
+        self._helm("install", **(chart_values(self.registry, self.studio, self.image) | self.values))
         service = self.get("service", "loop-spanloop-backend")
         secret = self.get("secret", "loop-spanloop-basic-auth")
         self.url = f"http://{service['spec']['clusterIP']}:9090"

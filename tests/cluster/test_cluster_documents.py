@@ -22,7 +22,7 @@ from tests.support.lacking import missing
 
 from .kubectl import kubectl
 from .registry import OwnRegistry
-from .release import IMAGE, values
+from .release import IMAGE, chart_values
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def reader(
     folder = tmp_path_factory.mktemp("helm")
     bentos = f"{registry.address}/spanloop-bentos"
     more = folder / "values.json"
-    more.write_text(json.dumps({**values(bentos, studio), "runAsUser": USER}), encoding="utf-8")
+    more.write_text(json.dumps({**chart_values(bentos, studio), "runAsUser": USER}), encoding="utf-8")
     older = "--post-renderer post-render" if os.environ.get("HELM_PLUGINS") else ""
     helm = folder / "helm"
     helm.write_text(HELM.format(helm=shutil.which("helm"), values=more, older=older), encoding="utf-8")
