@@ -108,7 +108,7 @@ def main(
                 course = soak(machine, label_studio, 60 * minutes, 60 * run_every, 60 * kill_every)
             left = load.findings + [f"it left {one}" for one in machine.left()]
     figures = told(load, course, minutes, left)
-    out.write_text(json.dumps({**figures, "samples": [asdict(one) for one in course.samples]}, indent=1) + "\n")
+    out.write_text(json.dumps({**figures, "samples": [asdict(one) for one in course.samples]}) + "\n")
     reliability.write("soak", document(figures))
     screen.print(document(figures)[0], figures, left or "all was well")
     raise typer.Exit(bool(left))
