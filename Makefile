@@ -176,7 +176,7 @@ sbom: ## write the software bill of materials of the image to sbom.json (IMAGE, 
 # docker writes no image in OCI's layout to a folder, from which the digest is known before anything is pushed.
 release: ENGINE := podman
 release: $(BIN)/.installed $(HELM_TOOLS)/.installed ## publish image and chart, signed (REGISTRY, KEY; VERSION, BASE, MODEL)
-	@test -n "$(REGISTRY)" || { echo "Name the registry: make release REGISTRY=registry.example.com/nlp KEY=release.key"; exit 2; }
+	@test -n "$(REGISTRY)" || { echo "Name the registry: make release REGISTRY=registry.example.com/nlp KEY=\$$HOME/release.key"; exit 2; }
 	PATH=$(abspath $(HELM_TOOLS)):$$PATH $(BIN)/python -m helm.release --registry "$(REGISTRY)" --key "$(KEY)" \
 	  --version "$(or $(VERSION),$(RELEASE))" --engine "$(ENGINE)" --base "$(BASE)" --model "$(MODEL)"
 

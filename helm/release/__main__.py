@@ -1,4 +1,4 @@
-"""Publishes a release: `make release REGISTRY=registry.example.com/nlp KEY=release.key`.
+"""Publishes a release: `make release REGISTRY=registry.example.com/nlp KEY=$HOME/release.key`.
 
 Image and chart go to one registry, each with its provenance, the image with its list of materials. All of them are
 signed. The tag of the image is written last. The same commit gives the same digests, so a release that was interrupted

@@ -22,13 +22,13 @@ PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 """Annotation of a payload's layer: the signature in base64."""
 CONFIG = "application/vnd.oci.image.config.v1+json"
-MAKE_KEY = "openssl ecparam -name prime256v1 -genkey -noout -out release.key"
+MAKE_KEY = "openssl ecparam -name prime256v1 -genkey -noout -out $HOME/release.key"
 
 
 def key(path: str) -> EllipticCurvePrivateKey:
     """The private key of the project. Raises Refused."""
     if not path:
-        raise Refused(f"No key was named. Nothing was built or pushed. Name it: KEY=release.key (`{MAKE_KEY}`).")
+        raise Refused(f"No key was named. Nothing was built or pushed. Name it: KEY=$HOME/release.key (`{MAKE_KEY}`).")
     try:
         found = keys.private_key(Path(path))
     except keys.KeyUnusable as error:

@@ -25,7 +25,7 @@ def home(podman: Podman, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for podman and helm, on a disk that has room for the layers."""
     folder = podman.folder / "home"
     folder.mkdir()
-    for name in ("HOME", "DOCKER_CONFIG", "TMPDIR"):
+    for name in ("HOME", "TMPDIR"):
         monkeypatch.setenv(name, str(folder))
     return folder
 
