@@ -8,6 +8,8 @@ from itertools import pairwise
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from benchmarks.reliabilities import pooled
+
 Line = dict[str, Any]
 
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
@@ -79,7 +81,7 @@ def table(by_tasks: dict[int, list[Line]]) -> list[list[str]]:
     """One curve as rows of cells, the first row the heads."""
     remembered = sorted({part for lines in by_tasks.values() for line in lines for part in line["sets"]} - {TEST})
     heads = ["tasks", "runs", "F1 before", "F1 after", "gain (95 %)", *remembered, "worst label in a fold"]
-    rows = [[*heads, "error of scores", "of probabilities", "CPU-minutes", "peak MB"]]
+    rows = [[*heads, "error of scores", "of probabilities", "pooled (by chance)", "CPU-minutes", "peak MB"]]
     for lines in by_tasks.values():
         means = [mean(line["sets"][TEST][when]["f1"] for line in lines) for when in ("before", "after")]
         changes = [told(by_fold(_with(lines, part), lambda line, part=part: change(line, part))) for part in remembered]
@@ -92,6 +94,7 @@ def table(by_tasks: dict[int, list[Line]]) -> list[list[str]]:
                 *changes,
                 worst_label(lines),
                 *(_error(lines, of) for of in ("scores", "probabilities")),
+                _pooled(lines),
                 f"{mean(line['cpu_seconds'] for line in lines) / 60:.1f}",
                 f"{max(line['peak_mb'] for line in lines):,}",
             ]
@@ -103,6 +106,13 @@ def _error(lines: Sequence[Line], of: str) -> str:
     """The mean calibration error; empty for lines from before it was measured."""
     errors = [line["calibration_error"][of] for line in lines if "calibration_error" in line]
     return f"{mean(errors):.3f}" if errors else ""
+
+
+def _pooled(lines: Sequence[Line]) -> str:
+    """The calibration error of all versions together on the texts that told their calibrations, cross-validated."""
+    versions = (line.get("version", {}).get("calibrated") or {} for line in lines)
+    found = pooled([one["reliable_after"] for one in versions if one.get("reliable_after")])
+    return f"{found.error:.3f} ({found.by_chance:.3f})" if found else ""
 
 
 def _with(lines: Sequence[Line], part: str) -> list[Line]:
