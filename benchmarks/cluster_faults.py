@@ -107,12 +107,12 @@ class Faults:
 
     @contextmanager
     def _noted(self, what: str, refused: str = "") -> Iterator[None]:
-        """Keep what happens in the context. Where `refused` says what it is then, the cluster may refuse it."""
+        """Keep what happens in the context. A disruption budget may refuse it where `refused` says what it is then."""
         began = time.monotonic()
         try:
             yield
-        except AssertionError:
-            if not refused:
+        except AssertionError as error:
+            if not refused or "disruption budget" not in str(error):
                 raise
             what = refused
         self.events.append(Event(what, began, time.monotonic()))

@@ -79,10 +79,13 @@ def main(
         registry_in(Path(folder) / "registry") as registry,
         paired(registry.address, studio) as release,
     ):
-        began = time.monotonic()
+        began, faults, broken = time.monotonic(), Faults(release, random.Random(seed)), []
         with Load(release.url, release.login, CLIENTS, seed) as load:
-            events = storm(release, load, requests, rollouts, kills, seed)
-        figures = told(load, events, (time.monotonic() - began) / 60)
+            try:
+                storm(faults, load, requests, rollouts, kills, seed)
+            except (AssertionError, TimeoutError) as error:
+                broken = [f"broken off: {error}"]  # what was measured until then is told all the same
+        figures = told(load, faults.events, (time.monotonic() - began) / 60, broken)
     out.write_text(json.dumps(figures, indent=1) + "\n")
     reliability.write("storm", document(figures))
     screen.print(figures)
@@ -99,12 +102,12 @@ def paired(registry: str, studio: Studio) -> Iterator[Release]:
         yield release
 
 
-def storm(release: Release, load: Load, requests: int, rollouts: int, kills: int, seed: int) -> list[Event]:
-    """Let all this happen under a load that has begun, until so many requests were asked. Returns what happened.
+def storm(faults: Faults, load: Load, requests: int, rollouts: int, kills: int, seed: int) -> None:
+    """Let all this happen under a load that has begun, until so many requests were asked. `faults` has what happened.
 
-    Raises AssertionError where pods do not become ready again or a rollout does not end.
+    Raises AssertionError where pods do not become ready again or a rollout does not end, and TimeoutError where
+    answers do not come.
     """
-    faults = Faults(release, random.Random(seed))
     version = last().live
     load.wait(AFTERWARDS)
     with ThreadPoolExecutor(1) as beside:
@@ -115,7 +118,6 @@ def storm(release: Release, load: Load, requests: int, rollouts: int, kills: int
         rolled.result()
     load.wait(AFTERWARDS)
     load.wait(max(0, requests - load.total), LOAD_SECONDS)
-    return faults.events
 
 
 def planned(kills: int, rng: random.Random) -> list[tuple[str, str]]:
@@ -139,8 +141,8 @@ def findings_of(load: Load, events: Sequence[Event]) -> list[str]:
     return [f"{count} {outcome}: {cause}" for (outcome, cause), count in sorted(others.items())]
 
 
-def told(load: Load, events: Sequence[Event], minutes: float) -> dict[str, Any]:
-    """The figures."""
+def told(load: Load, events: Sequence[Event], minutes: float, broken: Sequence[str] = ()) -> dict[str, Any]:
+    """The figures. `broken`: why the storm was broken off."""
     times = quantiles(load.seconds[PREDICT], n=100)
     failed = Counter((one.outcome, cause_of(one, events), one.why) for one in load.failed)
     return {
@@ -149,7 +151,7 @@ def told(load: Load, events: Sequence[Event], minutes: float) -> dict[str, Any]:
         "ms of the slowest": round(1000 * max(load.seconds[PREDICT])),
         "events": dict(Counter(one.what for one in events)),
         "not right": [[*what, count] for what, count in sorted(failed.items())],
-        "findings": findings_of(load, events),
+        "findings": [*broken, *findings_of(load, events)],
         "nodes": len(kubectl("get", "nodes", "--output", "name").split()),
         "minutes": round(minutes, 1),
         "date": date.today().isoformat(),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from benchmarks.cluster_faults import Faults
 from benchmarks.load import OUTCOMES, Load
 from benchmarks.storm import findings_of, paired, storm, told
 
@@ -17,8 +20,10 @@ def pair(studio, registry):
 
 
 def test_only_requests_to_a_backend_that_is_killed_are_lost_and_every_one_is_accounted_for(pair):
+    faults = Faults(pair, random.Random(1))
     with Load(pair.url, pair.login) as load:
-        events = storm(pair, load, requests=300, rollouts=2, kills=4, seed=1)
+        storm(faults, load, requests=300, rollouts=2, kills=4, seed=1)
+    events = faults.events
     assert findings_of(load, events) == [], load.failed
     assert sum(load.count(outcome) for outcome in OUTCOMES) == load.total >= 300
     happened = told(load, events, 1)["events"]
