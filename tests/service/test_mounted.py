@@ -55,6 +55,10 @@ def test_a_file_that_cannot_be_read_at_the_start_is_named(tmp_path):
         LabelStudioSettings(label_studio_api_key_file=tmp_path / "nowhere")
     with pytest.raises(ValidationError, match=r"a secret cannot be read from its file: .*username"):
         BasicAuthSettings(basic_auth_folder=tmp_path)
+    for name in ("username", "password"):
+        (tmp_path / name).touch()
+    with pytest.raises(ValidationError, match=r"username is empty"):
+        BasicAuthSettings(basic_auth_folder=tmp_path)
 
 
 def test_label_studio_is_asked_with_the_new_key_as_soon_as_the_file_has_it(tmp_path):
@@ -70,11 +74,25 @@ def test_label_studio_is_asked_with_the_new_key_as_soon_as_the_file_has_it(tmp_p
     assert studio.authorizations == ["Token revoked", f"Token {KEY}"]
 
 
-def test_a_file_that_is_gone_for_a_while_counts_as_unchanged(tmp_path):
+def test_a_file_that_is_gone_or_empty_for_a_while_counts_as_unchanged(tmp_path):
     (tmp_path / "key").write_text("0123abcd")
     settings = LabelStudioSettings(label_studio_api_key_file=tmp_path / "key")
-    (tmp_path / "key").unlink()
-    assert settings.api_key == "0123abcd"
+    for spoil in (
+        lambda path: path.write_bytes(b"\xff"),
+        lambda path: path.write_text(" \n"),
+        lambda path: path.unlink(),
+    ):
+        spoil(tmp_path / "key")
+        assert settings.api_key == "0123abcd"
+
+
+def test_nobody_is_let_in_while_the_password_is_being_written(login):
+    folder, write = login
+    auth = BasicAuth(BasicAuthSettings(basic_auth_folder=folder))
+    write("", "")
+    assert auth.is_set
+    assert not auth.admits(request("", ""))
+    assert auth.admits(request("ls", "first"))
 
 
 def test_a_new_password_counts_from_the_next_request_on_and_the_old_one_no_more(login):
