@@ -11,33 +11,28 @@ log = logging.getLogger(__name__)
 class MountedSecret:
     """The text of a file, read anew each time: Kubernetes replaces a mounted Secret a minute after it has changed.
 
-    A file that cannot be read for a while, or is empty because it is being written, counts as unchanged: nobody is let in
-    for want of a password.
+    A file that cannot be read for a while, or is empty because it is being written, counts as unchanged.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises ValueError if the file cannot be read at first, or is empty."""
+        """Raises ValueError if the file cannot be read at first."""
         self._path = path
         try:
             self._last = self._content()
-        except (OSError, ValueError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ValueError(f"a secret cannot be read from its file: {error}") from error
 
     def read(self) -> str:
         """The text without white space around it."""
         try:
             content = self._content()
-        except (OSError, ValueError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             log.warning("the secret in %s cannot be read any more and counts as unchanged: %s", self._path, error)
             return self._last
-        if content != self._last:
+        if content and content != self._last:
             log.info("the secret in %s has changed, and its new content counts from now on", self._path)
             self._last = content
-        return content
+        return self._last
 
     def _content(self) -> str:
-        """Raises OSError, and ValueError for a file that is empty or is not UTF-8."""
-        content = self._path.read_text(encoding="utf-8").strip()
-        if not content:
-            raise ValueError(f"{self._path} is empty")
-        return content
+        return self._path.read_text(encoding="utf-8").strip()

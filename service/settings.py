@@ -198,10 +198,12 @@ class BasicAuthSettings(Settings):
 
     @model_validator(mode="after")
     def _read_the_login(self) -> Self:
-        """Raises ValueError if a file cannot be read."""
+        """Raises ValueError if a file cannot be read, or is empty: nobody is let in for want of a password."""
         if self.basic_auth_folder:
             folder = self.basic_auth_folder
             self._files = MountedSecret(folder / "username"), MountedSecret(folder / "password")
+            if not all(file.read() for file in self._files):
+                raise ValueError(f"username or password in {folder} is empty")
         return self
 
     @property

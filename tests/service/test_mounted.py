@@ -57,7 +57,7 @@ def test_a_file_that_cannot_be_read_at_the_start_is_named(tmp_path):
         BasicAuthSettings(basic_auth_folder=tmp_path)
     for name in ("username", "password"):
         (tmp_path / name).touch()
-    with pytest.raises(ValidationError, match=r"username is empty"):
+    with pytest.raises(ValidationError, match=r"username or password in .* is empty"):
         BasicAuthSettings(basic_auth_folder=tmp_path)
 
 
