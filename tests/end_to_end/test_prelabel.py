@@ -85,8 +85,10 @@ def test_a_project_is_pre_labelled_once_whatever_is_killed(studio: Studio, make_
     project = studio.project(sentences(300), title="Pre-labelled")
     version = studio.model_version(studio.connect(project, backend.url))
 
-    slow = Process(backend, project, SPANLOOP_PRELABEL_PAUSE="8")  # slow enough for several writes
-    slow.kill_after(1, while_writing=True)
+    with late_proxy.serving(studio.url, late_proxy.SlowProxy) as proxy:
+        rests = {"SPANLOOP_PRELABEL_PAUSE": "20"}  # so there are several writes
+        slow = Process(backend, project, SPANLOOP_LABEL_STUDIO_URL=proxy.url, **rests)
+        slow.kill_after(1, while_writing=True)
     again = Process(backend, project)
     assert again.ended() == 0, again.output
     assert once_each(studio, project, version)
@@ -119,7 +121,7 @@ def test_predictions_that_came_twice_are_deleted(studio: Studio, backend: Backen
 def test_a_write_that_a_proxy_gave_up_on_and_that_is_stored_later_is_there_once(studio: Studio, backend: Backend):
     project = studio.project(sentences(120), title="Stored late")
     version = studio.model_version(studio.connect(project, backend.url))
-    with late_proxy.serving(studio.url) as proxy:
+    with late_proxy.serving(studio.url, late_proxy.LateProxy) as proxy:
         process = Process(backend, project, SPANLOOP_LABEL_STUDIO_URL=proxy.url)
         assert process.ended() == 0, process.output
     assert proxy.late

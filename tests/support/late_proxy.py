@@ -1,36 +1,59 @@
-"""A proxy in front of Label Studio that gives up on a write, which Label Studio stores later all the same."""
+"""Proxies in front of Label Studio: one gives up on a write that is stored later all the same, one is slow."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 
 import httpx
 
 IMPORT = "/import/predictions"
 PASSED = ("authorization", "content-type", "accept")
+ProxyT = TypeVar("ProxyT", bound="Proxy")
 
 
-class LateProxy(ThreadingHTTPServer):
-    """Answers the first import of predictions with 504, and passes it on once the second one is stored."""
+class Proxy(ThreadingHTTPServer):
+    """Passes requests on. `imported` is what becomes of an import of predictions."""
 
     daemon_threads = True
 
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.late = 0
-        """How many predictions were stored late."""
         self._http = httpx.Client(base_url=target, timeout=60)
-        self._held: httpx.Request | None = None
-        self._lock = threading.Lock()
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> httpx.Response:
         request = self._http.build_request(method, path, headers=headers, content=body)
-        if not path.endswith(IMPORT):
-            return self._http.send(request)
+        return self.imported(request) if path.endswith(IMPORT) else self._http.send(request)
+
+    def imported(self, request: httpx.Request) -> httpx.Response:
+        raise NotImplementedError
+
+
+class SlowProxy(Proxy):
+    """Answers an import two seconds after it is stored."""
+
+    def imported(self, request: httpx.Request) -> httpx.Response:
+        answer = self._http.send(request)
+        time.sleep(2)
+        return answer
+
+
+class LateProxy(Proxy):
+    """Answers the first import of predictions with 504, and passes it on once the second one is stored."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.late = 0
+        """How many predictions were stored late."""
+        self._held: httpx.Request | None = None
+        self._lock = threading.Lock()
+
+    def imported(self, request: httpx.Request) -> httpx.Response:
         with self._lock:
             if self._held is None:
                 self._held = request
@@ -42,7 +65,7 @@ class LateProxy(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: LateProxy
+    server: Proxy
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -62,9 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(target: str) -> Iterator[LateProxy]:
+def serving(target: str, kind: type[ProxyT]) -> Iterator[ProxyT]:
     """Serve one on a local port for as long as the context lasts."""
-    server = LateProxy(target)
+    server = kind(target)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
