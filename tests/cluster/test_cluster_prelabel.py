@@ -126,6 +126,7 @@ def test_a_job_that_is_deleted_writes_no_more_and_is_gone_from_the_page(release,
     all_predicted_once(release, project)
 
 
+@pytest.mark.slow
 def test_another_version_ends_the_worker_and_the_job_goes_on_with_it(release, project):
     """Another threshold makes another version for Label Studio. The backend that is replaced is away for a while."""
     # The worker must still be at work when the new backend is there.
