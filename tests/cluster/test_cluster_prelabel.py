@@ -11,8 +11,7 @@ import yaml
 from tests.end_to_end.backend import until
 from tests.end_to_end.material import CONFIG, sentences
 
-TASKS, LENGTH = 300, 20
-"""So many tasks of so many sentences: a worker is at work for seconds."""
+TASKS = 300
 WATCHED = 45
 """Seconds that all tasks take a worker that rests between its batches, so that it can be watched."""
 JOBS = "app.kubernetes.io/component=prelabel"
@@ -23,7 +22,7 @@ def project(release):
     """A project with the release as its model, and workers that rest so long that they can be watched."""
     settle = {"name": "SPANLOOP_PRELABEL_SETTLE", "value": "10"}
     release.upgrade(prelabel={"pause": pause(release, WATCHED), "extraEnv": [settle]})
-    made = release.studio.project(texts(), CONFIG)
+    made = release.studio.project(sentences(TASKS), CONFIG)
     release.connected(made)
     yield made
     release.studio.delete(made)
@@ -33,14 +32,8 @@ def pause(release, seconds):
     """How long workers rest for each second of work, so that all tasks take so many seconds on any machine."""
     release.predict()  # the first answer may wait for a model
     began = time.monotonic()
-    assert len(release.found(texts())) == TASKS
+    assert len(release.predict(TASKS).json()["results"]) == TASKS
     return max(round(seconds / (time.monotonic() - began)), 1)
-
-
-def texts():
-    """Long texts: rests are a small multiple of the work on them, so a batch that is slow for once rests no minutes."""
-    parts = [*sentences(TASKS)]
-    return [" ".join([*parts[at:], *parts[:at]][:LENGTH]) for at in range(TASKS)]
 
 
 def notes(release, project):
