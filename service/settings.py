@@ -46,7 +46,11 @@ class Settings(BaseSettings):
     """The settings of every program. Subclasses add those that only some programs read; docs/settings.md lists all."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SPANLOOP_", env_ignore_empty=True, extra="ignore", use_attribute_docstrings=True
+        env_prefix="SPANLOOP_",
+        env_ignore_empty=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it would show secrets
     )
 
     log_json: bool = False

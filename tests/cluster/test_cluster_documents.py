@@ -145,6 +145,8 @@ def test_a_changed_password_counts_without_a_restart(reader: Reader) -> None:
         return kubectl("get", kind, *ours, "--output", f"jsonpath={{.items[*]{path}}}")
 
     address, pods = of("services", ".spec.clusterIP"), of("pods", ".status.containerStatuses[*].containerID")
+    assert pods
+    assert httpx.get(f"http://{address}:9090/health", auth=("label-studio", "another"), timeout=10).status_code == 401
     changed = json.dumps({"stringData": {"password": "another"}})
     kubectl("--namespace", NAMESPACE, "patch", "secret", "spanloop-basic-auth", "--patch", changed)
 

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
+from service.backend.local.settings import MachineSettings
 from service.labelstudio.client import LabelStudio
 from service.labelstudio.errors import LabelStudioError
 from service.settings import BasicAuthSettings, LabelStudioSettings
@@ -59,6 +60,14 @@ def test_a_file_that_cannot_be_read_at_the_start_is_named(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(ValidationError, match=r"username or password in .* is empty"):
         BasicAuthSettings(basic_auth_folder=tmp_path)
+
+
+def test_a_refused_setting_shows_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPANLOOP_LABEL_STUDIO_API_KEY", "0123456789abcdef")
+    monkeypatch.setenv("SPANLOOP_BASIC_AUTH_FOLDER", str(tmp_path))
+    with pytest.raises(ValidationError) as refused:
+        MachineSettings()
+    assert "0123456789abcdef" not in str(refused.value)
 
 
 def test_label_studio_is_asked_with_the_new_key_as_soon_as_the_file_has_it(tmp_path):

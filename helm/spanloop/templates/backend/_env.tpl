@@ -55,4 +55,6 @@
 - name: SPANLOOP_BASIC_AUTH_FOLDER
   value: /etc/spanloop/secrets
 {{- end }}
+{{- /* An older image knows the variables alone. Without them it would let everybody in. The folder wins where it is known. */}}
+{{- include "spanloop.basicAuthEnv" . }}
 {{- end }}
