@@ -1,8 +1,8 @@
 """Publishes a release: `make release REGISTRY=registry.example.com/nlp KEY=$HOME/release.key`.
 
 Image and chart go to one registry, each with its provenance, the image with its list of materials. All of them are
-signed. The tag of the image is written last. The same commit gives the same digests, so a release that was interrupted
-is finished by the same command.
+signed. The tag of the image is written last. The same commit and image give the same digests, so the same command
+finishes a release that was interrupted.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def release(options: argparse.Namespace) -> Path:
     key = signing.key(options.key)
     images = ReleaseRepository(f"{options.registry}/spanloop", key)
     charts = ReleaseRepository(f"{options.registry}/charts/spanloop", key)
+    require("git", "tar", "make", "helm", options.engine)
     made = source.read(options.version, options.base)
     models = model_files(options.model)
-    require("git", "tar", "make", "helm", options.engine)
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as stage:
         files = Path(stage, "files")
@@ -66,14 +66,15 @@ def publish(
 ) -> None:
     """Push all, unless a tag is taken. The files of the release are beside the packaged chart."""
     images.require_free(made.version, digest_of(layout.manifest))
-    chart_is_there = charts.has_chart(made.chart_version, digest_of(package.read_bytes()))
+    packaged = digest_of(package.read_bytes())
+    chart_is_there = charts.has_chart(made.chart_version, packaged)
 
     the_image = images.send_image(layout, made.version)
     images.sign(the_image)
     images.attach(the_image, "sbom", sbom.MEDIA_TYPE, (package.parent / "sbom.json").read_bytes())
     if not chart_is_there:
         chart.push(package, charts.name, Keychain().path)
-    the_chart = charts.chart(made.chart_version)
+    the_chart = charts.chart(made.chart_version, packaged)
     charts.sign(the_chart)
 
     subjects = {images.name: the_image.digest, charts.name: the_chart.digest}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +31,7 @@ class Layout:
         return [Descriptor.model_validate(one) for one in (content["config"], *content["layers"])]
 
     def path(self, blob: Descriptor) -> Path:
-        return self.folder / "blobs" / re.sub(":", "/", blob.digest)
+        return self.folder / "blobs" / blob.digest.replace(":", "/")
 
 
 def build(engine: str, name: str, base: str, folder: Path) -> Layout:

@@ -10,7 +10,7 @@ from service.settings import ROOT
 
 
 class Refused(RuntimeError):
-    """The release is not made. Nothing was pushed."""
+    """The release is not made. The message says what was pushed."""
 
 
 def require(*names: str) -> None:

@@ -84,9 +84,15 @@ class ReleaseRepository:
         """Let the tag lead to an image that was sent."""
         self._client.put_manifest(tag, layout.manifest)
 
-    def chart(self, tag: str) -> Artefact:
-        """The chart that was pushed."""
+    def chart(self, tag: str, digest: str) -> Artefact:
+        """The chart that was pushed. Raises Refused if the tag names another than the archive with this digest."""
         raw, _ = self._client.manifest(tag)
+        there = [layer.digest for layer in _layers(raw)]
+        if there != [digest]:
+            raise Refused(
+                f"{self.name}:{tag} does not name the chart that was pushed ({' '.join(there)}, not {digest}). It is "
+                "not signed. Somebody else may push there at the same time: look at the registry, then run this again."
+            )
         return self._sent("chart", raw, tag)
 
     def attach(self, subject: Artefact, name: str, media_type: str, content: bytes) -> None:
