@@ -129,6 +129,6 @@ def refusing() -> Iterator[None]:
     except OSError as error:
         if not is_of_a_disk(error):
             raise
-        told = f"A disk took nothing: {error}. What serves is untouched. Mend it, then give the command again."
+        told = f"The disk refused: {error}. What serves is untouched. Mend it, then give the command again."
         Console(stderr=True).print(told, markup=False)
         raise typer.Exit(1) from error

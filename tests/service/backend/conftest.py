@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from service.backend.protocols import Busy
 from service.runs.files import Runs
 from service.runs.run import Run, conditions, now
+from tests.support import api_server
 
 
 class Launches:
@@ -155,3 +156,12 @@ def pods(until: Callable[..., Any]) -> Iterator[Callable[[Any], Pod]]:
     for pod in made:
         if pod.started:
             pod.stop()
+
+
+@pytest.fixture
+def api(tmp_path, monkeypatch):
+    """A small API server, which this process's kubeconfig leads to."""
+    state = api_server.ApiServer()
+    with api_server.served(state, tmp_path) as kubeconfig:
+        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
+        yield state

@@ -17,7 +17,6 @@ from service.versions.oci.bentos import Bentos
 from service.versions.signature import SignatureRefused
 from service.versions.store import BentoStore
 from service.versions.trust import Trust
-from tests.support import api_server
 from tests.support.oci_registry import docker_registry
 from tests.support.past_release import NAME, kept
 from tests.support.signing_keys import key_pair
@@ -84,15 +83,6 @@ def test_a_whole_bento_is_pulled_and_trusted(past, repository, certificate, tmp_
 
 
 # A cluster
-
-
-@pytest.fixture
-def api(tmp_path, monkeypatch):
-    """An API server."""
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
 
 
 @pytest.fixture

@@ -10,17 +10,7 @@ from service.backend.cluster.settings import ClusterSettings
 from service.versions import lineage as lineages
 from service.versions.oci.bentos import Bentos
 from service.versions.store import BENTO_NAME, COMPLETE_MARKER, MODEL_NAME, BentoStore
-from tests.support import api_server
 from tests.support.oci_registry import docker_registry
-
-
-@pytest.fixture
-def api(tmp_path, monkeypatch):
-    """A small API server, which this process's kubeconfig leads to."""
-    state = api_server.ApiServer()
-    with api_server.served(state, tmp_path) as kubeconfig:
-        monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(kubeconfig))
-        yield state
 
 
 @pytest.fixture
